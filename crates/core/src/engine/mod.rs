@@ -1,0 +1,2 @@
+//! The sync client's state machine: events in, storage requests and instructions out. No SQL and no parsing.
+#![deny(clippy::arithmetic_side_effects)]

@@ -1,0 +1,125 @@
+//! The one error type of this crate, and how each kind reaches SQLite (quality requirements, Errors).
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use sqlite_nostd::{FunctionError, ResultCode, SqliteError};
+
+/// A result whose error is an [`Error`].
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// What went wrong, in terms of who has to act on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The SDK or application gave a wrong argument or malformed JSON: SQLITE_CONSTRAINT_DATATYPE.
+    Argument,
+    /// A function was called in the wrong state: SQLITE_MISUSE.
+    State,
+    /// The service sent a line that breaks the protocol: SQLITE_ABORT.
+    Protocol,
+    /// The operation cannot be done, whatever the caller changes (missing client id, failed down-migration): SQLITE_ABORT.
+    Abort,
+    /// Our own tables hold something that we never write: SQLITE_CORRUPT.
+    LocalData,
+    /// An SQLite call of ours failed, with its extended result code.
+    Sqlite(ResultCode),
+    /// Memory ran out: SQLITE_NOMEM.
+    OutOfMemory,
+    /// Something that must not happen: SQLITE_INTERNAL.
+    Internal,
+}
+
+/// An error: its kind and a message that says what was being done, on what, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Error {
+    /// An error of `kind`; `message` does not repeat the kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A wrong argument.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Argument, message)
+    }
+
+    /// A call in the wrong state.
+    pub fn state(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::State, message)
+    }
+
+    /// A line that breaks the protocol.
+    pub fn protocol(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Protocol, message)
+    }
+
+    /// Internal tables with impossible content.
+    pub fn local_data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::LocalData, message)
+    }
+
+    /// The kind of this error.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Adds what was being done: `(context: …)` at the end of the message.
+    #[must_use]
+    pub fn with_context(mut self, context: impl fmt::Display) -> Self {
+        self.message = alloc::format!("{} (context: {context})", self.message);
+        self
+    }
+
+    /// The result code that SQLite reports for this error.
+    pub fn code(&self) -> ResultCode {
+        match self.kind {
+            ErrorKind::Argument => ResultCode::CONSTRAINT_DATATYPE,
+            ErrorKind::State => ResultCode::MISUSE,
+            ErrorKind::Protocol | ErrorKind::Abort => ResultCode::ABORT,
+            ErrorKind::LocalData => ResultCode::CORRUPT,
+            ErrorKind::Sqlite(code) => code,
+            ErrorKind::OutOfMemory => ResultCode::NOMEM,
+            ErrorKind::Internal => ResultCode::INTERNAL,
+        }
+    }
+
+    /// This error as the SQL function or virtual table `name` reports it.
+    pub fn in_function(&self, name: &str) -> FunctionError {
+        FunctionError { code: self.code(), message: alloc::format!("{name}: {self}") }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = match self.kind {
+            ErrorKind::Argument => "invalid argument: ",
+            ErrorKind::State => "invalid state: ",
+            ErrorKind::Protocol => "Sync protocol error: ",
+            ErrorKind::LocalData => "invalid local data: ",
+            ErrorKind::Internal => "internal error: ",
+            ErrorKind::Abort | ErrorKind::Sqlite(_) | ErrorKind::OutOfMemory => "",
+        };
+        write!(formatter, "{prefix}{}", self.message)
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<SqliteError> for Error {
+    fn from(error: SqliteError) -> Self {
+        match error.code.primary() {
+            ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
+            _ => Self::new(ErrorKind::Sqlite(error.code), error.to_string()),
+        }
+    }
+}
+
+impl From<alloc::collections::TryReserveError> for Error {
+    fn from(_: alloc::collections::TryReserveError) -> Self {
+        Self::new(ErrorKind::OutOfMemory, "out of memory")
+    }
+}

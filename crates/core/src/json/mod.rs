@@ -1,0 +1,1 @@
+//! JSON text: scanning, comparing, merging and writing it without a tree.

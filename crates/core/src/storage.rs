@@ -1,0 +1,1 @@
+//! The narrow interface through which the state machine sees stored data.

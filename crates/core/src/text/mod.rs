@@ -1,0 +1,1 @@
+//! Building SQL text: quoting of identifiers, literals and JSON paths.

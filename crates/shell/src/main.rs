@@ -1,0 +1,2 @@
+//! `powersync`: demo, replay of recorded streams, queries.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Test hosts, stream readers and invariants shared by the tests.
