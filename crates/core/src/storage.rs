@@ -1,1 +1,205 @@
-//! The narrow interface through which the state machine sees stored data.
+//! The narrow interface through which the state machine sees stored data: the [`Storage`] trait and the plain values
+//! that cross it. `store` implements it on SQLite; tests implement it in memory.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::Result;
+use crate::protocol::{Checksum, DataLine};
+
+/// Microseconds since 1970-01-01 UTC.
+pub type Timestamp = i64;
+
+/// The number that stands for "a full checkpoint" where priorities are listed (`ps_sync_state`, `priority_status`).
+pub const FULL_CHECKPOINT_PRIORITY: i64 = 2_147_483_647;
+
+/// The target checkpoint request id that means "local writes exist, no request id is known yet".
+pub const UNKNOWN_REQUEST_ID: i64 = i64::MAX;
+
+/// The id of a stored bucket (`ps_buckets.id`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BucketId(pub i64);
+
+/// One bucket as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredBucket<'s> {
+    /// Its id, stable until the bucket is deleted.
+    pub id: BucketId,
+    /// Its name.
+    pub name: &'s str,
+    /// The newest operation held, from which the service continues: the `after` of a request.
+    pub last_op: i64,
+    /// Sum of all operations received.
+    pub checksum: Checksum,
+    /// Operations in the bucket at the last full checkpoint.
+    pub count_at_last: i64,
+    /// Operations received since.
+    pub count_since_last: i64,
+    /// False if it holds something that a publish has to look at, or was not yet part of a full checkpoint.
+    pub is_settled: bool,
+}
+
+/// An operation that counts for its bucket's checksum, but cannot be shown as it is (quality requirements, trap 5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpublishableOperation {
+    /// The operation's id.
+    pub op_id: i64,
+    /// The row's type and id, as far as the service gave them.
+    pub row_type: Option<String>,
+    /// See `row_type`.
+    pub row_id: Option<String>,
+    /// What is wrong with it, without its data.
+    pub reason: &'static str,
+}
+
+/// What storing a data line did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLine {
+    /// The bucket that received it (made if it did not exist).
+    pub bucket: BucketId,
+    /// Operations that were new: all of the line but those at or below the bucket's `last_op` (delivered twice).
+    pub new_operations: i64,
+    /// Operations that cannot be shown as they are.
+    pub unpublishable: Vec<UnpublishableOperation>,
+}
+
+/// A bucket of a checkpoint that changed since the last full publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangedBucket {
+    /// The stored bucket.
+    pub id: BucketId,
+    /// Operations announced by the checkpoint.
+    pub count: Option<i64>,
+}
+
+/// Which part of a checkpoint is being completed or published.
+#[derive(Clone, Copy)]
+pub enum Extent<'p> {
+    /// All of it.
+    Full,
+    /// The buckets up to a priority number.
+    Partial {
+        /// The priority number, 0 to 3.
+        priority: i64,
+        /// Whether a bucket is among them.
+        is_involved: &'p dyn Fn(BucketId) -> bool,
+    },
+}
+
+/// One of the ids in `ps_kv` that say how far local writes are acknowledged (sync client, The gate).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestId {
+    /// `target_checkpoint_request_id`: what the service must have seen before downloads may be published.
+    Target,
+    /// `last_seen_checkpoint_request_id`: the newest write checkpoint of a validated checkpoint.
+    LastSeen,
+    /// `last_applied_checkpoint_request_id`: the same, published.
+    LastApplied,
+    /// `last_requested_checkpoint_request_id`: the counter for new requests.
+    LastRequested,
+}
+
+/// A row of `ps_stream_subscriptions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSubscription {
+    /// The row's id.
+    pub id: i64,
+    /// The stream's name.
+    pub stream_name: String,
+    /// Exact JSON text of the parameters, `null` without.
+    pub parameters: String,
+    /// The service listed the stream in the last checkpoint.
+    pub active: bool,
+    /// The service subscribes clients to it by default.
+    pub is_default: bool,
+    /// Priority asked for.
+    pub local_priority: Option<i64>,
+    /// Seconds that an explicit subscription lives after its last use; None: not subscribed explicitly.
+    pub ttl: Option<i64>,
+    /// When an explicit subscription ends.
+    pub expires_at: Option<Timestamp>,
+    /// When a checkpoint with its buckets was last published.
+    pub last_synced_at: Option<Timestamp>,
+}
+
+/// A subscription about to be stored; see [`StoredSubscription`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewSubscription<'s> {
+    /// The stream's name.
+    pub stream_name: &'s str,
+    /// Exact JSON text of the parameters, `null` without.
+    pub parameters: &'s str,
+}
+
+/// What the state machine asks of stored data. Every method takes part in the caller's transaction; after an error
+/// the caller rolls back.
+pub trait Storage {
+    /// The current time, from SQLite.
+    fn now(&mut self) -> Result<Timestamp>;
+
+    /// The client's id (`ps_kv.client_id`).
+    fn client_id(&mut self) -> Result<String>;
+
+    /// Starts a new iteration: others that may be running on this file, also on other connections, end at their next
+    /// event ([`Self::iteration_is_current`]).
+    fn begin_iteration(&mut self) -> Result<()>;
+
+    /// Whether stored data are still what this iteration made of them: no transaction with a change noted by
+    /// [`Self::note_change`] was rolled back, and nobody else cleared, migrated or synced the file.
+    fn iteration_is_current(&mut self) -> Result<bool>;
+
+    /// Tells that the state machine's memory now reflects changes of the current transaction.
+    fn note_change(&mut self) -> Result<()>;
+
+    /// Visits all buckets held, in id order.
+    fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()>;
+
+    /// Deletes a bucket with its operations; its rows are looked at again by the next full publish. Nothing happens
+    /// if there is none of that name.
+    fn delete_bucket(&mut self, name: &str) -> Result<()>;
+
+    /// Sets both counters of a bucket to 0 (it shrank by compaction).
+    fn reset_counts(&mut self, bucket: BucketId) -> Result<()>;
+
+    /// Stores a data line of `line_size` bytes (sync protocol, Operations).
+    fn store_line(&mut self, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine>;
+
+    /// The sum of all operations received by a bucket; 0 if it does not exist.
+    fn checksum(&mut self, bucket: BucketId) -> Result<Checksum>;
+
+    /// Sets `last_op` of the buckets of a validated checkpoint: of `changed` each, of the others of a full checkpoint
+    /// in one row for all.
+    fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()>;
+
+    /// Publishes what `changed` buckets hold (sync client, Publishing), sets their `last_applied_op` and, in a full
+    /// publish, their counts.
+    fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()>;
+
+    /// Whether no local write waits for its upload.
+    fn upload_queue_is_empty(&mut self) -> Result<bool>;
+
+    /// One of the request ids, None if not set.
+    fn request_id(&mut self, id: RequestId) -> Result<Option<i64>>;
+
+    /// Sets or removes one of the request ids.
+    fn set_request_id(&mut self, id: RequestId, value: Option<i64>) -> Result<()>;
+
+    /// `ps_sync_state` as (priority, last_synced_at), in ascending order of the number.
+    fn sync_times(&mut self) -> Result<Vec<(i64, Timestamp)>>;
+
+    /// Records a publish of `priority` ([`FULL_CHECKPOINT_PRIORITY`] for a full one) and forgets those of smaller
+    /// numbers.
+    fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()>;
+
+    /// All stream subscriptions in id order.
+    fn subscriptions(&mut self) -> Result<Vec<StoredSubscription>>;
+
+    /// Inserts a subscription with no further properties, or finds the one with equal name and parameters.
+    fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription>;
+
+    /// Writes all properties of the subscription with that id.
+    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()>;
+
+    /// Deletes a subscription.
+    fn delete_subscription(&mut self, id: i64) -> Result<()>;
+}
