@@ -1,1 +1,13 @@
-//! Test hosts, stream readers and invariants shared by the tests.
+//! What the project's tests share: hosts that run the built library in a real SQLite, readers of recorded streams,
+//! a small model of the sync service, and invariants of stored data.
+//!
+//! Nothing here ships. Helpers report a failed expectation by panicking at the caller's line, as assertions do; the
+//! `try_*` forms give errors as values where a test is about the error.
+#![forbid(unsafe_code)]
+#![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
+pub mod host;
+pub mod library;
+pub mod values;
+
+pub use host::{Host, HostError};
