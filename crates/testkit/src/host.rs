@@ -86,7 +86,7 @@ impl Host {
     /// # Errors
     /// What SQLite reports for the load.
     pub fn try_load_into(connection: Connection) -> Result<Host, HostError> {
-        powersync_loader::load(&connection, library::loadable())?;
+        powersync_client::library::load(&connection, library::loadable())?;
         Ok(Host { connection })
     }
 

@@ -48,6 +48,6 @@ fn build() -> PathBuf {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["kind"][0] == "cdylib")
         .filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from))
-        .find(|path| path.file_name().is_some_and(|name| *name == *powersync_loader::library_file_name()))
-        .unwrap_or_else(|| panic!("cargo built no {}", powersync_loader::library_file_name()))
+        .find(|path| path.file_name().is_some_and(|name| *name == *powersync_client::library::file_name()))
+        .unwrap_or_else(|| panic!("cargo built no {}", powersync_client::library::file_name()))
 }
