@@ -1,2 +1,20 @@
 //! The wire format of the sync protocol: lines from JSON and BSON, checksums, priorities. No SQLite and no state.
+//!
+//! [`decode_text`] and [`decode_binary`] turn a line into a [`SyncLine`] that borrows from it. Both feed one decoder
+//! (`decode`) through a pull reader (`reader`), so that the two encodings cannot differ in what they accept.
 #![deny(clippy::arithmetic_side_effects)]
+
+mod checksum;
+mod line;
+mod priority;
+mod row_data;
+mod scratch;
+
+pub use checksum::Checksum;
+pub use line::{
+    BucketChecksum, Checkpoint, CheckpointComplete, CheckpointDiff, DataLine, Operation, OplogEntry,
+    PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
+};
+pub use priority::{Priority, PriorityOutOfRange};
+pub use row_data::RowData;
+pub use scratch::Scratch;

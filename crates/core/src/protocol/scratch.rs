@@ -1,0 +1,33 @@
+//! The memory into which a line's escaped strings are unescaped.
+
+use alloc::vec::Vec;
+
+use crate::error::Result;
+
+/// Memory for the unescaped strings of one line.
+///
+/// Decoding allocates it only when a string of the line holds an escape, once, with at most as many bytes as the line
+/// has. It can be used for the next line again when the decoded line is gone, and is then allocated only to grow.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    buffer: Vec<u8>,
+}
+
+impl Scratch {
+    /// Memory that holds nothing yet.
+    pub const fn new() -> Self {
+        Self { buffer: Vec::new() }
+    }
+
+    /// At least `length` bytes.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(super) fn reserve(&mut self, length: usize) -> Result<&mut [u8]> {
+        if let Some(missing) = length.checked_sub(self.buffer.len()) {
+            self.buffer.try_reserve_exact(missing)?;
+            self.buffer.resize(length, 0);
+        }
+        Ok(&mut self.buffer)
+    }
+}
