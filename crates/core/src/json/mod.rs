@@ -1,1 +1,32 @@
 //! JSON text: scanning, comparing, merging and writing it without a tree.
+//!
+//! Everything here reads JSON as services and JavaScript write it: RFC 8259, and besides that the bare values `NaN`,
+//! `Infinity` and `-Infinity` (read as null), raw control characters inside strings, and escapes of lone surrogates
+//! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::protocol::publishable).
+//!
+//! Nothing recurses on the nesting of its input; nesting deeper than a bound is an error.
+
+mod canonical;
+mod diff;
+mod foreign;
+mod lexer;
+mod members;
+mod merge;
+mod nesting;
+mod number;
+mod oplog_key;
+mod scan;
+mod syntax_error;
+mod unescape;
+pub mod writer;
+
+pub use diff::diff;
+pub use members::{ObjectMembers, RawValue};
+pub use merge::merge;
+pub use oplog_key::remove_duplicate_key_encoding;
+pub use syntax_error::SyntaxError;
+
+pub(crate) use foreign::rewrite_foreign;
+pub(crate) use lexer::{Lexer, Literal};
+pub(crate) use nesting::Nesting;
+pub(crate) use number::{Number, parse_number, whole_number};

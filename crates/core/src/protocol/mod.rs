@@ -16,5 +16,5 @@ pub use line::{
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 pub use priority::{Priority, PriorityOutOfRange};
-pub use row_data::RowData;
+pub use row_data::{RowData, publishable};
 pub use scratch::Scratch;

@@ -1,0 +1,223 @@
+//! Writing JSON text, append-only.
+//!
+//! Reals are written with the fewest digits that read back as the same number, always with a fraction or an exponent
+//! (`1.0`, `0.1`, `1e+16`), as `powersync_diff` has always done. SQLite's own `json_object` keeps only 15 digits
+//! before 3.43. An infinite real, which SQLite holds for numbers like `1e400`, becomes `9.0e+999` as in current SQLite:
+//! a number that every reader takes for infinite. Versions before 3.43 would write `Inf`, which nobody can read.
+
+use alloc::string::String;
+use core::fmt::{self, Write};
+
+use super::scan::find_quote_backslash_or_control;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Appends `text` as it is.
+///
+/// # Errors
+/// Out of memory.
+pub fn write_raw(json: &mut String, text: &str) -> Result<()> {
+    json.try_reserve(text.len())?;
+    json.push_str(text);
+    Ok(())
+}
+
+/// Appends `text` as a JSON string, with the escapes that `JSON.stringify` and SQLite use: only quotes, backslashes and
+/// control characters are escaped.
+///
+/// # Errors
+/// Out of memory.
+pub fn write_string(json: &mut String, text: &str) -> Result<()> {
+    json.try_reserve(text.len().saturating_add(2))?;
+    json.push('"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    loop {
+        let next = find_quote_backslash_or_control(bytes, written);
+        write_raw(json, text.get(written..next).unwrap_or_default())?;
+        let Some(&byte) = bytes.get(next) else { break };
+        write_escape(json, byte)?;
+        written = next + 1;
+    }
+    write_raw(json, "\"")
+}
+
+fn write_escape(json: &mut String, byte: u8) -> Result<()> {
+    let short = match byte {
+        b'"' => "\\\"",
+        b'\\' => "\\\\",
+        b'\n' => "\\n",
+        b'\r' => "\\r",
+        b'\t' => "\\t",
+        0x08 => "\\b",
+        0x0c => "\\f",
+        _ => {
+            json.try_reserve("\\u0000".len())?;
+            return write!(json, "\\u{byte:04x}").map_err(impossible);
+        }
+    };
+    write_raw(json, short)
+}
+
+/// Appends an integer.
+///
+/// # Errors
+/// Out of memory.
+pub fn write_integer(json: &mut String, integer: i64) -> Result<()> {
+    json.try_reserve("-9223372036854775808".len())?;
+    write!(json, "{integer}").map_err(impossible)
+}
+
+/// Appends `true` or `false`.
+///
+/// # Errors
+/// Out of memory.
+pub fn write_bool(json: &mut String, value: bool) -> Result<()> {
+    write_raw(json, if value { "true" } else { "false" })
+}
+
+/// Appends a real. NaN, which SQLite cannot hold, becomes `null`.
+///
+/// # Errors
+/// Out of memory.
+pub fn write_real(json: &mut String, real: f64) -> Result<()> {
+    if real.is_nan() {
+        return write_raw(json, "null");
+    }
+    if real.is_infinite() {
+        return write_raw(json, if real > 0.0 { "9.0e+999" } else { "-9.0e+999" });
+    }
+    if real.is_sign_negative() {
+        write_raw(json, "-")?;
+    }
+    // The fewest digits, as `d.ddde-12`.
+    let mut scientific = RealText::default();
+    write!(scientific, "{:e}", real.abs()).map_err(impossible)?;
+    let (mantissa, exponent) = scientific.as_str().split_once('e').unwrap_or_default();
+    let (first, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    match exponent {
+        0..=15 => {
+            let places = usize::try_from(exponent).unwrap_or_default();
+            let (whole, rest) = fraction.split_at_checked(places).unwrap_or((fraction, ""));
+            write_all(json, &[first, whole, ZEROS.get(whole.len()..places).unwrap_or_default(), "."])?;
+            write_raw(json, if rest.is_empty() { "0" } else { rest })
+        }
+        -5..0 => {
+            let places = usize::try_from(-1 - exponent).unwrap_or_default();
+            write_all(json, &["0.", ZEROS.get(..places).unwrap_or_default(), first, fraction])
+        }
+        _ => {
+            write_all(json, &[first, if fraction.is_empty() { "" } else { "." }, fraction, "e"])?;
+            json.try_reserve("-324".len())?;
+            write!(json, "{exponent:+}").map_err(impossible)
+        }
+    }
+}
+
+const ZEROS: &str = "000000000000000";
+
+fn write_all(json: &mut String, parts: &[&str]) -> Result<()> {
+    parts.iter().try_for_each(|part| write_raw(json, part))
+}
+
+/// Appending to a string in which room is reserved does not fail.
+fn impossible(_: fmt::Error) -> Error {
+    Error::new(ErrorKind::Internal, "writing a number failed")
+}
+
+/// The longest shortest form of a real, `2.2250738585072014e-308`, and some more.
+#[derive(Default)]
+struct RealText {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl RealText {
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl Write for RealText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn string(text: &str) -> String {
+        let mut json = String::new();
+        write_string(&mut json, text).unwrap();
+        json
+    }
+
+    fn real(real: f64) -> String {
+        let mut json = String::new();
+        write_real(&mut json, real).unwrap();
+        json
+    }
+
+    #[test]
+    fn only_what_must_be_escaped_is() {
+        assert_eq!(string(""), r#""""#);
+        assert_eq!(string("a/é😀\u{7f}\u{2028}"), "\"a/é😀\u{7f}\u{2028}\"");
+        assert_eq!(string("\"\\\u{8}\u{c}\n\r\t\0\u{1f}"), r#""\"\\\b\f\n\r\t\u0000\u001f""#);
+    }
+
+    #[test]
+    fn reals_have_the_shortest_form_with_a_fraction_or_an_exponent() {
+        for (number, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (-1.5, "-1.5"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (100.0, "100.0"),
+            (123456.789e3, "123456789.0"),
+            (1e15, "1000000000000000.0"),
+            (1234567890123456.7, "1234567890123456.8"),
+            (1e16, "1e+16"),
+            (12345678901234567.0, "1.2345678901234568e+16"),
+            (1e300, "1e+300"),
+            (1e-4, "0.0001"),
+            (1e-5, "0.00001"),
+            (1.5e-5, "0.000015"),
+            (1e-6, "1e-6"),
+            (1.5e-7, "1.5e-7"),
+            (5e-324, "5e-324"),
+            (-f64::MAX, "-1.7976931348623157e+308"),
+            (f64::INFINITY, "9.0e+999"),
+            (f64::NEG_INFINITY, "-9.0e+999"),
+            (f64::NAN, "null"),
+        ] {
+            assert_eq!(real(number), text);
+        }
+    }
+
+    #[test]
+    fn integers_and_booleans() {
+        let mut json = String::new();
+        write_integer(&mut json, i64::MIN).unwrap();
+        write_raw(&mut json, ",").unwrap();
+        write_bool(&mut json, true).unwrap();
+        assert_eq!(json, "-9223372036854775808,true");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(number in any::<f64>(), text in any::<String>()) {
+            let read: serde_json::Value = serde_json::from_str(&string(&text)).unwrap();
+            prop_assert_eq!(read.as_str(), Some(text.as_str()));
+            if number.is_finite() {
+                prop_assert_eq!(real(number).parse::<f64>().unwrap().to_bits(), number.to_bits());
+            }
+        }
+    }
+}
