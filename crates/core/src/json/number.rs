@@ -21,7 +21,7 @@ pub(crate) fn parse_number(text: &str) -> Option<Number> {
 pub(crate) fn whole_number(real: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     let truncated = real as i64;
-    (real >= -END && real < END && truncated as f64 == real).then_some(truncated)
+    ((-END..END).contains(&real) && truncated as f64 == real).then_some(truncated)
 }
 
 #[cfg(test)]

@@ -4,13 +4,18 @@
 //! (`decode`) through a pull reader (`reader`), so that the two encodings cannot differ in what they accept.
 #![deny(clippy::arithmetic_side_effects)]
 
+mod bson_reader;
 mod checksum;
+mod decode;
+mod json_reader;
 mod line;
 mod priority;
+mod reader;
 mod row_data;
 mod scratch;
 
 pub use checksum::Checksum;
+pub use decode::{decode_binary, decode_text};
 pub use line::{
     BucketChecksum, Checkpoint, CheckpointComplete, CheckpointDiff, DataLine, Operation, OplogEntry,
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
