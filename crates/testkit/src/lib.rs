@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
+pub mod bson;
 pub mod host;
 pub mod library;
+pub mod service;
 pub mod values;
 
 pub use host::{Host, HostError};
