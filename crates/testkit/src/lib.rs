@@ -7,8 +7,10 @@
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 pub mod bson;
+pub mod expectation;
 pub mod host;
 pub mod library;
+pub mod scenario;
 pub mod service;
 pub mod values;
 
