@@ -9,9 +9,12 @@
 pub mod bson;
 pub mod expectation;
 pub mod host;
+pub mod invariants;
 pub mod library;
+pub mod recordings;
 pub mod scenario;
 pub mod service;
 pub mod values;
+pub mod versions;
 
 pub use host::{Host, HostError};

@@ -34,20 +34,34 @@ pub fn loadable() -> &'static Path {
 }
 
 fn build() -> PathBuf {
+    let artifacts = cargo_build(&["--release", "--package", "powersync-loadable"]);
+    let name = powersync_client::library::file_name();
+    artifacts
+        .into_iter()
+        .find(|path| path.file_name().is_some_and(|file| *file == *name))
+        .unwrap_or_else(|| panic!("cargo built no {name}"))
+}
+
+/// Runs `cargo build` with these arguments and gives the libraries and programs that it made (or found up to date).
+///
+/// # Panics
+/// If something does not build; the compiler's messages are on standard error.
+pub fn cargo_build(arguments: &[&str]) -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--package", "powersync-loadable", "--message-format=json-render-diagnostics"])
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(arguments)
         .current_dir(repository())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be started");
-    assert!(output.status.success(), "the loadable library does not build ({})", output.status);
+    assert!(output.status.success(), "cargo build {arguments:?} failed ({})", output.status);
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["kind"][0] == "cdylib")
-        .filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from))
-        .find(|path| path.file_name().is_some_and(|name| *name == *powersync_client::library::file_name()))
-        .unwrap_or_else(|| panic!("cargo built no {}", powersync_client::library::file_name()))
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .collect()
 }

@@ -1,0 +1,95 @@
+//! What must hold for a database at any time between transactions, and a dump to compare databases with.
+
+use serde_json::{Value, json};
+
+use crate::host::Host;
+
+/// Checks everything below that applies to the state the database is in.
+///
+/// # Panics
+/// With the rows that break an invariant.
+#[track_caller]
+pub fn assert_consistent(host: &Host) {
+    assert_eq!(host.table("PRAGMA integrity_check"), json!([["ok"]]), "SQLite's own check");
+    assert_checksums(host);
+    assert_published_rows(host);
+}
+
+/// Whether the database has our own storage format rather than the published one.
+fn has_own_format(host: &Host) -> bool {
+    host.value("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ps_operations'") == 1
+}
+
+/// `op_checksum` is the sum over the PUT operations that a bucket holds: in our own format over those that are settled
+/// ("storage").
+#[track_caller]
+pub fn assert_checksums(host: &Host) {
+    let held = if has_own_format(host) {
+        "SELECT id >> 40 AS bucket, hash FROM ps_operations JOIN ps_buckets AS b ON b.id = ps_operations.id >> 40
+         WHERE removed = 0 AND ps_operations.id & 0xffffffffff <= b.settled"
+    } else {
+        "SELECT bucket, hash FROM ps_oplog"
+    };
+    let wrong = host.table(&format!(
+        "WITH held AS ({held})
+         SELECT name, op_checksum & 0xffffffff, (SELECT coalesce(sum(hash), 0) & 0xffffffff FROM held WHERE bucket = id)
+         FROM ps_buckets WHERE op_checksum & 0xffffffff <>
+             (SELECT coalesce(sum(hash), 0) & 0xffffffff FROM held WHERE bucket = id)"
+    ));
+    assert_eq!(wrong, json!([]), "buckets whose op_checksum is not the sum over their operations");
+}
+
+/// When everything downloaded is published and no local write is queued, each data table shows exactly the newest
+/// operation of each of its rows.
+#[track_caller]
+pub fn assert_published_rows(host: &Host) {
+    let pending = host.value(
+        "SELECT (SELECT count(*) FROM ps_crud) + (SELECT count(*) FROM ps_updated_rows)
+              + (SELECT count(*) FROM ps_buckets WHERE last_applied_op <> last_op)",
+    );
+    if pending != 0 {
+        return;
+    }
+    for table in data_tables(host) {
+        let differences = host.table(&format!(
+            "WITH stored AS (SELECT row_id AS id, data, max(op_id) FROM ps_oplog WHERE row_type = substr({0}, 10) GROUP BY row_id)
+             SELECT 'not stored', id FROM \"{1}\" WHERE id NOT IN (SELECT id FROM stored)
+             UNION ALL SELECT 'not published', id FROM stored WHERE id NOT IN (SELECT id FROM \"{1}\")
+             UNION ALL SELECT 'different', id FROM stored JOIN \"{1}\" AS shown USING (id) WHERE shown.data IS NOT stored.data",
+            crate::versions::quote(&table),
+            table.replace('"', "\"\""),
+        ));
+        assert_eq!(differences, json!([]), "{table} against the stored operations");
+    }
+}
+
+/// Names of the tables of synced rows.
+fn data_tables(host: &Host) -> Vec<String> {
+    let names =
+        host.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'ps_data__*' ORDER BY name");
+    names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// Everything downloaded and published, in a form that does not depend on ids that SQLite gives, on the clock, or on
+/// how many bytes lines had.
+pub fn dump(host: &Host) -> Value {
+    let mut dump = json!({
+        "buckets": host.table(
+            "SELECT name, last_op, last_applied_op, (add_checksum + op_checksum) & 0xffffffff, count_at_last, count_since_last
+             FROM ps_buckets ORDER BY name"),
+        "operations": host.table(
+            "SELECT b.name, o.op_id, o.row_type, o.row_id, o.key, o.data, o.hash
+             FROM ps_oplog AS o JOIN ps_buckets AS b ON b.id = o.bucket ORDER BY b.name, o.op_id"),
+        "untyped": host.table("SELECT type, id, data FROM ps_untyped ORDER BY type, id"),
+        "queue": host.table("SELECT tx_id, data FROM ps_crud ORDER BY id"),
+        "state": host.table("SELECT priority FROM ps_sync_state ORDER BY priority"),
+        "keys": host.table("SELECT key, value FROM ps_kv WHERE key <> 'client_id' ORDER BY key"),
+        "streams": host.table(
+            "SELECT stream_name, local_params, active, is_default, local_priority FROM ps_stream_subscriptions ORDER BY 1, 2"),
+    });
+    for table in data_tables(host) {
+        let rows = host.table(&format!("SELECT id, data FROM \"{}\" ORDER BY id", table.replace('"', "\"\"")));
+        dump[table] = rows;
+    }
+    dump
+}
