@@ -1,2 +1,33 @@
-//! Placeholder until the bindings land.
+//! Safe `no_std` bindings to the SQLite extension API.
+//!
+//! This is the only crate with unsafe code on SQLite. It works loaded, through the API table that SQLite hands to an
+//! extension, and linked (feature `static`); `api` is the one place that knows the difference.
 #![no_std]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+extern crate alloc;
+
+mod api;
+#[allow(missing_docs, non_camel_case_types, non_snake_case, clippy::all)]
+pub mod bindings;
+mod code;
+mod connection;
+mod entry;
+mod error;
+mod function;
+pub mod memory;
+mod panic;
+mod statement;
+mod value;
+mod vtab;
+
+pub use code::ResultCode;
+pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
+pub use entry::{connection_from_raw, entry_point, initialize};
+pub use error::{FunctionError, Result, SqliteError};
+pub use function::{Context, FunctionFlags};
+pub use memory::SqliteAllocator;
+pub use panic::abort_on_panic;
+pub use statement::{Parameter, Row, Rows, Statement};
+pub use value::{Value, ValueType};
+pub use vtab::EponymousTable;

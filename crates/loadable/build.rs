@@ -1,0 +1,12 @@
+//! Linker arguments of the loadable library.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    if is("CARGO_CFG_TARGET_OS", "linux") || is("CARGO_CFG_TARGET_OS", "android") {
+        // The precompiled `core` and `alloc` mention the unwinder, which panics that abort never enter.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=rust_eh_personality=0");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=_Unwind_Resume=0");
+        println!("cargo::rustc-cdylib-link-arg=-nostdlib");
+    }
+}

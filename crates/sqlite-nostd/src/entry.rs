@@ -1,0 +1,71 @@
+//! The glue of the C entry point.
+
+use core::ffi::{c_char, c_int};
+use core::ptr::NonNull;
+
+use crate::bindings::{SQLITE_ERROR, SQLITE_MISUSE, SQLITE_OK, sqlite3, sqlite3_api_routines};
+use crate::error::FunctionError;
+use crate::vtab::sqlite_message;
+use crate::{Connection, api, connection, memory};
+
+/// The oldest SQLite that we run on: 3.38.0.
+const MINIMUM_VERSION: i32 = 3_038_000;
+
+/// Stores SQLite's API table; nothing with the feature `static`.
+///
+/// # Safety
+/// `api` is what SQLite passed to an extension's entry point.
+pub unsafe fn initialize(api: *const sqlite3_api_routines) {
+    api::set_table(api);
+}
+
+/// A connection given by C code.
+///
+/// # Safety
+/// `db` is open for `'c`.
+pub unsafe fn connection_from_raw<'c>(db: *mut sqlite3) -> Option<Connection<'c>> {
+    NonNull::new(db).map(Connection::new)
+}
+
+/// All of `sqlite3_powersync_init`: stores the API table, refuses an SQLite that is too old, and calls `load` unless
+/// the connection has the extension already.
+///
+/// # Safety
+/// Called by SQLite as an extension's entry point, with its arguments.
+pub unsafe fn entry_point(
+    db: *mut sqlite3,
+    error: *mut *mut c_char,
+    api: *const sqlite3_api_routines,
+    load: fn(Connection<'_>) -> Result<(), FunctionError>,
+) -> c_int {
+    // SAFETY: by contract.
+    unsafe { initialize(api) };
+    if !api::is_available() {
+        return SQLITE_ERROR;
+    }
+    let Some(db) = NonNull::new(db) else { return SQLITE_MISUSE };
+    let connection = Connection::new(db);
+    let (code, message) = if connection::sqlite_version_number() < MINIMUM_VERSION {
+        let message = alloc::format!(
+            "PowerSync {} needs SQLite 3.38.0 or newer, found {}",
+            env!("CARGO_PKG_VERSION"),
+            connection::sqlite_version()
+        );
+        (SQLITE_ERROR, message)
+    } else {
+        // A second load changes nothing. Preparing this does not touch the database file.
+        if connection.prepare("SELECT powersync_rs_version()").is_ok() {
+            return SQLITE_OK;
+        }
+        match memory::guard(|| load(connection)) {
+            Ok(Ok(())) => return SQLITE_OK,
+            Ok(Err(failure)) => (failure.code.0, failure.message),
+            Err(memory::OutOfMemory) => (crate::bindings::SQLITE_NOMEM, "out of memory".into()),
+        }
+    };
+    if !error.is_null() {
+        // SAFETY: SQLite passes a valid place and frees the message.
+        unsafe { *error = sqlite_message(&message) };
+    }
+    code
+}

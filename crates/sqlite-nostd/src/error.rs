@@ -1,0 +1,77 @@
+//! Errors: what SQLite reported, and what a function reports to SQLite.
+
+use alloc::string::String;
+use core::ffi::CStr;
+use core::fmt;
+
+use crate::ResultCode;
+use crate::api;
+use crate::bindings::sqlite3;
+
+/// A result whose error is what SQLite reported.
+pub type Result<T, E = SqliteError> = core::result::Result<T, E>;
+
+/// A failed call of SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteError {
+    /// The extended result code.
+    pub code: ResultCode,
+    /// SQLite's message.
+    pub message: String,
+    /// The statement, where one was involved.
+    pub sql: Option<String>,
+}
+
+impl SqliteError {
+    /// An error found on our side of a call.
+    pub fn new(code: ResultCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), sql: None }
+    }
+
+    /// The connection's last error.
+    ///
+    /// # Safety
+    /// `db` is open and a call on it has just failed with `code`.
+    pub(crate) unsafe fn last(db: *mut sqlite3, code: i32, sql: Option<&str>) -> Self {
+        // SAFETY: `db` is open.
+        let extended = unsafe { api::sqlite3_extended_errcode(db) };
+        // The connection may know nothing of it (SQLITE_MISUSE, for instance).
+        let code = if extended & 0xff == code & 0xff { extended } else { code };
+        // SAFETY: `db` is open; the text is copied before any other call on the connection.
+        let message = unsafe { api::sqlite3_errmsg(db) };
+        let message = if message.is_null() {
+            String::new()
+        } else {
+            // SAFETY: SQLite's messages are C strings.
+            String::from_utf8_lossy(unsafe { CStr::from_ptr(message) }.to_bytes()).into_owned()
+        };
+        Self { code: ResultCode(code), message, sql: sql.map(String::from) }
+    }
+}
+
+impl fmt::Display for SqliteError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({}): {}", self.code.name(), self.code.0, self.message)?;
+        match &self.sql {
+            Some(sql) => write!(formatter, ", in: {sql}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for SqliteError {}
+
+/// What an SQL function or virtual table reports to SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionError {
+    /// The result code, extended where one fits.
+    pub code: ResultCode,
+    /// The message, which begins with the function's name.
+    pub message: String,
+}
+
+impl From<SqliteError> for FunctionError {
+    fn from(error: SqliteError) -> Self {
+        Self { code: error.code, message: alloc::format!("{error}") }
+    }
+}

@@ -1,0 +1,217 @@
+//! SQL functions: registration, the shim that SQLite calls, and the context in which they run.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::ffi::{c_int, c_void};
+use core::marker::PhantomData;
+use core::ops::BitOr;
+use core::ptr::NonNull;
+use core::slice;
+
+use crate::api;
+use crate::bindings::{
+    SQLITE_DETERMINISTIC, SQLITE_DIRECTONLY, SQLITE_INNOCUOUS, SQLITE_NOMEM, SQLITE_SUBTYPE, SQLITE_UTF8, sqlite3,
+    sqlite3_context, sqlite3_value,
+};
+use crate::error::FunctionError;
+use crate::memory;
+use crate::{Connection, ResultCode, Value};
+
+/// `SQLITE_RESULT_SUBTYPE`, which SQLite before 3.45 ignores.
+const SQLITE_RESULT_SUBTYPE: c_int = 0x0100_0000;
+
+/// The subtype of JSON text.
+const JSON_SUBTYPE: u32 = b'J' as u32;
+
+/// Properties of an SQL function. UTF-8 is always added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionFlags(c_int);
+
+impl FunctionFlags {
+    /// No property.
+    pub const NONE: Self = Self(0);
+    /// Equal arguments give equal results.
+    pub const DETERMINISTIC: Self = Self(SQLITE_DETERMINISTIC);
+    /// Not to be called from triggers and views.
+    pub const DIRECT_ONLY: Self = Self(SQLITE_DIRECTONLY);
+    /// Harmless, so that triggers and views of an untrusted schema may call it.
+    pub const INNOCUOUS: Self = Self(SQLITE_INNOCUOUS);
+    /// Gives its result a subtype.
+    pub const RESULT_SUBTYPE: Self = Self(SQLITE_RESULT_SUBTYPE);
+    /// Reads the subtypes of its arguments.
+    pub const SUBTYPE: Self = Self(SQLITE_SUBTYPE);
+}
+
+impl BitOr for FunctionFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A running call of an SQL function: its connection and its result, NULL if none is set.
+pub struct Context<'c> {
+    raw: NonNull<sqlite3_context>,
+    call: PhantomData<&'c ()>,
+}
+
+impl Context<'_> {
+    fn raw(&self) -> *mut sqlite3_context {
+        self.raw.as_ptr()
+    }
+
+    /// The connection on which the function was called.
+    pub fn connection(&self) -> Connection<'_> {
+        // SAFETY: the context is valid during the call, here and below.
+        let raw = unsafe { api::sqlite3_context_db_handle(self.raw()) };
+        Connection::new(NonNull::new(raw).unwrap_or(NonNull::dangling()))
+    }
+
+    /// Returns NULL.
+    pub fn result_null(&self) {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_result_null(self.raw()) }
+    }
+
+    /// Returns an integer.
+    pub fn result_integer(&self, value: i64) {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_result_int64(self.raw(), value) }
+    }
+
+    /// Returns a floating-point number.
+    pub fn result_real(&self, value: f64) {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_result_double(self.raw(), value) }
+    }
+
+    /// Returns an argument.
+    pub fn result_value(&self, value: &Value) {
+        // SAFETY: see above; SQLite copies the value.
+        unsafe { api::sqlite3_result_value(self.raw(), value.as_raw()) }
+    }
+
+    /// Returns text.
+    pub fn result_text(&self, text: &str) {
+        if let Some((copy, size)) = self.copy(text.as_bytes()) {
+            // SAFETY: see above; SQLite frees the copy.
+            unsafe {
+                api::sqlite3_result_text64(self.raw(), copy.cast(), size, Some(memory::free), SQLITE_UTF8 as u8);
+            }
+        }
+    }
+
+    /// Returns a blob.
+    pub fn result_blob(&self, blob: &[u8]) {
+        if let Some((copy, size)) = self.copy(blob) {
+            // SAFETY: see above; SQLite frees the copy.
+            unsafe { api::sqlite3_result_blob64(self.raw(), copy.cast(), size, Some(memory::free)) };
+        }
+    }
+
+    /// Returns JSON text, with the subtype by which SQLite's JSON functions know it.
+    pub fn result_json(&self, text: &str) {
+        self.result_text(text);
+        // SAFETY: see above.
+        unsafe { api::sqlite3_result_subtype(self.raw(), JSON_SUBTYPE) };
+    }
+
+    /// A copy in SQLite's memory; None after reporting that there is none.
+    fn copy(&self, bytes: &[u8]) -> Option<(*const c_void, u64)> {
+        // SAFETY: has no conditions.
+        let copy = unsafe { api::sqlite3_malloc64(bytes.len().max(1) as u64) };
+        if copy.is_null() {
+            // SAFETY: see above.
+            unsafe { api::sqlite3_result_error_nomem(self.raw()) };
+            return None;
+        }
+        // SAFETY: freshly allocated with that size.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len()) };
+        Some((copy, bytes.len() as u64))
+    }
+
+    fn report(&self, error: &FunctionError) {
+        if error.code.primary() == ResultCode::NOMEM {
+            // SAFETY: see above.
+            return unsafe { api::sqlite3_result_error_nomem(self.raw()) };
+        }
+        let size = c_int::try_from(error.message.len()).unwrap_or(c_int::MAX);
+        // SAFETY: see above; SQLite copies the message. The code comes last, for the message sets SQLITE_ERROR.
+        unsafe {
+            api::sqlite3_result_error(self.raw(), error.message.as_ptr().cast(), size);
+            api::sqlite3_result_error_code(self.raw(), error.code.0);
+        }
+    }
+}
+
+type Implementation<T> = fn(&T, &Context<'_>, &[&Value]) -> Result<(), FunctionError>;
+
+/// What SQLite keeps for a registered function.
+struct Registration<T> {
+    state: Rc<T>,
+    function: Implementation<T>,
+}
+
+/// Registers a function; the result is SQLite's code.
+pub fn register<T: 'static>(
+    db: *mut sqlite3,
+    name: &[u8],
+    argument_count: i32,
+    flags: FunctionFlags,
+    state: Rc<T>,
+    function: Implementation<T>,
+) -> c_int {
+    let registration = Box::into_raw(Box::new(Registration { state, function }));
+    // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
+    unsafe {
+        api::sqlite3_create_function_v2(
+            db,
+            name.as_ptr().cast(),
+            argument_count,
+            SQLITE_UTF8 | flags.0,
+            registration.cast(),
+            Some(call::<T>),
+            None,
+            None,
+            Some(destroy::<T>),
+        )
+    }
+}
+
+unsafe extern "C" fn destroy<T>(registration: *mut c_void) {
+    // SAFETY: made by `register` with this type, and destroyed once.
+    drop(unsafe { Box::from_raw(registration.cast::<Registration<T>>()) });
+}
+
+unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, values: *mut *mut sqlite3_value) {
+    let Some(raw) = NonNull::new(raw) else { return };
+    // SAFETY: the user data is what `register` gave, with this type; it lives while the function is registered.
+    let registration = unsafe { &*api::sqlite3_user_data(raw.as_ptr()).cast::<Registration<T>>() };
+    let context = Context { raw, call: PhantomData };
+    // SAFETY: SQLite passes `count` valid values.
+    let arguments = unsafe { arguments(count, values) };
+    let result = memory::guard(|| (registration.function)(&registration.state, &context, arguments));
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => context.report(&error),
+        // SAFETY: the context is valid during the call.
+        Err(memory::OutOfMemory) => unsafe { api::sqlite3_result_error_nomem(raw.as_ptr()) },
+    }
+}
+
+/// The arguments of a call.
+///
+/// # Safety
+/// `values` points to `count` valid values that live for `'a`.
+pub unsafe fn arguments<'a>(count: c_int, values: *mut *mut sqlite3_value) -> &'a [&'a Value] {
+    match usize::try_from(count) {
+        Ok(count) if count > 0 && !values.is_null() => {
+            // SAFETY: by contract; `Value` is a transparent wrapper, and a reference has the layout of a pointer.
+            unsafe { slice::from_raw_parts(values.cast::<&Value>().cast_const(), count) }
+        }
+        _ => &[],
+    }
+}
+
+const _: () = assert!(SQLITE_NOMEM == ResultCode::NOMEM.0);

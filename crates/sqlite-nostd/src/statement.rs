@@ -1,0 +1,303 @@
+//! Prepared statements, their parameters and their rows.
+
+use core::ffi::{CStr, c_int};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crate::api;
+use crate::bindings::{SQLITE_DONE, SQLITE_OK, SQLITE_ROW, SQLITE_UTF8, sqlite3_stmt};
+use crate::error::Result;
+use crate::value::{bytes, checked_text};
+use crate::{ResultCode, SqliteError, Value, ValueType};
+
+/// A prepared statement; finalized when dropped.
+///
+/// SQLite keeps a connection alive while statements of it exist, so that this needs no lifetime.
+pub struct Statement(NonNull<sqlite3_stmt>);
+
+/// The value of a parameter.
+#[derive(Clone, Copy)]
+pub enum Parameter<'p> {
+    /// NULL
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text.
+    Text(&'p str),
+    /// A blob.
+    Blob(&'p [u8]),
+    /// A value passed to a function, bound as it is.
+    Value(&'p Value),
+}
+
+impl From<i64> for Parameter<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Parameter<'_> {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+
+impl<'p> From<&'p str> for Parameter<'p> {
+    fn from(value: &'p str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'p> From<&'p [u8]> for Parameter<'p> {
+    fn from(value: &'p [u8]) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl<'p> From<&'p Value> for Parameter<'p> {
+    fn from(value: &'p Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl<'p, T: Into<Parameter<'p>>> From<Option<T>> for Parameter<'p> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl Statement {
+    /// Takes over a statement that SQLite prepared.
+    pub(crate) fn from_raw(raw: NonNull<sqlite3_stmt>) -> Self {
+        Self(raw)
+    }
+
+    fn raw(&self) -> *mut sqlite3_stmt {
+        self.0.as_ptr()
+    }
+
+    /// Starts the statement with `parameters`, as many as its SQL has.
+    pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
+        // Texts and blobs are bound without a copy. That is sound although a `Rows` can be forgotten: no binding is
+        // read before the next step, and each query begins by replacing them all.
+        self.rewind();
+        let rows = Rows { statement: self, is_finished: false };
+        if parameters.len() != rows.statement.parameter_count() {
+            return Err(SqliteError {
+                code: ResultCode::RANGE,
+                message: alloc::format!(
+                    "{} parameters given, {} wanted",
+                    parameters.len(),
+                    rows.statement.parameter_count()
+                ),
+                sql: Some(rows.statement.sql().into()),
+            });
+        }
+        for (index, parameter) in (1..).zip(parameters) {
+            rows.statement.bind(index, parameter)?;
+        }
+        Ok(rows)
+    }
+
+    /// Runs the statement to its end, ignoring rows.
+    pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+        let mut rows = self.query(parameters)?;
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// The number of parameters.
+    pub fn parameter_count(&self) -> usize {
+        // SAFETY: the statement is valid until dropped, here and below.
+        usize::try_from(unsafe { api::sqlite3_bind_parameter_count(self.raw()) }).unwrap_or(0)
+    }
+
+    /// The number of columns of a row.
+    pub fn column_count(&self) -> usize {
+        // SAFETY: see above.
+        usize::try_from(unsafe { api::sqlite3_column_count(self.raw()) }).unwrap_or(0)
+    }
+
+    /// The name of a column, None out of range.
+    pub fn column_name(&self, index: usize) -> Option<&str> {
+        // SAFETY: see above; SQLite returns NULL out of range.
+        let name = unsafe { api::sqlite3_column_name(self.raw(), c_int::try_from(index).ok()?) };
+        if name.is_null() {
+            return None;
+        }
+        // SAFETY: a C string that lives until the statement is prepared anew or dropped; `&self` keeps it from
+        // being stepped.
+        unsafe { CStr::from_ptr(name) }.to_str().ok()
+    }
+
+    /// The SQL text.
+    pub fn sql(&self) -> &str {
+        // SAFETY: see above.
+        let sql = unsafe { api::sqlite3_sql(self.raw()) };
+        if sql.is_null() {
+            return "";
+        }
+        // SAFETY: a C string that lives as long as the statement.
+        unsafe { CStr::from_ptr(sql) }.to_str().unwrap_or("")
+    }
+
+    /// Whether running it does not change the database.
+    pub fn is_read_only(&self) -> bool {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_stmt_readonly(self.raw()) != 0 }
+    }
+
+    fn rewind(&mut self) {
+        // SAFETY: see above. Reset repeats the error of the last step, which was reported then.
+        unsafe {
+            api::sqlite3_reset(self.raw());
+            api::sqlite3_clear_bindings(self.raw());
+        }
+    }
+
+    fn bind(&mut self, index: c_int, parameter: &Parameter<'_>) -> Result<()> {
+        let raw = self.raw();
+        // SAFETY: see above; SQLITE_STATIC (no destructor) is right as `query` explains.
+        let code = unsafe {
+            match *parameter {
+                Parameter::Null => api::sqlite3_bind_null(raw, index),
+                Parameter::Integer(value) => api::sqlite3_bind_int64(raw, index, value),
+                Parameter::Real(value) => api::sqlite3_bind_double(raw, index, value),
+                Parameter::Value(value) => api::sqlite3_bind_value(raw, index, value.as_raw()),
+                Parameter::Text(text) => api::sqlite3_bind_text64(
+                    raw,
+                    index,
+                    text.as_ptr().cast(),
+                    text.len() as u64,
+                    None,
+                    SQLITE_UTF8 as u8,
+                ),
+                Parameter::Blob(blob) => {
+                    api::sqlite3_bind_blob64(raw, index, blob.as_ptr().cast(), blob.len() as u64, None)
+                }
+            }
+        };
+        if code == SQLITE_OK { Ok(()) } else { Err(self.error(code)) }
+    }
+
+    fn error(&self, code: c_int) -> SqliteError {
+        // SAFETY: the statement's connection is alive while the statement is.
+        unsafe { SqliteError::last(api::sqlite3_db_handle(self.raw()), code, Some(self.sql())) }
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: the statement is valid and not used again.
+        unsafe { api::sqlite3_finalize(self.raw()) };
+    }
+}
+
+/// A running statement; reset when dropped.
+pub struct Rows<'s> {
+    statement: &'s mut Statement,
+    is_finished: bool,
+}
+
+impl Rows<'_> {
+    /// The next row, None after the last.
+    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
+        if self.is_finished {
+            return Ok(None);
+        }
+        // SAFETY: the statement is valid.
+        match unsafe { api::sqlite3_step(self.statement.raw()) } {
+            SQLITE_ROW => Ok(Some(Row { statement: self.statement.0, rows: PhantomData })),
+            code => {
+                self.is_finished = true;
+                let error = (code != SQLITE_DONE).then(|| self.statement.error(code));
+                self.statement.rewind();
+                error.map_or(Ok(None), Err)
+            }
+        }
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.statement.rewind();
+        }
+    }
+}
+
+/// A row of a running statement. Columns are numbered from 0; those out of range read as NULL.
+pub struct Row<'r> {
+    statement: NonNull<sqlite3_stmt>,
+    rows: PhantomData<&'r ()>,
+}
+
+impl<'r> Row<'r> {
+    fn raw(&self) -> *mut sqlite3_stmt {
+        self.statement.as_ptr()
+    }
+
+    fn index(index: usize) -> c_int {
+        c_int::try_from(index).unwrap_or(-1)
+    }
+
+    /// The storage class of a column, before any conversion.
+    pub fn column_type(&self, index: usize) -> ValueType {
+        // SAFETY: the statement stands on a row while this exists, here and below.
+        ValueType::from_raw(unsafe { api::sqlite3_column_type(self.raw(), Self::index(index)) })
+    }
+
+    /// Whether a column is NULL.
+    pub fn is_null(&self, index: usize) -> bool {
+        self.column_type(index) == ValueType::Null
+    }
+
+    /// A column as an integer, 0 for NULL.
+    pub fn integer(&self, index: usize) -> i64 {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_column_int64(self.raw(), Self::index(index)) }
+    }
+
+    /// A column as an integer, None for NULL.
+    pub fn optional_integer(&self, index: usize) -> Option<i64> {
+        if self.is_null(index) { None } else { Some(self.integer(index)) }
+    }
+
+    /// A column as a floating-point number, 0 for NULL.
+    pub fn real(&self, index: usize) -> f64 {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_column_double(self.raw(), Self::index(index)) }
+    }
+
+    /// A column as text, empty for NULL. An error if it is not UTF-8 or memory ran out.
+    pub fn text(&self, index: usize) -> Result<&'r str> {
+        let is_null = self.is_null(index);
+        // SAFETY: see above. The text lives until the next step or reset, both of which need the `Rows` that `'r`
+        // borrows; conversions that would move it are not offered (UTF-16).
+        unsafe {
+            let text = api::sqlite3_column_text(self.raw(), Self::index(index));
+            let size = api::sqlite3_column_bytes(self.raw(), Self::index(index));
+            checked_text(text, size, is_null)
+        }
+    }
+
+    /// A column as text, None for NULL.
+    pub fn optional_text(&self, index: usize) -> Result<Option<&'r str>> {
+        if self.is_null(index) { Ok(None) } else { self.text(index).map(Some) }
+    }
+
+    /// A column's bytes; those of its text unless it is a blob. Empty for NULL.
+    pub fn blob(&self, index: usize) -> Result<&'r [u8]> {
+        match self.column_type(index) {
+            ValueType::Null => Ok(&[]),
+            // SAFETY: as for `text`; a blob is not converted.
+            ValueType::Blob => Ok(unsafe {
+                let blob = api::sqlite3_column_blob(self.raw(), Self::index(index));
+                bytes(blob.cast(), api::sqlite3_column_bytes(self.raw(), Self::index(index)))
+            }),
+            _ => self.text(index).map(str::as_bytes),
+        }
+    }
+}

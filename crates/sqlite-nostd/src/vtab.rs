@@ -1,0 +1,363 @@
+//! Insert-only eponymous virtual tables: the trait, and the shims that SQLite calls.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::ffi::{c_char, c_int, c_void};
+use core::ptr::{self, NonNull};
+
+use crate::api;
+use crate::bindings::{
+    SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, SQLITE_VTAB_INNOCUOUS, sqlite3, sqlite3_context, sqlite3_index_info,
+    sqlite3_int64, sqlite3_module, sqlite3_value, sqlite3_vtab, sqlite3_vtab_cursor,
+};
+use crate::connection::c_string;
+use crate::error::FunctionError;
+use crate::{Connection, Value, function, memory};
+
+type Outcome = Result<(), FunctionError>;
+
+/// A table of which every connection has one, into which rows can be inserted and from which none can be read.
+///
+/// All methods take `&self`: SQLite may roll back from within an insert.
+pub trait EponymousTable: Sized + 'static {
+    /// What is given when the module is registered.
+    type State: 'static;
+    /// `CREATE TABLE x(…)` with the columns.
+    const DECLARATION: &'static str;
+    /// Whether triggers and views of an untrusted schema may use it.
+    const INNOCUOUS: bool;
+    /// Whether SELECT gives no rows, rather than fail with SQLITE_MISUSE.
+    const SELECT_IS_ALLOWED: bool = false;
+
+    /// The table for a connection. It is dropped when SQLite disconnects it, at the latest when the connection closes.
+    fn connect(connection: Connection<'_>, state: &Rc<Self::State>) -> Result<Self, FunctionError>;
+
+    /// A row is inserted; `columns` in the order of the declaration.
+    fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Outcome;
+
+    /// The table takes part in a transaction from now on.
+    fn begin(&self) -> Outcome {
+        Ok(())
+    }
+
+    /// The transaction is about to commit, which an error prevents.
+    fn sync(&self) -> Outcome {
+        Ok(())
+    }
+
+    /// The transaction was committed.
+    fn commit(&self) {}
+
+    /// The transaction was rolled back. May be called from within `insert`.
+    fn rollback(&self) {}
+
+    /// Savepoint number `savepoint` was opened; they are nested and numbered from 0.
+    fn savepoint(&self, savepoint: i32) {
+        let _ = savepoint;
+    }
+
+    /// Savepoint number `savepoint` and those within were released.
+    fn release(&self, savepoint: i32) {
+        let _ = savepoint;
+    }
+
+    /// Everything since savepoint number `savepoint` was undone; it stays open.
+    fn rollback_to(&self, savepoint: i32) {
+        let _ = savepoint;
+    }
+}
+
+/// A connected table, as SQLite sees it.
+#[repr(C)]
+struct Table<T> {
+    base: sqlite3_vtab,
+    db: *mut sqlite3,
+    table: T,
+}
+
+/// Registers the module; the result is SQLite's code.
+pub fn register<T: EponymousTable>(db: *mut sqlite3, name: &[u8], state: Rc<T::State>) -> c_int {
+    let state = Rc::into_raw(state).cast_mut().cast();
+    // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
+    unsafe {
+        api::sqlite3_create_module_v2(
+            db,
+            name.as_ptr().cast(),
+            const { &module::<T>() },
+            state,
+            Some(destroy::<T::State>),
+        )
+    }
+}
+
+const fn module<T: EponymousTable>() -> sqlite3_module {
+    sqlite3_module {
+        iVersion: 2,
+        xCreate: None,
+        xConnect: Some(connect::<T>),
+        xBestIndex: Some(best_index::<T>),
+        xDisconnect: Some(disconnect::<T>),
+        xDestroy: Some(disconnect::<T>),
+        xOpen: Some(open::<T>),
+        xClose: Some(close),
+        xFilter: Some(filter),
+        xNext: Some(next),
+        xEof: Some(eof),
+        xColumn: Some(column),
+        xRowid: Some(rowid),
+        xUpdate: Some(update::<T>),
+        xBegin: Some(begin::<T>),
+        xSync: Some(sync::<T>),
+        xCommit: Some(commit::<T>),
+        xRollback: Some(rollback::<T>),
+        xFindFunction: None,
+        xRename: None,
+        xSavepoint: Some(savepoint::<T>),
+        xRelease: Some(release::<T>),
+        xRollbackTo: Some(rollback_to::<T>),
+        xShadowName: None,
+        xIntegrity: None,
+    }
+}
+
+unsafe extern "C" fn destroy<S>(state: *mut c_void) {
+    // SAFETY: made by `register` with this type, and destroyed once.
+    drop(unsafe { Rc::from_raw(state.cast::<S>().cast_const()) });
+}
+
+/// A message in SQLite's memory, NULL if there is none.
+pub fn sqlite_message(message: &str) -> *mut c_char {
+    // SAFETY: has no conditions.
+    let copy = unsafe { api::sqlite3_malloc64(message.len() as u64 + 1) }.cast::<u8>();
+    if !copy.is_null() {
+        // SAFETY: freshly allocated with room for the text and its NUL.
+        unsafe {
+            ptr::copy_nonoverlapping(message.as_ptr(), copy, message.len());
+            copy.add(message.len()).write(0);
+        }
+    }
+    copy.cast()
+}
+
+/// Puts `message` where SQLite looks for it, in place of what is there.
+///
+/// # Safety
+/// `place` is valid and holds NULL or a message in SQLite's memory.
+unsafe fn set_message(place: *mut *mut c_char, message: &str) {
+    // SAFETY: by contract.
+    unsafe {
+        api::sqlite3_free((*place).cast());
+        *place = sqlite_message(message);
+    }
+}
+
+unsafe extern "C" fn connect<T: EponymousTable>(
+    db: *mut sqlite3,
+    state: *mut c_void,
+    _argument_count: c_int,
+    _arguments: *const *const c_char,
+    result: *mut *mut sqlite3_vtab,
+    error: *mut *mut c_char,
+) -> c_int {
+    let Some(connection) = NonNull::new(db) else { return SQLITE_MISUSE };
+    let Ok(declaration) = c_string(T::DECLARATION) else { return SQLITE_NOMEM };
+    // SAFETY: called within xConnect; a C string.
+    let code = unsafe { api::sqlite3_declare_vtab(db, declaration.as_ptr().cast()) };
+    if code != SQLITE_OK {
+        return code;
+    }
+    if T::INNOCUOUS {
+        // SAFETY: called within xConnect.
+        unsafe { api::vtab_config(db, SQLITE_VTAB_INNOCUOUS) };
+    }
+    // SAFETY: the module's data, a leaked Rc of this type; the copy made here is not dropped.
+    let state = unsafe { core::mem::ManuallyDrop::new(Rc::from_raw(state.cast::<T::State>().cast_const())) };
+    let table = memory::guard(|| {
+        T::connect(Connection::new(connection), &state).map(|table| {
+            let base = sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
+            Box::into_raw(Box::new(Table { base, db, table }))
+        })
+    });
+    match table {
+        Ok(Ok(table)) => {
+            // SAFETY: SQLite passes a valid place; `Table` begins with a `sqlite3_vtab`.
+            unsafe { *result = table.cast() };
+            SQLITE_OK
+        }
+        Ok(Err(failure)) => {
+            // SAFETY: SQLite passes a valid place.
+            unsafe { set_message(error, &failure.message) };
+            failure.code.0
+        }
+        Err(memory::OutOfMemory) => SQLITE_NOMEM,
+    }
+}
+
+unsafe extern "C" fn disconnect<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
+    // SAFETY: made by `connect` with this type, and disconnected once.
+    drop(unsafe { Box::from_raw(vtab.cast::<Table<T>>()) });
+    SQLITE_OK
+}
+
+/// The table behind SQLite's pointer.
+///
+/// # Safety
+/// `vtab` was made by `connect::<T>` and is connected for `'a`.
+unsafe fn table<'a, T>(vtab: *mut sqlite3_vtab) -> &'a Table<T> {
+    // SAFETY: by contract. SQLite changes `zErrMsg` and `nRef` only through its own pointer, outside our calls.
+    unsafe { &*vtab.cast::<Table<T>>() }
+}
+
+/// The result code of `outcome`, whose message goes to the table.
+///
+/// # Safety
+/// `vtab` is a connected table.
+unsafe fn report(vtab: *mut sqlite3_vtab, outcome: Result<Outcome, memory::OutOfMemory>) -> c_int {
+    match outcome {
+        Ok(Ok(())) => SQLITE_OK,
+        Ok(Err(error)) => {
+            // SAFETY: by contract.
+            unsafe { set_message(&raw mut (*vtab).zErrMsg, &error.message) };
+            error.code.0
+        }
+        Err(memory::OutOfMemory) => SQLITE_NOMEM,
+    }
+}
+
+unsafe extern "C" fn best_index<T: EponymousTable>(vtab: *mut sqlite3_vtab, info: *mut sqlite3_index_info) -> c_int {
+    if !T::SELECT_IS_ALLOWED {
+        // SAFETY: SQLite passes a connected table.
+        unsafe { set_message(&raw mut (*vtab).zErrMsg, "this table can only be inserted into") };
+        return SQLITE_MISUSE;
+    }
+    // SAFETY: SQLite passes a valid structure.
+    unsafe {
+        (*info).estimatedCost = 1.0;
+        (*info).estimatedRows = 0;
+    }
+    SQLITE_OK
+}
+
+unsafe extern "C" fn open<T: EponymousTable>(
+    _vtab: *mut sqlite3_vtab,
+    result: *mut *mut sqlite3_vtab_cursor,
+) -> c_int {
+    if !T::SELECT_IS_ALLOWED {
+        return SQLITE_MISUSE;
+    }
+    // SAFETY: SQLite's own memory, freed in `close`.
+    let cursor = unsafe { api::sqlite3_malloc64(size_of::<sqlite3_vtab_cursor>() as u64) }.cast::<sqlite3_vtab_cursor>();
+    if cursor.is_null() {
+        return SQLITE_NOMEM;
+    }
+    // SAFETY: freshly allocated; SQLite passes a valid place.
+    unsafe {
+        cursor.write(sqlite3_vtab_cursor { pVtab: ptr::null_mut() });
+        *result = cursor;
+    }
+    SQLITE_OK
+}
+
+unsafe extern "C" fn close(cursor: *mut sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: allocated in `open`.
+    unsafe { api::sqlite3_free(cursor.cast()) };
+    SQLITE_OK
+}
+
+unsafe extern "C" fn filter(
+    _cursor: *mut sqlite3_vtab_cursor,
+    _index: c_int,
+    _name: *const c_char,
+    _count: c_int,
+    _arguments: *mut *mut sqlite3_value,
+) -> c_int {
+    SQLITE_OK
+}
+
+unsafe extern "C" fn next(_cursor: *mut sqlite3_vtab_cursor) -> c_int {
+    SQLITE_OK
+}
+
+unsafe extern "C" fn eof(_cursor: *mut sqlite3_vtab_cursor) -> c_int {
+    1
+}
+
+unsafe extern "C" fn column(_cursor: *mut sqlite3_vtab_cursor, _context: *mut sqlite3_context, _index: c_int) -> c_int {
+    SQLITE_OK
+}
+
+unsafe extern "C" fn rowid(_cursor: *mut sqlite3_vtab_cursor, rowid: *mut sqlite3_int64) -> c_int {
+    // SAFETY: SQLite passes a valid place.
+    unsafe { *rowid = 0 };
+    SQLITE_OK
+}
+
+unsafe extern "C" fn update<T: EponymousTable>(
+    vtab: *mut sqlite3_vtab,
+    count: c_int,
+    values: *mut *mut sqlite3_value,
+    rowid: *mut sqlite3_int64,
+) -> c_int {
+    // SAFETY: SQLite passes `count` valid values.
+    let arguments = unsafe { function::arguments(count, values) };
+    // An insert has: NULL (no old row id), the new row id, the columns.
+    let [old, _, columns @ ..] = arguments else {
+        // SAFETY: SQLite passes a connected table.
+        unsafe { set_message(&raw mut (*vtab).zErrMsg, "rows of this table cannot be deleted") };
+        return SQLITE_MISUSE;
+    };
+    if old.value_type() != crate::ValueType::Null {
+        // SAFETY: see above.
+        unsafe { set_message(&raw mut (*vtab).zErrMsg, "rows of this table cannot be changed") };
+        return SQLITE_MISUSE;
+    }
+    // SAFETY: SQLite passes a connected table and a valid place.
+    let table = unsafe {
+        *rowid = 0;
+        table::<T>(vtab)
+    };
+    let Some(connection) = NonNull::new(table.db) else { return SQLITE_MISUSE };
+    let outcome = memory::guard(|| table.table.insert(Connection::new(connection), columns));
+    // SAFETY: see above.
+    unsafe { report(vtab, outcome) }
+}
+
+unsafe extern "C" fn begin<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
+    // SAFETY: SQLite passes a connected table, here and below.
+    unsafe { report(vtab, memory::guard(|| table::<T>(vtab).table.begin())) }
+}
+
+unsafe extern "C" fn sync<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { report(vtab, memory::guard(|| table::<T>(vtab).table.sync())) }
+}
+
+unsafe extern "C" fn commit<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { table::<T>(vtab) }.table.commit();
+    SQLITE_OK
+}
+
+unsafe extern "C" fn rollback<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { table::<T>(vtab) }.table.rollback();
+    SQLITE_OK
+}
+
+unsafe extern "C" fn savepoint<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { table::<T>(vtab) }.table.savepoint(savepoint);
+    SQLITE_OK
+}
+
+unsafe extern "C" fn release<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { table::<T>(vtab) }.table.release(savepoint);
+    SQLITE_OK
+}
+
+unsafe extern "C" fn rollback_to<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
+    // SAFETY: see `begin`.
+    unsafe { table::<T>(vtab) }.table.rollback_to(savepoint);
+    SQLITE_OK
+}
