@@ -3,20 +3,32 @@
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use alloc::string::String;
 use core::cell::{Cell, RefCell};
-use core::ops::{Deref, DerefMut};
 
-use sqlite_nostd::{Connection, Parameter, Statement};
+use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What tells cached statements apart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum StatementKey {
+    /// Address and length of a constant: each SQL text stands beside the one function that runs it, and comparing
+    /// addresses is cheaper than comparing texts. Two copies of one constant only cost a second statement.
+    Constant(usize, usize),
+    /// SQL that was made at run time.
+    Text(String),
+}
+
+/// How many statements with SQL made at run time are kept: more than any schema has tables in sensible use.
+const TEXT_STATEMENTS: usize = 1024;
 
 /// State of one connection, shared by everything registered on it and dropped when it closes.
 #[derive(Default)]
 pub struct ConnectionState {
-    statements: RefCell<BTreeMap<usize, Statement>>,
+    statements: RefCell<BTreeMap<StatementKey, Statement>>,
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
-    schema_generation: Cell<u64>,
 }
 
 impl ConnectionState {
@@ -75,17 +87,33 @@ impl<'c> Database<'c> {
     ///
     /// Nested use of the same text (through a trigger that calls back) gets a statement of its own.
     pub fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
-        // The address tells the texts apart: each is a constant beside the one function that runs it. Two copies of
-        // one constant only cost a second statement.
-        let key = sql.as_ptr() as usize;
-        let statement = match self.state.statements.borrow_mut().remove(&key) {
+        let key = StatementKey::Constant(sql.as_ptr() as usize, sql.len());
+        self.cached_by(key, |connection| connection.prepare_persistent(sql))
+    }
+
+    /// The cached statement for SQL that was made at run time.
+    pub fn cached_text(&self, sql: &str) -> Result<CachedStatement<'c>> {
+        let is_full = self.state.statements.borrow().len() >= TEXT_STATEMENTS;
+        if is_full {
+            self.state.statements.borrow_mut().retain(|key, _| matches!(key, StatementKey::Constant(..)));
+        }
+        self.cached_by(StatementKey::Text(sql.into()), |connection| connection.prepare_persistent(sql))
+    }
+
+    fn cached_by(
+        &self,
+        key: StatementKey,
+        prepare: impl FnOnce(Connection<'c>) -> sqlite_nostd::Result<Statement>,
+    ) -> Result<CachedStatement<'c>> {
+        let kept = self.state.statements.borrow_mut().remove(&key);
+        let statement = match kept {
             Some(statement) => statement,
             None => {
                 self.watch_close()?;
-                self.connection.prepare_persistent(sql)?
+                prepare(self.connection)?
             }
         };
-        Ok(CachedStatement { state: self.state, key, statement: Some(statement) })
+        Ok(CachedStatement { state: self.state, entry: Some((key, statement)) })
     }
 
     /// A statement for SQL that is made at run time; the caller keeps or drops it.
@@ -100,7 +128,7 @@ impl<'c> Database<'c> {
 
     /// Runs one cached statement to its end, ignoring rows.
     pub fn execute(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<()> {
-        Ok(self.cached(sql)?.execute(parameters)?)
+        self.cached(sql)?.execute(parameters)
     }
 
     /// The integer in the first column of the first row, None without a row or for NULL.
@@ -114,7 +142,7 @@ impl<'c> Database<'c> {
     pub fn require_transaction(&self) -> Result<()> {
         if self.connection.is_autocommit() {
             return Err(Error::new(
-                crate::error::ErrorKind::Sqlite(sqlite_nostd::ResultCode::MISUSE),
+                ErrorKind::Sqlite(ResultCode::MISUSE),
                 "This function may only be called in transactions.",
             ));
         }
@@ -135,26 +163,29 @@ impl<'c> Database<'c> {
 /// A statement that goes back to the connection's cache when dropped.
 pub struct CachedStatement<'c> {
     state: &'c ConnectionState,
-    key: usize,
-    statement: Option<Statement>,
+    entry: Option<(StatementKey, Statement)>,
 }
 
-impl Deref for CachedStatement<'_> {
-    type Target = Statement;
-
-    fn deref(&self) -> &Statement {
-        match &self.statement {
-            Some(statement) => statement,
-            None => unreachable!("the statement is taken only in drop"),
-        }
+impl CachedStatement<'_> {
+    /// Runs the statement; see [`Statement::query`].
+    pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
+        Ok(self.statement()?.query(parameters)?)
     }
-}
 
-impl DerefMut for CachedStatement<'_> {
-    fn deref_mut(&mut self) -> &mut Statement {
-        match &mut self.statement {
-            Some(statement) => statement,
-            None => unreachable!("the statement is taken only in drop"),
+    /// Runs the statement to its end, ignoring rows.
+    pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+        Ok(self.statement()?.execute(parameters)?)
+    }
+
+    /// The number of parameters in its SQL.
+    pub fn parameter_count(&mut self) -> Result<usize> {
+        Ok(self.statement()?.parameter_count())
+    }
+
+    fn statement(&mut self) -> Result<&mut Statement> {
+        match &mut self.entry {
+            Some((_, statement)) => Ok(statement),
+            None => Err(Error::new(ErrorKind::Internal, "a cached statement was used after its release")),
         }
     }
 }
@@ -162,10 +193,10 @@ impl DerefMut for CachedStatement<'_> {
 impl Drop for CachedStatement<'_> {
     fn drop(&mut self) {
         // After a close was signalled nothing is kept: the connection is waiting for its last statement.
-        if let Some(statement) = self.statement.take()
+        if let Some((key, statement)) = self.entry.take()
             && self.state.is_watching_close.get()
         {
-            self.state.statements.borrow_mut().insert(self.key, statement);
+            self.state.statements.borrow_mut().insert(key, statement);
         }
     }
 }

@@ -1,1 +1,134 @@
 //! Everything that reads and writes the internal tables: operations, buckets, publishing, the gate, subscriptions.
+//!
+//! [`SqliteStorage`] is what the state machine sees of it. Each function here holds the SQL that it runs.
+
+mod buckets;
+mod gate;
+mod iteration;
+mod operation_id;
+mod operations;
+mod publish;
+mod subscriptions;
+mod sync_times;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use iteration::IterationMark;
+
+use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Checksum, DataLine};
+use crate::storage::{
+    BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
+    Timestamp,
+};
+
+/// [`Storage`] on an SQLite connection.
+pub struct SqliteStorage<'c> {
+    database: Database<'c>,
+    mark: &'c IterationMark,
+}
+
+impl<'c> SqliteStorage<'c> {
+    /// The storage of `database`; `mark` belongs to the connection.
+    pub fn new(database: Database<'c>, mark: &'c IterationMark) -> Self {
+        Self { database, mark }
+    }
+}
+
+impl Storage for SqliteStorage<'_> {
+    fn now(&mut self) -> Result<Timestamp> {
+        sync_times::now(&self.database)
+    }
+
+    fn client_id(&mut self) -> Result<String> {
+        client_id(&self.database)
+    }
+
+    fn begin_iteration(&mut self) -> Result<()> {
+        self.mark.begin(&self.database)
+    }
+
+    fn iteration_is_current(&mut self) -> Result<bool> {
+        self.mark.is_current(&self.database)
+    }
+
+    fn note_change(&mut self) -> Result<()> {
+        self.mark.note_change(&self.database)
+    }
+
+    fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
+        buckets::visit(&self.database, visit)
+    }
+
+    fn delete_bucket(&mut self, name: &str) -> Result<()> {
+        buckets::delete(&self.database, name)
+    }
+
+    fn reset_counts(&mut self, bucket: BucketId) -> Result<()> {
+        buckets::reset_counts(&self.database, bucket)
+    }
+
+    fn store_line(&mut self, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine> {
+        operations::store_line(&self.database, line, line_size)
+    }
+
+    fn checksum(&mut self, bucket: BucketId) -> Result<Checksum> {
+        buckets::checksum(&self.database, bucket)
+    }
+
+    fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()> {
+        buckets::complete(&self.database, changed, last_op_id, extent)
+    }
+
+    fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+        publish::publish(&self.database, changed, extent)
+    }
+
+    fn upload_queue_is_empty(&mut self) -> Result<bool> {
+        gate::upload_queue_is_empty(&self.database)
+    }
+
+    fn request_id(&mut self, id: RequestId) -> Result<Option<i64>> {
+        gate::request_id(&self.database, id)
+    }
+
+    fn set_request_id(&mut self, id: RequestId, value: Option<i64>) -> Result<()> {
+        gate::set_request_id(&self.database, id, value)
+    }
+
+    fn sync_times(&mut self) -> Result<Vec<(i64, Timestamp)>> {
+        sync_times::all(&self.database)
+    }
+
+    fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()> {
+        sync_times::record(&self.database, priority, time)
+    }
+
+    fn subscriptions(&mut self) -> Result<Vec<StoredSubscription>> {
+        subscriptions::all(&self.database)
+    }
+
+    fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
+        subscriptions::find_or_insert(&self.database, subscription)
+    }
+
+    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
+        subscriptions::update(&self.database, subscription)
+    }
+
+    fn delete_subscription(&mut self, id: i64) -> Result<()> {
+        subscriptions::delete(&self.database, id)
+    }
+}
+
+/// The client's id (SQL interface, `powersync_client_id`).
+pub fn client_id(database: &Database<'_>) -> Result<String> {
+    let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
+    let mut rows = statement.query(&[])?;
+    match rows.next()? {
+        Some(row) if !row.is_null(0) => Ok(String::from(row.text(0)?)),
+        _ => Err(Error::new(ErrorKind::Abort, "No client_id found in ps_kv")),
+    }
+}

@@ -1,0 +1,182 @@
+//! Rows of `ps_buckets`: finding, making, completing and deleting buckets (storage, Internal tables).
+
+use sqlite_nostd::Parameter;
+
+use crate::connection::Database;
+use crate::error::{Error, Result};
+use crate::protocol::Checksum;
+use crate::storage::{BucketId, ChangedBucket, Extent, StoredBucket};
+use crate::store::operation_id::{LAST_BUCKET_ID, last_operation_id, operation_id};
+
+/// What storing operations needs to know of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketRow {
+    /// Its id.
+    pub id: BucketId,
+    /// Newest operation held.
+    pub last_op: i64,
+    /// The published `last_op`; 0 when everything is to be published again.
+    pub last_applied_op: i64,
+    /// Sum over operations not in `op_checksum`.
+    pub add_checksum: Checksum,
+    /// Sum over settled operations held.
+    pub op_checksum: Checksum,
+    /// Sequence up to which operations are settled.
+    pub settled: i64,
+}
+
+/// A 32-bit sum as the integer column that holds it.
+pub fn checksum_column(checksum: Checksum) -> Parameter<'static> {
+    Parameter::Integer(i64::from(checksum.get()))
+}
+
+/// A 32-bit sum from its column; older versions stored sums signed or unreduced.
+pub fn checksum_from_column(value: i64) -> Checksum {
+    Checksum::from_wrapping(value)
+}
+
+/// Visits all buckets in id order.
+pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
+    const SQL: &str = "SELECT bucket.id, bucket.name, \
+        iif(bucket.in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op), \
+        bucket.add_checksum + bucket.op_checksum, bucket.count_at_last, bucket.count_since_last, \
+        bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op \
+        FROM main.ps_buckets AS bucket, main.ps_checkpoint AS checkpoint \
+        WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        visit(StoredBucket {
+            id: BucketId(row.integer(0)),
+            name: row.text(1)?,
+            last_op: row.integer(2),
+            checksum: checksum_from_column(row.integer(3)),
+            count_at_last: row.integer(4),
+            count_since_last: row.integer(5),
+            is_settled: row.integer(6) != 0,
+        })?;
+    }
+    Ok(())
+}
+
+const SELECT_ROW: &str = "SELECT id, iif(in_checkpoint, max(last_op, (SELECT last_op FROM main.ps_checkpoint)), last_op), \
+    last_applied_op, add_checksum, op_checksum, settled FROM main.ps_buckets WHERE name = ?1";
+
+/// The bucket called `name`, None if there is none.
+pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
+    let mut statement = database.cached(SELECT_ROW)?;
+    let mut rows = statement.query(&[name.into()])?;
+    Ok(rows.next()?.map(|row| BucketRow {
+        id: BucketId(row.integer(0)),
+        last_op: row.integer(1),
+        last_applied_op: row.integer(2),
+        add_checksum: checksum_from_column(row.integer(3)),
+        op_checksum: checksum_from_column(row.integer(4)),
+        settled: row.integer(5),
+    }))
+}
+
+/// The bucket called `name`, made if there is none.
+pub fn find_or_insert(database: &Database<'_>, name: &str) -> Result<BucketRow> {
+    if let Some(row) = find(database, name)? {
+        return Ok(row);
+    }
+    const INSERT: &str = "INSERT INTO main.ps_buckets(id, name) VALUES (?1, ?2)";
+    let id = unused_id(database)?;
+    database.execute(INSERT, &[id.into(), name.into()])?;
+    Ok(BucketRow {
+        id: BucketId(id),
+        last_op: 0,
+        last_applied_op: 0,
+        add_checksum: Checksum::default(),
+        op_checksum: Checksum::default(),
+        settled: 0,
+    })
+}
+
+/// An id that no bucket has: the next one while ids fit an operation's id, then the lowest gap.
+fn unused_id(database: &Database<'_>) -> Result<i64> {
+    const NEXT: &str = "SELECT coalesce(max(id), 0) + 1 FROM main.ps_buckets";
+    const GAP: &str = "SELECT min(candidate) FROM (SELECT 1 AS candidate UNION ALL SELECT id + 1 FROM main.ps_buckets) \
+        WHERE candidate NOT IN (SELECT id FROM main.ps_buckets)";
+    let next = database.integer(NEXT, &[])?.unwrap_or(1);
+    if (1..=LAST_BUCKET_ID).contains(&next) {
+        return Ok(next);
+    }
+    match database.integer(GAP, &[])? {
+        Some(id) if (1..=LAST_BUCKET_ID).contains(&id) => Ok(id),
+        _ => Err(Error::local_data("more buckets than operation ids have room for")),
+    }
+}
+
+/// Writes back what a data line changed: `row`, and the growth of the two counters.
+pub fn update_received(database: &Database<'_>, row: &BucketRow, operations: i64, bytes: i64) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_buckets SET last_op = ?2, last_applied_op = ?3, add_checksum = ?4, op_checksum = ?5, \
+        count_since_last = count_since_last + ?6, downloaded_size = downloaded_size + ?7 WHERE id = ?1";
+    database.execute(
+        SQL,
+        &[
+            row.id.0.into(),
+            row.last_op.into(),
+            row.last_applied_op.into(),
+            checksum_column(row.add_checksum),
+            checksum_column(row.op_checksum),
+            operations.into(),
+            bytes.into(),
+        ],
+    )
+}
+
+/// The sum of all operations received by a bucket; 0 if it does not exist.
+pub fn checksum(database: &Database<'_>, bucket: BucketId) -> Result<Checksum> {
+    const SQL: &str = "SELECT add_checksum + op_checksum FROM main.ps_buckets WHERE id = ?1";
+    Ok(checksum_from_column(database.integer(SQL, &[bucket.0.into()])?.unwrap_or(0)))
+}
+
+/// Sets both counters to 0.
+pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_buckets SET count_at_last = 0, count_since_last = 0 WHERE id = ?1";
+    database.execute(SQL, &[bucket.0.into()])
+}
+
+/// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations.
+pub fn delete_operations(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+    const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
+        SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+    const DELETE: &str = "DELETE FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+    let range = [operation_id(bucket, 0).into(), last_operation_id(bucket).into()];
+    database.execute(MARK, &range)?;
+    database.execute(DELETE, &range)
+}
+
+/// Deletes a bucket with its operations.
+pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
+    const FIND: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
+    const DELETE: &str = "DELETE FROM main.ps_buckets WHERE id = ?1";
+    let Some(id) = database.integer(FIND, &[name.into()])? else {
+        return Ok(());
+    };
+    delete_operations(database, BucketId(id))?;
+    database.execute(DELETE, &[id.into()])
+}
+
+/// See [`crate::storage::Storage::complete`].
+pub fn complete(
+    database: &Database<'_>,
+    changed: &[ChangedBucket],
+    last_op_id: i64,
+    extent: Extent<'_>,
+) -> Result<()> {
+    const CHANGED: &str =
+        "UPDATE main.ps_buckets SET last_op = max(last_op, ?2), in_checkpoint = max(in_checkpoint, ?3) WHERE id = ?1";
+    const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = max(last_op, ?1)";
+    let is_full = matches!(extent, Extent::Full);
+    for bucket in changed {
+        let parameters = [bucket.id.0.into(), last_op_id.into(), i64::from(is_full).into()];
+        database.execute(CHANGED, &parameters)?;
+    }
+    if is_full {
+        database.execute(ALL, &[last_op_id.into()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Telling whether stored data are still what the running iteration made of them (sync client, Errors).
+
+use core::cell::Cell;
+
+use crate::connection::Database;
+use crate::error::Result;
+
+/// What a connection remembers of its iteration's place in the database.
+#[derive(Default)]
+pub struct IterationMark {
+    generation: Cell<Option<i64>>,
+}
+
+impl IterationMark {
+    /// Starts an iteration: whoever else believes to run one finds out at its next event.
+    pub fn begin(&self, database: &Database<'_>) -> Result<()> {
+        advance_generation(database)?;
+        self.generation.set(generation(database)?);
+        Ok(())
+    }
+
+    /// Whether the iteration's memory agrees with the database.
+    pub fn is_current(&self, database: &Database<'_>) -> Result<bool> {
+        if database.state().transaction().take_lost_changes() {
+            self.generation.set(None);
+        }
+        Ok(self.generation.get().is_some() && self.generation.get() == generation(database)?)
+    }
+
+    /// Tells that memory now reflects changes of the current transaction.
+    pub fn note_change(&self, database: &Database<'_>) -> Result<()> {
+        let _ = database;
+        Ok(())
+    }
+}
+
+/// Makes every running iteration of any connection end at its next event. To be called by whatever changes downloaded
+/// data other than through the iteration.
+pub fn advance_generation(database: &Database<'_>) -> Result<()> {
+    database.execute("UPDATE main.ps_checkpoint SET generation = generation + 1", &[])
+}
+
+fn generation(database: &Database<'_>) -> Result<Option<i64>> {
+    database.integer("SELECT generation FROM main.ps_checkpoint", &[])
+}

@@ -1,0 +1,141 @@
+//! Storing a data line: its operations are appended to their bucket's range and settled when they are published
+//! (sync protocol, Operations).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sqlite_nostd::Parameter;
+
+use crate::connection::{CachedStatement, Database};
+use crate::error::Result;
+use crate::protocol::{DataLine, Operation, OplogEntry, RowData, publishable};
+use crate::storage::{StoredLine, UnpublishableOperation};
+use crate::store::buckets::{self, BucketRow};
+use crate::store::operation_id::{last_operation_id, operation_id, sequence_of};
+
+/// Stands for row data that SQLite could not read as a JSON object.
+const UNREADABLE_ROW: &str = "{}";
+
+/// Stores `line`, which was `line_size` bytes long.
+pub fn store_line(database: &Database<'_>, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine> {
+    let bucket = buckets::find_or_insert(database, line.bucket)?;
+    let next_sequence = next_sequence(database, &bucket)?;
+    let mut appender = Appender { database, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
+    let mut new_operations = 0i64;
+    for entry in &line.entries {
+        if entry.op_id <= appender.bucket.last_op {
+            continue;
+        }
+        appender.apply(entry)?;
+        appender.bucket.last_op = entry.op_id;
+        new_operations = new_operations.saturating_add(1);
+    }
+    if !line.entries.is_empty() {
+        let bytes = i64::try_from(line_size).unwrap_or(i64::MAX);
+        buckets::update_received(database, &appender.bucket, new_operations, bytes)?;
+    }
+    Ok(StoredLine { bucket: appender.bucket.id, new_operations, unpublishable: appender.unpublishable })
+}
+
+/// The sequence for the bucket's next operation. Numbers are not used twice while the bucket exists.
+fn next_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
+    let newest = newest_sequence(database, bucket)?;
+    Ok(newest.saturating_add(1))
+}
+
+/// The sequence of the bucket's newest operation, held or settled.
+pub fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
+    const SQL: &str = "SELECT id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1";
+    let range = [operation_id(bucket.id, 0).into(), last_operation_id(bucket.id).into()];
+    let newest = database.integer(SQL, &range)?.map_or(0, sequence_of);
+    Ok(newest.max(bucket.settled))
+}
+
+/// Appends the operations of one line to one bucket.
+struct Appender<'a, 'c> {
+    database: &'a Database<'c>,
+    insert: Option<CachedStatement<'c>>,
+    bucket: BucketRow,
+    next_sequence: i64,
+    unpublishable: Vec<UnpublishableOperation>,
+}
+
+impl Appender<'_, '_> {
+    fn apply(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
+        match entry.operation {
+            Operation::Clear => return self.clear(entry),
+            Operation::Put => self.put(entry)?,
+            Operation::Remove => self.remove(entry)?,
+            Operation::Move => {}
+        }
+        self.bucket.add_checksum += entry.checksum;
+        Ok(())
+    }
+
+    fn put(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
+        let (Some(row_type), Some(row_id)) = (entry.row_type, entry.row_id) else {
+            return self.report(entry, "a PUT without type or id");
+        };
+        let data = entry.data.unwrap_or_default();
+        match publishable(data) {
+            RowData::AsIs(data) => self.append(entry, row_type, row_id, Some(data)),
+            RowData::Rewritten(data) => self.append(entry, row_type, row_id, Some(&data)),
+            RowData::Unreadable(reason) => {
+                self.report(entry, reason)?;
+                self.append(entry, row_type, row_id, Some(UNREADABLE_ROW))
+            }
+        }
+    }
+
+    fn remove(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
+        // Without any operation of the bucket there is no row that this could remove.
+        let holds_operations = self.next_sequence > 1;
+        match (entry.row_type, entry.row_id) {
+            (Some(row_type), Some(row_id)) if holds_operations => self.append(entry, row_type, row_id, None),
+            _ => Ok(()),
+        }
+    }
+
+    /// A CLEAR restarts the bucket: what it held is looked at again by the next full publish.
+    fn clear(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
+        buckets::delete_operations(self.database, self.bucket.id)?;
+        self.bucket.settled = self.next_sequence.saturating_sub(1);
+        self.bucket.add_checksum = entry.checksum;
+        self.bucket.op_checksum = Default::default();
+        self.bucket.last_applied_op = 0;
+        Ok(())
+    }
+
+    /// Appends a PUT with `data`, or a REMOVE without.
+    fn append(&mut self, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: Option<&str>) -> Result<()> {
+        const SQL: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let insert = match &mut self.insert {
+            Some(insert) => insert,
+            None => self.insert.insert(self.database.cached(SQL)?),
+        };
+        insert.execute(&[
+            operation_id(self.bucket.id, self.next_sequence).into(),
+            entry.op_id.into(),
+            row_type.into(),
+            row_id.into(),
+            entry.subkey.into(),
+            data.into(),
+            Parameter::Integer(i64::from(entry.checksum.as_signed())),
+            i64::from(data.is_none()).into(),
+        ])?;
+        self.next_sequence = self.next_sequence.saturating_add(1);
+        Ok(())
+    }
+
+    fn report(&mut self, entry: &OplogEntry<'_>, reason: &'static str) -> Result<()> {
+        self.unpublishable.try_reserve(1)?;
+        self.unpublishable.push(UnpublishableOperation {
+            op_id: entry.op_id,
+            row_type: entry.row_type.map(String::from),
+            row_id: entry.row_id.map(String::from),
+            reason,
+        });
+        Ok(())
+    }
+}

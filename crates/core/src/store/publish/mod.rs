@@ -1,0 +1,29 @@
+//! Publishing: making downloaded rows visible in the app's tables (sync client, Publishing).
+//!
+//! First the pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all
+//! operations of a row can be found. Then each row that they name is looked at once: superseded operations and REMOVEs
+//! go, and the operation with the highest op id among those left is written to where the row's type lives.
+
+mod pending;
+mod rows;
+mod target;
+mod versions;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::storage::{ChangedBucket, Extent};
+use pending::Pending;
+use rows::Publisher;
+
+/// See [`crate::storage::Storage::publish`].
+pub fn publish(database: &Database<'_>, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+    let _publishing = database.state().enter_sync_operation();
+    let pending = Pending::load(database, changed)?;
+    pending.enter_row_operations(database)?;
+    let mut publisher = Publisher::new(database, pending, extent);
+    publisher.publish_pending()?;
+    if matches!(extent, Extent::Full) {
+        publisher.publish_updated_rows()?;
+    }
+    publisher.finish(changed)
+}

@@ -1,0 +1,188 @@
+//! The operations of changed buckets that wait to be published.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::protocol::Checksum;
+use crate::storage::{BucketId, ChangedBucket, Extent};
+use crate::store::buckets::{checksum_column, checksum_from_column};
+use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, sequence_of};
+
+/// Below this many operations, sorting them before they are entered does not pay.
+const SORTED_FROM: i64 = 32;
+
+/// From this many operations on, walking all stored rows in order may be cheaper than a look-up for each.
+const WALK_FROM: i64 = 1000;
+
+/// Walking is chosen when at least one in this many stored operations is pending.
+const WALK_SHARE: i64 = 8;
+
+/// Operations entered by one sorted statement, which bounds the memory of its sorter.
+const ENTERED_AT_ONCE: i64 = 100_000;
+
+/// One changed bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingBucket {
+    /// Sequence up to which its operations were settled before.
+    pub settled: i64,
+    /// Its newest sequence.
+    pub newest: i64,
+    /// Everything in it is to be published again, also what was settled.
+    pub is_resync: bool,
+    add_checksum: Checksum,
+    op_checksum: Checksum,
+}
+
+/// The changed buckets that exist, by id.
+pub struct Pending {
+    buckets: BTreeMap<BucketId, PendingBucket>,
+    operations: i64,
+}
+
+impl Pending {
+    /// Loads what is known of the changed buckets.
+    pub fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
+        const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 AND ?3 \
+            ORDER BY id DESC LIMIT 1), last_applied_op, add_checksum, op_checksum FROM main.ps_buckets WHERE id = ?1";
+        let mut pending = Self { buckets: BTreeMap::new(), operations: 0 };
+        let mut statement = database.cached(SQL)?;
+        for bucket in changed {
+            let range = (operation_id(bucket.id, 0), last_operation_id(bucket.id));
+            let mut rows = statement.query(&[bucket.id.0.into(), range.0.into(), range.1.into()])?;
+            let Some(row) = rows.next()? else { continue };
+            let settled = row.integer(0);
+            let newest = sequence_of(row.integer(1)).max(settled);
+            let is_resync = row.integer(2) == 0 && settled > 0;
+            let (add_checksum, op_checksum) = (checksum_from_column(row.integer(3)), checksum_from_column(row.integer(4)));
+            let looked_at = if is_resync { newest } else { newest.saturating_sub(settled) };
+            pending.operations = pending.operations.saturating_add(looked_at);
+            pending.buckets.insert(
+                bucket.id,
+                PendingBucket { settled, newest, is_resync, add_checksum, op_checksum },
+            );
+        }
+        Ok(pending)
+    }
+
+    /// Whether operation `id` was not settled before this publish.
+    pub fn is_pending(&self, id: i64) -> bool {
+        self.buckets.get(&bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
+    }
+
+    /// Whether the row of operation `id` is to be looked at.
+    pub fn is_looked_at(&self, id: i64) -> bool {
+        self.buckets
+            .get(&bucket_of(id))
+            .is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
+    }
+
+    /// The ranges of operation ids, first and last, whose rows are to be looked at.
+    pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.buckets.iter().filter_map(|(id, bucket)| {
+            let first = if bucket.is_resync { 0 } else { bucket.settled };
+            (first < bucket.newest)
+                .then(|| (operation_id(*id, first.saturating_add(1)), operation_id(*id, bucket.newest)))
+        })
+    }
+
+    /// The hash of a pending operation moves to the checksum of those held.
+    pub fn count_settled(&mut self, operation: i64, hash: Checksum) {
+        if let Some(bucket) = self.buckets.get_mut(&bucket_of(operation)) {
+            bucket.op_checksum += hash;
+            bucket.add_checksum -= hash;
+        }
+    }
+
+    /// The hash of an operation that was held moves to the checksum of those no longer held.
+    pub fn count_dropped(&mut self, operation: i64, hash: Checksum) {
+        if let Some(bucket) = self.buckets.get_mut(&bucket_of(operation)) {
+            bucket.op_checksum -= hash;
+            bucket.add_checksum += hash;
+        }
+    }
+
+    /// Whether so much is pending that all rows are better walked in order.
+    pub fn prefers_walk(&self, database: &Database<'_>) -> Result<bool> {
+        if self.operations < WALK_FROM {
+            return Ok(false);
+        }
+        const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
+        let settled = database.integer(SQL, &[])?.unwrap_or(0);
+        Ok(self.operations.saturating_mul(WALK_SHARE) >= settled)
+    }
+
+    /// Enters all pending operations into `ps_row_operations`, in its order where that pays.
+    pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
+        const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
+            SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+        const ENTER_SORTED: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
+            SELECT operation.row_type, operation.row_id, operation.id FROM json_each(?1) AS range \
+            CROSS JOIN main.ps_operations AS operation ON operation.id BETWEEN \
+                json_extract(range.value, '$[0]') AND json_extract(range.value, '$[1]') \
+            ORDER BY 1, 2, 3";
+        let mut batch = Vec::new();
+        let mut batch_size = 0i64;
+        for (id, bucket) in &self.buckets {
+            let mut entered = bucket.settled;
+            while entered < bucket.newest {
+                let last = bucket.newest.min(entered.saturating_add(ENTERED_AT_ONCE.saturating_sub(batch_size)));
+                batch.push((operation_id(*id, entered.saturating_add(1)), operation_id(*id, last)));
+                batch_size = batch_size.saturating_add(last.saturating_sub(entered));
+                entered = last;
+                if batch_size >= ENTERED_AT_ONCE {
+                    database.execute(ENTER_SORTED, &[json_ranges(&batch).as_str().into()])?;
+                    batch.clear();
+                    batch_size = 0;
+                }
+            }
+        }
+        if batch_size >= SORTED_FROM {
+            return database.execute(ENTER_SORTED, &[json_ranges(&batch).as_str().into()]);
+        }
+        for (first, last) in batch {
+            database.execute(ENTER, &[first.into(), last.into()])?;
+        }
+        Ok(())
+    }
+
+    /// Writes back the buckets: everything in them is settled and published now.
+    pub fn finish(&self, database: &Database<'_>, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+        const SQL: &str = "UPDATE main.ps_buckets SET last_applied_op = last_op, settled = ?2, add_checksum = ?3, \
+            op_checksum = ?4, count_at_last = coalesce(?5, count_at_last), \
+            count_since_last = iif(?5 IS NULL, count_since_last, 0) WHERE id = ?1";
+        for announced in changed {
+            let Some(bucket) = self.buckets.get(&announced.id) else { continue };
+            let count = match extent {
+                Extent::Full => announced.count,
+                Extent::Partial { .. } => None,
+            };
+            database.execute(
+                SQL,
+                &[
+                    announced.id.0.into(),
+                    bucket.newest.into(),
+                    checksum_column(bucket.add_checksum),
+                    checksum_column(bucket.op_checksum),
+                    count.into(),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// `[[first,last],…]`
+fn json_ranges(ranges: &[(i64, i64)]) -> String {
+    let mut json = String::from("[");
+    for (index, (first, last)) in ranges.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        // Writing to a string does not fail.
+        let _ = write!(json, "{separator}[{first},{last}]");
+    }
+    json.push(']');
+    json
+}

@@ -1,0 +1,250 @@
+//! Publishing rows one by one: finding a row's stored operations, dropping those that no longer count, and writing the
+//! winner.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sqlite_nostd::Row;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::protocol::Checksum;
+use crate::storage::{ChangedBucket, Extent};
+use crate::store::operation_id::bucket_of;
+use crate::store::publish::pending::Pending;
+use crate::store::publish::target::Targets;
+use crate::store::publish::versions::{RowVersions, Version};
+
+/// Operations to be deleted that are remembered until they are, in a walk over all rows.
+const OBSOLETE_AT_ONCE: usize = 4096;
+
+/// One publish in progress.
+pub struct Publisher<'a, 'c> {
+    database: &'a Database<'c>,
+    pending: Pending,
+    extent: Extent<'a>,
+    targets: Targets<'a, 'c>,
+    versions: RowVersions,
+    /// Data of the row's first operation, which is its only one in most rows.
+    first_data: String,
+    obsolete: Vec<i64>,
+}
+
+/// Which pending operations of a row are counted as settled when it is looked at.
+#[derive(Clone, Copy)]
+enum Counted {
+    /// All: the row is looked at once.
+    All,
+    /// This one: the row is looked at once for each of its pending operations.
+    One(i64),
+    /// None: they were counted before.
+    None,
+}
+
+impl Counted {
+    fn includes(self, operation: i64) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(counted) => counted == operation,
+            Self::None => false,
+        }
+    }
+}
+
+impl<'a, 'c> Publisher<'a, 'c> {
+    /// A publish of `pending`, whose operations are entered in `ps_row_operations`.
+    pub fn new(database: &'a Database<'c>, pending: Pending, extent: Extent<'a>) -> Self {
+        Self {
+            database,
+            pending,
+            extent,
+            targets: Targets::new(database),
+            versions: RowVersions::default(),
+            first_data: String::new(),
+            obsolete: Vec::new(),
+        }
+    }
+
+    /// Looks at the row of every pending operation.
+    pub fn publish_pending(&mut self) -> Result<()> {
+        if self.pending.prefers_walk(self.database)? { self.walk_rows() } else { self.seek_rows() }
+    }
+
+    /// Looks at the rows of removed operations and local writes; afterwards there are none.
+    pub fn publish_updated_rows(&mut self) -> Result<()> {
+        const SELECT: &str = "SELECT row_type, row_id FROM main.ps_updated_rows \
+            WHERE row_type IS NOT NULL AND row_id IS NOT NULL GROUP BY row_type, row_id";
+        let mut statement = self.database.cached(SELECT)?;
+        let mut rows = statement.query(&[])?;
+        let mut is_empty = true;
+        while let Some(row) = rows.next()? {
+            is_empty = false;
+            self.seek_row(row.text(0)?, row.text(1)?, Counted::None)?;
+        }
+        drop(rows);
+        if is_empty { Ok(()) } else { self.database.execute("DELETE FROM main.ps_updated_rows", &[]) }
+    }
+
+    /// Writes back what changed about the buckets.
+    pub fn finish(self, changed: &[ChangedBucket]) -> Result<()> {
+        self.pending.finish(self.database, changed, self.extent)
+    }
+
+    fn seek_rows(&mut self) -> Result<()> {
+        const SELECT: &str = "SELECT id, row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+        let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
+        let mut statement = self.database.cached(SELECT)?;
+        for (first, last) in ranges {
+            // Operations that are dropped on the way are not visited any more.
+            let mut rows = statement.query(&[first.into(), last.into()])?;
+            while let Some(row) = rows.next()? {
+                self.seek_row(row.text(1)?, row.text(2)?, Counted::One(row.integer(0)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+        const SELECT: &str = "SELECT entry.operation, operation.op_id, operation.hash, operation.removed, \
+            operation.subkey, operation.data FROM main.ps_row_operations AS entry \
+            LEFT JOIN main.ps_operations AS operation ON operation.id = entry.operation \
+                AND operation.row_type = entry.row_type AND operation.row_id = entry.row_id \
+            WHERE entry.row_type = ?1 AND entry.row_id = ?2";
+        const DELETE_DANGLING: &str =
+            "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
+        self.versions.clear();
+        let mut dangling = Vec::new();
+        let mut statement = self.database.cached(SELECT)?;
+        let mut rows = statement.query(&[row_type.into(), row_id.into()])?;
+        while let Some(row) = rows.next()? {
+            if row.is_null(1) { dangling.push(row.integer(0)) } else { self.add_version(&row)? }
+        }
+        drop(rows);
+        for operation in dangling {
+            self.database.execute(DELETE_DANGLING, &[row_type.into(), row_id.into(), operation.into()])?;
+        }
+        self.publish_row(row_type, row_id, counted)?;
+        self.delete_obsolete()
+    }
+
+    /// Looks at all rows in the order of `ps_row_operations`, and publishes those with a pending operation.
+    fn walk_rows(&mut self) -> Result<()> {
+        const SELECT: &str = "SELECT entry.operation, operation.op_id, operation.hash, operation.removed, \
+            operation.subkey, operation.data, entry.row_type, entry.row_id \
+            FROM main.ps_row_operations AS entry CROSS JOIN main.ps_operations AS operation \
+                ON operation.id = entry.operation \
+                AND operation.row_type = entry.row_type AND operation.row_id = entry.row_id \
+            ORDER BY entry.row_type, entry.row_id, entry.operation";
+        let mut statement = self.database.cached(SELECT)?;
+        let mut rows = statement.query(&[])?;
+        let (mut row_type, mut row_id) = (String::new(), String::new());
+        let mut is_looked_at = false;
+        self.versions.clear();
+        while let Some(row) = rows.next()? {
+            let (next_type, next_id) = (row.text(6)?, row.text(7)?);
+            if next_id != row_id || next_type != row_type {
+                if is_looked_at {
+                    self.publish_row(&row_type, &row_id, Counted::All)?;
+                }
+                replace(&mut row_type, next_type)?;
+                replace(&mut row_id, next_id)?;
+                self.versions.clear();
+                is_looked_at = false;
+            }
+            is_looked_at |= self.pending.is_looked_at(row.integer(0));
+            self.add_version(&row)?;
+        }
+        drop(rows);
+        if is_looked_at {
+            self.publish_row(&row_type, &row_id, Counted::All)?;
+        }
+        self.delete_obsolete()
+    }
+
+    fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
+        if self.versions.len() == 0 {
+            replace(&mut self.first_data, row.text(5)?)?;
+        }
+        let hash = Checksum::from_wrapping(row.integer(2));
+        self.versions.push(row.integer(0), row.integer(1), hash, row.integer(3) != 0, row.optional_text(4)?)
+    }
+
+    /// Publishes the row whose operations are in `self.versions`.
+    fn publish_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+        let is_single = self.versions.len() == 1;
+        self.versions.resolve();
+        let mut has_removal = false;
+        for version in self.versions.iter() {
+            let is_pending = self.pending.is_pending(version.operation);
+            has_removal |= version.is_removal;
+            if !version.is_current() {
+                self.obsolete.push(version.operation);
+                if !is_pending && !version.is_removal {
+                    self.pending.count_dropped(version.operation, version.hash);
+                }
+            } else if is_pending && counted.includes(version.operation) {
+                self.pending.count_settled(version.operation, version.hash);
+            }
+        }
+        let winner = match self.extent {
+            Extent::Full => self.versions.winner(|_| true),
+            Extent::Partial { is_involved, .. } => {
+                self.versions.winner(|version: &Version| is_involved(bucket_of(version.operation)))
+            }
+        };
+        match (winner, self.extent) {
+            (Some(_), _) if is_single => self.targets.put(row_type, row_id, &self.first_data)?,
+            (Some(version), _) => put_operation(self.database, &mut self.targets, row_type, row_id, version.operation)?,
+            (None, Extent::Full) => self.targets.delete(row_type, row_id)?,
+            // Another bucket may still hold the row: the full publish decides.
+            (None, Extent::Partial { .. }) => {}
+        }
+        if has_removal && matches!(self.extent, Extent::Partial { .. }) {
+            const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
+            self.database.execute(MARK, &[row_type.into(), row_id.into()])?;
+        }
+        if self.obsolete.len() >= OBSOLETE_AT_ONCE { self.delete_obsolete() } else { Ok(()) }
+    }
+
+    /// Deletes the operations that no longer count, with their entries.
+    fn delete_obsolete(&mut self) -> Result<()> {
+        if self.obsolete.is_empty() {
+            return Ok(());
+        }
+        const DELETE_ENTRY: &str = "DELETE FROM main.ps_row_operations WHERE (row_type, row_id, operation) = \
+            (SELECT row_type, row_id, id FROM main.ps_operations WHERE id = ?1)";
+        const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
+        let mut delete_entry = self.database.cached(DELETE_ENTRY)?;
+        let mut delete = self.database.cached(DELETE)?;
+        for operation in self.obsolete.drain(..) {
+            delete_entry.execute(&[operation.into()])?;
+            delete.execute(&[operation.into()])?;
+        }
+        Ok(())
+    }
+}
+
+/// Publishes the data of one stored operation.
+fn put_operation(
+    database: &Database<'_>,
+    targets: &mut Targets<'_, '_>,
+    row_type: &str,
+    row_id: &str,
+    operation: i64,
+) -> Result<()> {
+    const SELECT: &str = "SELECT data FROM main.ps_operations WHERE id = ?1";
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&[operation.into()])?;
+    match rows.next()? {
+        Some(row) => targets.put(row_type, row_id, row.text(0)?),
+        None => Ok(()),
+    }
+}
+
+/// Makes `text` the content of `buffer`, reusing its memory.
+fn replace(buffer: &mut String, text: &str) -> Result<()> {
+    buffer.clear();
+    buffer.try_reserve(text.len())?;
+    buffer.push_str(text);
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Rows of `ps_stream_subscriptions` (sync client, Streams).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sqlite_nostd::Row;
+
+use crate::connection::Database;
+use crate::error::{Error, Result};
+use crate::storage::{NewSubscription, StoredSubscription};
+
+const COLUMNS: &str = "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
+
+fn read(row: &Row<'_>) -> Result<StoredSubscription> {
+    Ok(StoredSubscription {
+        id: row.integer(0),
+        stream_name: String::from(row.text(1)?),
+        parameters: String::from(row.text(2)?),
+        active: row.integer(3) != 0,
+        is_default: row.integer(4) != 0,
+        local_priority: row.optional_integer(5),
+        ttl: row.optional_integer(6),
+        expires_at: row.optional_integer(7),
+        last_synced_at: row.optional_integer(8),
+    })
+}
+
+/// All subscriptions in id order.
+pub fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
+    const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let mut subscriptions = Vec::new();
+    while let Some(row) = rows.next()? {
+        subscriptions.try_reserve(1)?;
+        subscriptions.push(read(&row)?);
+    }
+    Ok(subscriptions)
+}
+
+/// The subscription with this name and these parameters, made if there is none.
+pub fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Result<StoredSubscription> {
+    const INSERT: &str = "INSERT INTO main.ps_stream_subscriptions(stream_name, local_params) VALUES (?1, ?2) \
+        ON CONFLICT(stream_name, local_params) DO NOTHING";
+    const SELECT: &str = const_format::formatcp!(
+        "SELECT {COLUMNS} FROM main.ps_stream_subscriptions WHERE stream_name = ?1 AND local_params = ?2"
+    );
+    let parameters = [new.stream_name.into(), new.parameters.into()];
+    database.execute(INSERT, &parameters)?;
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&parameters)?;
+    match rows.next()? {
+        Some(row) => read(&row),
+        None => Err(Error::local_data("a stream subscription vanished while it was stored")),
+    }
+}
+
+/// Writes all properties of the subscription with that id.
+pub fn update(database: &Database<'_>, subscription: &StoredSubscription) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_stream_subscriptions SET active = ?2, is_default = ?3, local_priority = ?4, ttl = ?5, \
+        expires_at = ?6, last_synced_at = ?7 WHERE id = ?1";
+    database.execute(
+        SQL,
+        &[
+            subscription.id.into(),
+            i64::from(subscription.active).into(),
+            i64::from(subscription.is_default).into(),
+            subscription.local_priority.into(),
+            subscription.ttl.into(),
+            subscription.expires_at.into(),
+            subscription.last_synced_at.into(),
+        ],
+    )
+}
+
+/// Deletes a subscription.
+pub fn delete(database: &Database<'_>, id: i64) -> Result<()> {
+    database.execute("DELETE FROM main.ps_stream_subscriptions WHERE id = ?1", &[id.into()])
+}

@@ -1,0 +1,34 @@
+//! `ps_sync_state`: when which priority was last published, and the clock.
+
+use alloc::vec::Vec;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::storage::Timestamp;
+
+/// The current time of SQLite, in whole milliseconds (`unixepoch('subsec')` would need a newer SQLite than our floor).
+pub fn now(database: &Database<'_>) -> Result<Timestamp> {
+    const SQL: &str = "SELECT strftime('%s', 'now') * 1000000 + substr(strftime('%f', 'now'), 4) * 1000";
+    Ok(database.integer(SQL, &[])?.unwrap_or(0))
+}
+
+/// All rows as (priority, last_synced_at) in ascending order of the priority number.
+pub fn all(database: &Database<'_>) -> Result<Vec<(i64, Timestamp)>> {
+    const SQL: &str = "SELECT priority, last_synced_at FROM main.ps_sync_state ORDER BY priority";
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let mut times = Vec::new();
+    while let Some(row) = rows.next()? {
+        times.push((row.integer(0), row.integer(1)));
+    }
+    Ok(times)
+}
+
+/// Records a publish and forgets those of smaller priority numbers, which it includes.
+pub fn record(database: &Database<'_>, priority: i64, time: Timestamp) -> Result<()> {
+    const FORGET: &str = "DELETE FROM main.ps_sync_state WHERE priority < ?1";
+    const RECORD: &str = "INSERT INTO main.ps_sync_state(priority, last_synced_at) VALUES (?1, ?2) \
+        ON CONFLICT(priority) DO UPDATE SET last_synced_at = excluded.last_synced_at";
+    database.execute(FORGET, &[priority.into()])?;
+    database.execute(RECORD, &[priority.into(), time.into()])
+}
