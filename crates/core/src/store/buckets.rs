@@ -32,17 +32,16 @@ pub fn checksum_column(checksum: Checksum) -> Parameter<'static> {
 
 /// A 32-bit sum from its column; older versions stored sums signed or unreduced.
 pub fn checksum_from_column(value: i64) -> Checksum {
-    Checksum::from_wrapping(value)
+    Checksum::from_stored(value)
 }
 
 /// Visits all buckets in id order.
 pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
     const SQL: &str = "SELECT bucket.id, bucket.name, \
-        iif(bucket.in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op), \
+        iif(bucket.in_checkpoint, max(bucket.last_op, (SELECT last_op FROM main.ps_checkpoint)), bucket.last_op), \
         bucket.add_checksum + bucket.op_checksum, bucket.count_at_last, bucket.count_since_last, \
         bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op \
-        FROM main.ps_buckets AS bucket, main.ps_checkpoint AS checkpoint \
-        WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
+        FROM main.ps_buckets AS bucket WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {

@@ -165,7 +165,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         if self.versions.len() == 0 {
             replace(&mut self.first_data, row.text(5)?)?;
         }
-        let hash = Checksum::from_wrapping(row.integer(2));
+        let hash = Checksum::from_stored(row.integer(2));
         self.versions.push(row.integer(0), row.integer(1), hash, row.integer(3) != 0, row.optional_text(4)?)
     }
 

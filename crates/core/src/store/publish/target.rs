@@ -1,12 +1,12 @@
 //! Where the rows of a type are published: the type's JSON table, or `ps_untyped` while the schema has no such table.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use sqlite_nostd::ResultCode;
 
 use crate::connection::{CachedStatement, Database};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::text::quote_identifier;
 
 /// Writes and removes the rows of one type.
@@ -20,13 +20,14 @@ enum Target<'c> {
 /// The targets of all types met during one publish.
 pub struct Targets<'a, 'c> {
     database: &'a Database<'c>,
-    by_type: BTreeMap<String, Target<'c>>,
+    by_type: Vec<(String, Target<'c>)>,
+    current: usize,
 }
 
 impl<'a, 'c> Targets<'a, 'c> {
     /// No targets yet: each type is looked up when its first row comes.
     pub fn new(database: &'a Database<'c>) -> Self {
-        Self { database, by_type: BTreeMap::new() }
+        Self { database, by_type: Vec::new(), current: 0 }
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written.
@@ -52,11 +53,21 @@ impl<'a, 'c> Targets<'a, 'c> {
     }
 
     fn target(&mut self, row_type: &str) -> Result<&mut Target<'c>> {
-        if !self.by_type.contains_key(row_type) {
-            let target = find(self.database, row_type)?;
-            self.by_type.insert(String::from(row_type), target);
+        // Rows mostly come sorted by type.
+        let is_current = self.by_type.get(self.current).is_some_and(|(name, _)| name == row_type);
+        if !is_current {
+            self.current = match self.by_type.iter().position(|(name, _)| name == row_type) {
+                Some(index) => index,
+                None => {
+                    self.by_type.push((String::from(row_type), find(self.database, row_type)?));
+                    self.by_type.len().saturating_sub(1)
+                }
+            };
         }
-        Ok(self.by_type.get_mut(row_type).unwrap_or_else(|| unreachable!()))
+        match self.by_type.get_mut(self.current) {
+            Some((_, target)) => Ok(target),
+            None => Err(Error::new(ErrorKind::Internal, "the target of a row type was lost")),
+        }
     }
 }
 

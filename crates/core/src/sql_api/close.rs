@@ -1,0 +1,39 @@
+//! `powersync_internal_close`: the table whose disconnection tells that the connection closes (SQL interface, Virtual
+//! tables). No cached statement may refer to it, or SQLite would keep it connected.
+
+use alloc::rc::Rc;
+
+use sqlite_nostd::{Connection, EponymousTable, FunctionError, ResultCode, Value};
+
+use crate::sql_api::session::Session;
+
+struct CloseTable(Rc<Session>);
+
+impl EponymousTable for CloseTable {
+    type State = Session;
+    const DECLARATION: &'static str = "CREATE TABLE powersync_internal_close(closes)";
+    const INNOCUOUS: bool = true;
+
+    fn connect(_connection: Connection<'_>, session: &Rc<Session>) -> Result<Self, FunctionError> {
+        Ok(Self(Rc::clone(session)))
+    }
+
+    fn insert(&self, _connection: Connection<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
+        Err(FunctionError { code: ResultCode::MISUSE, message: "powersync_internal_close: nothing can be inserted".into() })
+    }
+
+    fn select_is_allowed() -> bool {
+        true
+    }
+}
+
+impl Drop for CloseTable {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Registers the table.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_module::<CloseTable>("powersync_internal_close", Rc::clone(session))
+}
