@@ -20,7 +20,8 @@ unsafe impl GlobalAlloc for SqliteAllocator {
             // SAFETY: has no conditions.
             return unsafe { api::sqlite3_malloc64(layout.size() as u64) }.cast();
         }
-        let Some(size) = layout.size().checked_add(layout.align()).and_then(|size| size.checked_add(size_of::<usize>()))
+        let Some(size) =
+            layout.size().checked_add(layout.align()).and_then(|size| size.checked_add(size_of::<usize>()))
         else {
             return ptr::null_mut();
         };

@@ -3,8 +3,8 @@
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use crate::bindings::SQLITE_INTERNAL;
 use crate::api;
+use crate::bindings::SQLITE_INTERNAL;
 
 /// A message of bounded length that needs no allocation.
 struct Message {
@@ -15,7 +15,8 @@ struct Message {
 impl Write for Message {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         // The last byte stays the C string's NUL.
-        for (place, byte) in self.bytes.iter_mut().take(511).skip(self.size).zip(text.bytes().filter(|byte| *byte != 0)) {
+        for (place, byte) in self.bytes.iter_mut().take(511).skip(self.size).zip(text.bytes().filter(|byte| *byte != 0))
+        {
             *place = byte;
             self.size += 1;
         }

@@ -238,15 +238,13 @@ unsafe extern "C" fn best_index<T: EponymousTable>(vtab: *mut sqlite3_vtab, info
     SQLITE_OK
 }
 
-unsafe extern "C" fn open<T: EponymousTable>(
-    _vtab: *mut sqlite3_vtab,
-    result: *mut *mut sqlite3_vtab_cursor,
-) -> c_int {
+unsafe extern "C" fn open<T: EponymousTable>(_vtab: *mut sqlite3_vtab, result: *mut *mut sqlite3_vtab_cursor) -> c_int {
     if !T::SELECT_IS_ALLOWED {
         return SQLITE_MISUSE;
     }
     // SAFETY: SQLite's own memory, freed in `close`.
-    let cursor = unsafe { api::sqlite3_malloc64(size_of::<sqlite3_vtab_cursor>() as u64) }.cast::<sqlite3_vtab_cursor>();
+    let cursor =
+        unsafe { api::sqlite3_malloc64(size_of::<sqlite3_vtab_cursor>() as u64) }.cast::<sqlite3_vtab_cursor>();
     if cursor.is_null() {
         return SQLITE_NOMEM;
     }

@@ -1,2 +1,6 @@
 //! The sync client's state machine: events in, storage requests and instructions out. No SQL and no parsing.
 #![deny(clippy::arithmetic_side_effects)]
+
+/// The sync client of one connection.
+#[derive(Default)]
+pub struct Engine {}

@@ -13,17 +13,18 @@ impl EponymousTable for CloseTable {
     type State = Session;
     const DECLARATION: &'static str = "CREATE TABLE powersync_internal_close(closes)";
     const INNOCUOUS: bool = true;
+    // Tools that read every table get no rows.
+    const SELECT_IS_ALLOWED: bool = true;
 
     fn connect(_connection: Connection<'_>, session: &Rc<Session>) -> Result<Self, FunctionError> {
         Ok(Self(Rc::clone(session)))
     }
 
     fn insert(&self, _connection: Connection<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
-        Err(FunctionError { code: ResultCode::MISUSE, message: "powersync_internal_close: nothing can be inserted".into() })
-    }
-
-    fn select_is_allowed() -> bool {
-        true
+        Err(FunctionError {
+            code: ResultCode::MISUSE,
+            message: "powersync_internal_close: nothing can be inserted".into(),
+        })
     }
 }
 

@@ -1,18 +1,20 @@
 //! The SQL surface: one file per function family, one function per `powersync_control` command.
 
-use sqlite_nostd::{Connection, FunctionError, FunctionFlags};
+mod close;
+mod session;
+mod sync_operation;
+
+use alloc::rc::Rc;
+
+use sqlite_nostd::{Connection, FunctionError};
+
+pub use session::Session;
 
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
-    connection.create_scalar_function(
-        "powersync_rs_version",
-        0,
-        FunctionFlags::NONE,
-        alloc::rc::Rc::new(()),
-        |(), context, _| {
-            context.result_text(concat!(env!("CARGO_PKG_VERSION"), "/unknown0"));
-            Ok(())
-        },
-    )?;
+    let session = Rc::new(Session::default());
+    for family in [close::register, sync_operation::register] {
+        family(connection, &session)?;
+    }
     Ok(())
 }

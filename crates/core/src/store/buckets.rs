@@ -160,12 +160,7 @@ pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
 }
 
 /// See [`crate::storage::Storage::complete`].
-pub fn complete(
-    database: &Database<'_>,
-    changed: &[ChangedBucket],
-    last_op_id: i64,
-    extent: Extent<'_>,
-) -> Result<()> {
+pub fn complete(database: &Database<'_>, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()> {
     const CHANGED: &str =
         "UPDATE main.ps_buckets SET last_op = max(last_op, ?2), in_checkpoint = max(in_checkpoint, ?3) WHERE id = ?1";
     const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = max(last_op, ?1)";

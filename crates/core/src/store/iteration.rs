@@ -21,9 +21,6 @@ impl IterationMark {
 
     /// Whether the iteration's memory agrees with the database.
     pub fn is_current(&self, database: &Database<'_>) -> Result<bool> {
-        if database.state().transaction().take_lost_changes() {
-            self.generation.set(None);
-        }
         Ok(self.generation.get().is_some() && self.generation.get() == generation(database)?)
     }
 

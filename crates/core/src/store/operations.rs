@@ -77,7 +77,7 @@ impl Appender<'_, '_> {
             return self.report(entry, "a PUT without type or id");
         };
         let data = entry.data.unwrap_or_default();
-        match publishable(data) {
+        match publishable(data)? {
             RowData::AsIs(data) => self.append(entry, row_type, row_id, Some(data)),
             RowData::Rewritten(data) => self.append(entry, row_type, row_id, Some(&data)),
             RowData::Unreadable(reason) => {

@@ -9,7 +9,8 @@ use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::storage::{NewSubscription, StoredSubscription};
 
-const COLUMNS: &str = "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
+const COLUMNS: &str =
+    "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
 
 fn read(row: &Row<'_>) -> Result<StoredSubscription> {
     Ok(StoredSubscription {

@@ -1,1 +1,109 @@
-//! Building SQL text: quoting of identifiers, literals and JSON paths.
+//! Building SQL text: quoting of identifiers, literals and JSON paths, so that any name stays a name.
+
+use alloc::string::String;
+
+use crate::error::Result;
+use crate::json::writer::write_string;
+
+/// Appends `name` as a quoted SQL identifier.
+pub fn push_identifier(sql: &mut String, name: &str) {
+    push_quoted(sql, name, '"');
+}
+
+/// Appends `text` as an SQL string literal.
+pub fn push_literal(sql: &mut String, text: &str) {
+    push_quoted(sql, text, '\'');
+}
+
+/// `name` as a quoted SQL identifier.
+pub fn identifier(name: &str) -> String {
+    let mut sql = String::with_capacity(name.len().saturating_add(2));
+    push_identifier(&mut sql, name);
+    sql
+}
+
+/// `text` as an SQL string literal.
+pub fn literal(text: &str) -> String {
+    let mut sql = String::with_capacity(text.len().saturating_add(2));
+    push_literal(&mut sql, text);
+    sql
+}
+
+fn push_quoted(sql: &mut String, text: &str, quote: char) {
+    sql.push(quote);
+    for (index, piece) in text.split(quote).enumerate() {
+        if index > 0 {
+            sql.push(quote);
+            sql.push(quote);
+        }
+        sql.push_str(piece);
+    }
+    sql.push(quote);
+}
+
+/// Appends the SQLite JSON path of the member `name` of an object, as an SQL string literal.
+///
+/// Names that mean themselves after `$.` stay unquoted (schema, Schema JSON): views of published versions have them
+/// so, and must not differ from ours.
+///
+/// # Errors
+/// Out of memory.
+pub fn push_json_path(sql: &mut String, name: &str) -> Result<()> {
+    let mut path = String::with_capacity(name.len().saturating_add(4));
+    path.push_str("$.");
+    if is_plain_member_name(name) {
+        path.push_str(name);
+    } else {
+        write_string(&mut path, name)?;
+    }
+    push_literal(sql, &path);
+    Ok(())
+}
+
+/// Whether every version of SQLite reads `$.name` as the member `name`.
+fn is_plain_member_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.contains(|character: char| matches!(character, '.' | '[' | '"' | '\\') || character.is_ascii_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_doubled() {
+        assert_eq!(identifier("a"), r#""a""#);
+        assert_eq!(identifier(r#"a"b"""#), r#""a""b""""""#);
+        assert_eq!(identifier(""), r#""""#);
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal("'"), "''''");
+        assert_eq!(literal(r#"a"b"#), r#"'a"b'"#);
+    }
+
+    #[test]
+    fn only_names_that_a_path_would_misread_are_quoted_in_it() {
+        let path = |name: &str| {
+            let mut sql = String::new();
+            push_json_path(&mut sql, name).unwrap();
+            sql
+        };
+        for (name, expected) in [
+            ("a", "'$.a'"),
+            ("owner_id", "'$.owner_id'"),
+            ("a b-c]", "'$.a b-c]'"),
+            ("é$", "'$.é$'"),
+            ("it's", "'$.it''s'"),
+            ("", r#"'$.""'"#),
+            ("1a", r#"'$."1a"'"#),
+            ("a.b", r#"'$."a.b"'"#),
+            ("$.x", r#"'$."$.x"'"#),
+            ("[a]", r#"'$."[a]"'"#),
+            (r#"a"'b"#, r#"'$."a\"''b"'"#),
+            (r"a\b", r#"'$."a\\b"'"#),
+            ("a\nb", r#"'$."a\nb"'"#),
+        ] {
+            assert_eq!(path(name), expected, "{name:?}");
+        }
+    }
+}

@@ -57,13 +57,11 @@ impl Pending {
             let settled = row.integer(0);
             let newest = sequence_of(row.integer(1)).max(settled);
             let is_resync = row.integer(2) == 0 && settled > 0;
-            let (add_checksum, op_checksum) = (checksum_from_column(row.integer(3)), checksum_from_column(row.integer(4)));
+            let (add_checksum, op_checksum) =
+                (checksum_from_column(row.integer(3)), checksum_from_column(row.integer(4)));
             let looked_at = if is_resync { newest } else { newest.saturating_sub(settled) };
             pending.operations = pending.operations.saturating_add(looked_at);
-            pending.buckets.insert(
-                bucket.id,
-                PendingBucket { settled, newest, is_resync, add_checksum, op_checksum },
-            );
+            pending.buckets.insert(bucket.id, PendingBucket { settled, newest, is_resync, add_checksum, op_checksum });
         }
         Ok(pending)
     }
@@ -75,9 +73,7 @@ impl Pending {
 
     /// Whether the row of operation `id` is to be looked at.
     pub fn is_looked_at(&self, id: i64) -> bool {
-        self.buckets
-            .get(&bucket_of(id))
-            .is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
+        self.buckets.get(&bucket_of(id)).is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
     }
 
     /// The ranges of operation ids, first and last, whose rows are to be looked at.

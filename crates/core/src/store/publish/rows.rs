@@ -91,7 +91,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     fn seek_rows(&mut self) -> Result<()> {
-        const SELECT: &str = "SELECT id, row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+        const SELECT: &str =
+            "SELECT id, row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
         let mut statement = self.database.cached(SELECT)?;
         for (first, last) in ranges {

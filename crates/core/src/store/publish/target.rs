@@ -7,7 +7,7 @@ use sqlite_nostd::ResultCode;
 
 use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::quote_identifier;
+use crate::text;
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {
@@ -73,7 +73,7 @@ impl<'a, 'c> Targets<'a, 'c> {
 
 /// Looks up where rows of a type live.
 fn find<'c>(database: &Database<'c>, row_type: &str) -> Result<Target<'c>> {
-    let table = quote_identifier(&alloc::format!("ps_data__{row_type}"));
+    let table = text::identifier(&alloc::format!("ps_data__{row_type}"));
     let put = alloc::format!(
         "INSERT INTO main.{table}(id, data) VALUES (?1, ?2) \
         ON CONFLICT(id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data"
@@ -92,6 +92,7 @@ fn find<'c>(database: &Database<'c>, row_type: &str) -> Result<Target<'c>> {
 }
 
 fn table_exists(database: &Database<'_>, row_type: &str) -> Result<bool> {
-    const SQL: &str = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'ps_data__' || ?1 COLLATE NOCASE";
+    const SQL: &str =
+        "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'ps_data__' || ?1 COLLATE NOCASE";
     Ok(database.integer(SQL, &[row_type.into()])?.is_some())
 }

@@ -100,7 +100,10 @@ impl RowVersions {
 
     /// The current operation with the highest op id among those that `is_candidate` accepts.
     pub fn winner(&self, is_candidate: impl Fn(&Version) -> bool) -> Option<&Version> {
-        self.versions.iter().filter(|version| version.is_current() && is_candidate(version)).max_by_key(|version| version.op_id)
+        self.versions
+            .iter()
+            .filter(|version| version.is_current() && is_candidate(version))
+            .max_by_key(|version| version.op_id)
     }
 }
 
@@ -110,7 +113,14 @@ mod tests {
     use crate::storage::BucketId;
     use crate::store::operation_id::operation_id;
 
-    fn push(versions: &mut RowVersions, bucket: i64, sequence: i64, op_id: i64, is_removal: bool, subkey: Option<&str>) {
+    fn push(
+        versions: &mut RowVersions,
+        bucket: i64,
+        sequence: i64,
+        op_id: i64,
+        is_removal: bool,
+        subkey: Option<&str>,
+    ) {
         let id = operation_id(BucketId(bucket), sequence);
         versions.push(id, op_id, Checksum::default(), is_removal, subkey).unwrap();
     }
