@@ -4,3 +4,10 @@
 /// The sync client of one connection.
 #[derive(Default)]
 pub struct Engine {}
+
+impl Engine {
+    /// Whether an iteration is running.
+    pub fn has_iteration(&self) -> bool {
+        false
+    }
+}

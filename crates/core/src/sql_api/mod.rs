@@ -1,5 +1,6 @@
 //! The SQL surface: one file per function family, one function per `powersync_control` command.
 
+mod clear;
 mod close;
 mod session;
 mod sync_operation;
@@ -13,7 +14,7 @@ pub use session::Session;
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
     let session = Rc::new(Session::default());
-    for family in [close::register, sync_operation::register] {
+    for family in [clear::register, close::register, sync_operation::register] {
         family(connection, &session)?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use core::cell::RefCell;
 
 use crate::connection::ConnectionState;
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::store::IterationMark;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
@@ -19,6 +20,19 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether an iteration is running. A nested call, which finds the client busy, counts as during one.
+    pub fn has_iteration(&self) -> bool {
+        self.engine.try_borrow().map_or(true, |engine| engine.has_iteration())
+    }
+
+    /// Fails in calls that come from triggers, functions of the app or raw-table SQL while rows are being published.
+    pub fn refuse_while_publishing(&self) -> Result<()> {
+        if self.connection.in_sync_operation() || self.engine.try_borrow_mut().is_err() {
+            return Err(Error::state("not to be called while downloaded rows are being published"));
+        }
+        Ok(())
+    }
+
     /// Ends what depends on the connection, which is about to close: cached statements and the sync client.
     pub fn close(&self) {
         self.connection.release_statements();

@@ -3,6 +3,7 @@
 //! [`SqliteStorage`] is what the state machine sees of it. Each function here holds the SQL that it runs.
 
 mod buckets;
+mod clear;
 mod gate;
 mod iteration;
 mod operation_id;
@@ -14,7 +15,9 @@ mod sync_times;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use clear::{Clear, clear, trigger_resync};
 pub use iteration::IterationMark;
+pub use sync_times::last_synced_at;
 
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};

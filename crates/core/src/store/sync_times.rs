@@ -1,10 +1,11 @@
 //! `ps_sync_state`: when which priority was last published, and the clock.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::connection::Database;
 use crate::error::Result;
-use crate::storage::Timestamp;
+use crate::storage::{FULL_CHECKPOINT_PRIORITY, Timestamp};
 
 /// The current time of SQLite, in whole milliseconds (`unixepoch('subsec')` would need a newer SQLite than our floor).
 pub fn now(database: &Database<'_>) -> Result<Timestamp> {
@@ -31,4 +32,16 @@ pub fn record(database: &Database<'_>, priority: i64, time: Timestamp) -> Result
         ON CONFLICT(priority) DO UPDATE SET last_synced_at = excluded.last_synced_at";
     database.execute(FORGET, &[priority.into()])?;
     database.execute(RECORD, &[priority.into(), time.into()])
+}
+
+/// The time of the last full checkpoint as `YYYY-MM-DD HH:MM:SS` UTC, None before the first.
+pub fn last_synced_at(database: &Database<'_>) -> Result<Option<String>> {
+    const SQL: &str =
+        "SELECT datetime(last_synced_at / 1000000, 'unixepoch') FROM main.ps_sync_state WHERE priority = ?1";
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[FULL_CHECKPOINT_PRIORITY.into()])?;
+    match rows.next()? {
+        Some(row) => Ok(row.optional_text(0)?.map(String::from)),
+        None => Ok(None),
+    }
 }
