@@ -1,2 +1,72 @@
-//! `powersync`: demo, replay of recorded streams, queries.
-fn main() {}
+//! `powersync`: shows and checks the extension on the command line, without an app or a server.
+#![forbid(unsafe_code)]
+
+mod demo;
+mod progress;
+mod query;
+mod replay;
+mod session;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tries out the PowerSync SQLite extension without an app or a server.
+///
+/// The extension turns an SQLite database into a synced copy of server-side data. Apps use it through an SDK; this
+/// program plays the part of the SDK, so that you can watch the extension work, feed it recorded sync streams, and look
+/// into databases that use its functions.
+#[derive(Parser)]
+#[command(name = "powersync", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The extension to load, instead of the one that lies next to this program
+    #[arg(long, global = true, value_name = "PATH")]
+    extension: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  powersync demo                               a small sync, a local write and its upload, step by step
+  powersync demo --db demo.db                  the same, kept in a file that you can look into
+  powersync replay stream.ndjson               feeds a recorded stream to a database in memory
+  powersync replay --db app.db stream.bson.gz  … to a database file
+  powersync query demo.db 'SELECT * FROM todos LIMIT 5'";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows a sync, a local write, and how the two meet, with data that come with this program
+    Demo(demo::Demo),
+    /// Feeds a recorded sync stream to a database and reports what came of it
+    Replay(replay::Replay),
+    /// Runs SQL on a database file with the extension loaded, and prints the rows as a table
+    Query(query::Query),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = session::find_extension(arguments.extension).and_then(|extension| match arguments.command {
+        Command::Demo(command) => command.run(&extension),
+        Command::Replay(command) => command.run(&extension),
+        Command::Query(command) => command.run(&extension),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Arguments::command().debug_assert();
+    }
+}
