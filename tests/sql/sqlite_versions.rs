@@ -2,7 +2,7 @@
 //! are refused ("SQL interface", minimum SQLite version).
 
 use powersync_testkit::service::Service;
-use powersync_testkit::versions::{ScriptHost, control, quote};
+use powersync_testkit::versions::{ScriptHost, quote};
 use serde_json::json;
 
 /// A sync of two checkpoints with a local write, in SQL; prints the rows of `lists`, twice, and the queued operation.
@@ -66,10 +66,4 @@ fn an_older_version_is_refused_with_a_message_that_helps() {
     for part in [env!("CARGO_PKG_VERSION"), "3.38.0", "3.37.0"] {
         assert!(error.contains(part), "no {part} in: {error}");
     }
-}
-
-#[test]
-fn control_functions_run_in_scripts() {
-    let script = format!("BEGIN;\nSELECT powersync_init();\nCOMMIT;\n{}", control("stop", "NULL"));
-    assert_eq!(ScriptHost::system().run(":memory:", &script).unwrap(), ["", "[]"]);
 }

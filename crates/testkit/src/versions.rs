@@ -73,11 +73,6 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A `powersync_control` call in a transaction of its own, as a script; `payload` is an SQL expression.
-pub fn control(operation: &str, payload: &str) -> String {
-    format!("BEGIN IMMEDIATE;\nSELECT powersync_control({}, {payload});\nCOMMIT;\n", quote(operation))
-}
-
 fn target_directory() -> PathBuf {
     // Test programs lie in <target>/<profile>/deps.
     let program = std::env::current_exe().expect("a program knows its path");
