@@ -21,3 +21,4 @@ pub mod sql_api;
 pub mod storage;
 pub mod store;
 pub mod text;
+pub mod uuid;

@@ -1,1 +1,219 @@
-//! The on-disk formats of the internal tables and the steps between them, one file per version.
+//! The on-disk formats of the internal tables and the steps between them, one file per version (storage, Migrations).
+//!
+//! Versions 1 to 14 are those of the published extension, ours begin at 1001. Each step that was taken has a row in
+//! `ps_migration`, with the statements that undo it. Those stored statements are what undoing uses, so that a version
+//! which does not know a step can still undo it; each of them removes the row of its step.
+//!
+//! Everything runs inside the caller's transaction: after an error the caller rolls back, and the file is as it was.
+
+mod v01;
+mod v02;
+mod v03;
+mod v04;
+mod v05;
+mod v06;
+mod v07;
+mod v08;
+mod v09;
+mod v10;
+mod v1001;
+mod v11;
+mod v12;
+mod v13;
+mod v14;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::writer::{write_raw, write_string};
+
+/// One step up from the format before it, and the way back.
+struct Migration {
+    version: i64,
+    up: Up,
+    /// The statements that restore the format before, as they are stored in the file; None for the first format.
+    down: Option<&'static [&'static str]>,
+}
+
+/// How a step up is taken.
+enum Up {
+    /// No change of the tables.
+    Nothing,
+    /// SQL statements.
+    Sql(&'static str),
+    /// A function.
+    Code(fn(&Database<'_>) -> Result<()>),
+}
+
+/// All steps, in order.
+const MIGRATIONS: [Migration; 15] = [
+    v01::MIGRATION,
+    v02::MIGRATION,
+    v03::MIGRATION,
+    v04::MIGRATION,
+    v05::MIGRATION,
+    v06::MIGRATION,
+    v07::MIGRATION,
+    v08::MIGRATION,
+    v09::MIGRATION,
+    v10::MIGRATION,
+    v11::MIGRATION,
+    v12::MIGRATION,
+    v13::MIGRATION,
+    v14::MIGRATION,
+    v1001::MIGRATION,
+];
+
+/// A format that this library knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(i64);
+
+/// The format that the running code uses.
+pub const LATEST: Version = Version(v1001::MIGRATION.version);
+
+impl Version {
+    /// The format with that number, None if there is none: 1 to 14 and 1001.
+    pub fn from_number(number: i64) -> Option<Self> {
+        is_known(number).then_some(Self(number))
+    }
+}
+
+impl core::fmt::Display for Version {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "{}", self.0)
+    }
+}
+
+fn is_known(number: i64) -> bool {
+    MIGRATIONS.iter().any(|migration| migration.version == number)
+}
+
+/// Brings the internal tables to format `target`, up or down, from whatever format they are in.
+///
+/// Steps that this library does not know, taken by a newer or another one, are undone first, and with them the steps
+/// taken after them. With nothing to do this costs two cached statements and writes nothing.
+///
+/// # Errors
+/// A failing statement, with the step it belongs to; a step that cannot be undone.
+pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
+    const CREATE: &str = "CREATE TABLE IF NOT EXISTS main.ps_migration(id INTEGER PRIMARY KEY, down_migrations TEXT)";
+    database.execute(CREATE, &[])?;
+    if is_at(database, target)? {
+        return Ok(());
+    }
+    if let Some(unknown) = lowest_unknown(database)? {
+        undo_while(database, |version| version >= unknown)?;
+    }
+    undo_while(database, |version| version > target.0)?;
+    let current = newest_applied(database)?;
+    for migration in MIGRATIONS.iter().filter(|step| step.version > current && step.version <= target.0) {
+        apply(database, migration)
+            .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
+    }
+    Ok(())
+}
+
+/// Whether exactly the steps up to `target` were taken.
+fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
+    let mut statement = database.cached("SELECT id FROM main.ps_migration ORDER BY id")?;
+    let mut applied = statement.query(&[])?;
+    for expected in MIGRATIONS.iter().filter(|step| step.version <= target.0) {
+        match applied.next()? {
+            Some(row) if row.integer(0) == expected.version => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(applied.next()?.is_none())
+}
+
+/// The newest step taken, 0 without any.
+fn newest_applied(database: &Database<'_>) -> Result<i64> {
+    Ok(database.integer("SELECT max(id) FROM main.ps_migration", &[])?.unwrap_or(0))
+}
+
+/// The first step taken that this library does not know.
+fn lowest_unknown(database: &Database<'_>) -> Result<Option<i64>> {
+    let mut statement = database.prepare("SELECT id FROM main.ps_migration ORDER BY id")?;
+    let mut applied = statement.query(&[])?;
+    while let Some(row) = applied.next()? {
+        if !is_known(row.integer(0)) {
+            return Ok(Some(row.integer(0)));
+        }
+    }
+    Ok(None)
+}
+
+/// Undoes the newest step while `is_unwanted` says so of its version.
+fn undo_while(database: &Database<'_>, is_unwanted: impl Fn(i64) -> bool) -> Result<()> {
+    loop {
+        let version = newest_applied(database)?;
+        if version == 0 || !is_unwanted(version) {
+            return Ok(());
+        }
+        undo(database, version)
+            .map_err(|error| error.with_context(format_args!("Down migration failed from {version}")))?;
+        if newest_applied(database)? >= version {
+            let message = alloc::format!("Down migration failed - version not updated from {version}");
+            return Err(Error::new(ErrorKind::Abort, message));
+        }
+    }
+}
+
+/// Runs the stored statements that undo step `version`.
+fn undo(database: &Database<'_>, version: i64) -> Result<()> {
+    for statement in stored_down_migrations(database, version)? {
+        database.execute_batch(&statement)?;
+    }
+    Ok(())
+}
+
+/// The statements in `down_migrations` of step `version`: `[{"sql": "…"}, …]`. Other members, such as the empty
+/// `params` that some versions wrote, mean nothing.
+fn stored_down_migrations(database: &Database<'_>, version: i64) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT iif(step.type = 'object', json_extract(step.value, '$.sql'), NULL) \
+        FROM main.ps_migration AS migration, json_each(migration.down_migrations) AS step WHERE migration.id = ?1";
+    let mut statements = Vec::new();
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[version.into()])?;
+    while let Some(row) = rows.next()? {
+        let Some(sql) = row.optional_text(0)? else {
+            return Err(Error::local_data(alloc::format!(
+                "ps_migration.down_migrations of id {version}: entry {} has no SQL",
+                statements.len()
+            )));
+        };
+        let mut copy = String::new();
+        write_raw(&mut copy, sql)?;
+        statements.push(copy);
+    }
+    Ok(statements)
+}
+
+/// Takes one step up and records it.
+fn apply(database: &Database<'_>, migration: &Migration) -> Result<()> {
+    match migration.up {
+        Up::Nothing => {}
+        Up::Sql(sql) => database.execute_batch(sql)?,
+        Up::Code(up) => up(database)?,
+    }
+    let down = migration.down.map(down_migrations_json).transpose()?;
+    let mut insert = database.prepare("INSERT INTO main.ps_migration(id, down_migrations) VALUES (?1, ?2)")?;
+    insert.execute(&[migration.version.into(), down.as_deref().into()])?;
+    Ok(())
+}
+
+/// `statements` as `ps_migration.down_migrations` holds them.
+fn down_migrations_json(statements: &[&str]) -> Result<String> {
+    let mut json = String::new();
+    for statement in statements {
+        let separator = if json.is_empty() { "[" } else { "," };
+        write_raw(&mut json, separator)?;
+        write_raw(&mut json, "{\"sql\":")?;
+        write_string(&mut json, statement)?;
+        write_raw(&mut json, "}")?;
+    }
+    write_raw(&mut json, "]")?;
+    Ok(json)
+}

@@ -2,6 +2,8 @@
 
 mod clear;
 mod close;
+mod identity;
+mod migration;
 mod session;
 mod sync_operation;
 
@@ -14,7 +16,8 @@ pub use session::Session;
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
     let session = Rc::new(Session::default());
-    for family in [clear::register, close::register, sync_operation::register] {
+    for family in [clear::register, close::register, identity::register, migration::register, sync_operation::register]
+    {
         family(connection, &session)?;
     }
     Ok(())

@@ -1,0 +1,16 @@
+//! Format 10: views use functions that older versions do not have.
+//!
+//! Going up changes nothing, as the next `powersync_replace_schema` makes the views anew; going down drops them.
+
+use super::{Migration, Up};
+
+/// The step between formats 9 and 10.
+pub(super) const MIGRATION: Migration = Migration { version: 10, up: Up::Nothing, down: Some(&DOWN) };
+
+const DOWN: [&str; 2] = [
+    "SELECT powersync_drop_view(view.name)
+  FROM sqlite_master view
+  WHERE view.type = 'view'
+    AND view.sql GLOB  '*-- powersync-auto-generated'",
+    "DELETE FROM ps_migration WHERE id >= 10",
+];

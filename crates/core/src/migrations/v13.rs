@@ -1,0 +1,34 @@
+//! Format 13: times in microseconds instead of text and seconds.
+//!
+//! A time that is no date is forgotten, and one that would not fit is clamped: neither may keep a file from opening.
+
+use super::{Migration, Up};
+
+/// The step between formats 12 and 13.
+pub(super) const MIGRATION: Migration = Migration { version: 13, up: Up::Sql(UP), down: Some(&DOWN) };
+
+const UP: &str = "CREATE TABLE main.ps_staged_sync_state AS
+  SELECT priority, unixepoch(last_synced_at) * 1000000 AS last_synced_at FROM main.ps_sync_state
+   WHERE unixepoch(last_synced_at) IS NOT NULL;
+DROP TABLE main.ps_sync_state;
+CREATE TABLE main.ps_sync_state (
+  priority INTEGER NOT NULL PRIMARY KEY,
+  last_synced_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO main.ps_sync_state(priority, last_synced_at) SELECT priority, last_synced_at FROM main.ps_staged_sync_state;
+DROP TABLE main.ps_staged_sync_state;
+UPDATE main.ps_stream_subscriptions SET
+  expires_at = max(min(expires_at, 9223372036854), -9223372036854) * 1000000,
+  last_synced_at = max(min(last_synced_at, 9223372036854), -9223372036854) * 1000000;";
+
+const DOWN: [&str; 6] = [
+    "UPDATE ps_stream_subscriptions SET expires_at = expires_at / 1000000, last_synced_at = last_synced_at / 1000000",
+    "ALTER TABLE ps_sync_state RENAME TO ps_sync_state_new",
+    "CREATE TABLE ps_sync_state (
+  priority INTEGER NOT NULL PRIMARY KEY,
+  last_synced_at TEXT NOT NULL
+) STRICT;",
+    "INSERT INTO ps_sync_state (priority, last_synced_at) SELECT priority, datetime(last_synced_at / 1000000, 'unixepoch') FROM ps_sync_state_new",
+    "DROP TABLE ps_sync_state_new",
+    "DELETE FROM ps_migration WHERE id >= 13",
+];

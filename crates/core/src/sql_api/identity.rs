@@ -1,0 +1,48 @@
+//! Functions that tell who is there: `powersync_rs_version`, `powersync_client_id`, `uuid` and `gen_random_uuid`
+//! (SQL interface).
+
+use alloc::rc::Rc;
+
+use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value};
+
+use crate::connection::Database;
+use crate::sql_api::Session;
+use crate::store;
+use crate::uuid::random_uuid;
+
+const CLIENT_ID: &str = "powersync_client_id";
+
+/// The first eight characters of the commit that was built, so that support can tell builds apart.
+const COMMIT: &str = match option_env!("POWERSYNC_GIT_HASH") {
+    Some(hash) => hash,
+    None => "unknown0",
+};
+
+/// Registers the functions.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    let flags = FunctionFlags::NONE;
+    connection.create_scalar_function("powersync_rs_version", 0, flags, Rc::clone(session), version)?;
+    connection.create_scalar_function(CLIENT_ID, 0, flags, Rc::clone(session), client_id)?;
+    for name in ["uuid", "gen_random_uuid"] {
+        connection.create_scalar_function(name, 0, flags, Rc::clone(session), uuid)?;
+    }
+    Ok(())
+}
+
+fn version(_: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
+    // SDKs split this on `.` and `/`.
+    context.result_text(&alloc::format!("{}/{COMMIT}", env!("CARGO_PKG_VERSION")));
+    Ok(())
+}
+
+fn uuid(_: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
+    context.result_text(&random_uuid());
+    Ok(())
+}
+
+fn client_id(session: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
+    let database = Database::new(context.connection(), &session.connection);
+    let id = store::client_id(&database).map_err(|error| error.in_function(CLIENT_ID))?;
+    context.result_text(&id);
+    Ok(())
+}
