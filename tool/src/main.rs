@@ -1,2 +1,80 @@
 //! The project's own commands: `cargo xtask <command>`.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod ci;
+#[cfg(test)]
+mod layers;
+mod library;
+mod process;
+mod readme;
+mod size;
+mod symbols;
+mod version;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the extension and shows it at work: a sync, a local write, and how the two meet
+    Demo {
+        /// Options for `powersync demo`, such as `--db FILE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Runs all tests
+    Test {
+        /// Options for `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Checks formatting, lints, documentation, the built libraries and the README, and runs all tests
+    Ci,
+    /// Checks that the release library is small enough
+    Size,
+    /// Checks what the release library exports and needs
+    Symbols,
+    /// Checks that the version is the same everywhere, or changes it
+    Version {
+        /// The new version, such as 0.5.101
+        #[arg(long, value_name = "VERSION")]
+        bump: Option<String>,
+    },
+    /// Runs the examples of the README
+    Readme,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo { options } => demo(&options),
+        Command::Test { options } => process::run(process::cargo(&["test"]).args(options)),
+        Command::Ci => ci::run(),
+        Command::Size => size::check(),
+        Command::Symbols => symbols::check(),
+        Command::Version { bump: None } => version::check(),
+        Command::Version { bump: Some(new) } => version::bump(&new),
+        Command::Readme => readme::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(options: &[String]) -> Result<()> {
+    let library = library::build()?;
+    let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-shell", "--"]);
+    process::run(command.arg("--extension").arg(library).arg("demo").args(options))
+}

@@ -1,0 +1,119 @@
+//! `cargo xtask ci`: everything that must hold before a change is merged, one step after the other.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{self, cargo};
+use crate::{readme, size, symbols, version};
+
+/// Names the recorded data; without it the tests that need them would be left out.
+const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
+
+/// A step that can fail, with its name.
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
+    ("lints", lints),
+    ("documentation", documentation),
+    ("version", version::check),
+    ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
+    ("symbols", symbols::check),
+    ("size", size::check),
+    ("static library", || process::run(&mut cargo(&["build", "--release", "--package", "powersync-static"]))),
+    ("README examples", readme::run),
+];
+
+/// Runs all steps and, last, the tests.
+///
+/// # Errors
+/// Names the step that failed.
+pub fn run() -> Result<()> {
+    let data = std::env::var_os(DATA_VARIABLE).unwrap_or_default();
+    ensure!(std::path::Path::new(&data).is_dir(), "{DATA_VARIABLE} must name the directory with recorded data");
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for (name, step) in STEPS {
+        times.push((*name, timed(name, *step)?));
+    }
+    let mut counts = Counts::default();
+    times.push(("tests", timed("tests", || tests(&mut counts))?));
+    println!("\n{:>8}  step", "seconds");
+    for (name, time) in times {
+        println!("{:8.1}  {name}", time.as_secs_f64());
+    }
+    println!("{:8.1}  all", start.elapsed().as_secs_f64());
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
+    Ok(())
+}
+
+fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    println!("\n== {name}");
+    let start = Instant::now();
+    step().with_context(|| format!("step {name:?} failed"))?;
+    Ok(start.elapsed())
+}
+
+/// The libraries are linted alone, as they are built: see the workspace manifest.
+fn lints() -> Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    process::run(cargo(&["clippy", "--all-targets"]).args(deny))?;
+    process::run(cargo(&["clippy", "--package", "powersync-loadable"]).args(deny))?;
+    process::run(cargo(&["clippy", "--package", "powersync-static"]).args(deny))
+}
+
+fn documentation() -> Result<()> {
+    let doc = |arguments: &[&str]| {
+        process::run(cargo(&["doc", "--no-deps", "--quiet"]).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    doc(&[])?;
+    doc(&["--package", "powersync-loadable"])
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+fn tests(counts: &mut Counts) -> Result<()> {
+    let result = process::watch(&mut cargo(&["test", "--no-fail-fast"]), |line| count(line, counts));
+    result?;
+    ensure!(counts.passed > 0, "no test was run");
+    ensure!(counts.ignored == 0, "{} tests were left out", counts.ignored);
+    Ok(())
+}
+
+/// Adds up lines such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+fn count(line: &str, counts: &mut Counts) {
+    let Some((_, numbers)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+    for part in numbers.split("; ") {
+        let Some((number, kind)) = part.split_once(' ') else { continue };
+        let number = number.parse().unwrap_or(0);
+        match kind {
+            "passed" => counts.passed += number,
+            "failed" => counts.failed += number,
+            "ignored" => counts.ignored += number,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_added_up() {
+        let mut counts = Counts::default();
+        count(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.05s",
+            &mut counts,
+        );
+        count("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out", &mut counts);
+        count("something else", &mut counts);
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (5, 5, 1));
+    }
+}
