@@ -1,0 +1,70 @@
+//! The gate: whether local writes hold back publishing, and the request ids that open it (sync client, The gate).
+
+use super::event::TargetChange;
+use crate::error::{Error, Result};
+use crate::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};
+
+/// Whether downloads may be published: nothing waits for its upload, and everything uploaded came back.
+pub fn is_open(storage: &mut dyn Storage) -> Result<bool> {
+    if !storage.upload_queue_is_empty()? {
+        return Ok(false);
+    }
+    let Some(target) = storage.request_id(RequestId::Target)? else { return Ok(true) };
+    let seen = storage.request_id(RequestId::LastSeen)?.unwrap_or(0);
+    Ok(target <= seen)
+}
+
+/// Whether a checkpoint that waits has a chance when an upload is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// It acknowledges everything that was uploaded.
+    Sufficient,
+    /// The service will send one that acknowledges more.
+    Outstanding,
+    /// No request id was stored for the uploaded writes, so that nothing can acknowledge them.
+    NotRequested,
+}
+
+/// What a checkpoint that includes `write_checkpoint` acknowledges.
+pub fn acknowledgement(write_checkpoint: Option<i64>, storage: &mut dyn Storage) -> Result<Acknowledgement> {
+    let target = storage.request_id(RequestId::Target)?.unwrap_or(0);
+    Ok(match write_checkpoint {
+        _ if target == UNKNOWN_REQUEST_ID => Acknowledgement::NotRequested,
+        Some(write_checkpoint) if write_checkpoint >= target => Acknowledgement::Sufficient,
+        _ => Acknowledgement::Outstanding,
+    })
+}
+
+/// Stores the counter as it is given.
+pub fn seed_request_id(id: i64, storage: &mut dyn Storage) -> Result<i64> {
+    storage.set_request_id(RequestId::LastRequested, Some(id))?;
+    Ok(id)
+}
+
+/// The counter, None if it was never seeded.
+pub fn current_request_id(storage: &mut dyn Storage) -> Result<Option<i64>> {
+    storage.request_id(RequestId::LastRequested)
+}
+
+/// Counts on.
+pub fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
+    let Some(last) = storage.request_id(RequestId::LastRequested)? else {
+        return Err(Error::state("Checkpoint request state has not been seeded"));
+    };
+    let Some(next) = last.checked_add(1) else {
+        return Err(Error::state("The checkpoint request id cannot grow beyond 9223372036854775807"));
+    };
+    storage.set_request_id(RequestId::LastRequested, Some(next))?;
+    Ok(next)
+}
+
+/// Changes the target, and returns the one before.
+pub fn change_target(change: TargetChange, storage: &mut dyn Storage) -> Result<Option<i64>> {
+    let previous = storage.request_id(RequestId::Target)?;
+    match change {
+        TargetChange::Keep => {}
+        TargetChange::Clear => storage.set_request_id(RequestId::Target, None)?,
+        TargetChange::Set(target) => storage.set_request_id(RequestId::Target, Some(target))?,
+    }
+    Ok(previous)
+}
