@@ -17,7 +17,7 @@ pub const FULL_CHECKPOINT_PRIORITY: i64 = 2_147_483_647;
 pub const UNKNOWN_REQUEST_ID: i64 = i64::MAX;
 
 /// The id of a stored bucket (`ps_buckets.id`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketId(pub i64);
 
 /// One bucket as it is stored.

@@ -107,7 +107,12 @@ impl Iteration {
     }
 
     /// Publishes the whole target.
-    fn publish_all(&mut self, changed: &[ChangedBucket], log_line: &str, storage: &mut dyn Storage) -> Result<Reaction> {
+    fn publish_all(
+        &mut self,
+        changed: &[ChangedBucket],
+        log_line: &str,
+        storage: &mut dyn Storage,
+    ) -> Result<Reaction> {
         let target = complete_target(self.target.as_mut())?;
         let request_id = target.write_checkpoint;
         let Publication { time, streams } = publish(target, &self.streams, changed, None, storage)?;
@@ -189,7 +194,10 @@ fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Stora
     for (index, InvalidBucket { name, expected, actual }) in invalid.iter().enumerate() {
         storage.delete_bucket(name)?;
         let separator = if index == 0 { "" } else { ", " };
-        write_to(&mut line, format_args!("{separator}{name} (expected {:#010x}, got {:#010x})", expected.get(), actual.get()));
+        write_to(
+            &mut line,
+            format_args!("{separator}{name} (expected {:#010x}, got {:#010x})", expected.get(), actual.get()),
+        );
     }
     Ok(Reaction::with(vec![Instruction::warning(line)], Next::Close { hide_disconnect: false }))
 }

@@ -85,13 +85,19 @@ mod tests {
     #[test]
     fn members_are_reported_when_new_or_changed() {
         let mut observer = SchemaObserver::default();
-        let first = r#"{"id":1,"s":"a","i":-1,"r":1e3,"n":null,"b":true,"a":[1],"o":{"s":1},"x":NaN,"y":-Infinity,"z":-0.5}"#;
-        let names = |seen: Vec<(String, ValueType)>| seen.into_iter().map(|(c, t)| std::format!("{c} {t:?}")).collect::<Vec<_>>();
+        let first =
+            r#"{"id":1,"s":"a","i":-1,"r":1e3,"n":null,"b":true,"a":[1],"o":{"s":1},"x":NaN,"y":-Infinity,"z":-0.5}"#;
+        let names = |seen: Vec<(String, ValueType)>| {
+            seen.into_iter().map(|(c, t)| std::format!("{c} {t:?}")).collect::<Vec<_>>()
+        };
         assert_eq!(names(observe(&mut observer, first)), ["s String", "i Integer", "r Real", "z Real"]);
         assert!(observe(&mut observer, first).is_empty());
         let second = r#"{"s":1,"i":1.5,"r":18446744073709551616,"n":"text","b":false}"#;
         assert_eq!(names(observe(&mut observer, second)), ["i Real", "r Integer", "n String"]);
-        assert_eq!(names(observe(&mut observer, r#"{"d":1,"d":"s","e" : 5 , "broken"}"#)), ["d Integer", "d String", "e Integer"]);
+        assert_eq!(
+            names(observe(&mut observer, r#"{"d":1,"d":"s","e" : 5 , "broken"}"#)),
+            ["d Integer", "d String", "e Integer"]
+        );
         assert!(observe(&mut observer, "[1]").is_empty());
     }
 

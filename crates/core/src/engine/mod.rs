@@ -74,9 +74,7 @@ impl Engine {
             Event::Stop if self.iteration.is_none() => Ok(Outcome::Instructions(Vec::new())),
             Event::Stop | Event::ConnectionEnded => self.end(false),
             Event::TokenRefreshed => self.end(true),
-            Event::Line { line, size } => {
-                self.react(storage, |iteration, storage| iteration.line(line, size, storage))
-            }
+            Event::Line { line, size } => self.react(storage, |iteration, storage| iteration.line(line, size, storage)),
             Event::ConnectionEstablished => self.react(storage, Iteration::connection_established),
             Event::UploadCompleted => self.react(storage, Iteration::upload_completed),
             Event::StreamsInUse(streams) => {
@@ -139,11 +137,7 @@ impl Engine {
         Ok(Outcome::Instructions(instructions))
     }
 
-    fn adopt_subscription(
-        &mut self,
-        row: Option<StoredSubscription>,
-        storage: &mut dyn Storage,
-    ) -> Result<Outcome> {
+    fn adopt_subscription(&mut self, row: Option<StoredSubscription>, storage: &mut dyn Storage) -> Result<Outcome> {
         if let (Some(row), Some(iteration)) = (row, &mut self.iteration) {
             storage.note_change()?;
             iteration.adopt_subscription(row);

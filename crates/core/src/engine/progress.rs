@@ -262,8 +262,11 @@ mod tests {
 
     fn any_counts() -> impl Strategy<Value = BucketCounts> {
         let number = || prop_oneof![any::<i64>(), 0..20_i64, Just(i64::MAX), Just(i64::MIN)];
-        (proptest::option::of(number()), number(), number())
-            .prop_map(|(count, at_last, since_last)| BucketCounts { count, at_last, since_last })
+        (proptest::option::of(number()), number(), number()).prop_map(|(count, at_last, since_last)| BucketCounts {
+            count,
+            at_last,
+            since_last,
+        })
     }
 
     proptest! {

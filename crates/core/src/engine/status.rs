@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_publish_replaces_the_times_of_smaller_numbers() {
-        let mut status = Status { sync_times: vec![(0, 1), (1, 2), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)], ..Status::default() };
+        let mut status =
+            Status { sync_times: vec![(0, 1), (1, 2), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)], ..Status::default() };
         status.record_sync(2, 5);
         assert_eq!(status.sync_times, [(2, 5), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)]);
         status.record_sync(2, 6);

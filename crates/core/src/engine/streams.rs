@@ -87,7 +87,11 @@ pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<Opti
 }
 
 /// All subscriptions, after those that are in use got their expiry extended.
-pub fn extend_expiry(in_use: &[StreamKey], now: Timestamp, storage: &mut dyn Storage) -> Result<Vec<StoredSubscription>> {
+pub fn extend_expiry(
+    in_use: &[StreamKey],
+    now: Timestamp,
+    storage: &mut dyn Storage,
+) -> Result<Vec<StoredSubscription>> {
     let mut keys = HashSet::new();
     keys.try_reserve(in_use.len()).map_err(out_of_memory)?;
     keys.extend(in_use.iter().map(|key| (key.name.as_str(), key.parameters.as_str())));
@@ -106,8 +110,7 @@ pub fn extend_expiry(in_use: &[StreamKey], now: Timestamp, storage: &mut dyn Sto
 ///
 /// The expiry of a row that is no explicit subscription (any more) does not matter.
 pub fn delete_ended(rows: &mut Vec<StoredSubscription>, now: Timestamp, storage: &mut dyn Storage) -> Result<()> {
-    let has_ended =
-        |row: &StoredSubscription| if is_explicit(row) { is_expired(row, now) } else { !row.active };
+    let has_ended = |row: &StoredSubscription| if is_explicit(row) { is_expired(row, now) } else { !row.active };
     for row in rows.iter().filter(|row| has_ended(row)) {
         storage.delete_subscription(row.id)?;
     }

@@ -2,8 +2,10 @@
 
 mod clear;
 mod close;
+mod control;
 mod identity;
 mod migration;
+mod offline_status;
 mod session;
 mod sync_operation;
 
@@ -16,8 +18,15 @@ pub use session::Session;
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
     let session = Rc::new(Session::default());
-    for family in [clear::register, close::register, identity::register, migration::register, sync_operation::register]
-    {
+    for family in [
+        clear::register,
+        close::register,
+        control::register,
+        identity::register,
+        migration::register,
+        offline_status::register,
+        sync_operation::register,
+    ] {
         family(connection, &session)?;
     }
     Ok(())

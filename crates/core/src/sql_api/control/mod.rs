@@ -1,0 +1,89 @@
+//! `powersync_control(op, payload)`: the sync client as SQL (sync client, the table of ops).
+//!
+//! This module checks arguments and parses payloads; what happens then is the state machine's business (`engine`).
+//! Each op has a function in the file of its family. Ops that need an iteration ask for it before they look at their
+//! payload's content, because SDKs probe for an iteration that way.
+
+mod connection;
+mod lines;
+mod payload;
+mod request_ids;
+mod start;
+mod streams;
+
+use alloc::rc::Rc;
+
+use sqlite_nostd::{Connection, Context, FunctionFlags, Value, ValueType};
+
+use crate::connection::Database;
+use crate::engine::{Engine, Outcome, to_json};
+use crate::error::{Error, Result};
+use crate::sql_api::session::Session;
+use crate::storage::Storage;
+use crate::store::SqliteStorage;
+
+/// What a command works with.
+struct Call<'c> {
+    engine: &'c mut Engine,
+    storage: &'c mut (dyn Storage + 'c),
+    payload: &'c Value,
+}
+
+type Command = fn(Call<'_>) -> Result<Outcome>;
+
+fn command(op: &str) -> Option<Command> {
+    Some(match op {
+        "start" => start::start,
+        "stop" => connection::stop,
+        "line_text" => lines::line_text,
+        "line_binary" => lines::line_binary,
+        "connection" => connection::connection,
+        "refreshed_token" => connection::refreshed_token,
+        "completed_upload" => connection::completed_upload,
+        "update_subscriptions" => streams::update_subscriptions,
+        "subscriptions" => streams::subscriptions,
+        "seed_checkpoint_request_id" => request_ids::seed,
+        "next_checkpoint_request_id" => request_ids::next,
+        "current_checkpoint_request_id" => request_ids::current,
+        "target_checkpoint_request_id" => request_ids::target,
+        _ => return None,
+    })
+}
+
+fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    let [op, payload] = arguments else {
+        return Err(Error::argument("expected two arguments"));
+    };
+    if op.value_type() != ValueType::Text {
+        return Err(Error::argument("First argument must be a string"));
+    }
+    let database = Database::new(context.connection(), &session.connection);
+    database.require_transaction()?;
+    session.refuse_while_publishing()?;
+    let Some(command) = command(op.text()?) else {
+        return Err(Error::argument("Unknown operation"));
+    };
+    let Ok(mut engine) = session.engine.try_borrow_mut() else {
+        return Err(Error::state("the sync client is busy"));
+    };
+    let mut storage = SqliteStorage::new(database, &session.iteration);
+    match command(Call { engine: &mut engine, storage: &mut storage, payload })? {
+        Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
+        Outcome::RequestId(Some(id)) => context.result_integer(id),
+        Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),
+    }
+    Ok(())
+}
+
+/// Registers the function.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_scalar_function(
+        "powersync_control",
+        2,
+        FunctionFlags::DIRECT_ONLY | FunctionFlags::RESULT_SUBTYPE,
+        Rc::clone(session),
+        |session, context, arguments| {
+            control(session, context, arguments).map_err(|error| error.in_function("powersync_control"))
+        },
+    )
+}

@@ -1,0 +1,33 @@
+//! `powersync_offline_sync_status()`: the sync status from the database alone.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+
+use sqlite_nostd::{Connection, FunctionFlags};
+
+use crate::connection::Database;
+use crate::engine::offline_status;
+use crate::error::Result;
+use crate::sql_api::session::Session;
+use crate::store::SqliteStorage;
+
+fn status(session: &Session, connection: Connection<'_>) -> Result<String> {
+    let database = Database::new(connection, &session.connection);
+    offline_status(&mut SqliteStorage::new(database, &session.iteration))
+}
+
+/// Registers the function.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_scalar_function(
+        "powersync_offline_sync_status",
+        0,
+        FunctionFlags::DIRECT_ONLY | FunctionFlags::RESULT_SUBTYPE,
+        Rc::clone(session),
+        |session, context, _| {
+            let status = status(session, context.connection())
+                .map_err(|error| error.in_function("powersync_offline_sync_status"))?;
+            context.result_json(&status);
+            Ok(())
+        },
+    )
+}
