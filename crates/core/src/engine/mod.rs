@@ -23,8 +23,6 @@ mod request;
 mod status;
 mod streams;
 mod target;
-#[cfg(test)]
-mod tests;
 
 use alloc::vec::Vec;
 
