@@ -1,5 +1,7 @@
 //! Tests of decoding: what each rule of the sync protocol accepts and refuses, in both encodings.
 
+#![allow(clippy::arithmetic_side_effects, reason = "a panic fails the test")]
+
 mod lines;
 mod malformed;
 mod properties;
