@@ -1,6 +1,8 @@
 //! What this library remembers about one SQLite connection below the state machine: cached statements, whether
 //! downloaded rows are being published, and the schema last set.
 
+pub mod transaction;
+
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -8,6 +10,7 @@ use core::cell::{Cell, RefCell};
 
 use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
 
+use self::transaction::TransactionMonitor;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What tells cached statements apart.
@@ -29,6 +32,7 @@ pub struct ConnectionState {
     statements: RefCell<BTreeMap<StatementKey, Statement>>,
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
+    transaction: TransactionMonitor,
 }
 
 impl ConnectionState {
@@ -41,6 +45,11 @@ impl ConnectionState {
     pub fn enter_sync_operation(&self) -> SyncOperation<'_> {
         self.sync_operations.set(self.sync_operations.get().saturating_add(1));
         SyncOperation(self)
+    }
+
+    /// Tells what a rollback undid.
+    pub fn transaction(&self) -> &TransactionMonitor {
+        &self.transaction
     }
 
     /// Finalizes all cached statements, so that `sqlite3_close` does not find any of ours.

@@ -1,0 +1,286 @@
+//! Learning what a rollback undoes: memory that mirrors the database must not stay ahead of it when a transaction, a
+//! savepoint, or a single statement is rolled back, or a COMMIT fails (quality requirements, traps 2 to 4).
+//!
+//! SQLite reports transactions and savepoints to virtual tables that take part in them. Ours are `powersync_crud` and
+//! `powersync_crud_`; both pass everything on to the [`TransactionMonitor`] of the connection. Being told twice does no
+//! harm. Nothing here touches a statement: a rollback can come while one of ours is running.
+
+use core::cell::Cell;
+
+use super::Database;
+use crate::error::Result;
+
+/// What is remembered on a connection, and can be undone together with a change of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remembered {
+    /// The id that the upload entries of this transaction get.
+    TransactionId,
+    /// That this transaction has closed the gate.
+    ClosedGate,
+    /// The state of the sync client.
+    SyncClient,
+    /// The schema last applied.
+    Schema,
+}
+
+/// Follows the transaction of a connection, and which of its changes are remembered.
+#[derive(Default)]
+pub struct TransactionMonitor {
+    is_joined: Cell<bool>,
+    /// Savepoints that are open, those of single statements among them.
+    open_savepoints: Cell<u32>,
+    /// By what is remembered: whether it was changed, bit *n* standing for a change inside *n* savepoints.
+    changes: [Cell<u64>; 4],
+    /// By what is remembered: whether changes were undone.
+    lost: [Cell<bool>; 4],
+}
+
+/// An insert that records nothing, but makes the table take part in the transaction.
+pub const JOIN_OPTIONS: i64 = i64::MIN;
+
+impl TransactionMonitor {
+    /// Makes sure that the end of the current transaction will be known. Writes nothing, but needs the write lock.
+    ///
+    /// # Errors
+    /// Errors of SQLite, such as SQLITE_BUSY or SQLITE_READONLY.
+    pub fn join(&self, database: &Database<'_>) -> Result<()> {
+        if self.is_joined.get() {
+            return Ok(());
+        }
+        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, ?1)", &[JOIN_OPTIONS.into()])
+    }
+
+    /// Notes that `what` was changed together with the database.
+    ///
+    /// Call [`TransactionMonitor::join`] in the same transaction first, or nothing is noted.
+    pub fn note_change(&self, what: Remembered) {
+        if self.is_joined.get() {
+            let changes = self.changes_of(what);
+            changes.set(changes.get() | bit(self.open_savepoints.get()));
+        }
+    }
+
+    /// Whether this transaction holds a change of `what` that was not undone.
+    pub fn has_changed(&self, what: Remembered) -> bool {
+        self.changes_of(what).get() != 0
+    }
+
+    /// Whether a change of `what` was undone since this was last asked.
+    pub fn take_lost_changes(&self, what: Remembered) -> bool {
+        let [transaction_id, gate, client, schema] = &self.lost;
+        let lost = match what {
+            Remembered::TransactionId => transaction_id,
+            Remembered::ClosedGate => gate,
+            Remembered::SyncClient => client,
+            Remembered::Schema => schema,
+        };
+        lost.replace(false)
+    }
+
+    /// A transaction is joined.
+    pub fn begin(&self) {
+        if !self.is_joined.replace(true) {
+            self.open_savepoints.set(0);
+        }
+    }
+
+    /// The transaction was committed.
+    pub fn commit(&self) {
+        self.is_joined.set(false);
+        self.changes.iter().for_each(|changes| changes.set(0));
+    }
+
+    /// The transaction was rolled back.
+    pub fn rollback(&self) {
+        self.is_joined.set(false);
+        self.undo(0);
+    }
+
+    /// Savepoint `number` was opened, the lowest being 0.
+    pub fn savepoint(&self, number: i32) {
+        self.open_savepoints.set(inside(number));
+    }
+
+    /// Savepoint `number` and those in it were released: their changes belong to what is around them.
+    pub fn release(&self, number: i32) {
+        let outside = inside(number).saturating_sub(1);
+        self.open_savepoints.set(self.open_savepoints.get().min(outside));
+        for changes in &self.changes {
+            let released = changes.get() & from(inside(number));
+            if released != 0 {
+                changes.set((changes.get() ^ released) | bit(outside));
+            }
+        }
+    }
+
+    /// Everything since savepoint `number` was undone; it stays open. -1 stands for a savepoint that began the
+    /// transaction.
+    pub fn rollback_to(&self, number: i32) {
+        self.open_savepoints.set(self.open_savepoints.get().min(inside(number)));
+        self.undo(inside(number));
+    }
+
+    /// Forgets changes made inside `savepoints` or more.
+    fn undo(&self, savepoints: u32) {
+        for (changes, lost) in self.changes.iter().zip(&self.lost) {
+            let undone = changes.get() & from(savepoints);
+            if undone != 0 {
+                changes.set(changes.get() ^ undone);
+                lost.set(true);
+            }
+        }
+    }
+
+    fn changes_of(&self, what: Remembered) -> &Cell<u64> {
+        let [transaction_id, gate, client, schema] = &self.changes;
+        match what {
+            Remembered::TransactionId => transaction_id,
+            Remembered::ClosedGate => gate,
+            Remembered::SyncClient => client,
+            Remembered::Schema => schema,
+        }
+    }
+}
+
+/// How many savepoints are open inside savepoint `number`.
+fn inside(number: i32) -> u32 {
+    u32::try_from(number.saturating_add(1)).unwrap_or(0)
+}
+
+/// The bit for a change inside `savepoints`. From 63 on they share one, which can only make too much look lost.
+fn bit(savepoints: u32) -> u64 {
+    1 << savepoints.min(u64::BITS - 1)
+}
+
+/// The bits for changes inside `savepoints` or more.
+fn from(savepoints: u32) -> u64 {
+    u64::MAX << savepoints.min(u64::BITS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATE: Remembered = Remembered::ClosedGate;
+
+    fn begun() -> TransactionMonitor {
+        let monitor = TransactionMonitor::default();
+        monitor.begin();
+        monitor
+    }
+
+    #[test]
+    fn committed_changes_are_not_lost() {
+        let monitor = begun();
+        monitor.note_change(GATE);
+        assert!(monitor.has_changed(GATE));
+        assert!(!monitor.has_changed(Remembered::TransactionId));
+        monitor.commit();
+        assert!(!monitor.has_changed(GATE));
+        monitor.begin();
+        monitor.rollback();
+        assert!(!monitor.take_lost_changes(GATE));
+    }
+
+    #[test]
+    fn a_rollback_loses_changes_once() {
+        let monitor = begun();
+        monitor.note_change(GATE);
+        monitor.rollback();
+        assert!(!monitor.has_changed(GATE));
+        assert!(!monitor.take_lost_changes(Remembered::SyncClient));
+        assert!(monitor.take_lost_changes(GATE));
+        assert!(!monitor.take_lost_changes(GATE));
+    }
+
+    #[test]
+    fn rolling_back_to_a_savepoint_loses_what_came_after_it() {
+        let monitor = begun();
+        monitor.savepoint(0);
+        monitor.savepoint(1);
+        monitor.note_change(GATE);
+        monitor.rollback_to(2);
+        assert!(monitor.has_changed(GATE));
+        monitor.rollback_to(1);
+        assert!(!monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
+        // The savepoint is still open.
+        monitor.note_change(GATE);
+        monitor.rollback_to(0);
+        assert!(monitor.take_lost_changes(GATE));
+        monitor.note_change(GATE);
+        monitor.rollback_to(0);
+        assert!(monitor.take_lost_changes(GATE));
+    }
+
+    #[test]
+    fn changes_before_a_savepoint_survive_its_rollback() {
+        let monitor = begun();
+        monitor.note_change(GATE);
+        monitor.savepoint(0);
+        monitor.note_change(GATE);
+        monitor.rollback_to(0);
+        assert!(monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
+        monitor.commit();
+        assert!(!monitor.take_lost_changes(GATE));
+    }
+
+    #[test]
+    fn released_changes_belong_to_the_savepoint_around() {
+        let monitor = begun();
+        for number in 0..3 {
+            monitor.savepoint(number);
+        }
+        monitor.note_change(GATE);
+        monitor.release(1);
+        monitor.savepoint(1);
+        monitor.rollback_to(1);
+        assert!(monitor.has_changed(GATE));
+        monitor.rollback_to(0);
+        assert!(!monitor.has_changed(GATE));
+        monitor.release(0);
+        monitor.note_change(GATE);
+        monitor.savepoint(0);
+        monitor.rollback_to(0);
+        assert!(monitor.has_changed(GATE), "noted outside of all savepoints");
+    }
+
+    #[test]
+    fn a_savepoint_that_began_the_transaction_is_number_minus_one() {
+        let monitor = begun();
+        monitor.note_change(GATE);
+        monitor.rollback_to(-1);
+        assert!(!monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
+        monitor.note_change(GATE);
+        assert!(monitor.has_changed(GATE), "the transaction goes on");
+    }
+
+    #[test]
+    fn joining_inside_savepoints_counts_them() {
+        // SQLite reports the innermost one right after the begin.
+        let monitor = begun();
+        monitor.savepoint(3);
+        monitor.note_change(GATE);
+        // The other table joins later; what is known stays.
+        monitor.begin();
+        monitor.savepoint(3);
+        assert!(monitor.has_changed(GATE));
+        monitor.rollback_to(3);
+        assert!(!monitor.has_changed(GATE));
+    }
+
+    #[test]
+    fn deep_savepoints_share_a_bit_on_the_safe_side() {
+        let monitor = begun();
+        monitor.savepoint(99);
+        monitor.note_change(GATE);
+        monitor.rollback_to(98);
+        assert!(monitor.take_lost_changes(GATE));
+    }
+
+    #[test]
+    fn nothing_is_noted_outside_of_transactions() {
+        let monitor = TransactionMonitor::default();
+        monitor.note_change(GATE);
+        assert!(!monitor.has_changed(GATE));
+    }
+}
