@@ -1,0 +1,151 @@
+//! What a schema may not hold, found before anything is changed.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+
+use super::definition::{Column, Index, IndexColumn, RawTable, Schema, Table};
+use super::names;
+use crate::error::{Error, Result};
+
+/// More columns than this do not fit a view beside `id`.
+const MAXIMUM_COLUMNS: usize = 1999;
+
+/// Names that our triggers use themselves.
+const VIRTUAL_TABLES: [&str; 2] = ["powersync_crud", "powersync_crud_"];
+
+impl Schema {
+    /// Checks what the JSON's structure alone does not (schema, Schema JSON).
+    ///
+    /// # Errors
+    /// An argument error that names the table and the problem.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut taken = Names::default();
+        for table in &self.tables {
+            table.check().map_err(|problem| Error::argument(format!("table {:?}: {problem}", table.name)))?;
+            table.take_names(&mut taken)?;
+        }
+        let mut raw_names = BTreeSet::new();
+        for table in &self.raw_tables {
+            table.check().map_err(|problem| Error::argument(format!("raw table {:?}: {problem}", table.name)))?;
+            if !raw_names.insert(&table.name) {
+                return Err(Error::argument(format!("duplicate raw table {:?}", table.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        check_name(self.view_name())?;
+        if self.direct && self.view_name.is_some() {
+            return Err("Direct tables can't have custom view names".into());
+        }
+        if VIRTUAL_TABLES.iter().any(|name| name.eq_ignore_ascii_case(self.view_name())) {
+            return Err(format!("the name {:?} is reserved", self.view_name()));
+        }
+        if self.columns.len() > MAXIMUM_COLUMNS {
+            return Err("too many parameters to json_object_fragment".into());
+        }
+        let mut taken = BTreeSet::new();
+        if self.options.include_metadata {
+            taken.extend([names::METADATA, names::DELETED].map(String::from));
+        }
+        for column in &self.columns {
+            column.check()?;
+            if !taken.insert(column.name.to_ascii_lowercase()) {
+                return Err(format!("duplicate column {:?}", column.name));
+            }
+        }
+        self.indexes.iter().try_for_each(Index::check)
+    }
+
+    /// Claims the names of all objects that the table needs: they share one name space.
+    fn take_names(&self, taken: &mut Names) -> Result<()> {
+        taken.take(self.view_name())?;
+        if !self.direct {
+            taken.take(&self.data_table())?;
+        }
+        self.indexes.iter().try_for_each(|index| taken.take(&self.index_name(index)))
+    }
+}
+
+impl Column {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        if self.name.eq_ignore_ascii_case("id") {
+            return Err("a column must not be named id, every table has one".into());
+        }
+        check_type(&self.column_type).map_err(|problem| format!("column {:?}: {problem}", self.name))
+    }
+}
+
+impl Index {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        if self.columns.is_empty() {
+            return Err(format!("index {:?} has no columns", self.name));
+        }
+        self.columns
+            .iter()
+            .try_for_each(IndexColumn::check)
+            .map_err(|problem| format!("index {:?}: {problem}", self.name))
+    }
+}
+
+impl IndexColumn {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        self.column_type
+            .as_deref()
+            .map_or(Ok(()), check_type)
+            .map_err(|problem| format!("column {:?}: {problem}", self.name))
+    }
+}
+
+impl RawTable {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        self.table_name.as_deref().map_or(Ok(()), check_name)?;
+        self.synced_columns.iter().flatten().try_for_each(|name| check_name(name))
+    }
+}
+
+/// SQL text ends at a NUL, so no name can hold one.
+fn check_name(name: &str) -> Result<(), String> {
+    if name.contains('\0') { Err(format!("the name {name:?} contains a NUL character")) } else { Ok(()) }
+}
+
+/// Accepts words of letters, digits and underscores, and one list of at most two numbers in parentheses after them:
+/// what can stand in `CAST(… AS <type>)` and cannot leave it.
+fn check_type(text: &str) -> Result<(), String> {
+    let (words, numbers) = match text.trim_end_matches(' ').strip_suffix(')') {
+        Some(rest) => rest.split_once('(').map_or((text, None), |(words, numbers)| (words, Some(numbers))),
+        None => (text, None),
+    };
+    let is_word = words.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ' ');
+    let is_number_list = numbers.is_none_or(|list| {
+        let number = |item: &str| {
+            let digits = item.trim_matches(' ');
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        !words.trim_matches(' ').is_empty() && list.split(',').count() <= 2 && list.split(',').all(number)
+    });
+    let begins_with_digit = words.split(' ').any(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    if is_word && is_number_list && !begins_with_digit { Ok(()) } else { Err(format!("{text:?} is no column type")) }
+}
+
+/// Names of tables, views and indexes that are spoken for, as SQLite compares them.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    fn take(&mut self, name: &str) -> Result<()> {
+        if self.0.insert(name.to_ascii_lowercase()) {
+            return Ok(());
+        }
+        Err(Error::argument(format!("duplicate table, view or index name {name:?}")))
+    }
+}

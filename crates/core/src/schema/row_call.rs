@@ -1,0 +1,112 @@
+//! Calls of the functions that build JSON from a row's columns, within SQLite's limit of arguments.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::Result;
+use crate::json::writer::write_string;
+use crate::text::{push_identifier, push_literal};
+
+/// Builds a JSON object from values (see `sql_api::row_functions`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowFunction {
+    /// The stored row: every column, in the order given.
+    Json,
+    /// What an upload entry says of a new row: every column that is not NULL.
+    Put,
+    /// What an upload entry says of changed columns: takes two values per column, and gives the second if they differ.
+    Patch,
+    /// The previous values of a row: every column, in the order given.
+    Old,
+}
+
+impl RowFunction {
+    /// The SQL function.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "powersync_row_json",
+            Self::Put => "powersync_row_put",
+            Self::Patch => "powersync_row_patch",
+            Self::Old => "powersync_row_old",
+        }
+    }
+}
+
+/// A row of a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    Old,
+    New,
+}
+
+impl Row {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Old => "OLD.",
+            Self::New => "NEW.",
+        }
+    }
+}
+
+/// How many arguments a function call may have in stored SQL.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArgumentLimit(usize);
+
+impl ArgumentLimit {
+    /// SQLite's default for a long time. Other connections to the file may have no more.
+    const DEFAULT: usize = 100;
+    /// A column name list and two values.
+    const LEAST: usize = 3;
+
+    /// The limit for SQL made on a connection that allows `limit` arguments.
+    pub(super) fn of_connection(limit: i32) -> Self {
+        Self(usize::try_from(limit).unwrap_or(0).clamp(Self::LEAST, Self::DEFAULT))
+    }
+}
+
+/// An expression that applies `function` to `columns` of `rows`, in several calls if there are many.
+pub(super) fn row_call(function: RowFunction, rows: &[Row], columns: &[&str], limit: ArgumentLimit) -> Result<String> {
+    if columns.is_empty() {
+        return Ok(String::from("'{}'"));
+    }
+    // One argument is the list of names.
+    let columns_per_call = ((limit.0 - 1) / rows.len().max(1)).max(1);
+    let calls: Result<Vec<String>> =
+        columns.chunks(columns_per_call).map(|chunk| one_call(function, rows, chunk)).collect();
+    Ok(merged(calls?, limit))
+}
+
+fn one_call(function: RowFunction, rows: &[Row], columns: &[&str]) -> Result<String> {
+    let length: usize = columns.iter().map(|name| name.len() + 3 + rows.len() * (name.len() + 7)).sum();
+    let mut names = String::with_capacity(length);
+    for (position, name) in columns.iter().enumerate() {
+        names.push(if position == 0 { '[' } else { ',' });
+        write_string(&mut names, name)?;
+    }
+    names.push(']');
+    let mut sql = String::with_capacity(length + 32);
+    sql.push_str(function.name());
+    sql.push('(');
+    push_literal(&mut sql, &names);
+    for name in columns {
+        for row in rows {
+            sql.push(',');
+            sql.push_str(row.prefix());
+            push_identifier(&mut sql, name);
+        }
+    }
+    sql.push(')');
+    Ok(sql)
+}
+
+/// Joins JSON objects in their order, with nested calls where one call cannot take them all.
+fn merged(mut objects: Vec<String>, limit: ArgumentLimit) -> String {
+    while objects.len() > 1 {
+        let merge = |group: &[String]| match group {
+            [single] => single.clone(),
+            _ => alloc::format!("powersync_json_merge({})", group.join(",")),
+        };
+        objects = objects.chunks(limit.0).map(merge).collect();
+    }
+    objects.pop().unwrap_or_default()
+}
