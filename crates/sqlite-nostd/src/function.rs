@@ -117,6 +117,13 @@ impl Context<'_> {
         unsafe { api::sqlite3_result_subtype(self.raw(), JSON_SUBTYPE) };
     }
 
+    /// Returns text with a subtype, of which SQLite keeps the lower 8 bits.
+    pub fn result_text_with_subtype(&self, text: &str, subtype: u32) {
+        self.result_text(text);
+        // SAFETY: see above.
+        unsafe { api::sqlite3_result_subtype(self.raw(), subtype) };
+    }
+
     /// A copy in SQLite's memory; None after reporting that there is none.
     fn copy(&self, bytes: &[u8]) -> Option<(*const c_void, u64)> {
         // SAFETY: has no conditions.

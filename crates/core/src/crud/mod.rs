@@ -1,1 +1,12 @@
-//! Local writes: the virtual tables that triggers insert into, and the upload queue's entries and transactions.
+//! Local writes: what triggers record of them in the upload queue, inside the transaction of the write (schema,
+//! powersync_crud and powersync_crud_).
+
+mod entry;
+mod gate;
+mod queue;
+mod row;
+mod transaction_id;
+
+pub use entry::{Entry, Operation, check_json, insert_only_entry};
+pub use queue::LocalWrites;
+pub use row::{Infinite, RowValue, changed_members, members};

@@ -3,9 +3,13 @@
 mod clear;
 mod close;
 mod control;
+mod crud_tables;
 mod identity;
+mod json_functions;
 mod migration;
 mod offline_status;
+mod replace_schema;
+mod row_functions;
 mod session;
 mod sync_operation;
 
@@ -22,9 +26,13 @@ pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
         clear::register,
         close::register,
         control::register,
+        crud_tables::register,
         identity::register,
+        json_functions::register,
         migration::register,
         offline_status::register,
+        replace_schema::register,
+        row_functions::register,
         sync_operation::register,
     ] {
         family(connection, &session)?;

@@ -4,8 +4,10 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 
 use crate::connection::ConnectionState;
+use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::schema::AppliedSchema;
 use crate::store::IterationMark;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
@@ -17,6 +19,10 @@ pub struct Session {
     pub engine: RefCell<Engine>,
     /// Where the running iteration stands in the database.
     pub iteration: IterationMark,
+    /// The schema applied last.
+    pub schema: AppliedSchema,
+    /// What local writes of the current transaction share.
+    pub local_writes: LocalWrites,
 }
 
 impl Session {

@@ -1,0 +1,205 @@
+//! The JSON of an upload queue entry (schema, The upload queue entry).
+
+use alloc::string::String;
+
+use serde::de::IgnoredAny;
+
+use crate::error::{Error, Result};
+use crate::json::writer::{write_raw, write_string};
+
+/// What a local write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A row was inserted.
+    Put,
+    /// Columns of a row were updated.
+    Patch,
+    /// A row was deleted.
+    Delete,
+}
+
+impl Operation {
+    /// Reads the name that triggers give.
+    ///
+    /// # Errors
+    /// An argument error for any other name: no SDK could upload such an entry, nor those after it.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "PUT" => Ok(Self::Put),
+            "PATCH" => Ok(Self::Patch),
+            "DELETE" => Ok(Self::Delete),
+            _ => Err(Error::argument("op must be PUT, PATCH or DELETE")),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// An upload queue entry, with JSON as the trigger built it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'e> {
+    /// What was done.
+    pub operation: Operation,
+    /// The row's id.
+    pub id: &'e str,
+    /// The row's type.
+    pub row_type: &'e str,
+    /// New values: a JSON text.
+    pub data: Option<&'e str>,
+    /// Previous values: a JSON text.
+    pub old_values: Option<&'e str>,
+    /// What the application says about the write: any text.
+    pub metadata: Option<&'e str>,
+}
+
+impl Entry<'_> {
+    /// Whether it is an update that changes nothing and says nothing.
+    pub fn is_empty_update(&self) -> bool {
+        let is_empty = |data: &str| {
+            let inner = data.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            inner.is_some_and(|members| members.trim_ascii().is_empty())
+        };
+        self.operation == Operation::Patch && self.metadata.is_none() && self.data.is_some_and(is_empty)
+    }
+
+    /// The entry's JSON.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_json(&self) -> Result<String> {
+        let mut json = String::new();
+        json.try_reserve(self.length())?;
+        write_raw(&mut json, "{\"op\":\"")?;
+        write_raw(&mut json, self.operation.name())?;
+        write_raw(&mut json, "\",\"id\":")?;
+        write_string(&mut json, self.id)?;
+        write_raw(&mut json, ",\"type\":")?;
+        write_string(&mut json, self.row_type)?;
+        for (name, value) in [(",\"data\":", self.data), (",\"old\":", self.old_values)] {
+            if let Some(value) = value {
+                write_raw(&mut json, name)?;
+                write_raw(&mut json, value)?;
+            }
+        }
+        write_metadata(&mut json, self.metadata)?;
+        write_raw(&mut json, "}")?;
+        Ok(json)
+    }
+
+    /// The length of its JSON, but for escapes.
+    fn length(&self) -> usize {
+        let optional: usize = [self.data, self.old_values, self.metadata].into_iter().flatten().map(str::len).sum();
+        self.id.len() + self.row_type.len() + optional + 72
+    }
+}
+
+/// The entry of an insert into an insert-only table. Its members stand in an order of their own.
+///
+/// # Errors
+/// Out of memory.
+pub fn insert_only_entry(row_type: &str, id: &str, data: &str, metadata: Option<&str>) -> Result<String> {
+    let mut json = String::new();
+    json.try_reserve(row_type.len() + id.len() + data.len() + metadata.map_or(0, str::len) + 56)?;
+    write_raw(&mut json, "{\"op\":\"PUT\",\"type\":")?;
+    write_string(&mut json, row_type)?;
+    write_raw(&mut json, ",\"id\":")?;
+    write_string(&mut json, id)?;
+    write_raw(&mut json, ",\"data\":")?;
+    write_raw(&mut json, data)?;
+    write_metadata(&mut json, metadata)?;
+    write_raw(&mut json, "}")?;
+    Ok(json)
+}
+
+fn write_metadata(json: &mut String, metadata: Option<&str>) -> Result<()> {
+    if let Some(metadata) = metadata {
+        write_raw(json, ",\"metadata\":")?;
+        write_string(json, metadata)?;
+    }
+    Ok(())
+}
+
+/// Checks that `text` is JSON as every SDK can read it.
+///
+/// # Errors
+/// An argument error that says what is wrong, and where.
+pub fn check_json(text: &str) -> Result<()> {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::argument(alloc::format!("malformed JSON: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    const FULL: Entry<'_> = Entry {
+        operation: Operation::Patch,
+        id: "a\"b",
+        row_type: "it's",
+        data: Some(r#"{"x":1}"#),
+        old_values: Some("{ }"),
+        metadata: Some("line\n"),
+    };
+
+    #[test]
+    fn members_stand_in_their_order_and_absent_ones_are_left_out() {
+        assert_eq!(
+            FULL.to_json().unwrap(),
+            r#"{"op":"PATCH","id":"a\"b","type":"it's","data":{"x":1},"old":{ },"metadata":"line\n"}"#
+        );
+        let delete = Entry { operation: Operation::Delete, data: None, old_values: None, metadata: None, ..FULL };
+        assert_eq!(delete.to_json().unwrap(), r#"{"op":"DELETE","id":"a\"b","type":"it's"}"#);
+        let put = Entry { operation: Operation::Put, ..delete };
+        assert!(put.to_json().unwrap().starts_with(r#"{"op":"PUT","#));
+    }
+
+    #[test]
+    fn insert_only_entries_have_their_own_order() {
+        assert_eq!(insert_only_entry("t", "i", "{}", None).unwrap(), r#"{"op":"PUT","type":"t","id":"i","data":{}}"#);
+        assert_eq!(
+            insert_only_entry("t", "i", "{}", Some("m")).unwrap(),
+            r#"{"op":"PUT","type":"t","id":"i","data":{},"metadata":"m"}"#
+        );
+    }
+
+    #[test]
+    fn only_updates_without_data_and_metadata_are_empty() {
+        let empty = Entry { data: Some("{}"), metadata: None, ..FULL };
+        assert!(empty.is_empty_update());
+        assert!(Entry { data: Some(" { } "), ..empty }.is_empty_update());
+        assert!(!Entry { metadata: Some(""), ..empty }.is_empty_update());
+        assert!(!Entry { operation: Operation::Put, ..empty }.is_empty_update());
+        assert!(!Entry { data: Some(r#"{"a":1}"#), ..empty }.is_empty_update());
+        assert!(!Entry { data: None, ..empty }.is_empty_update());
+    }
+
+    #[test]
+    fn operations_are_read_back() {
+        for operation in [Operation::Put, Operation::Patch, Operation::Delete] {
+            assert_eq!(Operation::parse(operation.name()), Ok(operation));
+        }
+        assert!(Operation::parse("put").is_err());
+    }
+
+    #[test]
+    fn only_strict_json_passes() {
+        for text in ["{}", " [1, 2.5e3, null] ", "\"\\u00e9\"", "9.0e+999"] {
+            assert_eq!(check_json(text), Ok(()), "{text}");
+        }
+        for text in ["", "{", "{a:1}", "{\"a\":Inf}", "NaN", "'a'", "{} {}", "\"\\q\"", "\"a\nb\"", "01"] {
+            let message = check_json(text).unwrap_err().to_string();
+            assert!(message.starts_with("invalid argument: malformed JSON: "), "{text}: {message}");
+        }
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert_eq!(check_json(&deep), Ok(()));
+    }
+}

@@ -1,0 +1,147 @@
+//! `powersync_crud` and `powersync_crud_`, through which triggers record local writes (SQL interface, Virtual tables).
+//!
+//! Where the contract is silent: `op`, `id` and `type` may be numbers, which count as their text; NULL and blobs are
+//! errors, as is an `op` that no SDK knows, because an entry that cannot be uploaded would block all later ones.
+
+use alloc::rc::Rc;
+use core::marker::PhantomData;
+
+use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
+
+use super::row_functions::{json_text, optional_text};
+use crate::connection::Database;
+use crate::connection::transaction::{JOIN_OPTIONS, TransactionMonitor};
+use crate::crud::{Entry, Operation};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::TableOptions;
+use crate::sql_api::session::Session;
+
+/// Registers the tables.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_module::<QueueTable<FromParts>>(FromParts::NAME, Rc::clone(session))?;
+    connection.create_module::<QueueTable<Finished>>(Finished::NAME, Rc::clone(session))
+}
+
+/// A table that appends to the upload queue.
+struct QueueTable<K> {
+    session: Rc<Session>,
+    kind: PhantomData<K>,
+}
+
+/// What the tables differ in.
+trait Kind: 'static {
+    const NAME: &'static str;
+    const DECLARATION: &'static str;
+
+    /// Records a row with these `columns`.
+    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()>;
+}
+
+/// `powersync_crud`: builds an entry from its parts.
+enum FromParts {}
+
+impl Kind for FromParts {
+    const NAME: &'static str = "powersync_crud";
+    const DECLARATION: &'static str =
+        "CREATE TABLE powersync_crud(op, id, type, data, old_values, metadata, options HIDDEN)";
+
+    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
+        let [op, id, row_type, data, old_values, metadata, options] = columns else {
+            return Err(unexpected_columns());
+        };
+        let named = |column: &'static str| move |error: Error| error.with_context(format_args!("column {column}"));
+        let required = || Error::argument("a value is required");
+        let entry = Entry {
+            operation: optional_text(op)
+                .and_then(|op| Operation::parse(op.unwrap_or_default()))
+                .map_err(named("op"))?,
+            id: optional_text(id).and_then(|id| id.ok_or_else(required)).map_err(named("id"))?,
+            row_type: optional_text(row_type).and_then(|name| name.ok_or_else(required)).map_err(named("type"))?,
+            data: json_text(data).map_err(named("data"))?,
+            old_values: json_text(old_values).map_err(named("old_values"))?,
+            metadata: optional_text(metadata).map_err(named("metadata"))?,
+        };
+        if options.integer() & TableOptions::IGNORE_EMPTY_UPDATE != 0 && entry.is_empty_update() {
+            return Ok(());
+        }
+        session.local_writes.record(database, &entry.to_json()?, entry.row_type, entry.id)
+    }
+}
+
+/// `powersync_crud_`: appends a finished entry.
+enum Finished {}
+
+impl Kind for Finished {
+    const NAME: &'static str = "powersync_crud_";
+    const DECLARATION: &'static str = "CREATE TABLE powersync_crud_(data, options HIDDEN)";
+
+    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
+        let [data, options] = columns else {
+            return Err(unexpected_columns());
+        };
+        if options.integer() == JOIN_OPTIONS {
+            return Ok(());
+        }
+        let entry = match data.value_type() {
+            ValueType::Null => None,
+            _ => Some(data.text()?),
+        };
+        session.local_writes.append(database, entry)
+    }
+}
+
+fn unexpected_columns() -> Error {
+    Error::new(ErrorKind::Internal, "unexpected number of columns")
+}
+
+impl<K: Kind> QueueTable<K> {
+    fn monitor(&self) -> &TransactionMonitor {
+        self.session.connection.transaction()
+    }
+}
+
+impl<K: Kind> EponymousTable for QueueTable<K> {
+    type State = Session;
+    const DECLARATION: &'static str = K::DECLARATION;
+    // Triggers insert into it, also those of an untrusted schema.
+    const INNOCUOUS: bool = true;
+
+    fn connect(_: Connection<'_>, session: &Rc<Session>) -> Result<Self, FunctionError> {
+        Ok(Self { session: Rc::clone(session), kind: PhantomData })
+    }
+
+    fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Result<(), FunctionError> {
+        let state = &self.session.connection;
+        // What is published or cleared is not a local write.
+        if state.in_sync_operation() {
+            return Ok(());
+        }
+        let database = Database::new(connection, state);
+        K::record(&self.session, &database, columns).map_err(|error| error.in_function(K::NAME))
+    }
+
+    fn begin(&self) -> Result<(), FunctionError> {
+        self.monitor().begin();
+        Ok(())
+    }
+
+    fn commit(&self) {
+        self.monitor().commit();
+    }
+
+    fn rollback(&self) {
+        self.monitor().rollback();
+    }
+
+    fn savepoint(&self, savepoint: i32) {
+        self.monitor().savepoint(savepoint);
+    }
+
+    fn release(&self, savepoint: i32) {
+        self.monitor().release(savepoint);
+    }
+
+    fn rollback_to(&self, savepoint: i32) {
+        self.monitor().rollback_to(savepoint);
+    }
+}

@@ -1,0 +1,40 @@
+//! `powersync_replace_schema(json)` (SQL interface; schema).
+
+use alloc::rc::Rc;
+
+use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType};
+
+use crate::connection::Database;
+use crate::error::{Error, Result};
+use crate::migrations::{LATEST, migrate};
+use crate::schema::Schema;
+use crate::sql_api::session::Session;
+
+const NAME: &str = "powersync_replace_schema";
+
+/// Registers the function.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_scalar_function(NAME, 1, FunctionFlags::NONE, Rc::clone(session), call)
+}
+
+fn call(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
+    let database = Database::new(context.connection(), &session.connection);
+    replace_schema(session, &database, arguments).map_err(|error| error.in_function(NAME))?;
+    context.result_text("");
+    Ok(())
+}
+
+fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Value]) -> Result<()> {
+    database.require_transaction()?;
+    session.refuse_while_publishing()?;
+    let json = match arguments {
+        [json] if json.value_type() == ValueType::Text => json.text()?,
+        _ => return Err(Error::argument("the schema must be JSON text")),
+    };
+    if session.schema.is_applied(database, json)? {
+        return Ok(());
+    }
+    let schema = Schema::parse(json)?;
+    migrate(database, LATEST)?;
+    session.schema.replace(database, json, schema)
+}
