@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 
 /// Sessions run by the test; each is a seed.
 const SESSIONS: u64 = 150;
+/// One in this many sessions is a large one.
+const LARGE_SESSIONS: u64 = 25;
+/// Changes per round at most, in small and large sessions. Large ones publish by walking all rows.
+const CHANGES: (usize, usize) = (12, 4000);
 /// Rounds of changes and syncing in a session.
 const ROUNDS: usize = 12;
 
@@ -44,18 +48,30 @@ struct Session {
     /// The buckets of the checkpoint sent last on this connection, by name with what was said of them; None before.
     announced: Option<BTreeMap<String, Value>>,
     next_bucket: usize,
+    changes: usize,
 }
 
 impl Session {
     fn new(seed: u64) -> Self {
         let host = Host::open_in_memory();
-        host.replace_schema(&json!({"tables": [
-            {"name": "a", "columns": [{"name": "n", "type": "integer"}]},
-            {"name": "b", "columns": [{"name": "n", "type": "integer"}]},
-        ]}));
+        host.initialize();
+        host.execute(
+            "CREATE TABLE ps_data__a(id TEXT PRIMARY KEY NOT NULL, data TEXT);
+             CREATE TABLE ps_data__b(id TEXT PRIMARY KEY NOT NULL, data TEXT);",
+        );
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let mut session =
-            Self { random, service: Service::new(), host, sent: BTreeMap::new(), announced: None, next_bucket: 0 };
+        let mut session = Self {
+            random,
+            service: Service::new(),
+            host,
+            sent: BTreeMap::new(),
+            announced: None,
+            next_bucket: 0,
+            changes: CHANGES.0,
+        };
+        if seed % LARGE_SESSIONS == 0 {
+            session.changes = CHANGES.1;
+        }
         for _ in 0..3 {
             session.add_bucket();
         }
@@ -74,7 +90,7 @@ impl Session {
     }
 
     fn change(&mut self) {
-        for _ in 0..self.random.below(12) {
+        for _ in 0..self.random.below(self.changes) {
             let bucket = self.any_bucket();
             let row_type = ["a", "b", "unknown"][self.random.below(3)];
             let row_id = ["1", "2", "3", "4", "x/y"][self.random.below(5)];

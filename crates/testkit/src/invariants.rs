@@ -25,7 +25,7 @@ fn has_own_format(host: &Host) -> bool {
 #[track_caller]
 pub fn assert_checksums(host: &Host) {
     let held = if has_own_format(host) {
-        "SELECT id >> 40 AS bucket, hash FROM ps_operations JOIN ps_buckets AS b ON b.id = ps_operations.id >> 40
+        "SELECT ps_operations.id >> 40 AS bucket, hash FROM ps_operations JOIN ps_buckets AS b ON b.id = ps_operations.id >> 40
          WHERE removed = 0 AND ps_operations.id & 0xffffffffff <= b.settled"
     } else {
         "SELECT bucket, hash FROM ps_oplog"
