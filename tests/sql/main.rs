@@ -1,5 +1,11 @@
 //! Integration tests: the built library, loaded into a real SQLite, driven through SQL alone. One module per subject.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod identity;
 mod loading;
-mod random_sessions;
+mod migrations;
+mod migrations_interop;
+mod oplog_view;
+mod own_format;
+mod stored_format;
+mod unknown_migrations;

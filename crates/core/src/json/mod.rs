@@ -4,8 +4,7 @@
 //! `Infinity` and `-Infinity` (read as null), raw control characters inside strings, and escapes of lone surrogates
 //! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::protocol::publishable).
 //!
-//! Walking a text does not recurse on its nesting; only writing the canonical form of nested values for [`diff`] does, up
-//! to 128 levels. Nesting deeper than a bound is an error everywhere.
+//! Nothing recurses on the nesting of its input; nesting deeper than a bound is an error.
 
 mod canonical;
 mod diff;

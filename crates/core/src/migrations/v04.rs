@@ -8,7 +8,8 @@ pub(super) const MIGRATION: Migration = Migration { version: 4, up: Up::Sql(UP),
 const UP: &str = "ALTER TABLE main.ps_buckets ADD COLUMN op_checksum INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE main.ps_buckets ADD COLUMN remove_operations INTEGER NOT NULL DEFAULT 0;
 UPDATE main.ps_buckets SET op_checksum = (
-  SELECT coalesce(sum(hash & 4294967295), 0) & 4294967295 FROM main.ps_oplog AS oplog WHERE oplog.bucket = ps_buckets.name);";
+  SELECT coalesce(sum(hash & 4294967295), 0) & 4294967295
+    FROM main.ps_oplog AS oplog WHERE oplog.bucket = ps_buckets.name);";
 
 const DOWN: [&str; 3] = [
     "DELETE FROM ps_migration WHERE id >= 4",

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `ps_operations` | every operation held, clustered by bucket: `id = (bucket << 40) \| sequence` |
 //! | `ps_row_operations` | the settled ones by row, so that publishing finds all versions of a row |
-//! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that changes behind an iteration's back |
+//! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that tells iterations apart |
 //! | `ps_updated_rows` | as in format 14, but append-only: a local write does not search for its row |
 //! | `ps_oplog` | a view of the shape of format 14, for diagnostics tools and the key repair of the JavaScript SDK |
 //!
@@ -87,7 +87,8 @@ CREATE TABLE main.ps_staged_buckets(source_id INTEGER PRIMARY KEY, id INTEGER NO
   last_op, checksum, pending_delete, count_at_last, count_since_last, downloaded_size);
 INSERT INTO main.ps_staged_buckets(source_id, id, name, last_applied_op, last_op, checksum, pending_delete,
     count_at_last, count_since_last, downloaded_size)
-  SELECT id, iif((SELECT min(id) >= 1 AND max(id) <= 4194303 FROM main.ps_buckets), id, row_number() OVER (ORDER BY id)),
+  SELECT id,
+         iif((SELECT min(id) >= 1 AND max(id) <= 4194303 FROM main.ps_buckets), id, row_number() OVER (ORDER BY id)),
          name, last_applied_op, last_op, (add_checksum & 4294967295) + (op_checksum & 4294967295), pending_delete,
          count_at_last, count_since_last, downloaded_size
     FROM main.ps_buckets;
@@ -108,22 +109,24 @@ CREATE TABLE main.ps_buckets(
 ) STRICT;
 CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
 
-/// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character.
+/// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a character
+/// has depends on the database's encoding.
 const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash)
   SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, oplog.data, oplog.hash
     FROM (
       SELECT (bucket << 40) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey
         FROM (
-          SELECT bucket.id AS bucket, held.rowid AS source, max(held.op_id) AS op_id,
-                 nullif(iif(
-                   substr(CAST(held.key AS BLOB), 1, length(CAST(held.row_type || held.row_id AS BLOB)) + 2)
-                     = CAST(held.row_type || '/' || held.row_id || '/' AS BLOB),
-                   CAST(substr(CAST(held.key AS BLOB), length(CAST(held.row_type || held.row_id AS BLOB)) + 3) AS TEXT),
-                   NULL), 'null') AS subkey
-            FROM main.ps_oplog AS held
-            JOIN main.ps_staged_buckets AS bucket ON bucket.source_id = held.bucket
-           WHERE held.row_type IS NOT NULL AND held.row_id IS NOT NULL
-           GROUP BY bucket.id, held.row_type, held.row_id, subkey
+          SELECT bucket, source, max(op_id) AS op_id,
+                 nullif(iif(substr(key, 1, length(prefix)) = prefix, CAST(substr(key, length(prefix) + 1) AS TEXT), NULL),
+                        'null') AS subkey
+            FROM (
+              SELECT bucket.id AS bucket, held.rowid AS source, held.op_id, held.row_type, held.row_id,
+                     CAST(held.key AS BLOB) AS key, CAST(held.row_type || '/' || held.row_id || '/' AS BLOB) AS prefix
+                FROM main.ps_oplog AS held
+                JOIN main.ps_staged_buckets AS bucket ON bucket.source_id = held.bucket
+               WHERE held.row_type IS NOT NULL AND held.row_id IS NOT NULL
+            )
+           GROUP BY bucket, row_type, row_id, subkey
         )
     ) AS numbered
    CROSS JOIN main.ps_oplog AS oplog ON oplog.rowid = numbered.source;
@@ -165,12 +168,12 @@ const UP_VIEW: &str = "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id
    CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
 CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
   WHEN NEW.key IS NOT OLD.key
-   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || OLD.row_id AS BLOB)) + 2)
+   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
      = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
 BEGIN
   UPDATE ps_operations
-     SET subkey = nullif(
-           CAST(substr(CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || OLD.row_id AS BLOB)) + 3) AS TEXT), 'null')
+     SET subkey = nullif(CAST(substr(
+           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null')
    WHERE id = OLD.operation;
 END;";
 
@@ -178,7 +181,7 @@ const DOWN: [&str; 22] = [
     // Their triggers use functions of ours; powersync_replace_schema makes them anew.
     "SELECT powersync_drop_view(view.name) FROM main.sqlite_master AS view
  WHERE view.type = 'view' AND view.sql GLOB '*-- powersync-auto-generated'",
-    "DROP VIEW main.ps_oplog",
+    "DROP VIEW IF EXISTS main.ps_oplog",
     "CREATE TABLE main.ps_oplog(
   bucket INTEGER NOT NULL,
   op_id INTEGER NOT NULL,
@@ -244,7 +247,7 @@ downloaded_size INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name)",
     "INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
     count_at_last, count_since_last, downloaded_size)
-  SELECT id, name, iif(last_applied_op = last_op, max(last_applied_op, checkpoint_op), last_applied_op),
+  SELECT id, name, iif(last_applied_op >= last_op, max(last_applied_op, checkpoint_op), last_applied_op),
          max(last_op, checkpoint_op), (checksum - held_checksum) & 4294967295, held_checksum & 4294967295,
          pending_delete, count_at_last, count_since_last, downloaded_size
     FROM main.ps_staged_buckets ORDER BY id",
