@@ -118,3 +118,88 @@ impl<'a> RawValue<'a> {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+
+    fn members(text: &str) -> Result<Vec<(String, &str)>> {
+        ObjectMembers::new(text).map(|member| member.map(|(name, value)| (name.into_owned(), value))).collect()
+    }
+
+    #[test]
+    fn members_come_in_order_with_decoded_names_and_the_text_of_their_values() {
+        let text = " { \"a\" : 1 , \"\\u0061\\n\" : \"x\\\"}\" ,\"\":{\"a\":[1, 2]},\"a\":NaN,\"é\": -1.50E+2 } ";
+        let expected = [("a", "1"), ("a\n", "\"x\\\"}\""), ("", "{\"a\":[1, 2]}"), ("a", "NaN"), ("é", "-1.50E+2")];
+        assert_eq!(members(text).unwrap(), expected.map(|(name, value)| (name.to_string(), value)));
+        assert_eq!(members("{}").unwrap(), []);
+        assert_eq!(members(" { } ").unwrap(), []);
+    }
+
+    #[test]
+    fn names_without_escapes_are_not_copied() {
+        let names: Vec<_> = ObjectMembers::new(r#"{"a":1,"\u0062":2}"#).map(|member| member.unwrap().0).collect();
+        assert!(matches!(names.as_slice(), [Cow::Borrowed("a"), Cow::Owned(_)]), "{names:?}");
+    }
+
+    #[test]
+    fn after_an_error_the_iteration_ends() {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{} {}",
+            "{\"a\":tru}",
+        ] {
+            let mut members = ObjectMembers::new(text);
+            let error = members.find_map(Result::err).expect(text);
+            assert!(error.to_string().starts_with("invalid argument: malformed JSON: "), "{error}");
+            assert!(members.next().is_none());
+        }
+    }
+
+    #[test]
+    fn values_deeper_than_any_publishable_row_can_be_skipped_but_not_without_bound() {
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(members(&nested(Nesting::CAPACITY)).is_ok());
+        assert!(members(&nested(Nesting::CAPACITY + 1)).is_err());
+        assert!(members(&nested(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn values_are_told_apart_as_sqlite_needs_them() {
+        for (text, value) in [
+            ("null", RawValue::Null),
+            (" NaN ", RawValue::Null),
+            ("-Infinity", RawValue::Null),
+            ("Infinity", RawValue::Null),
+            ("true", RawValue::Bool(true)),
+            ("false", RawValue::Bool(false)),
+            ("9007199254740993", RawValue::Integer(9_007_199_254_740_993)),
+            ("-9223372036854775808", RawValue::Integer(i64::MIN)),
+            ("9223372036854775808", RawValue::Real(9_223_372_036_854_775_808.0)),
+            ("1.0", RawValue::Real(1.0)),
+            ("1E5", RawValue::Real(100_000.0)),
+            ("1e400", RawValue::Real(f64::INFINITY)),
+            ("\"9\"", RawValue::String(Cow::Borrowed("9"))),
+            (r#""\u00e9\"""#, RawValue::String(Cow::Borrowed("é\""))),
+            ("[1, {\"a\":2}]", RawValue::Container("[1, {\"a\":2}]")),
+            (" {\"a\":NaN} ", RawValue::Container("{\"a\":NaN}")),
+        ] {
+            assert_eq!(RawValue::classify(text), Ok(value), "{text}");
+        }
+        assert!(matches!(RawValue::classify("\"plain\""), Ok(RawValue::String(Cow::Borrowed(_)))));
+        for text in ["", " ", "nul", "1 2", "01", "--1", "\"", "[", "{]", "\"\\x\"", "undefined"] {
+            assert!(RawValue::classify(text).is_err(), "{text}");
+        }
+    }
+}

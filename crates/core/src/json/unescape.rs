@@ -74,7 +74,6 @@ pub(super) struct Unescaped {
 
 /// Unescapes the string whose first byte after the opening quote is at `from`, into `buffer`, in one pass.
 pub(super) fn unescape_into(bytes: &[u8], from: usize, buffer: &mut [u8]) -> Result<Unescaped, SyntaxError> {
-    const TOO_SMALL: &str = "a string is longer than the memory set aside for it";
     let mut end = from;
     let mut written = 0;
     loop {
@@ -91,33 +90,43 @@ pub(super) fn unescape_into(bytes: &[u8], from: usize, buffer: &mut [u8]) -> Res
                 break;
             }
         }
-        match bytes.get(end) {
-            None | Some(b'"') => return Ok(Unescaped { end, written }),
-            Some(b'\\') => {
-                let escape = read_escape(bytes, end)?;
-                if escape.character.is_ascii()
-                    && let Some(target) = buffer.get_mut(written)
+        let target = buffer.get_mut(written);
+        match (bytes.get(end), target) {
+            (None | Some(b'"'), _) => return Ok(Unescaped { end, written }),
+            (Some(b'\\'), target) => {
+                // Row data is JSON inside of a string: nearly all of its escapes are quotes.
+                if bytes.get(end + 1) == Some(&b'"')
+                    && let Some(target) = target
                 {
-                    *target = escape.character as u8;
+                    *target = b'"';
+                    end += 2;
                     written += 1;
                 } else {
-                    let mut encoded = [0; 4];
-                    let encoded = escape.character.encode_utf8(&mut encoded).as_bytes();
-                    let target = buffer.get_mut(written..written + encoded.len());
-                    let target = target.ok_or(SyntaxError { position: end, reason: TOO_SMALL })?;
-                    target.copy_from_slice(encoded);
-                    written += encoded.len();
+                    let escape = read_escape(bytes, end)?;
+                    let free = buffer.get_mut(written..).unwrap_or_default();
+                    written += write_character(escape.character, free)
+                        .ok_or(SyntaxError { position: end, reason: TOO_SMALL })?;
+                    end += escape.length;
                 }
-                end += escape.length;
             }
-            Some(&byte) => {
-                let target = buffer.get_mut(written).ok_or(SyntaxError { position: end, reason: TOO_SMALL })?;
+            (Some(&byte), Some(target)) => {
                 *target = byte;
                 end += 1;
                 written += 1;
             }
+            (Some(_), None) => return Err(SyntaxError { position: end, reason: TOO_SMALL }),
         }
     }
+}
+
+const TOO_SMALL: &str = "a string is longer than the memory set aside for it";
+
+/// Writes `character` to the beginning of `buffer` and returns its length.
+fn write_character(character: char, buffer: &mut [u8]) -> Option<usize> {
+    let mut encoded = [0; 4];
+    let encoded = character.encode_utf8(&mut encoded).as_bytes();
+    buffer.get_mut(..encoded.len())?.copy_from_slice(encoded);
+    Some(encoded.len())
 }
 
 /// A string as it stands in a text, between its quotes.

@@ -12,31 +12,36 @@ use super::line::{
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 use super::priority::Priority;
-use super::reader::{Reader, excerpt};
+use super::reader::{Failed, Reader, excerpt};
 use super::scratch::Scratch;
-use crate::error::Result;
 use crate::json::Number;
+
+type Result<T, E = Failed> = core::result::Result<T, E>;
 
 /// Reads a line that is JSON text. Strings with escapes are unescaped into `scratch`, all others are part of `line`.
 ///
 /// # Errors
 /// A protocol error that names the member and the byte offset, but no row data; out of memory.
-pub fn decode_text<'a>(line: &'a str, scratch: &'a mut Scratch) -> Result<SyncLine<'a>> {
-    decode(&mut Reader::json(line, scratch))
+pub fn decode_text<'a>(line: &'a str, scratch: &'a mut Scratch) -> crate::error::Result<SyncLine<'a>> {
+    decode(Reader::json(line, scratch))
 }
 
 /// Reads a line that is a BSON document. It never needs the scratch memory.
 ///
 /// # Errors
 /// A protocol error that names the member and the byte offset, but no row data; out of memory.
-pub fn decode_binary<'a>(line: &'a [u8], _scratch: &'a mut Scratch) -> Result<SyncLine<'a>> {
-    decode(&mut Reader::bson(line))
+pub fn decode_binary<'a>(line: &'a [u8], _scratch: &'a mut Scratch) -> crate::error::Result<SyncLine<'a>> {
+    decode(Reader::bson(line))
 }
 
-fn decode<'a>(reader: &mut Reader<'a>) -> Result<SyncLine<'a>> {
+fn decode(mut reader: Reader<'_>) -> crate::error::Result<SyncLine<'_>> {
+    sync_line(&mut reader).map_err(|failed| reader.into_error(failed))
+}
+
+fn sync_line<'a>(reader: &mut Reader<'a>) -> Result<SyncLine<'a>> {
     reader.begin_object()?;
     let Some(name) = reader.next_member()? else {
-        return Err(reader.error("a line without a member"));
+        return Err(reader.fail("a line without a member"));
     };
     let line = match name {
         "data" => SyncLine::Data(data_line(reader)?),
@@ -51,7 +56,7 @@ fn decode<'a>(reader: &mut Reader<'a>) -> Result<SyncLine<'a>> {
         }
     };
     if reader.next_member()?.is_some() {
-        return Err(reader.error("a line with more than one member"));
+        return Err(reader.fail("a line with more than one member"));
     }
     reader.finish()?;
     Ok(line)
@@ -106,7 +111,7 @@ fn operation(reader: &mut Reader<'_>) -> Result<Operation> {
         "REMOVE" => Ok(Operation::Remove),
         "MOVE" => Ok(Operation::Move),
         "CLEAR" => Ok(Operation::Clear),
-        other => Err(reader.error(&format!("unknown operation {:?}", excerpt(other)))),
+        other => Err(reader.fail(&format!("unknown operation {:?}", excerpt(other)))),
     }
 }
 
@@ -280,7 +285,7 @@ fn subscription_reference(reader: &mut Reader<'_>) -> Result<SubscriptionReferen
     }
     match reader.string()? {
         "default" => Ok(SubscriptionReference::Default),
-        _ => Err(reader.error("expected \"default\" or an index")),
+        _ => Err(reader.fail("expected \"default\" or an index")),
     }
 }
 
@@ -293,17 +298,17 @@ fn id(reader: &mut Reader<'_>) -> Result<i64> {
     } else {
         Some(reader.integer()?).filter(|&id| id >= 0)
     };
-    id.ok_or_else(|| reader.error("expected an id, a decimal string from 0 to 9223372036854775807"))
+    id.ok_or_else(|| reader.fail("expected an id, a decimal string from 0 to 9223372036854775807"))
 }
 
 fn checksum(reader: &mut Reader<'_>) -> Result<Checksum> {
     let number = reader.integer()?;
-    Checksum::from_wire(number).ok_or_else(|| reader.error("expected a checksum of 32 bits"))
+    Checksum::from_wire(number).ok_or_else(|| reader.fail("expected a checksum of 32 bits"))
 }
 
 fn priority(reader: &mut Reader<'_>) -> Result<Priority> {
     let number = reader.integer()?;
-    Priority::try_from(number).map_err(|_| reader.error("expected a priority from 0 to 3"))
+    Priority::try_from(number).map_err(|_| reader.fail("expected a priority from 0 to 3"))
 }
 
 /// A number of operations, which is only informational: whatever number it is, the nearest possible one is taken.
@@ -316,9 +321,14 @@ fn count(reader: &mut Reader<'_>) -> Result<i64> {
 
 fn index(reader: &mut Reader<'_>) -> Result<usize> {
     let index = reader.integer()?;
-    usize::try_from(index).map_err(|_| reader.error("expected an index"))
+    usize::try_from(index).map_err(|_| reader.fail("expected an index"))
 }
 
-fn required<T>(reader: &Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
-    value.ok_or_else(|| reader.error(&format!("an object without {name:?} ends")))
+fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
+    value.ok_or_else(|| missing(reader, name))
+}
+
+#[cold]
+fn missing(reader: &mut Reader<'_>, name: &str) -> Failed {
+    reader.fail(&format!("an object without {name:?} ends"))
 }

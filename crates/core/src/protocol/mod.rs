@@ -13,6 +13,8 @@ mod priority;
 mod reader;
 mod row_data;
 mod scratch;
+#[cfg(test)]
+mod tests;
 
 pub use checksum::Checksum;
 pub use decode::{decode_binary, decode_text};
