@@ -3,6 +3,7 @@
 use core::cell::Cell;
 
 use crate::connection::Database;
+use crate::connection::transaction::Remembered;
 use crate::error::Result;
 
 /// What a connection remembers of its iteration's place in the database.
@@ -16,17 +17,24 @@ impl IterationMark {
     pub fn begin(&self, database: &Database<'_>) -> Result<()> {
         advance_generation(database)?;
         self.generation.set(generation(database)?);
+        // What an earlier iteration lost does not concern this one.
+        database.state().transaction().take_lost_changes(Remembered::SyncClient);
         Ok(())
     }
 
     /// Whether the iteration's memory agrees with the database.
     pub fn is_current(&self, database: &Database<'_>) -> Result<bool> {
+        if database.state().transaction().take_lost_changes(Remembered::SyncClient) {
+            self.generation.set(None);
+        }
         Ok(self.generation.get().is_some() && self.generation.get() == generation(database)?)
     }
 
     /// Tells that memory now reflects changes of the current transaction.
     pub fn note_change(&self, database: &Database<'_>) -> Result<()> {
-        let _ = database;
+        let transaction = database.state().transaction();
+        transaction.join(database)?;
+        transaction.note_change(Remembered::SyncClient);
         Ok(())
     }
 }
