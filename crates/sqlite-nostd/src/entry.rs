@@ -53,8 +53,8 @@ pub unsafe fn entry_point(
         );
         (SQLITE_ERROR, message)
     } else {
-        // A second load changes nothing. Preparing this does not touch the database file.
-        if connection.prepare("SELECT powersync_rs_version()").is_ok() {
+        // Without the pragma (SQLITE_OMIT_INTROSPECTION_PRAGMAS) a second load registers everything again.
+        if is_loaded(connection).unwrap_or(false) {
             return SQLITE_OK;
         }
         match memory::guard(|| load(connection)) {
@@ -68,4 +68,20 @@ pub unsafe fn entry_point(
         unsafe { *error = sqlite_message(&message) };
     }
     code
+}
+
+/// Whether the connection has the extension already: its pre-close table is there.
+///
+/// Asked in the only way that reads no schema, for the database may be locked, or encrypted and not keyed yet: SELECT
+/// reads it even without a table. Nor may the question fail: SQLite refuses to open a connection on which an automatic
+/// extension left an error behind.
+fn is_loaded(connection: Connection<'_>) -> crate::Result<bool> {
+    let mut modules = connection.prepare("PRAGMA module_list")?;
+    let mut rows = modules.query(&[])?;
+    while let Some(row) = rows.next()? {
+        if row.text(0)? == "powersync_internal_close" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
