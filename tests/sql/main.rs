@@ -7,5 +7,8 @@ mod migrations;
 mod migrations_interop;
 mod oplog_view;
 mod own_format;
+mod recorded_streams;
+mod scenarios;
+mod sqlite_versions;
 mod stored_format;
 mod unknown_migrations;
