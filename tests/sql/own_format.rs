@@ -216,6 +216,16 @@ fn going_down_publishes_nothing_and_loses_nothing() {
 }
 
 #[test]
+fn going_down_after_a_resync_has_rows_shown_looked_at_again() {
+    // A REMOVE that the published extension receives then would else leave its row for ever.
+    let host = with_pending_operations();
+    host.execute("DELETE FROM ps_updated_rows; UPDATE ps_buckets SET last_applied_op = 0");
+    migrate(&host, PUBLISHED);
+    let marked = host.table("SELECT row_id FROM ps_updated_rows");
+    assert_eq!(marked, json!([["gone"], ["kept"], ["removed"], ["replaced"], ["returned"]]));
+}
+
+#[test]
 fn going_down_writes_the_last_checkpoint_into_each_of_its_buckets() {
     let host = published(&[(1, 1000), (2, 1000), (3, 7), (4, 1000), (5, 0)], &[]);
     migrate(&host, NEWEST);
