@@ -10,16 +10,6 @@ use crate::sql_api::session::Session;
 pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
     // Triggers of raw tables ask it, so that it has to be usable with trusted_schema=OFF.
     connection.create_scalar_function(
-        "powersync_rs_version",
-        0,
-        FunctionFlags::NONE,
-        Rc::new(()),
-        |(), context, _| {
-            context.result_text(concat!(env!("CARGO_PKG_VERSION"), "/unknown0"));
-            Ok(())
-        },
-    )?;
-    connection.create_scalar_function(
         "powersync_in_sync_operation",
         0,
         FunctionFlags::INNOCUOUS,
