@@ -8,7 +8,7 @@ use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::schema::AppliedSchema;
-use crate::store::IterationMark;
+use crate::store::StoreMemory;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub struct Session {
     pub connection: Rc<ConnectionState>,
     /// The sync client. Borrowed during each event, so that a nested call finds it busy.
     pub engine: RefCell<Engine>,
-    /// Where the running iteration stands in the database.
-    pub iteration: IterationMark,
+    /// What the store remembers of the running iteration.
+    pub store: StoreMemory,
     /// The schema applied last.
     pub schema: AppliedSchema,
     /// What local writes of the current transaction share.

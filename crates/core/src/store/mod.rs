@@ -8,15 +8,18 @@ mod gate;
 mod iteration;
 mod operation_id;
 mod operations;
+mod pending_rows;
 mod publish;
 mod subscriptions;
 mod sync_times;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 pub use clear::{Clear, clear, trigger_resync};
-pub use iteration::IterationMark;
+use iteration::IterationMark;
+use pending_rows::PendingRows;
 pub use sync_times::last_synced_at;
 
 use crate::connection::Database;
@@ -27,16 +30,23 @@ use crate::storage::{
     Timestamp,
 };
 
+/// What the store remembers of a connection.
+#[derive(Default)]
+pub struct StoreMemory {
+    iteration: IterationMark,
+    pending_rows: RefCell<PendingRows>,
+}
+
 /// [`Storage`] on an SQLite connection.
 pub struct SqliteStorage<'c> {
     database: Database<'c>,
-    mark: &'c IterationMark,
+    memory: &'c StoreMemory,
 }
 
 impl<'c> SqliteStorage<'c> {
-    /// The storage of `database`; `mark` belongs to the connection.
-    pub fn new(database: Database<'c>, mark: &'c IterationMark) -> Self {
-        Self { database, mark }
+    /// The storage of `database`; `memory` belongs to the connection.
+    pub fn new(database: Database<'c>, memory: &'c StoreMemory) -> Self {
+        Self { database, memory }
     }
 }
 
@@ -50,15 +60,15 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn begin_iteration(&mut self) -> Result<()> {
-        self.mark.begin(&self.database)
+        self.memory.iteration.begin(&self.database)
     }
 
     fn iteration_is_current(&mut self) -> Result<bool> {
-        self.mark.is_current(&self.database)
+        self.memory.iteration.is_current(&self.database)
     }
 
     fn note_change(&mut self) -> Result<()> {
-        self.mark.note_change(&self.database)
+        self.memory.iteration.note_change(&self.database)
     }
 
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
@@ -74,7 +84,7 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn store_line(&mut self, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine> {
-        operations::store_line(&self.database, line, line_size)
+        operations::store_line(&self.database, &mut self.memory.pending_rows.borrow_mut(), line, line_size)
     }
 
     fn checksum(&mut self, bucket: BucketId) -> Result<Checksum> {
@@ -86,7 +96,9 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
-        publish::publish(&self.database, changed, extent)
+        publish::publish(&self.database, changed, extent)?;
+        self.memory.pending_rows.borrow_mut().clear();
+        Ok(())
     }
 
     fn upload_queue_is_empty(&mut self) -> Result<bool> {

@@ -11,16 +11,23 @@ use crate::error::Result;
 use crate::protocol::{DataLine, Operation, OplogEntry, RowData, publishable};
 use crate::storage::{StoredLine, UnpublishableOperation};
 use crate::store::buckets::{self, BucketRow};
-use crate::store::operation_id::{last_operation_id, operation_id, sequence_of};
+use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, sequence_of};
+use crate::store::pending_rows::PendingRows;
 
 /// Stands for row data that SQLite could not read as a JSON object.
 const UNREADABLE_ROW: &str = "{}";
 
 /// Stores `line`, which was `line_size` bytes long.
-pub fn store_line(database: &Database<'_>, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine> {
+pub fn store_line(
+    database: &Database<'_>,
+    pending_rows: &mut PendingRows,
+    line: &DataLine<'_>,
+    line_size: usize,
+) -> Result<StoredLine> {
     let bucket = buckets::find_or_insert(database, line.bucket)?;
     let next_sequence = next_sequence(database, &bucket)?;
-    let mut appender = Appender { database, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
+    let mut appender =
+        Appender { database, pending_rows, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
     let mut new_operations = 0i64;
     for entry in &line.entries {
         if entry.op_id <= appender.bucket.last_op {
@@ -54,6 +61,7 @@ pub fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i6
 /// Appends the operations of one line to one bucket.
 struct Appender<'a, 'c> {
     database: &'a Database<'c>,
+    pending_rows: &'a mut PendingRows,
     insert: Option<CachedStatement<'c>>,
     bucket: BucketRow,
     next_sequence: i64,
@@ -98,6 +106,7 @@ impl Appender<'_, '_> {
 
     /// A CLEAR restarts the bucket: what it held is looked at again by the next full publish.
     fn clear(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
+        // Remembered pending operations of the bucket are known to be gone when they are looked for.
         buckets::delete_operations(self.database, self.bucket.id)?;
         self.bucket.settled = self.next_sequence.saturating_sub(1);
         self.bucket.add_checksum = entry.checksum;
@@ -106,8 +115,18 @@ impl Appender<'_, '_> {
         Ok(())
     }
 
-    /// Appends a PUT with `data`, or a REMOVE without.
+    /// Stores a PUT with `data`, or a REMOVE without: in place of what it supersedes among the pending operations, if
+    /// that is known, else appended.
     fn append(&mut self, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: Option<&str>) -> Result<()> {
+        let hash = self.pending_rows.hash(self.bucket.id, row_type, row_id, entry.subkey);
+        let operation = operation_id(self.bucket.id, self.next_sequence);
+        let candidate = self.pending_rows.replace(hash, operation);
+        if let Some(candidate) = candidate.filter(|id| self.is_pending(*id))
+            && self.overwrite(candidate, entry, row_type, row_id, data)?
+        {
+            self.pending_rows.replace(hash, candidate);
+            return Ok(());
+        }
         const SQL: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed) \
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let insert = match &mut self.insert {
@@ -115,7 +134,7 @@ impl Appender<'_, '_> {
             None => self.insert.insert(self.database.cached(SQL)?),
         };
         insert.execute(&[
-            operation_id(self.bucket.id, self.next_sequence).into(),
+            operation.into(),
             entry.op_id.into(),
             row_type.into(),
             row_id.into(),
@@ -126,6 +145,38 @@ impl Appender<'_, '_> {
         ])?;
         self.next_sequence = self.next_sequence.saturating_add(1);
         Ok(())
+    }
+
+    /// Whether operation `id` may be one of this bucket that is not settled yet.
+    fn is_pending(&self, id: i64) -> bool {
+        bucket_of(id) == self.bucket.id && sequence_of(id) > self.bucket.settled
+    }
+
+    /// Puts an operation in place of the pending operation `id`. False if that is one of another key.
+    fn overwrite(
+        &self,
+        id: i64,
+        entry: &OplogEntry<'_>,
+        row_type: &str,
+        row_id: &str,
+        data: Option<&str>,
+    ) -> Result<bool> {
+        const SQL: &str = "UPDATE main.ps_operations SET op_id = ?2, data = ?6, hash = ?7, removed = ?8 \
+            WHERE id = ?1 AND row_type = ?3 AND row_id = ?4 AND subkey IS ?5";
+        self.database.execute(
+            SQL,
+            &[
+                id.into(),
+                entry.op_id.into(),
+                row_type.into(),
+                row_id.into(),
+                entry.subkey.into(),
+                data.into(),
+                Parameter::Integer(i64::from(entry.checksum.as_signed())),
+                i64::from(data.is_none()).into(),
+            ],
+        )?;
+        Ok(self.database.connection().changes() > 0)
     }
 
     fn report(&mut self, entry: &OplogEntry<'_>, reason: &'static str) -> Result<()> {

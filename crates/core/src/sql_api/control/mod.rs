@@ -66,7 +66,7 @@ fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Re
     let Ok(mut engine) = session.engine.try_borrow_mut() else {
         return Err(Error::state("the sync client is busy"));
     };
-    let mut storage = SqliteStorage::new(database, &session.iteration);
+    let mut storage = SqliteStorage::new(database, &session.store);
     match command(Call { engine: &mut engine, storage: &mut storage, payload })? {
         Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
         Outcome::RequestId(Some(id)) => context.result_integer(id),
