@@ -114,8 +114,8 @@ impl Iteration {
             emitted,
             observer: options.diagnostics.then(SchemaObserver::default),
         };
+        // A rolled-back start needs no note: the generation in the database then differs from the one remembered.
         storage.begin_iteration()?;
-        storage.note_change()?;
         Ok((iteration, instructions))
     }
 
@@ -138,6 +138,15 @@ impl Iteration {
         if status != *self.emitted {
             instructions.push(Instruction::UpdateSyncStatus { status: Rc::new(status) });
         }
+        Ok(())
+    }
+
+    /// Makes the status tell what is stored, after this iteration's changes to it got lost or others changed it.
+    pub fn forget_unstored(&mut self, storage: &mut dyn Storage) -> Result<()> {
+        let sync_times = storage.sync_times()?;
+        let streams = storage.subscriptions()?.into_iter().map(StreamRow::unrelated).collect();
+        self.status.sync_times = sync_times;
+        self.streams = streams;
         Ok(())
     }
 
@@ -256,20 +265,21 @@ impl Iteration {
     fn keep_alive(&mut self, token_expires_in: i64, storage: &mut dyn Storage) -> Result<Reaction> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&self.active_streams, now, storage)?;
-        if token_expires_in <= 0 {
-            let next = Next::Close { hide_disconnect: false };
-            return Ok(Reaction::with(vec![Instruction::FetchCredentials { did_expire: true }], next));
-        }
-        let mut instructions = Vec::new();
-        if token_expires_in <= TOKEN_EXPIRES_SOON {
-            instructions.push(Instruction::FetchCredentials { did_expire: false });
-        } else if streams::to_request(&rows, now) != self.requested {
-            return Ok(Reaction::only(Next::Close { hide_disconnect: true }));
-        }
         if !self.active_streams.is_empty() {
             storage.note_change()?;
         }
-        let next = self.connect(storage)?;
+        let mut instructions = Vec::new();
+        let next = if token_expires_in <= 0 {
+            instructions.push(Instruction::FetchCredentials { did_expire: true });
+            Next::Close { hide_disconnect: false }
+        } else if token_expires_in <= TOKEN_EXPIRES_SOON {
+            instructions.push(Instruction::FetchCredentials { did_expire: false });
+            self.connect(storage)?
+        } else if streams::to_request(&rows, now) != self.requested {
+            Next::Close { hide_disconnect: true }
+        } else {
+            self.connect(storage)?
+        };
         self.adopt_expiry(&rows);
         Ok(Reaction::with(instructions, next))
     }
@@ -278,13 +288,11 @@ impl Iteration {
     pub fn streams_in_use(&mut self, streams: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Reaction> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&streams, now, storage)?;
-        if streams::to_request(&rows, now) != self.requested {
-            return Ok(Reaction::only(Next::Close { hide_disconnect: true }));
-        }
+        let is_requested = streams::to_request(&rows, now) == self.requested;
         storage.note_change()?;
         self.active_streams = streams;
         self.adopt_expiry(&rows);
-        Ok(Reaction::only(Next::Continue))
+        Ok(Reaction::only(if is_requested { Next::Continue } else { Next::Close { hide_disconnect: true } }))
     }
 
     /// Takes over when subscriptions end. That alone is no reason for a status: it would come with every keep-alive.

@@ -23,6 +23,8 @@ mod request;
 mod status;
 mod streams;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 
@@ -70,8 +72,8 @@ impl Engine {
                 Ok(Outcome::Instructions(instructions))
             }
             Event::Stop if self.iteration.is_none() => Ok(Outcome::Instructions(Vec::new())),
-            Event::Stop | Event::ConnectionEnded => self.end(false),
-            Event::TokenRefreshed => self.end(true),
+            Event::Stop | Event::ConnectionEnded => self.end(false, storage),
+            Event::TokenRefreshed => self.end(true, storage),
             Event::Line { line, size } => self.react(storage, |iteration, storage| iteration.line(line, size, storage)),
             Event::ConnectionEstablished => self.react(storage, Iteration::connection_established),
             Event::UploadCompleted => self.react(storage, Iteration::upload_completed),
@@ -109,12 +111,19 @@ impl Engine {
         let reaction = if storage.iteration_is_current()? {
             handler(iteration, storage)?
         } else {
+            iteration.forget_unstored(storage)?;
             Reaction::only(Next::Close { hide_disconnect: true })
         };
         self.conclude(reaction)
     }
 
-    fn end(&mut self, hide_disconnect: bool) -> Result<Outcome> {
+    /// Ends the iteration because the SDK says so.
+    fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage) -> Result<Outcome> {
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        // Ending works whatever state the database is in; at worst the last status is not quite right then.
+        if let Ok(false) = storage.iteration_is_current() {
+            let _ = iteration.forget_unstored(storage);
+        }
         self.conclude(Reaction::only(Next::Close { hide_disconnect }))
     }
 

@@ -102,7 +102,7 @@ impl StreamSum {
 }
 
 /// The running sums over the buckets of a checkpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct ProgressSums {
     priorities: [Sum; Priority::ALL.len()],
     buckets: [usize; Priority::ALL.len()],
@@ -192,6 +192,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
+
+    impl ProgressSums {
+        /// The number of subscriptions for which there are sums.
+        pub fn subscriptions(&self) -> usize {
+            self.by_subscription.len()
+        }
+    }
 
     const URGENT: Priority = Priority::HIGHEST;
     const LAZY: Priority = Priority::LOWEST;

@@ -368,3 +368,32 @@ fn describe(streams: Vec<StreamDescription<'_>>) -> Result<Box<[DescribedStream]
     }
     Ok(described.into_boxed_slice())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Target {
+        /// Asserts what has to hold between the parts of a target at any time.
+        pub fn assert_consistent(&self) {
+            let mut progress = ProgressSums::new(self.streams.len(), self.progress.subscriptions()).unwrap();
+            for bucket in self.buckets.values() {
+                progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
+            }
+            assert_eq!(self.progress, progress);
+            let stored = self.buckets.values().filter_map(|bucket| Some((bucket.id?, bucket.priority)));
+            assert_eq!(self.priorities, stored.collect());
+            for name in &self.changed {
+                assert!(self.buckets.contains_key(name), "{name} changed, but is not part of the checkpoint");
+            }
+            for name in self.strays.keys() {
+                assert!(!self.buckets.contains_key(name), "{name} is part of the checkpoint");
+            }
+        }
+
+        /// All buckets: name, stored bucket and checksum.
+        pub fn all_buckets(&self) -> impl Iterator<Item = (&str, Option<BucketId>, Checksum)> {
+            self.buckets.iter().map(|(name, bucket)| (&**name, bucket.id, bucket.checksum))
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! A [`Storage`] in memory, with transactions that can be rolled back and calls that can be made to fail.
+
+use std::collections::BTreeMap;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Checksum, DataLine, Operation};
+use crate::storage::{
+    BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
+    Timestamp, UnpublishableOperation,
+};
+
+/// A bucket, as far as the state machine can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryBucket {
+    pub name: String,
+    pub last_op: i64,
+    pub checksum: Checksum,
+    pub count_at_last: i64,
+    pub count_since_last: i64,
+    pub is_settled: bool,
+}
+
+/// Everything that a transaction changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Data {
+    pub buckets: BTreeMap<i64, MemoryBucket>,
+    next_bucket: i64,
+    pub subscriptions: Vec<StoredSubscription>,
+    next_subscription: i64,
+    pub request_ids: BTreeMap<&'static str, i64>,
+    pub upload_queue: usize,
+    pub sync_times: BTreeMap<i64, Timestamp>,
+    pub generation: i64,
+    /// What was published: names of buckets by kind of publish, since the test last looked.
+    pub published: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Data {
+    pub fn bucket(&self, name: &str) -> Option<&MemoryBucket> {
+        self.buckets.values().find(|bucket| bucket.name == name)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    pub data: Data,
+    committed: Data,
+    has_noted_change: bool,
+    has_lost_changes: bool,
+    iteration: Option<i64>,
+    pub now: Timestamp,
+    /// Calls made so far.
+    pub calls: usize,
+    /// The number of the call that fails.
+    pub failing_call: Option<usize>,
+}
+
+impl MemoryStorage {
+    pub fn commit(&mut self) {
+        self.committed = self.data.clone();
+        self.has_noted_change = false;
+    }
+
+    pub fn roll_back(&mut self) {
+        self.data = self.committed.clone();
+        self.has_lost_changes |= core::mem::take(&mut self.has_noted_change);
+    }
+
+    fn count_call(&mut self) -> Result<()> {
+        self.calls += 1;
+        if self.failing_call == Some(self.calls) {
+            return Err(Error::new(ErrorKind::Abort, "this call was made to fail"));
+        }
+        Ok(())
+    }
+
+    fn id_of(&self, name: &str) -> Option<i64> {
+        self.data.buckets.iter().find(|(_, bucket)| bucket.name == name).map(|(id, _)| *id)
+    }
+
+    fn names(&self, changed: &[ChangedBucket]) -> Vec<String> {
+        let mut names: Vec<_> = changed.iter().map(|bucket| self.data.buckets[&bucket.id.0].name.clone()).collect();
+        names.sort();
+        names
+    }
+}
+
+const fn key(id: RequestId) -> &'static str {
+    match id {
+        RequestId::Target => "target",
+        RequestId::LastSeen => "seen",
+        RequestId::LastApplied => "applied",
+        RequestId::LastRequested => "requested",
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn now(&mut self) -> Result<Timestamp> {
+        self.count_call()?;
+        Ok(self.now)
+    }
+
+    fn client_id(&mut self) -> Result<String> {
+        self.count_call()?;
+        Ok("client".to_string())
+    }
+
+    fn begin_iteration(&mut self) -> Result<()> {
+        self.count_call()?;
+        self.data.generation += 1;
+        self.iteration = Some(self.data.generation);
+        self.has_lost_changes = false;
+        Ok(())
+    }
+
+    fn iteration_is_current(&mut self) -> Result<bool> {
+        self.count_call()?;
+        Ok(!self.has_lost_changes && self.iteration == Some(self.data.generation))
+    }
+
+    fn note_change(&mut self) -> Result<()> {
+        self.count_call()?;
+        self.has_noted_change = true;
+        Ok(())
+    }
+
+    fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
+        self.count_call()?;
+        for (id, bucket) in &self.data.buckets {
+            visit(StoredBucket {
+                id: BucketId(*id),
+                name: &bucket.name,
+                last_op: bucket.last_op,
+                checksum: bucket.checksum,
+                count_at_last: bucket.count_at_last,
+                count_since_last: bucket.count_since_last,
+                is_settled: bucket.is_settled,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn delete_bucket(&mut self, name: &str) -> Result<()> {
+        self.count_call()?;
+        if let Some(id) = self.id_of(name) {
+            self.data.buckets.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn reset_counts(&mut self, bucket: BucketId) -> Result<()> {
+        self.count_call()?;
+        let bucket = self.data.buckets.get_mut(&bucket.0).expect("a bucket that is held");
+        (bucket.count_at_last, bucket.count_since_last) = (0, 0);
+        Ok(())
+    }
+
+    fn store_line(&mut self, line: &DataLine<'_>, _line_size: usize) -> Result<StoredLine> {
+        self.count_call()?;
+        let id = self.id_of(line.bucket).unwrap_or_else(|| {
+            self.data.next_bucket += 1;
+            let bucket = MemoryBucket {
+                name: line.bucket.to_string(),
+                last_op: 0,
+                checksum: Checksum::ZERO,
+                count_at_last: 0,
+                count_since_last: 0,
+                is_settled: false,
+            };
+            self.data.buckets.insert(self.data.next_bucket, bucket);
+            self.data.next_bucket
+        });
+        let bucket = self.data.buckets.get_mut(&id).expect("just made");
+        let mut stored = StoredLine { bucket: BucketId(id), new_operations: 0, unpublishable: Vec::new() };
+        for entry in &line.entries {
+            if entry.op_id <= bucket.last_op {
+                continue;
+            }
+            bucket.last_op = entry.op_id;
+            bucket.is_settled = false;
+            bucket.count_since_last = bucket.count_since_last.saturating_add(1);
+            stored.new_operations += 1;
+            match entry.operation {
+                Operation::Clear => bucket.checksum = entry.checksum,
+                Operation::Put | Operation::Remove | Operation::Move => bucket.checksum += entry.checksum,
+            }
+            if entry.operation == Operation::Put && entry.row_id.is_none() {
+                stored.unpublishable.push(UnpublishableOperation {
+                    op_id: entry.op_id,
+                    row_type: entry.row_type.map(String::from),
+                    row_id: None,
+                    reason: "it has no row id",
+                });
+            }
+        }
+        Ok(stored)
+    }
+
+    fn checksum(&mut self, bucket: BucketId) -> Result<Checksum> {
+        self.count_call()?;
+        Ok(self.data.buckets.get(&bucket.0).map_or(Checksum::ZERO, |bucket| bucket.checksum))
+    }
+
+    fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, _extent: Extent<'_>) -> Result<()> {
+        self.count_call()?;
+        for changed in changed {
+            self.data.buckets.get_mut(&changed.id.0).expect("a bucket that is held").last_op = last_op_id;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+        self.count_call()?;
+        let names = self.names(changed);
+        match extent {
+            Extent::Full => {
+                for changed in changed {
+                    let bucket = self.data.buckets.get_mut(&changed.id.0).expect("a bucket that is held");
+                    bucket.is_settled = true;
+                    if let Some(count) = changed.count {
+                        (bucket.count_at_last, bucket.count_since_last) = (count, 0);
+                    }
+                }
+                self.data.published.push(("full", names));
+            }
+            Extent::Partial { is_involved, .. } => {
+                let involved = self.data.buckets.iter().filter(|(id, _)| is_involved(BucketId(**id)));
+                let mut involved: Vec<_> = involved.map(|(_, bucket)| bucket.name.clone()).collect();
+                involved.sort();
+                self.data.published.push(("partial", names));
+                self.data.published.push(("involved", involved));
+            }
+        }
+        Ok(())
+    }
+
+    fn upload_queue_is_empty(&mut self) -> Result<bool> {
+        self.count_call()?;
+        Ok(self.data.upload_queue == 0)
+    }
+
+    fn request_id(&mut self, id: RequestId) -> Result<Option<i64>> {
+        self.count_call()?;
+        Ok(self.data.request_ids.get(key(id)).copied())
+    }
+
+    fn set_request_id(&mut self, id: RequestId, value: Option<i64>) -> Result<()> {
+        self.count_call()?;
+        match value {
+            Some(value) => self.data.request_ids.insert(key(id), value),
+            None => self.data.request_ids.remove(key(id)),
+        };
+        Ok(())
+    }
+
+    fn sync_times(&mut self) -> Result<Vec<(i64, Timestamp)>> {
+        self.count_call()?;
+        Ok(self.data.sync_times.iter().map(|(priority, time)| (*priority, *time)).collect())
+    }
+
+    fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()> {
+        self.count_call()?;
+        self.data.sync_times.retain(|known, _| *known > priority);
+        self.data.sync_times.insert(priority, time);
+        Ok(())
+    }
+
+    fn subscriptions(&mut self) -> Result<Vec<StoredSubscription>> {
+        self.count_call()?;
+        Ok(self.data.subscriptions.clone())
+    }
+
+    fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
+        self.count_call()?;
+        let NewSubscription { stream_name, parameters } = subscription;
+        let known = self.data.subscriptions.iter();
+        if let Some(row) = known.clone().find(|row| row.stream_name == stream_name && row.parameters == parameters) {
+            return Ok(row.clone());
+        }
+        self.data.next_subscription += 1;
+        let row = StoredSubscription {
+            id: self.data.next_subscription,
+            stream_name: stream_name.to_string(),
+            parameters: parameters.to_string(),
+            active: false,
+            is_default: false,
+            local_priority: None,
+            ttl: None,
+            expires_at: None,
+            last_synced_at: None,
+        };
+        self.data.subscriptions.push(row.clone());
+        Ok(row)
+    }
+
+    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
+        self.count_call()?;
+        let row = self.data.subscriptions.iter_mut().find(|row| row.id == subscription.id);
+        *row.expect("a subscription that is stored") = subscription.clone();
+        Ok(())
+    }
+
+    fn delete_subscription(&mut self, id: i64) -> Result<()> {
+        self.count_call()?;
+        self.data.subscriptions.retain(|row| row.id != id);
+        Ok(())
+    }
+}
