@@ -13,6 +13,7 @@ fn the_version_is_what_sdks_accept() {
     let (number, hash) = version.as_str().and_then(|text| text.split_once('/')).unwrap();
     assert_eq!(number, env!("CARGO_PKG_VERSION"));
     assert_eq!(hash.len(), 8, "{hash}");
+    assert!(hash == "unknown0" || hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! All behaviour of the PowerSync SQLite extension.
 //!
-//! The loadable and static libraries are thin shells around [`register`]: they provide the C entry point, the
+//! The loadable and static libraries are thin shells around [`sql_api::register`]: they provide the C entry point, the
 //! allocator and the panic handler. `docs/architecture.md` shows how the modules depend on each other.
 #![no_std]
 #![forbid(unsafe_code)]
