@@ -203,6 +203,7 @@ pub struct Rows<'s> {
 
 impl Rows<'_> {
     /// The next row, None after the last.
+    #[allow(clippy::should_implement_trait, reason = "a row borrows the statement, which no Iterator can express")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
         if self.is_finished {
             return Ok(None);
