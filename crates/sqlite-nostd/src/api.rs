@@ -12,7 +12,7 @@ mod table {
 
     static TABLE: AtomicPtr<sqlite3_api_routines> = AtomicPtr::new(core::ptr::null_mut());
 
-    /// Remembers the table. All connections of a process are given the same one.
+    /// Remembers the table.
     pub fn set(table: *const sqlite3_api_routines) {
         TABLE.store(table.cast_mut(), Ordering::Release);
     }
@@ -31,12 +31,48 @@ pub fn set_table(table: *const sqlite3_api_routines) {
     let _ = table;
 }
 
+/// Whether `table` is the one that is remembered (loaded builds).
+pub fn is_table(table: *const sqlite3_api_routines) -> bool {
+    #[cfg(not(feature = "static"))]
+    return table::get() == table;
+    #[cfg(feature = "static")]
+    {
+        let _ = table;
+        true
+    }
+}
+
 /// Whether SQLite's functions can be called.
 pub fn is_available() -> bool {
     #[cfg(not(feature = "static"))]
     return !table::get().is_null();
     #[cfg(feature = "static")]
     true
+}
+
+/// `sqlite3_malloc64` of the SQLite that gave `table`, NULL without a table.
+///
+/// # Safety
+/// `table` is NULL or was given by SQLite.
+pub unsafe fn malloc64_of(table: *const sqlite3_api_routines, size: sqlite3_uint64) -> *mut c_void {
+    #[cfg(feature = "static")]
+    {
+        let _ = table;
+        // SAFETY: has no conditions.
+        unsafe { sqlite3_malloc64(size) }
+    }
+    #[cfg(not(feature = "static"))]
+    {
+        if table.is_null() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: by contract.
+        match unsafe { (&raw const (*table).malloc64).read() } {
+            // SAFETY: has no conditions.
+            Some(function) => unsafe { function(size) },
+            None => core::ptr::null_mut(),
+        }
+    }
 }
 
 /// Declares functions of SQLite under their C names. In the table, `field` is the function's entry; what stands after
@@ -78,12 +114,17 @@ type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
 type Function = Option<unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value)>;
 type FinalFunction = Option<unsafe extern "C" fn(*mut sqlite3_context)>;
 
+pub type UpdateHook = Option<unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, sqlite3_int64)>;
+pub type CommitHook = Option<unsafe extern "C" fn(*mut c_void) -> c_int>;
+pub type RollbackHook = Option<unsafe extern "C" fn(*mut c_void)>;
+
 functions! {
     fn sqlite3_libversion_number / libversion_number() -> c_int = 0;
     fn sqlite3_libversion / libversion() -> *const c_char = core::ptr::null();
     fn sqlite3_malloc64 / malloc64(size: sqlite3_uint64) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_realloc64 / realloc64(memory: *mut c_void, size: sqlite3_uint64) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_free / free(memory: *mut c_void);
+    fn sqlite3_msize / msize(memory: *mut c_void) -> sqlite3_uint64 = 0;
     fn sqlite3_randomness / randomness(size: c_int, buffer: *mut c_void);
 
     fn sqlite3_prepare_v3 / prepare_v3(db: *mut sqlite3, sql: *const c_char, size: c_int, flags: u32, statement: *mut *mut sqlite3_stmt, tail: *mut *const c_char) -> c_int = SQLITE_MISUSE;
@@ -118,7 +159,6 @@ functions! {
     fn sqlite3_value_bytes / value_bytes(value: *mut sqlite3_value) -> c_int = 0;
     fn sqlite3_value_subtype / value_subtype(value: *mut sqlite3_value) -> u32 = 0;
 
-    fn sqlite3_context_db_handle / context_db_handle(context: *mut sqlite3_context) -> *mut sqlite3 = core::ptr::null_mut();
     fn sqlite3_user_data / user_data(context: *mut sqlite3_context) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_result_null / result_null(context: *mut sqlite3_context);
     fn sqlite3_result_int64 / result_int64(context: *mut sqlite3_context, value: sqlite3_int64);
@@ -137,6 +177,9 @@ functions! {
 
     fn sqlite3_errmsg / errmsg(db: *mut sqlite3) -> *const c_char = core::ptr::null();
     fn sqlite3_extended_errcode / extended_errcode(db: *mut sqlite3) -> c_int = SQLITE_MISUSE;
+    fn sqlite3_update_hook / update_hook(db: *mut sqlite3, hook: UpdateHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
+    fn sqlite3_commit_hook / commit_hook(db: *mut sqlite3, hook: CommitHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
+    fn sqlite3_rollback_hook / rollback_hook(db: *mut sqlite3, hook: RollbackHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_get_autocommit / get_autocommit(db: *mut sqlite3) -> c_int = 1;
     fn sqlite3_changes / changes(db: *mut sqlite3) -> c_int = 0;
     fn sqlite3_total_changes / total_changes(db: *mut sqlite3) -> c_int = 0;
