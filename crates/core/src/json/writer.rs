@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// Out of memory.
+#[inline]
 pub fn write_raw(json: &mut String, text: &str) -> Result<()> {
     json.try_reserve(text.len())?;
     json.push_str(text);
@@ -63,8 +64,7 @@ fn write_escape(json: &mut String, byte: u8) -> Result<()> {
 /// # Errors
 /// Out of memory.
 pub fn write_integer(json: &mut String, integer: i64) -> Result<()> {
-    json.try_reserve("-9223372036854775808".len())?;
-    write!(json, "{integer}").map_err(impossible)
+    write_raw(json, itoa::Buffer::new().format(integer))
 }
 
 /// Appends `true` or `false`.
@@ -86,65 +86,12 @@ pub fn write_real(json: &mut String, real: f64) -> Result<()> {
     if real.is_infinite() {
         return write_raw(json, if real > 0.0 { "9.0e+999" } else { "-9.0e+999" });
     }
-    if real.is_sign_negative() {
-        write_raw(json, "-")?;
-    }
-    // The fewest digits, as `d.ddde-12`.
-    let mut scientific = RealText::default();
-    write!(scientific, "{:e}", real.abs()).map_err(impossible)?;
-    let (mantissa, exponent) = scientific.as_str().split_once('e').unwrap_or_default();
-    let (first, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    match exponent {
-        0..=15 => {
-            let places = usize::try_from(exponent).unwrap_or_default();
-            let (whole, rest) = fraction.split_at_checked(places).unwrap_or((fraction, ""));
-            write_all(json, &[first, whole, ZEROS.get(whole.len()..places).unwrap_or_default(), "."])?;
-            write_raw(json, if rest.is_empty() { "0" } else { rest })
-        }
-        -5..0 => {
-            let places = usize::try_from(-1 - exponent).unwrap_or_default();
-            write_all(json, &["0.", ZEROS.get(..places).unwrap_or_default(), first, fraction])
-        }
-        _ => {
-            write_all(json, &[first, if fraction.is_empty() { "" } else { "." }, fraction, "e"])?;
-            json.try_reserve("-324".len())?;
-            write!(json, "{exponent:+}").map_err(impossible)
-        }
-    }
-}
-
-const ZEROS: &str = "000000000000000";
-
-fn write_all(json: &mut String, parts: &[&str]) -> Result<()> {
-    parts.iter().try_for_each(|part| write_raw(json, part))
+    write_raw(json, zmij::Buffer::new().format_finite(real))
 }
 
 /// Appending to a string in which room is reserved does not fail.
 fn impossible(_: fmt::Error) -> Error {
     Error::new(ErrorKind::Internal, "writing a number failed")
-}
-
-/// The longest shortest form of a real, `2.2250738585072014e-308`, and some more.
-#[derive(Default)]
-struct RealText {
-    bytes: [u8; 32],
-    length: usize,
-}
-
-impl RealText {
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-impl Write for RealText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
