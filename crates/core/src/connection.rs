@@ -29,7 +29,8 @@ const TEXT_STATEMENTS: usize = 1024;
 /// State of one connection, shared by everything registered on it and dropped when it closes.
 #[derive(Default)]
 pub struct ConnectionState {
-    statements: RefCell<BTreeMap<StatementKey, Statement>>,
+    /// None stands for one that is in use.
+    statements: RefCell<BTreeMap<StatementKey, Option<Statement>>>,
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
     transaction: TransactionMonitor,
@@ -114,7 +115,7 @@ impl<'c> Database<'c> {
         key: StatementKey,
         prepare: impl FnOnce(Connection<'c>) -> sqlite_nostd::Result<Statement>,
     ) -> Result<CachedStatement<'c>> {
-        let kept = self.state.statements.borrow_mut().remove(&key);
+        let kept = self.state.statements.borrow_mut().get_mut(&key).and_then(Option::take);
         let statement = match kept {
             Some(statement) => statement,
             None => {
@@ -205,7 +206,9 @@ impl Drop for CachedStatement<'_> {
         if let Some((key, statement)) = self.entry.take()
             && self.state.is_watching_close.get()
         {
-            self.state.statements.borrow_mut().insert(key, statement);
+            // Another one may be there after a nested use of the same SQL. It goes when the map is free again.
+            let replaced = self.state.statements.borrow_mut().insert(key, Some(statement));
+            drop(replaced);
         }
     }
 }
