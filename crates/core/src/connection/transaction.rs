@@ -35,9 +35,6 @@ pub struct TransactionMonitor {
     lost: [Cell<bool>; 4],
 }
 
-/// An insert that records nothing, but makes the table take part in the transaction.
-pub const JOIN_OPTIONS: i64 = i64::MIN;
-
 impl TransactionMonitor {
     /// Makes sure that the end of the current transaction will be known. Writes nothing, but needs the write lock.
     ///
@@ -47,7 +44,8 @@ impl TransactionMonitor {
         if self.is_joined.get() {
             return Ok(());
         }
-        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, ?1)", &[JOIN_OPTIONS.into()])
+        // Negative options record nothing.
+        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, -1)", &[])
     }
 
     /// Notes that `what` was changed together with the database.

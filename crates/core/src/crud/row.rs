@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::error::{Error, Result};
+use crate::json::find_quote_backslash_or_control;
 use crate::json::writer::{write_integer, write_raw, write_real, write_string};
 
 /// A column's value.
@@ -151,10 +152,11 @@ impl<'n> Names<'n> {
         Self { rest: names, before: '[' }
     }
 
+    #[inline]
     fn next(&mut self) -> Result<&'n str> {
-        let text = self.rest.strip_prefix(self.before).ok_or_else(unexpected_names)?;
-        let (name, rest) =
-            string_length(text).and_then(|length| text.split_at_checked(length)).ok_or_else(unexpected_names)?;
+        let text = self.rest.strip_prefix(self.before).unwrap_or_default();
+        let parts = string_length(text).and_then(|length| text.split_at_checked(length));
+        let (name, rest) = parts.ok_or_else(unexpected_names)?;
         (self.rest, self.before) = (rest, ',');
         Ok(name)
     }
@@ -170,24 +172,31 @@ fn unexpected_names() -> Error {
 }
 
 /// The length of the JSON string that `text` begins with.
+#[inline]
 fn string_length(text: &str) -> Option<usize> {
-    let mut bytes = text.bytes().enumerate();
-    if bytes.next()?.1 != b'"' {
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'"') {
         return None;
     }
-    while let Some((position, byte)) = bytes.next() {
-        match byte {
+    let mut position = 1;
+    loop {
+        position = find_quote_backslash_or_control(bytes, position);
+        match bytes.get(position)? {
             b'"' => return Some(position + 1),
-            b'\\' => match bytes.next()?.1 {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                b'u' if (0..4).all(|_| bytes.next().is_some_and(|(_, digit)| digit.is_ascii_hexdigit())) => {}
-                _ => return None,
-            },
-            0..0x20 => return None,
-            _ => {}
+            b'\\' => position += escape_length(bytes.get(position..)?)?,
+            _ => return None,
         }
     }
-    None
+}
+
+/// The length of the escape that `bytes` begins with.
+#[cold]
+fn escape_length(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@
 //!
 //! Their text is parsed each time a connection opens the database, so it is kept short: the work is in functions that
 //! take a row's columns, and columns are sorted here, where the upload entry needs them sorted.
+//!
+//! Where the contract is silent: an INSERT OR IGNORE that finds the row there records nothing, because it changes
+//! nothing (published versions record a PUT, which then overwrites the row on the service). `_metadata` is recorded for
+//! insert-only tables too, and setting `_deleted` deletes rows of local-only tables too.
 
 use alloc::format;
 use alloc::string::String;
@@ -67,6 +71,8 @@ impl<'t> TriggerSource<'t> {
                 let mut entry = CrudInsert::new("PUT", "NEW.id", &self.row_type);
                 entry.add("data", self.call(RowFunction::Put, &[Row::New], &self.sorted)?);
                 self.add_metadata(&mut entry);
+                // INSERT OR IGNORE may have inserted nothing. Negative options make this insert nothing too.
+                entry.add("options", "changes()-1".into());
                 body.push_str(&entry.finish());
             }
         }

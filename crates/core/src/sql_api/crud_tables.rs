@@ -10,7 +10,7 @@ use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
 
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
-use crate::connection::transaction::{JOIN_OPTIONS, TransactionMonitor};
+use crate::connection::transaction::TransactionMonitor;
 use crate::crud::{Entry, Operation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableOptions;
@@ -76,12 +76,9 @@ impl Kind for Finished {
     const DECLARATION: &'static str = "CREATE TABLE powersync_crud_(data, options HIDDEN)";
 
     fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
-        let [data, options] = columns else {
+        let [data, _] = columns else {
             return Err(unexpected_columns());
         };
-        if options.integer() == JOIN_OPTIONS {
-            return Ok(());
-        }
         let entry = match data.value_type() {
             ValueType::Null => None,
             _ => Some(data.text()?),
@@ -112,8 +109,10 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
 
     fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Result<(), FunctionError> {
         let state = &self.session.connection;
-        // What is published or cleared is not a local write.
-        if state.in_sync_operation() {
+        // What is published or cleared is not a local write. Negative options, which no application gives, stand for no
+        // write at all: then the table only takes part in the transaction.
+        let is_no_write = columns.last().is_some_and(|options| options.integer() < 0);
+        if is_no_write || state.in_sync_operation() {
             return Ok(());
         }
         let database = Database::new(connection, state);
