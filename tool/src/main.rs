@@ -3,6 +3,8 @@
 
 mod ci;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod layers;
 mod library;
 mod process;

@@ -1,0 +1,41 @@
+//! A test that the files and directories which the documents name exist.
+
+use crate::process::repository;
+
+const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "docs/architecture.md", "tests/scenarios/README.md"];
+
+/// Where a named file may lie.
+const ROOTS: &[&str] = &["", "crates", "crates/core/src", "crates/core/src/protocol"];
+
+/// Made by building, or given by whoever runs the tests.
+const NOT_IN_REPOSITORY: &[&str] = &["target/", "streams/", "databases/"];
+
+#[test]
+fn named_files_exist() {
+    let mut missing = Vec::new();
+    for document in DOCUMENTS {
+        let text = std::fs::read_to_string(repository().join(document)).unwrap();
+        for name in named_files(&text) {
+            let exists = ROOTS.iter().any(|root| repository().join(root).join(&name).exists());
+            if !exists && !NOT_IN_REPOSITORY.iter().any(|start| name.starts_with(start)) {
+                missing.push(format!("{document}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no such file:\n{}", missing.join("\n"));
+}
+
+/// What stands in backquotes and looks like a path: has a slash or ends with `.rs` or `.md`, and no spaces or signs.
+fn named_files(text: &str) -> Vec<String> {
+    let is_path = |name: &&str| {
+        let characters = name.chars().all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character));
+        characters && (name.contains('/') || name.ends_with(".rs") || name.ends_with(".md"))
+    };
+    text.split('`').skip(1).step_by(2).filter(is_path).map(str::to_owned).collect()
+}
+
+#[test]
+fn paths_are_told_from_other_code() {
+    let text = "see `a/b.rs`, `c.md` and `cargo test`, `x << 40`, `{a/b}`, `word`\n";
+    assert_eq!(named_files(text), ["a/b.rs", "c.md"]);
+}
