@@ -12,7 +12,7 @@ mod table {
 
     static TABLE: AtomicPtr<sqlite3_api_routines> = AtomicPtr::new(core::ptr::null_mut());
 
-    /// Remembers the table. All connections of a process are given the same one.
+    /// Remembers the table.
     pub fn set(table: *const sqlite3_api_routines) {
         TABLE.store(table.cast_mut(), Ordering::Release);
     }
@@ -31,6 +31,17 @@ pub fn set_table(table: *const sqlite3_api_routines) {
     let _ = table;
 }
 
+/// Whether `table` is the one that is remembered (loaded builds).
+pub fn is_table(table: *const sqlite3_api_routines) -> bool {
+    #[cfg(not(feature = "static"))]
+    return table::get() == table;
+    #[cfg(feature = "static")]
+    {
+        let _ = table;
+        true
+    }
+}
+
 /// Whether SQLite's functions can be called.
 pub fn is_available() -> bool {
     #[cfg(not(feature = "static"))]
@@ -39,9 +50,35 @@ pub fn is_available() -> bool {
     true
 }
 
-/// Declares functions of SQLite under their C names. In the table, `field` is the function's entry.
+/// `sqlite3_malloc64` of the SQLite that gave `table`, NULL without a table.
+///
+/// # Safety
+/// `table` is NULL or was given by SQLite.
+pub unsafe fn malloc64_of(table: *const sqlite3_api_routines, size: sqlite3_uint64) -> *mut c_void {
+    #[cfg(feature = "static")]
+    {
+        let _ = table;
+        // SAFETY: has no conditions.
+        unsafe { sqlite3_malloc64(size) }
+    }
+    #[cfg(not(feature = "static"))]
+    {
+        if table.is_null() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: by contract.
+        match unsafe { (&raw const (*table).malloc64).read() } {
+            // SAFETY: has no conditions.
+            Some(function) => unsafe { function(size) },
+            None => core::ptr::null_mut(),
+        }
+    }
+}
+
+/// Declares functions of SQLite under their C names. In the table, `field` is the function's entry; what stands after
+/// `=` is returned while there is no table.
 macro_rules! functions {
-    ($(fn $name:ident / $field:ident ( $($argument:ident : $type:ty),* ) $(-> $result:ty)? = $missing:expr;)*) => {
+    ($(fn $name:ident / $field:ident ( $($argument:ident : $type:ty),* ) $(-> $result:ty = $missing:expr)?;)*) => {
         #[cfg(feature = "static")]
         unsafe extern "C" {
             $(pub fn $name($($argument: $type),*) $(-> $result)?;)*
@@ -54,10 +91,11 @@ macro_rules! functions {
             /// As SQLite's documentation says. The entry exists in the running SQLite.
             #[cfg(not(feature = "static"))]
             #[inline]
+            #[allow(clippy::too_many_arguments, reason = "SQLite's signatures")]
             pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
                 let table = table::get();
                 if table.is_null() {
-                    return $missing;
+                    return $($missing)?;
                 }
                 // SAFETY: the table was given by SQLite and lives as long as the process. Only this entry is read, so
                 // that a shorter table of an older SQLite is fine while callers check versions.
@@ -65,7 +103,7 @@ macro_rules! functions {
                 match entry {
                     // SAFETY: the caller keeps the function's rules.
                     Some(function) => unsafe { function($($argument),*) },
-                    None => $missing,
+                    None => ($($missing)?),
                 }
             }
         )*
@@ -76,13 +114,18 @@ type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
 type Function = Option<unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value)>;
 type FinalFunction = Option<unsafe extern "C" fn(*mut sqlite3_context)>;
 
+pub type UpdateHook = Option<unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, sqlite3_int64)>;
+pub type CommitHook = Option<unsafe extern "C" fn(*mut c_void) -> c_int>;
+pub type RollbackHook = Option<unsafe extern "C" fn(*mut c_void)>;
+
 functions! {
     fn sqlite3_libversion_number / libversion_number() -> c_int = 0;
     fn sqlite3_libversion / libversion() -> *const c_char = core::ptr::null();
     fn sqlite3_malloc64 / malloc64(size: sqlite3_uint64) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_realloc64 / realloc64(memory: *mut c_void, size: sqlite3_uint64) -> *mut c_void = core::ptr::null_mut();
-    fn sqlite3_free / free(memory: *mut c_void) = ();
-    fn sqlite3_randomness / randomness(size: c_int, buffer: *mut c_void) = ();
+    fn sqlite3_free / free(memory: *mut c_void);
+    fn sqlite3_msize / msize(memory: *mut c_void) -> sqlite3_uint64 = 0;
+    fn sqlite3_randomness / randomness(size: c_int, buffer: *mut c_void);
 
     fn sqlite3_prepare_v3 / prepare_v3(db: *mut sqlite3, sql: *const c_char, size: c_int, flags: u32, statement: *mut *mut sqlite3_stmt, tail: *mut *const c_char) -> c_int = SQLITE_MISUSE;
     fn sqlite3_finalize / finalize(statement: *mut sqlite3_stmt) -> c_int = SQLITE_MISUSE;
@@ -116,18 +159,17 @@ functions! {
     fn sqlite3_value_bytes / value_bytes(value: *mut sqlite3_value) -> c_int = 0;
     fn sqlite3_value_subtype / value_subtype(value: *mut sqlite3_value) -> u32 = 0;
 
-    fn sqlite3_context_db_handle / context_db_handle(context: *mut sqlite3_context) -> *mut sqlite3 = core::ptr::null_mut();
     fn sqlite3_user_data / user_data(context: *mut sqlite3_context) -> *mut c_void = core::ptr::null_mut();
-    fn sqlite3_result_null / result_null(context: *mut sqlite3_context) = ();
-    fn sqlite3_result_int64 / result_int64(context: *mut sqlite3_context, value: sqlite3_int64) = ();
-    fn sqlite3_result_double / result_double(context: *mut sqlite3_context, value: f64) = ();
-    fn sqlite3_result_value / result_value(context: *mut sqlite3_context, value: *mut sqlite3_value) = ();
-    fn sqlite3_result_text64 / result_text64(context: *mut sqlite3_context, text: *const c_char, size: sqlite3_uint64, destructor: Destructor, encoding: u8) = ();
-    fn sqlite3_result_blob64 / result_blob64(context: *mut sqlite3_context, blob: *const c_void, size: sqlite3_uint64, destructor: Destructor) = ();
-    fn sqlite3_result_subtype / result_subtype(context: *mut sqlite3_context, subtype: u32) = ();
-    fn sqlite3_result_error / result_error(context: *mut sqlite3_context, message: *const c_char, size: c_int) = ();
-    fn sqlite3_result_error_code / result_error_code(context: *mut sqlite3_context, code: c_int) = ();
-    fn sqlite3_result_error_nomem / result_error_nomem(context: *mut sqlite3_context) = ();
+    fn sqlite3_result_null / result_null(context: *mut sqlite3_context);
+    fn sqlite3_result_int64 / result_int64(context: *mut sqlite3_context, value: sqlite3_int64);
+    fn sqlite3_result_double / result_double(context: *mut sqlite3_context, value: f64);
+    fn sqlite3_result_value / result_value(context: *mut sqlite3_context, value: *mut sqlite3_value);
+    fn sqlite3_result_text64 / result_text64(context: *mut sqlite3_context, text: *const c_char, size: sqlite3_uint64, destructor: Destructor, encoding: u8);
+    fn sqlite3_result_blob64 / result_blob64(context: *mut sqlite3_context, blob: *const c_void, size: sqlite3_uint64, destructor: Destructor);
+    fn sqlite3_result_subtype / result_subtype(context: *mut sqlite3_context, subtype: u32);
+    fn sqlite3_result_error / result_error(context: *mut sqlite3_context, message: *const c_char, size: c_int);
+    fn sqlite3_result_error_code / result_error_code(context: *mut sqlite3_context, code: c_int);
+    fn sqlite3_result_error_nomem / result_error_nomem(context: *mut sqlite3_context);
 
     fn sqlite3_create_function_v2 / create_function_v2(db: *mut sqlite3, name: *const c_char, arguments: c_int, flags: c_int, state: *mut c_void, function: Function, step: Function, last: FinalFunction, destroy: Destructor) -> c_int = SQLITE_MISUSE;
     fn sqlite3_create_module_v2 / create_module_v2(db: *mut sqlite3, name: *const c_char, module: *const sqlite3_module, state: *mut c_void, destroy: Destructor) -> c_int = SQLITE_MISUSE;
@@ -135,6 +177,9 @@ functions! {
 
     fn sqlite3_errmsg / errmsg(db: *mut sqlite3) -> *const c_char = core::ptr::null();
     fn sqlite3_extended_errcode / extended_errcode(db: *mut sqlite3) -> c_int = SQLITE_MISUSE;
+    fn sqlite3_update_hook / update_hook(db: *mut sqlite3, hook: UpdateHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
+    fn sqlite3_commit_hook / commit_hook(db: *mut sqlite3, hook: CommitHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
+    fn sqlite3_rollback_hook / rollback_hook(db: *mut sqlite3, hook: RollbackHook, argument: *mut c_void) -> *mut c_void = core::ptr::null_mut();
     fn sqlite3_get_autocommit / get_autocommit(db: *mut sqlite3) -> c_int = 1;
     fn sqlite3_changes / changes(db: *mut sqlite3) -> c_int = 0;
     fn sqlite3_total_changes / total_changes(db: *mut sqlite3) -> c_int = 0;

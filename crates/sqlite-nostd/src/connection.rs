@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ffi::{CStr, c_int};
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
@@ -10,10 +11,14 @@ use crate::api;
 use crate::bindings::{SQLITE_OK, SQLITE_PREPARE_PERSISTENT, sqlite3};
 use crate::error::{FunctionError, Result};
 use crate::function::{self, Context, FunctionFlags};
+use crate::hooks::{self, Hooks, InstalledHooks};
 use crate::vtab;
 use crate::{EponymousTable, ResultCode, SqliteError, Statement, Value};
 
 /// An open connection, valid for `'c`.
+///
+/// Whatever is registered on it (functions, modules, hooks) is called and dropped on the thread that is using the
+/// connection, one at a time, for SQLite either guards it with a mutex or leaves that to the application.
 #[derive(Clone, Copy)]
 pub struct Connection<'c> {
     raw: NonNull<sqlite3>,
@@ -25,25 +30,45 @@ impl<'c> Connection<'c> {
         Self { raw, borrow: PhantomData }
     }
 
+    pub(crate) fn handle(self) -> NonNull<sqlite3> {
+        self.raw
+    }
+
     pub(crate) fn raw(self) -> *mut sqlite3 {
         self.raw.as_ptr()
     }
 
-    /// Prepares one statement.
+    /// Prepares one statement. White space, comments and semicolons may follow; SQLITE_MISUSE for anything else, and for
+    /// no statement at all.
     pub fn prepare(self, sql: &str) -> Result<Statement> {
-        self.prepare_with(sql, 0)?.0.ok_or_else(|| self.no_statement(sql))
+        self.prepare_one(sql, 0)
     }
 
-    /// Prepares one statement that will be kept for long.
+    /// Prepares one statement that will be kept for long; see [`Self::prepare`].
     pub fn prepare_persistent(self, sql: &str) -> Result<Statement> {
-        self.prepare_with(sql, SQLITE_PREPARE_PERSISTENT as u32)?.0.ok_or_else(|| self.no_statement(sql))
+        self.prepare_one(sql, SQLITE_PREPARE_PERSISTENT as u32)
+    }
+
+    fn prepare_one(self, sql: &str, flags: u32) -> Result<Statement> {
+        let misuse =
+            |message: &str| SqliteError { sql: Some(sql.into()), ..SqliteError::new(ResultCode::MISUSE, message) };
+        let (statement, mut rest) = self.prepare_first(sql, flags)?;
+        let statement = statement.ok_or_else(|| misuse("there is no statement in the SQL text"))?;
+        while !rest.is_empty() {
+            let (another, tail) = self.prepare_first(rest, 0)?;
+            if another.is_some() {
+                return Err(misuse("there is more than one statement in the SQL text"));
+            }
+            rest = tail;
+        }
+        Ok(statement)
     }
 
     /// Runs all statements in `sql`, ignoring rows.
     pub fn execute_batch(self, sql: &str) -> Result<()> {
         let mut rest = sql;
         while !rest.is_empty() {
-            let (statement, tail) = self.prepare_with(rest, 0)?;
+            let (statement, tail) = self.prepare_first(rest, 0)?;
             if let Some(mut statement) = statement {
                 statement.execute(&[])?;
             }
@@ -53,9 +78,9 @@ impl<'c> Connection<'c> {
     }
 
     /// Prepares the first statement in `sql` (None for blank text), and returns what follows it.
-    fn prepare_with(self, sql: &str, flags: u32) -> Result<(Option<Statement>, &str)> {
+    fn prepare_first(self, sql: &str, flags: u32) -> Result<(Option<Statement>, &str)> {
         let Ok(size) = c_int::try_from(sql.len()) else {
-            return Err(SqliteError::new(ResultCode::TOOBIG, "SQL text is too long"));
+            return Err(SqliteError::new(ResultCode::TOOBIG, "the SQL text is too long"));
         };
         let mut raw = ptr::null_mut();
         let mut tail = ptr::null();
@@ -66,13 +91,15 @@ impl<'c> Connection<'c> {
         if code != SQLITE_OK {
             return Err(self.error(code, Some(sql)));
         }
-        let consumed = (tail as usize).saturating_sub(sql.as_ptr() as usize);
-        let rest = if tail.is_null() { "" } else { sql.get(consumed..).unwrap_or("") };
-        Ok((NonNull::new(raw).map(Statement::from_raw), rest))
-    }
-
-    fn no_statement(self, sql: &str) -> SqliteError {
-        SqliteError { code: ResultCode::MISUSE, message: "no statement in SQL text".into(), sql: Some(sql.into()) }
+        let statement = NonNull::new(raw).map(Statement::from_raw);
+        let consumed = tail.addr().checked_sub(sql.as_ptr().addr()).filter(|_| !tail.is_null());
+        let rest = consumed.and_then(|consumed| sql.get(consumed..)).unwrap_or("");
+        // SQLite reads up to a NUL, and would never come to the end.
+        if rest.starts_with('\0') {
+            let message = "there is a NUL character in the SQL text";
+            return Err(SqliteError { sql: Some(sql.into()), ..SqliteError::new(ResultCode::MISUSE, message) });
+        }
+        Ok((statement, rest))
     }
 
     fn error(self, code: c_int, sql: Option<&str>) -> SqliteError {
@@ -131,22 +158,30 @@ impl<'c> Connection<'c> {
         state: Rc<T>,
         function: fn(&T, &Context<'_>, &[&Value]) -> core::result::Result<(), FunctionError>,
     ) -> Result<()> {
-        let code = function::register(self.raw(), &c_string(name)?, argument_count, flags, state, function);
+        let code = function::register(self.raw, &c_string(name)?, argument_count, flags, state, function);
         if code == SQLITE_OK { Ok(()) } else { Err(self.error(code, None)) }
+    }
+
+    /// Installs an update, a commit and a rollback hook.
+    ///
+    /// Fails with SQLITE_MISUSE, and changes nothing, if the application has one of them installed, or if no function or
+    /// module of ours is registered on the connection.
+    pub fn install_hooks<H: Hooks>(self, hooks: Rc<H>) -> Result<InstalledHooks> {
+        hooks::install(self, hooks)
     }
 
     /// Registers an eponymous virtual table.
     pub fn create_module<T: EponymousTable>(self, name: &str, state: Rc<T::State>) -> Result<()> {
-        let code = vtab::register::<T>(self.raw(), &c_string(name)?, state);
+        let code = vtab::register::<T>(self.raw, &c_string(name)?, state);
         if code == SQLITE_OK { Ok(()) } else { Err(self.error(code, None)) }
     }
 }
 
-/// `text` with a NUL at its end.
-pub(crate) fn c_string(text: &str) -> Result<alloc::vec::Vec<u8>> {
-    let mut bytes = alloc::vec::Vec::new();
+/// `text` with a NUL at its end, without those within.
+pub(crate) fn c_string(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let size = text.len().saturating_add(1);
-    bytes.try_reserve_exact(size).map_err(|_| SqliteError::new(ResultCode::NOMEM, "out of memory"))?;
+    bytes.try_reserve_exact(size).map_err(|_| SqliteError::out_of_memory())?;
     bytes.extend(text.bytes().filter(|byte| *byte != 0));
     bytes.push(0);
     Ok(bytes)

@@ -1,11 +1,14 @@
 //! The glue of the C entry point.
 
+use alloc::format;
+use alloc::string::String;
 use core::ffi::{c_char, c_int};
 use core::ptr::NonNull;
 
-use crate::bindings::{SQLITE_ERROR, SQLITE_MISUSE, SQLITE_OK, sqlite3, sqlite3_api_routines};
+use crate::bindings::{SQLITE_ERROR, SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, sqlite3, sqlite3_api_routines};
+use crate::connections::{self, Loading, State};
 use crate::error::FunctionError;
-use crate::vtab::sqlite_message;
+use crate::vtab::copy_with_nul;
 use crate::{Connection, api, connection, memory};
 
 /// The oldest SQLite that we run on: 3.38.0.
@@ -14,12 +17,12 @@ const MINIMUM_VERSION: i32 = 3_038_000;
 /// Stores SQLite's API table; nothing with the feature `static`.
 ///
 /// # Safety
-/// `api` is what SQLite passed to an extension's entry point.
+/// `api` is what SQLite passed to an extension's entry point. Nothing is left of connections of another SQLite.
 pub unsafe fn initialize(api: *const sqlite3_api_routines) {
     api::set_table(api);
 }
 
-/// A connection given by C code.
+/// A connection given by C code; None for NULL.
 ///
 /// # Safety
 /// `db` is open for `'c`.
@@ -38,44 +41,55 @@ pub unsafe fn entry_point(
     api: *const sqlite3_api_routines,
     load: fn(Connection<'_>) -> Result<(), FunctionError>,
 ) -> c_int {
-    // SAFETY: by contract.
-    unsafe { initialize(api) };
-    if !api::is_available() {
-        return SQLITE_ERROR;
-    }
     let Some(db) = NonNull::new(db) else { return SQLITE_MISUSE };
-    let connection = Connection::new(db);
-    let (code, message) = if connection::sqlite_version_number() < MINIMUM_VERSION {
-        let message = alloc::format!(
-            "PowerSync {} needs SQLite 3.38.0 or newer, found {}",
-            env!("CARGO_PKG_VERSION"),
-            connection::sqlite_version()
-        );
-        (SQLITE_ERROR, message)
-    } else {
-        // Without the pragma (SQLITE_OMIT_INTROSPECTION_PRAGMAS) a second load registers everything again.
-        if is_loaded(connection).unwrap_or(false) {
-            return SQLITE_OK;
-        }
-        match memory::guard(|| load(connection)) {
-            Ok(Ok(())) => return SQLITE_OK,
-            Ok(Err(failure)) => (failure.code.0, failure.message),
-            Err(memory::OutOfMemory) => (crate::bindings::SQLITE_NOMEM, "out of memory".into()),
-        }
+    let loading = Loading::begin(api);
+    if loading.is_some() && !api::is_available() {
+        return SQLITE_MISUSE;
+    }
+    let result = match loading {
+        Some(_) => load_once(db, load),
+        None => Err((SQLITE_MISUSE, String::from("PowerSync is in use with another SQLite library in this process"))),
     };
+    let Err((code, message)) = result else { return SQLITE_OK };
     if !error.is_null() {
-        // SAFETY: SQLite passes a valid place and frees the message.
-        unsafe { *error = sqlite_message(&message) };
+        // SAFETY: SQLite passes a valid place, and frees the message with the allocator in its table.
+        unsafe { *error = copy_with_nul(&message, |size| api::malloc64_of(api, size)) };
     }
     code
 }
 
-/// Whether the connection has the extension already: its pre-close table is there.
+fn load_once(
+    db: NonNull<sqlite3>,
+    load: fn(Connection<'_>) -> Result<(), FunctionError>,
+) -> Result<(), (c_int, String)> {
+    if connection::sqlite_version_number() < MINIMUM_VERSION {
+        let (ours, found) = (env!("CARGO_PKG_VERSION"), connection::sqlite_version());
+        return Err((SQLITE_ERROR, format!("PowerSync {ours} needs SQLite 3.38.0 or newer, found {found}")));
+    }
+    let connection = Connection::new(db);
+    match connections::state(db) {
+        State::Loaded => return Ok(()),
+        State::Unknown if has_another_copy(connection).unwrap_or(false) => return Ok(()),
+        // What was registered before a failure is replaced.
+        State::Begun | State::Unknown => {}
+    }
+    match memory::guard(|| load(connection)) {
+        Ok(Ok(())) => {
+            connections::set_loaded(db);
+            Ok(())
+        }
+        Ok(Err(failure)) => Err((failure.raw_code(), failure.message)),
+        Err(memory::OutOfMemory) => Err((SQLITE_NOMEM, String::from("out of memory"))),
+    }
+}
+
+/// Whether another copy of the library (one linked statically, say) was loaded into the connection: its pre-close table
+/// is there.
 ///
 /// Asked in the only way that reads no schema, for the database may be locked, or encrypted and not keyed yet: SELECT
 /// reads it even without a table. Nor may the question fail: SQLite refuses to open a connection on which an automatic
-/// extension left an error behind.
-fn is_loaded(connection: Connection<'_>) -> crate::Result<bool> {
+/// extension left an error behind. Without the pragma (SQLITE_OMIT_INTROSPECTION_PRAGMAS) there is no answer.
+fn has_another_copy(connection: Connection<'_>) -> crate::Result<bool> {
     let mut modules = connection.prepare("PRAGMA module_list")?;
     let mut rows = modules.query(&[])?;
     while let Some(row) = rows.next()? {

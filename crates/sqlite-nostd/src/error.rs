@@ -28,6 +28,11 @@ impl SqliteError {
         Self { code, message: message.into(), sql: None }
     }
 
+    /// Memory ran out.
+    pub fn out_of_memory() -> Self {
+        Self::new(ResultCode::NOMEM, "out of memory")
+    }
+
     /// The connection's last error.
     ///
     /// # Safety
@@ -68,6 +73,16 @@ pub struct FunctionError {
     pub code: ResultCode,
     /// The message, which begins with the function's name.
     pub message: String,
+}
+
+impl FunctionError {
+    /// The code as SQLite wants it from a failed call: never one that means success.
+    pub(crate) fn raw_code(&self) -> i32 {
+        match self.code {
+            ResultCode::OK | ResultCode::ROW | ResultCode::DONE => ResultCode::ERROR.0,
+            ResultCode(code) => code,
+        }
+    }
 }
 
 impl From<SqliteError> for FunctionError {

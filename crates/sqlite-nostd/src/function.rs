@@ -15,7 +15,7 @@ use crate::bindings::{
 };
 use crate::error::FunctionError;
 use crate::memory;
-use crate::{Connection, ResultCode, Value};
+use crate::{Connection, ResultCode, Value, connections};
 
 /// `SQLITE_RESULT_SUBTYPE`, which SQLite before 3.45 ignores.
 const SQLITE_RESULT_SUBTYPE: c_int = 0x0100_0000;
@@ -53,6 +53,7 @@ impl BitOr for FunctionFlags {
 /// A running call of an SQL function: its connection and its result, NULL if none is set.
 pub struct Context<'c> {
     raw: NonNull<sqlite3_context>,
+    db: NonNull<sqlite3>,
     call: PhantomData<&'c ()>,
 }
 
@@ -63,14 +64,12 @@ impl Context<'_> {
 
     /// The connection on which the function was called.
     pub fn connection(&self) -> Connection<'_> {
-        // SAFETY: the context is valid during the call, here and below.
-        let raw = unsafe { api::sqlite3_context_db_handle(self.raw()) };
-        Connection::new(NonNull::new(raw).unwrap_or(NonNull::dangling()))
+        Connection::new(self.db)
     }
 
     /// Returns NULL.
     pub fn result_null(&self) {
-        // SAFETY: see above.
+        // SAFETY: the context is valid during the call, here and below.
         unsafe { api::sqlite3_result_null(self.raw()) }
     }
 
@@ -95,11 +94,23 @@ impl Context<'_> {
     /// Returns text.
     pub fn result_text(&self, text: &str) {
         if let Some((copy, size)) = self.copy(text.as_bytes()) {
-            // SAFETY: see above; SQLite frees the copy.
+            // SAFETY: see above; SQLite frees the copy, also when it is too long for a value.
             unsafe {
                 api::sqlite3_result_text64(self.raw(), copy.cast(), size, Some(memory::free), SQLITE_UTF8 as u8);
             }
         }
+    }
+
+    /// Returns JSON text, with the subtype by which SQLite's JSON functions know it.
+    pub fn result_json(&self, text: &str) {
+        self.result_text_with_subtype(text, JSON_SUBTYPE);
+    }
+
+    /// Returns text with a subtype, of which SQLite keeps the lower 8 bits.
+    pub fn result_text_with_subtype(&self, text: &str, subtype: u32) {
+        self.result_text(text);
+        // SAFETY: see above. On a failed result it has no effect.
+        unsafe { api::sqlite3_result_subtype(self.raw(), subtype) };
     }
 
     /// Returns a blob.
@@ -108,20 +119,6 @@ impl Context<'_> {
             // SAFETY: see above; SQLite frees the copy.
             unsafe { api::sqlite3_result_blob64(self.raw(), copy.cast(), size, Some(memory::free)) };
         }
-    }
-
-    /// Returns JSON text, with the subtype by which SQLite's JSON functions know it.
-    pub fn result_json(&self, text: &str) {
-        self.result_text(text);
-        // SAFETY: see above.
-        unsafe { api::sqlite3_result_subtype(self.raw(), JSON_SUBTYPE) };
-    }
-
-    /// Returns text with a subtype, of which SQLite keeps the lower 8 bits.
-    pub fn result_text_with_subtype(&self, text: &str, subtype: u32) {
-        self.result_text(text);
-        // SAFETY: see above.
-        unsafe { api::sqlite3_result_subtype(self.raw(), subtype) };
     }
 
     /// A copy in SQLite's memory; None after reporting that there is none.
@@ -147,7 +144,7 @@ impl Context<'_> {
         // SAFETY: see above; SQLite copies the message. The code comes last, for the message sets SQLITE_ERROR.
         unsafe {
             api::sqlite3_result_error(self.raw(), error.message.as_ptr().cast(), size);
-            api::sqlite3_result_error_code(self.raw(), error.code.0);
+            api::sqlite3_result_error_code(self.raw(), error.raw_code());
         }
     }
 }
@@ -156,24 +153,26 @@ type Implementation<T> = fn(&T, &Context<'_>, &[&Value]) -> Result<(), FunctionE
 
 /// What SQLite keeps for a registered function.
 struct Registration<T> {
+    db: NonNull<sqlite3>,
     state: Rc<T>,
     function: Implementation<T>,
 }
 
 /// Registers a function; the result is SQLite's code.
 pub fn register<T: 'static>(
-    db: *mut sqlite3,
+    db: NonNull<sqlite3>,
     name: &[u8],
     argument_count: i32,
     flags: FunctionFlags,
     state: Rc<T>,
     function: Implementation<T>,
 ) -> c_int {
-    let registration = Box::into_raw(Box::new(Registration { state, function }));
+    connections::add(db);
+    let registration = Box::into_raw(Box::new(Registration { db, state, function }));
     // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
     unsafe {
         api::sqlite3_create_function_v2(
-            db,
+            db.as_ptr(),
             name.as_ptr().cast(),
             argument_count,
             SQLITE_UTF8 | flags.0,
@@ -188,14 +187,17 @@ pub fn register<T: 'static>(
 
 unsafe extern "C" fn destroy<T>(registration: *mut c_void) {
     // SAFETY: made by `register` with this type, and destroyed once.
-    drop(unsafe { Box::from_raw(registration.cast::<Registration<T>>()) });
+    let registration = unsafe { Box::from_raw(registration.cast::<Registration<T>>()) };
+    let db = registration.db;
+    drop(registration);
+    connections::remove(db);
 }
 
 unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, values: *mut *mut sqlite3_value) {
     let Some(raw) = NonNull::new(raw) else { return };
     // SAFETY: the user data is what `register` gave, with this type; it lives while the function is registered.
     let registration = unsafe { &*api::sqlite3_user_data(raw.as_ptr()).cast::<Registration<T>>() };
-    let context = Context { raw, call: PhantomData };
+    let context = Context { raw, db: registration.db, call: PhantomData };
     // SAFETY: SQLite passes `count` valid values.
     let arguments = unsafe { arguments(count, values) };
     let result = memory::guard(|| (registration.function)(&registration.state, &context, arguments));
@@ -214,7 +216,7 @@ unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, v
 pub unsafe fn arguments<'a>(count: c_int, values: *mut *mut sqlite3_value) -> &'a [&'a Value] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !values.is_null() => {
-            // SAFETY: by contract; `Value` is a transparent wrapper, and a reference has the layout of a pointer.
+            // SAFETY: by contract; a `Value` has no bytes of its own, and a reference has the layout of a pointer.
             unsafe { slice::from_raw_parts(values.cast::<&Value>().cast_const(), count) }
         }
         _ => &[],

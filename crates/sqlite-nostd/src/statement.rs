@@ -7,13 +7,19 @@ use core::ptr::NonNull;
 use crate::api;
 use crate::bindings::{SQLITE_DONE, SQLITE_OK, SQLITE_ROW, SQLITE_UTF8, sqlite3_stmt};
 use crate::error::Result;
-use crate::value::{bytes, checked_text};
+use crate::memory;
+use crate::value::{checked_text, read};
 use crate::{ResultCode, SqliteError, Value, ValueType};
 
 /// A prepared statement; finalized when dropped.
 ///
-/// SQLite keeps a connection alive while statements of it exist, so that this needs no lifetime.
-pub struct Statement(NonNull<sqlite3_stmt>);
+/// SQLite keeps a connection alive while statements of it exist, so that this needs no lifetime. A change of the
+/// database's schema makes SQLite prepare it anew when it is run next.
+pub struct Statement {
+    raw: NonNull<sqlite3_stmt>,
+    /// Whether it may be running or have parameters bound.
+    is_used: bool,
+}
 
 /// The value of a parameter.
 #[derive(Clone, Copy)]
@@ -71,30 +77,25 @@ impl<'p, T: Into<Parameter<'p>>> From<Option<T>> for Parameter<'p> {
 impl Statement {
     /// Takes over a statement that SQLite prepared.
     pub(crate) fn from_raw(raw: NonNull<sqlite3_stmt>) -> Self {
-        Self(raw)
+        Self { raw, is_used: false }
     }
 
     fn raw(&self) -> *mut sqlite3_stmt {
-        self.0.as_ptr()
+        self.raw.as_ptr()
     }
 
-    /// Starts the statement with `parameters`, as many as its SQL has.
+    /// Starts the statement with `parameters`, as many as its SQL has; SQLITE_RANGE otherwise, SQLITE_TOOBIG for texts
+    /// and blobs beyond SQLite's limit.
     pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
-        // Texts and blobs are bound without a copy. That is sound although a `Rows` can be forgotten: no binding is
-        // read before the next step, and each query begins by replacing them all.
+        // A `Rows` was forgotten.
         self.rewind();
-        let rows = Rows { statement: self, is_finished: false };
-        if parameters.len() != rows.statement.parameter_count() {
-            return Err(SqliteError {
-                code: ResultCode::RANGE,
-                message: alloc::format!(
-                    "{} parameters given, {} wanted",
-                    parameters.len(),
-                    rows.statement.parameter_count()
-                ),
-                sql: Some(rows.statement.sql().into()),
-            });
+        let wanted = self.parameter_count();
+        if parameters.len() != wanted {
+            let message = alloc::format!("{} parameters given, {wanted} wanted", parameters.len());
+            return Err(SqliteError { code: ResultCode::RANGE, message, sql: Some(self.sql().into()) });
         }
+        self.is_used = true;
+        let rows = Rows { statement: self, has_row: false };
         for (index, parameter) in (1..).zip(parameters) {
             rows.statement.bind(index, parameter)?;
         }
@@ -134,13 +135,8 @@ impl Statement {
 
     /// The SQL text.
     pub fn sql(&self) -> &str {
-        // SAFETY: see above.
-        let sql = unsafe { api::sqlite3_sql(self.raw()) };
-        if sql.is_null() {
-            return "";
-        }
-        // SAFETY: a C string that lives as long as the statement.
-        unsafe { CStr::from_ptr(sql) }.to_str().unwrap_or("")
+        // SAFETY: valid while `self` is.
+        unsafe { sql(self.raw()) }
     }
 
     /// Whether running it does not change the database.
@@ -149,17 +145,25 @@ impl Statement {
         unsafe { api::sqlite3_stmt_readonly(self.raw()) != 0 }
     }
 
+    /// Ends a run.
+    ///
+    /// Texts and blobs are bound without a copy. They live as long as the `Rows` that was given for them, whose drop
+    /// comes here. Where it was forgotten, this is called before anything else is done with the statement. Bindings are
+    /// cleared before the statement is reset or finalized, since both may call a profiler of the application, which may
+    /// ask for the SQL with its parameters.
     fn rewind(&mut self) {
-        // SAFETY: see above. Reset repeats the error of the last step, which was reported then.
-        unsafe {
-            api::sqlite3_reset(self.raw());
-            api::sqlite3_clear_bindings(self.raw());
+        if core::mem::take(&mut self.is_used) {
+            // SAFETY: see above. Reset repeats the error of the last step, which was reported then.
+            unsafe {
+                api::sqlite3_clear_bindings(self.raw());
+                api::sqlite3_reset(self.raw());
+            }
         }
     }
 
     fn bind(&mut self, index: c_int, parameter: &Parameter<'_>) -> Result<()> {
         let raw = self.raw();
-        // SAFETY: see above; SQLITE_STATIC (no destructor) is right as `query` explains.
+        // SAFETY: see above; SQLITE_STATIC (no destructor) is right as `rewind` explains.
         let code = unsafe {
             match *parameter {
                 Parameter::Null => api::sqlite3_bind_null(raw, index),
@@ -190,6 +194,7 @@ impl Statement {
 
 impl Drop for Statement {
     fn drop(&mut self) {
+        self.rewind();
         // SAFETY: the statement is valid and not used again.
         unsafe { api::sqlite3_finalize(self.raw()) };
     }
@@ -198,23 +203,37 @@ impl Drop for Statement {
 /// A running statement; reset when dropped.
 pub struct Rows<'s> {
     statement: &'s mut Statement,
-    is_finished: bool,
+    has_row: bool,
 }
 
 impl Rows<'_> {
     /// The next row, None after the last.
+    ///
+    /// Fails with SQLITE_NOMEM between two rows while memory is exhausted, so that a loop over many rows does not use
+    /// up the reserve (see [`memory`]).
+    #[allow(clippy::should_implement_trait, reason = "a row borrows the statement, which no Iterator can express")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
-        if self.is_finished {
+        if !self.statement.is_used {
             return Ok(None);
+        }
+        if self.has_row && memory::is_exhausted() {
+            self.statement.rewind();
+            return Err(SqliteError::out_of_memory());
         }
         // SAFETY: the statement is valid.
         match unsafe { api::sqlite3_step(self.statement.raw()) } {
-            SQLITE_ROW => Ok(Some(Row { statement: self.statement.0, rows: PhantomData })),
-            code => {
-                self.is_finished = true;
-                let error = (code != SQLITE_DONE).then(|| self.statement.error(code));
+            SQLITE_ROW => {
+                self.has_row = true;
+                Ok(Some(Row { statement: self.statement.raw, rows: PhantomData }))
+            }
+            SQLITE_DONE => {
                 self.statement.rewind();
-                error.map_or(Ok(None), Err)
+                Ok(None)
+            }
+            code => {
+                let error = self.statement.error(code);
+                self.statement.rewind();
+                Err(error)
             }
         }
     }
@@ -222,9 +241,7 @@ impl Rows<'_> {
 
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
-        if !self.is_finished {
-            self.statement.rewind();
-        }
+        self.statement.rewind();
     }
 }
 
@@ -271,33 +288,58 @@ impl<'r> Row<'r> {
         unsafe { api::sqlite3_column_double(self.raw(), Self::index(index)) }
     }
 
-    /// A column as text, empty for NULL. An error if it is not UTF-8 or memory ran out.
+    /// A column as text: the text of a number, a blob's bytes read as UTF-8, empty for NULL. SQLITE_MISMATCH if it is
+    /// not UTF-8, SQLITE_NOMEM if memory ran out.
     pub fn text(&self, index: usize) -> Result<&'r str> {
-        let is_null = self.is_null(index);
-        // SAFETY: see above. The text lives until the next step or reset, both of which need the `Rows` that `'r`
-        // borrows; conversions that would move it are not offered (UTF-16).
-        unsafe {
-            let text = api::sqlite3_column_text(self.raw(), Self::index(index));
-            let size = api::sqlite3_column_bytes(self.raw(), Self::index(index));
-            checked_text(text, size, is_null)
-        }
+        Ok(self.optional_text(index)?.unwrap_or_default())
     }
 
-    /// A column as text, None for NULL.
+    /// A column as text, None for NULL; see [`Self::text`].
     pub fn optional_text(&self, index: usize) -> Result<Option<&'r str>> {
-        if self.is_null(index) { Ok(None) } else { self.text(index).map(Some) }
-    }
-
-    /// A column's bytes; those of its text unless it is a blob. Empty for NULL.
-    pub fn blob(&self, index: usize) -> Result<&'r [u8]> {
-        match self.column_type(index) {
-            ValueType::Null => Ok(&[]),
-            // SAFETY: as for `text`; a blob is not converted.
-            ValueType::Blob => Ok(unsafe {
-                let blob = api::sqlite3_column_blob(self.raw(), Self::index(index));
-                bytes(blob.cast(), api::sqlite3_column_bytes(self.raw(), Self::index(index)))
-            }),
-            _ => self.text(index).map(str::as_bytes),
+        match self.optional_blob(index)? {
+            Some(bytes) => checked_text(bytes).map(Some).map_err(|error| self.with_sql(error)),
+            None => Ok(None),
         }
     }
+
+    /// A column's bytes: a blob, or the text of anything else, empty for NULL. SQLITE_NOMEM if memory ran out.
+    pub fn blob(&self, index: usize) -> Result<&'r [u8]> {
+        Ok(self.optional_blob(index)?.unwrap_or_default())
+    }
+
+    /// A column's bytes, None for NULL; see [`Self::blob`].
+    pub fn optional_blob(&self, index: usize) -> Result<Option<&'r [u8]>> {
+        let raw_index = Self::index(index);
+        // SAFETY: see above. What is returned lives until the next step or reset, which need the `Rows` that `'r`
+        // borrows, or a conversion to something else, which is not offered.
+        unsafe {
+            read(
+                self.column_type(index),
+                || api::sqlite3_column_blob(self.raw(), raw_index).cast(),
+                || api::sqlite3_column_text(self.raw(), raw_index),
+                || api::sqlite3_column_bytes(self.raw(), raw_index),
+            )
+        }
+    }
+
+    /// `error` with the statement that it is about.
+    fn with_sql(&self, error: SqliteError) -> SqliteError {
+        // SAFETY: the statement is valid while it stands on a row, and its text as long as it is.
+        let sql = unsafe { sql(self.raw()) };
+        SqliteError { sql: Some(sql.into()), ..error }
+    }
+}
+
+/// The SQL text of a statement; "" if there is none or it is not UTF-8, which it always is when prepared here.
+///
+/// # Safety
+/// `statement` is valid for `'a`.
+unsafe fn sql<'a>(statement: *mut sqlite3_stmt) -> &'a str {
+    // SAFETY: by contract.
+    let sql = unsafe { api::sqlite3_sql(statement) };
+    if sql.is_null() {
+        return "";
+    }
+    // SAFETY: a C string that lives as long as the statement.
+    unsafe { CStr::from_ptr(sql) }.to_str().unwrap_or("")
 }

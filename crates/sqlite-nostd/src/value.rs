@@ -1,6 +1,8 @@
 //! Values that SQLite passes to functions and virtual tables.
 
-use core::str;
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::{ptr, slice, str};
 
 use crate::api;
 use crate::bindings::{self, sqlite3_value};
@@ -34,12 +36,16 @@ impl ValueType {
 }
 
 /// An argument of a function: a protected `sqlite3_value`. Exists only behind references, for the length of a call.
+///
+/// SQLite converts values in place when they are asked for in another form, which is why a value is opaque, changes
+/// behind shared references, and stays on its thread. The methods only ask for conversions that keep the text or blob
+/// handed out before where it is.
 #[repr(transparent)]
-pub struct Value(sqlite3_value);
+pub struct Value(UnsafeCell<PhantomData<*mut sqlite3_value>>);
 
 impl Value {
     pub(crate) fn as_raw(&self) -> *mut sqlite3_value {
-        (&raw const self.0).cast_mut()
+        ptr::from_ref(self).cast_mut().cast()
     }
 
     /// The storage class.
@@ -60,30 +66,26 @@ impl Value {
         unsafe { api::sqlite3_value_double(self.as_raw()) }
     }
 
-    /// The text, or a conversion to text. Empty for NULL. An error if it is not UTF-8 or memory ran out.
+    /// The text, that of a number, or a blob's bytes read as UTF-8. Empty for NULL. SQLITE_MISMATCH if it is not UTF-8,
+    /// SQLITE_NOMEM if memory ran out.
     pub fn text(&self) -> Result<&str, SqliteError> {
-        let is_null = self.value_type() == ValueType::Null;
-        // SAFETY: see `value_type`. The text is asked for before its size, as SQLite wants it.
-        let text = unsafe { api::sqlite3_value_text(self.as_raw()) };
-        // SAFETY: see `value_type`.
-        let size = unsafe { api::sqlite3_value_bytes(self.as_raw()) };
-        // SAFETY: SQLite keeps the text as long as the value is not converted to another encoding, which no method
-        // here does after the first text.
-        unsafe { checked_text(text, size, is_null) }
+        checked_text(self.blob()?)
     }
 
-    /// The bytes of a blob or text. Empty for NULL.
+    /// The bytes of a blob, or those of the text of anything else, in UTF-8 unless text holds something invalid. Empty
+    /// for NULL. SQLITE_NOMEM if memory ran out.
     pub fn blob(&self) -> Result<&[u8], SqliteError> {
-        let is_text = self.value_type() == ValueType::Text;
-        if is_text {
-            return Ok(self.text()?.as_bytes());
-        }
-        // SAFETY: see `value_type`.
-        let blob = unsafe { api::sqlite3_value_blob(self.as_raw()) };
-        // SAFETY: see `value_type`.
-        let size = unsafe { api::sqlite3_value_bytes(self.as_raw()) };
-        // SAFETY: as for `text`.
-        Ok(unsafe { bytes(blob.cast(), size) })
+        // SAFETY: see `value_type`. SQLite keeps what it returned while the value is not converted to something else:
+        // the text of text, integers and numbers is all that is ever asked of them, and blobs stay blobs.
+        let bytes = unsafe {
+            read(
+                self.value_type(),
+                || api::sqlite3_value_blob(self.as_raw()).cast(),
+                || api::sqlite3_value_text(self.as_raw()),
+                || api::sqlite3_value_bytes(self.as_raw()),
+            )
+        };
+        Ok(bytes?.unwrap_or_default())
     }
 
     /// The subtype that a function gave to the value; 0 without.
@@ -93,27 +95,34 @@ impl Value {
     }
 }
 
-/// `size` bytes at `start`; none for NULL.
+/// The bytes of a value of type `value_type`, None for NULL, through the functions that give its blob, its text, and the size of what
+/// was given last. Text comes before its size, as SQLite wants it. Blobs are not converted to text, for this would move
+/// them.
 ///
 /// # Safety
-/// `start` is NULL or valid for `size` bytes for `'a`.
-pub unsafe fn bytes<'a>(start: *const u8, size: i32) -> &'a [u8] {
-    match usize::try_from(size) {
+/// The functions belong to one value, and what they give lives unchanged for `'a`.
+pub(crate) unsafe fn read<'a>(
+    value_type: ValueType,
+    blob: impl FnOnce() -> *const u8,
+    text: impl FnOnce() -> *const u8,
+    size: impl FnOnce() -> i32,
+) -> Result<Option<&'a [u8]>, SqliteError> {
+    let start = match value_type {
+        ValueType::Null => return Ok(None),
+        ValueType::Blob => blob(),
+        ValueType::Integer | ValueType::Real | ValueType::Text => text(),
+    };
+    let size = usize::try_from(size()).unwrap_or(0);
+    if !start.is_null() {
         // SAFETY: by contract.
-        Ok(size) if !start.is_null() => unsafe { core::slice::from_raw_parts(start, size) },
-        _ => &[],
+        return Ok(Some(unsafe { slice::from_raw_parts(start, size) }));
     }
+    // An empty blob has no address, everything else has one.
+    if value_type == ValueType::Blob && size == 0 { Ok(Some(&[])) } else { Err(SqliteError::out_of_memory()) }
 }
 
-/// Text that SQLite returned for a value: checked to be there and to be UTF-8.
-///
-/// # Safety
-/// As for [`bytes`].
-pub unsafe fn checked_text<'a>(start: *const u8, size: i32, is_null: bool) -> Result<&'a str, SqliteError> {
-    if start.is_null() && !is_null {
-        return Err(SqliteError::new(ResultCode::NOMEM, "out of memory"));
-    }
-    // SAFETY: by contract.
-    str::from_utf8(unsafe { bytes(start, size) })
+/// `bytes` as text.
+pub(crate) fn checked_text(bytes: &[u8]) -> Result<&str, SqliteError> {
+    str::from_utf8(bytes)
         .map_err(|error| SqliteError::new(ResultCode::MISMATCH, alloc::format!("text is not valid UTF-8: {error}")))
 }

@@ -12,7 +12,7 @@ use crate::bindings::{
 };
 use crate::connection::c_string;
 use crate::error::FunctionError;
-use crate::{Connection, Value, function, memory};
+use crate::{Connection, Value, connections, function, memory};
 
 type Outcome = Result<(), FunctionError>;
 
@@ -68,20 +68,30 @@ pub trait EponymousTable: Sized + 'static {
 }
 
 /// A connected table, as SQLite sees it.
+///
+/// SQLite writes to `base` through its own pointer whenever it likes, also during our methods (a message of a nested
+/// statement). So there is never a reference to the whole, only to the parts that are ours.
 #[repr(C)]
 struct Table<T> {
     base: sqlite3_vtab,
-    db: *mut sqlite3,
+    db: NonNull<sqlite3>,
     table: T,
 }
 
+/// What SQLite keeps for a registered module.
+struct Module<S> {
+    db: NonNull<sqlite3>,
+    state: Rc<S>,
+}
+
 /// Registers the module; the result is SQLite's code.
-pub fn register<T: EponymousTable>(db: *mut sqlite3, name: &[u8], state: Rc<T::State>) -> c_int {
-    let state = Rc::into_raw(state).cast_mut().cast();
+pub fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<T::State>) -> c_int {
+    connections::add(db);
+    let state = Box::into_raw(Box::new(Module { db, state })).cast();
     // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
     unsafe {
         api::sqlite3_create_module_v2(
-            db,
+            db.as_ptr(),
             name.as_ptr().cast(),
             const { &module::<T>() },
             state,
@@ -95,7 +105,7 @@ const fn module<T: EponymousTable>() -> sqlite3_module {
         iVersion: 2,
         xCreate: None,
         xConnect: Some(connect::<T>),
-        xBestIndex: Some(best_index::<T>),
+        xBestIndex: Some(best_index),
         xDisconnect: Some(disconnect::<T>),
         xDestroy: Some(disconnect::<T>),
         xOpen: Some(open::<T>),
@@ -120,32 +130,44 @@ const fn module<T: EponymousTable>() -> sqlite3_module {
     }
 }
 
-unsafe extern "C" fn destroy<S>(state: *mut c_void) {
+unsafe extern "C" fn destroy<S>(module: *mut c_void) {
     // SAFETY: made by `register` with this type, and destroyed once.
-    drop(unsafe { Rc::from_raw(state.cast::<S>().cast_const()) });
+    let module = unsafe { Box::from_raw(module.cast::<Module<S>>()) };
+    let db = module.db;
+    drop(module);
+    connections::remove(db);
 }
 
-/// A message in SQLite's memory, NULL if there is none.
-pub fn sqlite_message(message: &str) -> *mut c_char {
+/// A copy of `message` in SQLite's memory, NULL if there is none.
+fn sqlite_message(message: &str) -> *mut c_char {
     // SAFETY: has no conditions.
-    let copy = unsafe { api::sqlite3_malloc64(message.len() as u64 + 1) }.cast::<u8>();
+    unsafe { copy_with_nul(message, |size| api::sqlite3_malloc64(size)) }
+}
+
+/// A copy of `text` as a C string in memory from `allocate`, NULL if that gives NULL.
+///
+/// # Safety
+/// `allocate` gives NULL or memory of the size asked for.
+pub unsafe fn copy_with_nul(text: &str, allocate: impl FnOnce(u64) -> *mut c_void) -> *mut c_char {
+    let copy = allocate(text.len() as u64 + 1).cast::<u8>();
     if !copy.is_null() {
         // SAFETY: freshly allocated with room for the text and its NUL.
         unsafe {
-            ptr::copy_nonoverlapping(message.as_ptr(), copy, message.len());
-            copy.add(message.len()).write(0);
+            ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
+            copy.add(text.len()).write(0);
         }
     }
     copy.cast()
 }
 
-/// Puts `message` where SQLite looks for it, in place of what is there.
+/// Makes `message` the table's error message, in place of what is there.
 ///
 /// # Safety
-/// `place` is valid and holds NULL or a message in SQLite's memory.
-unsafe fn set_message(place: *mut *mut c_char, message: &str) {
-    // SAFETY: by contract.
+/// `vtab` is a connected table.
+unsafe fn set_message(vtab: *mut sqlite3_vtab, message: &str) {
+    // SAFETY: by contract; the message is NULL or in SQLite's memory.
     unsafe {
+        let place = &raw mut (*vtab).zErrMsg;
         api::sqlite3_free((*place).cast());
         *place = sqlite_message(message);
     }
@@ -153,49 +175,53 @@ unsafe fn set_message(place: *mut *mut c_char, message: &str) {
 
 unsafe extern "C" fn connect<T: EponymousTable>(
     db: *mut sqlite3,
-    state: *mut c_void,
+    module: *mut c_void,
     _argument_count: c_int,
     _arguments: *const *const c_char,
     result: *mut *mut sqlite3_vtab,
     error: *mut *mut c_char,
 ) -> c_int {
-    let Some(connection) = NonNull::new(db) else { return SQLITE_MISUSE };
+    let Some(db) = NonNull::new(db) else { return SQLITE_MISUSE };
     let Ok(declaration) = c_string(T::DECLARATION) else { return SQLITE_NOMEM };
     // SAFETY: called within xConnect; a C string.
-    let code = unsafe { api::sqlite3_declare_vtab(db, declaration.as_ptr().cast()) };
+    let code = unsafe { api::sqlite3_declare_vtab(db.as_ptr(), declaration.as_ptr().cast()) };
     if code != SQLITE_OK {
         return code;
     }
     if T::INNOCUOUS {
         // SAFETY: called within xConnect.
-        unsafe { api::vtab_config(db, SQLITE_VTAB_INNOCUOUS) };
+        unsafe { api::vtab_config(db.as_ptr(), SQLITE_VTAB_INNOCUOUS) };
     }
-    // SAFETY: the module's data, a leaked Rc of this type; the copy made here is not dropped.
-    let state = unsafe { core::mem::ManuallyDrop::new(Rc::from_raw(state.cast::<T::State>().cast_const())) };
+    // SAFETY: what `register` gave, with this type; it lives while the module is registered.
+    let module = unsafe { &*module.cast::<Module<T::State>>() };
     let table = memory::guard(|| {
-        T::connect(Connection::new(connection), &state).map(|table| {
-            let base = sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
-            Box::into_raw(Box::new(Table { base, db, table }))
-        })
+        let table = T::connect(Connection::new(db), &module.state)?;
+        let base = sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
+        Ok::<_, FunctionError>(Box::new(Table { base, db, table }))
     });
     match table {
         Ok(Ok(table)) => {
             // SAFETY: SQLite passes a valid place; `Table` begins with a `sqlite3_vtab`.
-            unsafe { *result = table.cast() };
+            unsafe { *result = Box::into_raw(table).cast() };
             SQLITE_OK
         }
         Ok(Err(failure)) => {
-            // SAFETY: SQLite passes a valid place.
-            unsafe { set_message(error, &failure.message) };
-            failure.code.0
+            // SAFETY: SQLite passes a valid place, which holds nothing yet.
+            unsafe { *error = sqlite_message(&failure.message) };
+            failure.raw_code()
         }
         Err(memory::OutOfMemory) => SQLITE_NOMEM,
     }
 }
 
 unsafe extern "C" fn disconnect<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
-    // SAFETY: made by `connect` with this type, and disconnected once.
-    drop(unsafe { Box::from_raw(vtab.cast::<Table<T>>()) });
+    // SAFETY: made by `connect` with this type, and disconnected once. A message may be left of a method whose failure
+    // SQLite did not report.
+    let table = unsafe {
+        api::sqlite3_free((*vtab).zErrMsg.cast());
+        Box::from_raw(vtab.cast::<Table<T>>())
+    };
+    drop(table);
     SQLITE_OK
 }
 
@@ -203,9 +229,9 @@ unsafe extern "C" fn disconnect<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c
 ///
 /// # Safety
 /// `vtab` was made by `connect::<T>` and is connected for `'a`.
-unsafe fn table<'a, T>(vtab: *mut sqlite3_vtab) -> &'a Table<T> {
-    // SAFETY: by contract. SQLite changes `zErrMsg` and `nRef` only through its own pointer, outside our calls.
-    unsafe { &*vtab.cast::<Table<T>>() }
+unsafe fn table<'a, T>(vtab: *mut sqlite3_vtab) -> &'a T {
+    // SAFETY: by contract. Only shared references to the table are ever made; SQLite does not reach into it.
+    unsafe { &(*vtab.cast::<Table<T>>()).table }
 }
 
 /// The result code of `outcome`, whose message goes to the table.
@@ -217,19 +243,14 @@ unsafe fn report(vtab: *mut sqlite3_vtab, outcome: Result<Outcome, memory::OutOf
         Ok(Ok(())) => SQLITE_OK,
         Ok(Err(error)) => {
             // SAFETY: by contract.
-            unsafe { set_message(&raw mut (*vtab).zErrMsg, &error.message) };
-            error.code.0
+            unsafe { set_message(vtab, &error.message) };
+            error.raw_code()
         }
         Err(memory::OutOfMemory) => SQLITE_NOMEM,
     }
 }
 
-unsafe extern "C" fn best_index<T: EponymousTable>(vtab: *mut sqlite3_vtab, info: *mut sqlite3_index_info) -> c_int {
-    if !T::SELECT_IS_ALLOWED {
-        // SAFETY: SQLite passes a connected table.
-        unsafe { set_message(&raw mut (*vtab).zErrMsg, "this table can only be inserted into") };
-        return SQLITE_MISUSE;
-    }
+unsafe extern "C" fn best_index(_vtab: *mut sqlite3_vtab, info: *mut sqlite3_index_info) -> c_int {
     // SAFETY: SQLite passes a valid structure.
     unsafe {
         (*info).estimatedCost = 1.0;
@@ -238,8 +259,11 @@ unsafe extern "C" fn best_index<T: EponymousTable>(vtab: *mut sqlite3_vtab, info
     SQLITE_OK
 }
 
-unsafe extern "C" fn open<T: EponymousTable>(_vtab: *mut sqlite3_vtab, result: *mut *mut sqlite3_vtab_cursor) -> c_int {
+unsafe extern "C" fn open<T: EponymousTable>(vtab: *mut sqlite3_vtab, result: *mut *mut sqlite3_vtab_cursor) -> c_int {
     if !T::SELECT_IS_ALLOWED {
+        // Refused here and not when planning, where SQLite makes SQLITE_ERROR of any code.
+        // SAFETY: SQLite passes a connected table.
+        unsafe { set_message(vtab, "this table can only be inserted into") };
         return SQLITE_MISUSE;
     }
     // SAFETY: SQLite's own memory, freed in `close`.
@@ -301,61 +325,83 @@ unsafe extern "C" fn update<T: EponymousTable>(
     // An insert has: NULL (no old row id), the new row id, the columns.
     let [old, _, columns @ ..] = arguments else {
         // SAFETY: SQLite passes a connected table.
-        unsafe { set_message(&raw mut (*vtab).zErrMsg, "rows of this table cannot be deleted") };
+        unsafe { set_message(vtab, "rows of this table cannot be deleted") };
         return SQLITE_MISUSE;
     };
     if old.value_type() != crate::ValueType::Null {
         // SAFETY: see above.
-        unsafe { set_message(&raw mut (*vtab).zErrMsg, "rows of this table cannot be changed") };
+        unsafe { set_message(vtab, "rows of this table cannot be changed") };
         return SQLITE_MISUSE;
     }
     // SAFETY: SQLite passes a connected table and a valid place.
-    let table = unsafe {
+    let (table, db) = unsafe {
         *rowid = 0;
-        table::<T>(vtab)
+        (table::<T>(vtab), (*vtab.cast::<Table<T>>()).db)
     };
-    let Some(connection) = NonNull::new(table.db) else { return SQLITE_MISUSE };
-    let outcome = memory::guard(|| table.table.insert(Connection::new(connection), columns));
+    let outcome = memory::guard(|| table.insert(Connection::new(db), columns));
     // SAFETY: see above.
     unsafe { report(vtab, outcome) }
 }
 
+/// Calls a method of the table that can fail.
+///
+/// # Safety
+/// `vtab` was made by `connect::<T>` and is connected.
+unsafe fn call<T: 'static>(vtab: *mut sqlite3_vtab, method: impl FnOnce(&T) -> Outcome) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        let table = table::<T>(vtab);
+        report(vtab, memory::guard(|| method(table)))
+    }
+}
+
+/// Calls a method of the table that cannot fail, unless memory runs out.
+///
+/// # Safety
+/// See `call`.
+unsafe fn call_void<T: 'static>(vtab: *mut sqlite3_vtab, method: impl FnOnce(&T)) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        call(vtab, |table| {
+            method(table);
+            Ok(())
+        })
+    }
+}
+
 unsafe extern "C" fn begin<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
     // SAFETY: SQLite passes a connected table, here and below.
-    unsafe { report(vtab, memory::guard(|| table::<T>(vtab).table.begin())) }
+    unsafe { call(vtab, T::begin) }
 }
 
 unsafe extern "C" fn sync<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { report(vtab, memory::guard(|| table::<T>(vtab).table.sync())) }
+    unsafe { call(vtab, T::sync) }
 }
 
 unsafe extern "C" fn commit<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { table::<T>(vtab) }.table.commit();
+    unsafe { table::<T>(vtab) }.commit();
     SQLITE_OK
 }
 
 unsafe extern "C" fn rollback<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { table::<T>(vtab) }.table.rollback();
+    unsafe { table::<T>(vtab) }.rollback();
     SQLITE_OK
 }
 
 unsafe extern "C" fn savepoint<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { table::<T>(vtab) }.table.savepoint(savepoint);
-    SQLITE_OK
+    unsafe { call_void(vtab, |table: &T| table.savepoint(savepoint)) }
 }
 
 unsafe extern "C" fn release<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { table::<T>(vtab) }.table.release(savepoint);
-    SQLITE_OK
+    unsafe { call_void(vtab, |table: &T| table.release(savepoint)) }
 }
 
 unsafe extern "C" fn rollback_to<T: EponymousTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { table::<T>(vtab) }.table.rollback_to(savepoint);
-    SQLITE_OK
+    unsafe { call_void(vtab, |table: &T| table.rollback_to(savepoint)) }
 }

@@ -224,6 +224,12 @@ pub fn log_errors(
     }
 }
 
+/// Whether the row was subscribed explicitly after the request was sent, and does not get its data by default either.
+fn is_awaiting_request(row: &StreamRow) -> bool {
+    let StreamRow { stored, reason } = row;
+    is_explicit(stored) && reason.is_none() && !(stored.is_default && stored.parameters == NO_PARAMETERS)
+}
+
 /// The rows after a publish up to `limit` (None: a full one) at `now`; stored as well.
 pub fn record_sync(
     rows: &[StreamRow],
@@ -237,7 +243,7 @@ pub fn record_sync(
         let priority = row.priority(progress);
         let is_synced = match limit {
             Some(limit) => priority.is_some_and(|priority| priority <= limit),
-            None => row.reason.is_some() || row.stored.is_default || !is_explicit(&row.stored),
+            None => !is_awaiting_request(row),
         };
         if is_synced && row.stored.last_synced_at != Some(now) {
             row.stored.last_synced_at = Some(now);

@@ -7,7 +7,7 @@ use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::schema::AppliedSchema;
+use crate::schema::{AppliedSchema, Schema};
 use crate::store::StoreMemory;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
@@ -21,6 +21,8 @@ pub struct Session {
     pub store: StoreMemory,
     /// The schema applied last.
     pub schema: AppliedSchema,
+    /// The schema that came with the options of the last `start`.
+    pub started_schema: RefCell<Option<Rc<Schema>>>,
     /// What local writes of the current transaction share.
     pub local_writes: LocalWrites,
 }

@@ -6,6 +6,7 @@ use std::vec;
 use serde_json::{Value, json};
 
 use super::host::{Host, checkpoint, complete, data, diff, downloading, keep_alive, partial, sync_times};
+use super::memory_storage::MemoryBucket;
 use crate::engine::{Engine, Event, Outcome, StartOptions};
 use crate::error::ErrorKind;
 use crate::storage::FULL_CHECKPOINT_PRIORITY;
@@ -170,6 +171,38 @@ fn only_what_changed_is_looked_at() {
     host.run(Event::Start(StartOptions::default()));
     host.lines([checkpoint(7, None, &[("a", 2, 3, 2), ("b", 2, 3, 2)]), complete(7)]);
     assert_eq!(host.published(), [("full", vec!["a".to_string()])]);
+}
+
+#[test]
+fn after_a_reconnect_whatever_differs_is_looked_at() {
+    type Change = fn(&mut MemoryBucket);
+    // A resync, counts of a client that was interrupted, or that knew another count.
+    let changes: [Change; 3] = [
+        |bucket| bucket.is_settled = false,
+        |bucket| bucket.count_since_last = 1,
+        |bucket| bucket.count_at_last = 0,
+    ];
+    for change in changes {
+        let mut host = Host::started();
+        host.lines([
+            checkpoint(5, None, &[("a", 1, 3, 1), ("b", 1, 3, 1)]),
+            data("a", &[1]),
+            data("b", &[2]),
+            complete(5),
+        ]);
+        host.published();
+        host.store(|data| data.buckets.values_mut().filter(|bucket| bucket.name == "a").for_each(change));
+        host.run(Event::Start(StartOptions::default()));
+        host.lines([checkpoint(5, None, &[("a", 1, 3, 1), ("b", 1, 3, 1)]), complete(5)]);
+        assert_eq!(host.published(), [("full", vec!["a".to_string()])]);
+    }
+}
+
+#[test]
+fn a_published_bucket_of_which_the_service_wants_something_else_is_invalid() {
+    let mut host = Host::started();
+    host.lines([checkpoint(5, None, &[("a", 1, 3, 1)]), data("a", &[1]), complete(5)]);
+    host.lines([checkpoint(6, None, &[("a", 2, 3, 1)]), complete(6)]).closed(false);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use super::host::{Host, checkpoint, complete, data, diff, keep_alive, key};
+use super::host::{Host, checkpoint, complete, data, diff, keep_alive, key, partial};
 use crate::engine::{Event, StartOptions, Subscribe};
 use crate::protocol::{Scratch, SyncLine, decode_text};
 
@@ -36,6 +36,7 @@ fn every_line_that_changes_something_is_noticed() {
         data("a", &[2]),
         data("stray", &[2]),
         complete(5),
+        partial(5, 3),
     ] {
         let mut host = downloading();
         with_line(&line, |decoded| host.run_and_roll_back(Event::Line { line: decoded, size: 1 }));

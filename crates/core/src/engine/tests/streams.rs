@@ -279,6 +279,25 @@ fn publishing_sets_when_streams_were_synced() {
 }
 
 #[test]
+fn rows_that_nobody_subscribes_explicitly_are_synced_with_everything() {
+    let mut host = Host::default();
+    host.subscribe("ended", "null", None, None);
+    host.unsubscribe("ended", "null");
+    host.store(|data| data.subscriptions.iter_mut().for_each(|row| row.active = true));
+    host.run(Event::Start(StartOptions::default()));
+    let streams = [description("ended", false), description("default", true)].join(",");
+    host.line(&checkpoint_with_streams(5, "", &streams));
+    // The service sends it by default, whether it is subscribed or not; but only without parameters.
+    host.subscribe("default", "null", None, None);
+    host.subscribe("default", "[1]", None, None);
+    host.lines([diff(6, None, &[], &[]), complete(6)]);
+    let rows = host.storage.data.subscriptions.iter();
+    let synced: Vec<_> =
+        rows.map(|row| (row.stream_name.as_str(), row.parameters.as_str(), row.last_synced_at.is_some())).collect();
+    assert_eq!(synced, [("ended", "null", true), ("default", "null", true), ("default", "[1]", false)]);
+}
+
+#[test]
 fn streams_in_use_are_extended_and_compared_with_the_request() {
     let mut host = Host::default();
     host.subscribe("s", "[1]", Some(100), None);

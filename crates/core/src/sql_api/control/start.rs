@@ -1,5 +1,6 @@
 //! The command that starts an iteration.
 
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -11,6 +12,7 @@ use super::Call;
 use super::payload::{self, StreamJson};
 use crate::engine::{CheckpointMode, Event, Outcome, StartOptions, StreamKey};
 use crate::error::{Error, Result};
+use crate::schema::Schema;
 
 /// StartOptions as SDKs send them.
 #[derive(Deserialize)]
@@ -27,6 +29,15 @@ struct OptionsJson<'j> {
     checkpoint_mode: Option<ModeJson>,
     #[serde(default)]
     diagnostics: Option<DiagnosticsJson>,
+    #[serde(borrow, default)]
+    schema: Option<&'j RawValue>,
+}
+
+/// StartOptions, taken apart into those for the state machine and those for publishing.
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    start: StartOptions,
+    schema: Option<Schema>,
 }
 
 #[derive(Deserialize)]
@@ -41,14 +52,16 @@ struct DiagnosticsJson {}
 
 /// `start`
 pub fn start(call: Call<'_>) -> Result<Outcome> {
-    let options = match call.payload.value_type() {
-        ValueType::Null => StartOptions::default(),
+    let Options { start, schema } = match call.payload.value_type() {
+        ValueType::Null => Options::default(),
         _ => parse(payload::text(call.payload, "start options")?)?,
     };
-    call.engine.handle(Event::Start(options), call.storage)
+    let outcome = call.engine.handle(Event::Start(start), call.storage)?;
+    call.session.started_schema.replace(schema.map(Rc::new));
+    Ok(outcome)
 }
 
-fn parse(text: &str) -> Result<StartOptions> {
+fn parse(text: &str) -> Result<Options> {
     if !is_object(text) {
         return Err(Error::argument("start options: expected an object"));
     }
@@ -56,7 +69,7 @@ fn parse(text: &str) -> Result<StartOptions> {
     if options.parameters.is_some_and(|parameters| !is_object(parameters.get())) {
         return Err(Error::argument("start options: parameters must be an object"));
     }
-    Ok(StartOptions {
+    let start = StartOptions {
         parameters: options.parameters.map(|parameters| String::from(parameters.get())),
         include_defaults: options.include_defaults.unwrap_or(true),
         active_streams: options.active_streams.unwrap_or_default().into_iter().map(StreamKey::from).collect(),
@@ -66,7 +79,8 @@ fn parse(text: &str) -> Result<StartOptions> {
             Some(ModeJson::Legacy) | None => CheckpointMode::Legacy,
         },
         diagnostics: options.diagnostics.is_some(),
-    })
+    };
+    Ok(Options { start, schema: options.schema.map(|schema| Schema::parse(schema.get())).transpose()? })
 }
 
 fn is_object(json: &str) -> bool {
@@ -82,7 +96,7 @@ mod tests {
         let nulls = r#"{"parameters":null,"schema":null,"include_defaults":null,"active_streams":null,
             "app_metadata":null,"checkpoint_mode":null,"diagnostics":null,"future":[1]}"#;
         for text in ["{}", " {} ", nulls] {
-            assert_eq!(parse(text).unwrap(), StartOptions::default(), "{text}");
+            assert_eq!(parse(text).unwrap(), Options::default(), "{text}");
         }
     }
 
@@ -91,8 +105,9 @@ mod tests {
         let text = r#"{"parameters": {"b" : 1.0,"a":2}, "app_metadata": ["x" , 1e2], "include_defaults": false,
             "active_streams": [{"name":"a","params":{"x" :1}},{"name":"b"},{"name":"c","parameters":[1]},
                 {"name":"d","params":null}],
-            "checkpoint_mode":"requests","diagnostics":{}}"#;
-        let options = parse(text).unwrap();
+            "checkpoint_mode":"requests","diagnostics":{},"schema":{"tables":[]}}"#;
+        let Options { start: options, schema } = parse(text).unwrap();
+        assert_eq!(schema.unwrap().tables, []);
         assert_eq!(options.parameters.as_deref(), Some(r#"{"b" : 1.0,"a":2}"#));
         assert_eq!(options.app_metadata.as_deref(), Some(r#"["x" , 1e2]"#));
         let streams: Vec<_> =
@@ -119,6 +134,8 @@ mod tests {
             r#"{"checkpoint_mode":"other"}"#,
             r#"{"diagnostics":false}"#,
             r#"{} x"#,
+            r#"{"schema":[]}"#,
+            r#"{"schema":{"tables":[{}]}}"#,
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(*error.kind(), crate::error::ErrorKind::Argument, "{text}");

@@ -106,11 +106,13 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+        // The unary plus keeps newer SQLite from preparing the statement anew for each row: it would look at the bound
+        // values to plan the join.
         const SELECT: &str = "SELECT entry.operation, operation.op_id, operation.hash, operation.removed, \
             operation.subkey, operation.data FROM main.ps_row_operations AS entry \
             LEFT JOIN main.ps_operations AS operation ON operation.id = entry.operation \
                 AND operation.row_type = entry.row_type AND operation.row_id = entry.row_id \
-            WHERE entry.row_type = ?1 AND entry.row_id = ?2";
+            WHERE entry.row_type = +?1 AND entry.row_id = +?2";
         const DELETE_DANGLING: &str =
             "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
         self.versions.clear();
