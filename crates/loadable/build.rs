@@ -8,5 +8,9 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=rust_eh_personality=0");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=_Unwind_Resume=0");
         println!("cargo::rustc-cdylib-link-arg=-nostdlib");
+        let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-T,{directory}/discard.ld");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--no-eh-frame-hdr");
+        println!("cargo::rerun-if-changed=discard.ld");
     }
 }
