@@ -7,6 +7,7 @@ mod migrations;
 mod migrations_interop;
 mod oplog_view;
 mod own_format;
+mod random_sessions;
 mod recorded_streams;
 mod scenarios;
 mod sqlite_versions;
