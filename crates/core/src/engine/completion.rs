@@ -14,7 +14,7 @@ use super::iteration::{Iteration, Next, Reaction, Waiting};
 use super::memory::copy;
 use super::status::Connection;
 use super::streams::{self, StreamRow};
-use super::target::Target;
+use super::target::{ChangedTarget, Target};
 use crate::error::{Error, Result};
 use crate::protocol::{Checksum, Priority};
 use crate::storage::{ChangedBucket, Extent, FULL_CHECKPOINT_PRIORITY, RequestId, Storage, Timestamp};
@@ -171,19 +171,18 @@ fn validate(
     limit: Option<Priority>,
     storage: &mut dyn Storage,
 ) -> Result<Result<Vec<ChangedBucket>, Vec<InvalidBucket>>> {
-    let candidates = target.changed(limit)?;
     let (mut changed, mut invalid) = (Vec::new(), Vec::new());
-    changed.try_reserve_exact(candidates.len())?;
-    for (name, bucket) in candidates {
-        let actual = match bucket.id {
+    for ChangedTarget { name, id, checksum, count } in target.changed(limit) {
+        let actual = match id {
             Some(id) => storage.checksum(id)?,
             None => Checksum::ZERO,
         };
-        if actual != bucket.checksum {
+        if actual != checksum {
             invalid.try_reserve(1)?;
-            invalid.push(InvalidBucket { name: copy(name)?, expected: bucket.checksum, actual });
+            invalid.push(InvalidBucket { name: copy(name)?, expected: checksum, actual });
         }
-        changed.extend(bucket.id.map(|id| ChangedBucket { id, count: bucket.count() }));
+        changed.try_reserve(1)?;
+        changed.extend(id.map(|id| ChangedBucket { id, count }));
     }
     Ok(if invalid.is_empty() { Ok(changed) } else { Err(invalid) })
 }

@@ -1,18 +1,28 @@
 //! What developer tools get to know about downloaded rows: which members the rows of a table have, and of which type
 //! (sync client, Diagnostics).
 
+use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use hashbrown::HashMap;
-
+use super::index::{Index, Key};
 use super::instruction::{Diagnostics, ValueType};
+use crate::error::Result;
 use crate::json::ObjectMembers;
 use crate::protocol::{DataLine, Operation};
 
-/// The types of members seen so far, by table and member.
+/// The types of members seen so far.
 #[derive(Debug, Default)]
 pub struct SchemaObserver {
-    tables: HashMap<String, HashMap<String, ValueType>>,
+    columns: Vec<Column>,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct Column {
+    table: String,
+    name: String,
+    value_type: ValueType,
 }
 
 impl SchemaObserver {
@@ -20,22 +30,46 @@ impl SchemaObserver {
     ///
     /// Members without a type of their own (null, booleans, arrays and objects) are passed over. Of a row that is no
     /// readable object, only what comes before the fault is seen.
-    pub fn observe(&mut self, line: &DataLine<'_>, mut report: impl FnMut(Diagnostics)) {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn observe(&mut self, line: &DataLine<'_>, mut report: impl FnMut(Diagnostics)) -> Result<()> {
         for entry in line.entries.iter().filter(|entry| entry.operation == Operation::Put) {
             let (Some(table), Some(data)) = (entry.row_type, entry.data) else { continue };
-            let columns = self.tables.entry_ref(table).or_default();
-            for (column, value) in ObjectMembers::new(data).map_while(Result::ok) {
-                let Some(value_type) = value_type(value).filter(|_| column != "id") else { continue };
-                match columns.get_mut(&*column) {
-                    Some(known) if *known == value_type || *known == ValueType::String => continue,
-                    Some(known) => *known = value_type,
-                    None => _ = columns.insert(column.clone().into_owned(), value_type),
+            for (name, value) in ObjectMembers::new(data).map_while(Result::ok) {
+                let Some(value_type) = value_type(value).filter(|_| name != "id") else { continue };
+                if self.is_new(table, &name, value_type)? {
+                    let (table, column) = (String::from(table), Cow::into_owned(name));
+                    report(Diagnostics::SchemaChange { table, column, value_type });
                 }
-                let (table, column) = (String::from(table), column.into_owned());
-                report(Diagnostics::SchemaChange { table, column, value_type });
             }
         }
+        Ok(())
     }
+
+    /// Remembers the type. Returns whether it has to be reported.
+    fn is_new(&mut self, table: &str, name: &str, value_type: ValueType) -> Result<bool> {
+        let columns = &mut self.columns;
+        let key = Key::Part(table, name);
+        let known = self.index.find(key, &key_at(columns));
+        if let Some(position) = known {
+            let Some(column) = columns.get_mut(position) else { return Ok(false) };
+            let is_new = column.value_type != value_type && column.value_type != ValueType::String;
+            if is_new {
+                column.value_type = value_type;
+            }
+            return Ok(is_new);
+        }
+        columns.try_reserve(1)?;
+        self.index.reserve(1, &key_at(columns))?;
+        columns.push(Column { table: table.into(), name: name.into(), value_type });
+        self.index.insert(key, columns.len().saturating_sub(1), &key_at(columns));
+        Ok(true)
+    }
+}
+
+fn key_at<'c>(columns: &'c [Column]) -> impl Fn(usize) -> Key<'c> {
+    |position| columns.get(position).map_or(Key::Id(0), |column| Key::Part(&column.table, &column.name))
 }
 
 /// The type of a JSON value, told from its text.
@@ -72,13 +106,15 @@ mod tests {
     fn observe(observer: &mut SchemaObserver, data: &str) -> Vec<(String, ValueType)> {
         let mut seen = vec![];
         let line = DataLine { bucket: "b", entries: vec![entry(Operation::Put, data)] };
-        observer.observe(&line, |change| match change {
-            Diagnostics::SchemaChange { table, column, value_type } => {
-                assert_eq!(table, "t");
-                seen.push((column, value_type));
-            }
-            other => panic!("{other:?}"),
-        });
+        observer
+            .observe(&line, |change| match change {
+                Diagnostics::SchemaChange { table, column, value_type } => {
+                    assert_eq!(table, "t");
+                    seen.push((column, value_type));
+                }
+                other => panic!("{other:?}"),
+            })
+            .unwrap();
         seen
     }
 
@@ -106,6 +142,6 @@ mod tests {
         let mut observer = SchemaObserver::default();
         let untyped = OplogEntry { row_type: None, ..entry(Operation::Put, r#"{"a":1}"#) };
         let line = DataLine { bucket: "b", entries: vec![entry(Operation::Remove, r#"{"a":1}"#), untyped] };
-        observer.observe(&line, |change| panic!("{change:?}"));
+        observer.observe(&line, |change| panic!("{change:?}")).unwrap();
     }
 }

@@ -257,7 +257,7 @@ impl Iteration {
             }
         }
         if let Some(observer) = &mut self.observer {
-            observer.observe(line, |change| reaction.diagnostics.push(Instruction::HandleDiagnostics(change)));
+            observer.observe(line, |change| reaction.diagnostics.push(Instruction::HandleDiagnostics(change)))?;
         }
         Ok(reaction)
     }

@@ -10,11 +10,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::{HashMap, HashSet};
-
 use super::event::{StreamKey, Subscribe};
+use super::index::{Index, Key};
 use super::instruction::Instruction;
-use super::memory::out_of_memory;
 use super::progress::ProgressSums;
 use super::target::DescribedStream;
 use crate::error::Result;
@@ -92,13 +90,12 @@ pub fn extend_expiry(
     now: Timestamp,
     storage: &mut dyn Storage,
 ) -> Result<Vec<StoredSubscription>> {
-    let mut keys = HashSet::new();
-    keys.try_reserve(in_use.len()).map_err(out_of_memory)?;
-    keys.extend(in_use.iter().map(|key| (key.name.as_str(), key.parameters.as_str())));
+    let key_at = |position: usize| in_use.get(position).map_or(Key::Id(0), |key| Key::Part(&key.name, &key.parameters));
+    let index = Index::of(in_use.len(), &key_at)?;
     let mut rows = storage.subscriptions()?;
     for row in &mut rows {
         let Some(ttl) = row.ttl else { continue };
-        if keys.contains(&(row.stream_name.as_str(), row.parameters.as_str())) {
+        if index.find(Key::Part(&row.stream_name, &row.parameters), &key_at).is_some() {
             row.expires_at = Some(expiry(now, ttl));
             storage.update_subscription(row)?;
         }
@@ -137,33 +134,57 @@ pub fn reconcile(
     requested: &[RequestedSubscription],
     storage: &mut dyn Storage,
 ) -> Result<Vec<StreamRow>> {
-    let by_name: HashMap<&str, &DescribedStream> = described.iter().map(|stream| (&*stream.name, stream)).collect();
-    let defaults = described.iter().filter(|stream| stream.is_default);
-    let mut without_row: HashSet<&str> = defaults.clone().map(|stream| &*stream.name).collect();
+    let name_at = |position: usize| Key::Name(described.get(position).map_or("", |stream| &stream.name));
+    let index = Index::of(described.len(), &name_at)?;
+    let mut has_row = Vec::new();
+    has_row.try_reserve_exact(described.len())?;
+    has_row.resize(described.len(), false);
 
     let mut rows = Vec::new();
     for mut row in storage.subscriptions()? {
-        let stream = by_name.get(row.stream_name.as_str());
-        if stream.is_none() && !is_explicit(&row) {
+        let position = index.find(Key::Name(&row.stream_name), &name_at);
+        if position.is_none() && !is_explicit(&row) {
             storage.delete_subscription(row.id)?;
             continue;
         }
-        without_row.remove(row.stream_name.as_str());
-        describe_row(&mut row, stream.copied(), storage)?;
-        rows.push(StreamRow::unrelated(row));
-    }
-    for stream in defaults {
-        if !without_row.remove(&*stream.name) {
-            continue;
+        describe_row(&mut row, position.and_then(|position| described.get(position)), storage)?;
+        if let Some(has_row) = position.and_then(|position| has_row.get_mut(position)) {
+            *has_row = true;
         }
-        let new = NewSubscription { stream_name: &stream.name, parameters: NO_PARAMETERS };
-        let mut row = storage.find_or_insert_subscription(new)?;
-        describe_row(&mut row, Some(stream), storage)?;
-        rows.push(StreamRow::unrelated(row));
+        rows.push(StreamRow { reason: requested_reason(&row, requested), stored: row });
     }
-    rows.sort_by_key(|row| row.stored.id);
-    find_reasons(&mut rows, described, requested);
+    for (position, stream) in described.iter().enumerate().filter(|(_, stream)| stream.is_default) {
+        let is_first = index.find(Key::Name(&stream.name), &name_at) == Some(position);
+        if is_first && has_row.get(position) == Some(&false) {
+            let new = NewSubscription { stream_name: &stream.name, parameters: NO_PARAMETERS };
+            let mut row = storage.find_or_insert_subscription(new)?;
+            describe_row(&mut row, Some(stream), storage)?;
+            let before = rows.partition_point(|known: &StreamRow| known.stored.id < row.id);
+            rows.insert(before, StreamRow::unrelated(row));
+        }
+    }
+    // Of several rows without an explicit subscription, one has the default buckets: that without parameters.
+    has_row.fill(false);
+    for needs_parameters in [false, true] {
+        for row in rows.iter_mut().filter(|row| row.reason.is_none() && !is_explicit(&row.stored)) {
+            let position = index.find(Key::Name(&row.stored.stream_name), &name_at);
+            let is_taken = position.and_then(|position| has_row.get_mut(position));
+            if let (Some(position), Some(is_taken @ false)) = (position, is_taken)
+                && row.stored.is_default
+                && (row.stored.parameters == NO_PARAMETERS) != needs_parameters
+            {
+                *is_taken = true;
+                row.reason = Some(SubscriptionReason::Default(position));
+            }
+        }
+    }
     Ok(rows)
+}
+
+/// The reason that names a row because the request asked for it. Requested subscriptions are in order of their rows.
+fn requested_reason(row: &StoredSubscription, requested: &[RequestedSubscription]) -> Option<SubscriptionReason> {
+    let index = requested.binary_search_by_key(&row.id, |requested| requested.id).ok()?;
+    Some(SubscriptionReason::Subscription(index))
 }
 
 fn describe_row(
@@ -177,26 +198,6 @@ fn describe_row(
         storage.update_subscription(row)?;
     }
     Ok(())
-}
-
-fn find_reasons(rows: &mut [StreamRow], described: &[DescribedStream], requested: &[RequestedSubscription]) {
-    let by_id: HashMap<i64, usize> = requested.iter().enumerate().map(|(index, one)| (one.id, index)).collect();
-    let mut defaults: HashMap<&str, usize> = HashMap::new();
-    for (index, stream) in described.iter().enumerate().filter(|(_, stream)| stream.is_default) {
-        defaults.entry(&*stream.name).or_insert(index);
-    }
-    for row in rows.iter_mut() {
-        row.reason = by_id.get(&row.stored.id).copied().map(SubscriptionReason::Subscription);
-    }
-    for needs_parameters in [false, true] {
-        for row in rows.iter_mut().filter(|row| row.reason.is_none() && !is_explicit(&row.stored)) {
-            if (row.stored.parameters == NO_PARAMETERS) != needs_parameters
-                && let Some(index) = defaults.remove(row.stored.stream_name.as_str())
-            {
-                row.reason = Some(SubscriptionReason::Default(index));
-            }
-        }
-    }
 }
 
 /// Log lines for what went wrong with the streams of a checkpoint.

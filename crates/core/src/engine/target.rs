@@ -8,37 +8,15 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use hashbrown::{HashMap, HashSet};
-
 use super::instruction::BucketChange;
-use super::memory::{copy, out_of_memory};
+use super::memory::copy;
 use super::progress::{BucketCounts, ProgressSums};
+use super::slots::{Announced, Slot, Slots};
 use crate::error::Result;
 use crate::protocol::{
-    BucketChecksum, Checkpoint, CheckpointDiff, Checksum, Priority, StreamDescription, SubscriptionReason,
-    SubscriptionReference,
+    BucketChecksum, Checkpoint, CheckpointDiff, Checksum, Priority, StreamDescription, SubscriptionReference,
 };
 use crate::storage::{BucketId, Storage, StoredBucket, StoredLine};
-
-/// A bucket of the checkpoint.
-#[derive(Debug, Clone)]
-pub struct TrackedBucket {
-    /// The stored bucket, None while nothing of it is held.
-    pub id: Option<BucketId>,
-    /// What its operations sum up to when all are downloaded.
-    pub checksum: Checksum,
-    /// How urgently it is published.
-    pub priority: Priority,
-    counts: BucketCounts,
-    reasons: Box<[SubscriptionReason]>,
-}
-
-impl TrackedBucket {
-    /// Operations announced by the checkpoint.
-    pub fn count(&self) -> Option<i64> {
-        self.counts.count
-    }
-}
 
 /// A stream that is part of the checkpoint.
 #[derive(Debug)]
@@ -62,14 +40,24 @@ pub struct Target {
     pub streams: Box<[DescribedStream]>,
     /// Sums over its buckets.
     pub progress: ProgressSums,
-    buckets: HashMap<Box<str>, TrackedBucket>,
-    /// The priorities of stored buckets of the checkpoint.
-    priorities: HashMap<BucketId, Priority>,
-    /// The buckets that a full publish has to look at: they received data, or what the checkpoint wants of them
-    /// changed, or they were not yet part of a full checkpoint.
-    changed: HashSet<Box<str>>,
-    /// Buckets outside the checkpoint that received data nevertheless: a later change may add them.
-    strays: HashMap<Box<str>, (BucketId, BucketCounts)>,
+    /// Its buckets, and others that received data nevertheless: a later change may add them.
+    slots: Slots,
+    /// Positions of the buckets that a full publish has to look at: they received data, or what the checkpoint wants
+    /// of them changed, or they were not yet part of a full checkpoint. Some may have been removed meanwhile.
+    changed: Vec<usize>,
+}
+
+/// A bucket that has to be looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangedTarget<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// The stored bucket, None while nothing of it is held.
+    pub id: Option<BucketId>,
+    /// What its operations have to sum up to.
+    pub checksum: Checksum,
+    /// Operations announced.
+    pub count: Option<i64>,
 }
 
 /// A target made of a checkpoint line, and what has to follow in storage.
@@ -90,16 +78,10 @@ pub struct PreparedDiff<'l> {
     pub shrunk: Vec<BucketId>,
     last_op_id: i64,
     write_checkpoint: Option<i64>,
-    updated: Vec<UpdatedBucket>,
+    updated: Vec<Slot>,
 }
 
-struct UpdatedBucket {
-    name: Box<str>,
-    name_in_changed: Box<str>,
-    bucket: TrackedBucket,
-}
-
-/// Memory for the name of a bucket that is about to receive data, if that has to be remembered.
+/// Memory for the name of a bucket that is about to receive data, if it is a new one.
 pub struct DataReservation {
     name: Option<Box<str>>,
 }
@@ -113,29 +95,32 @@ impl Target {
             write_checkpoint: line.write_checkpoint,
             progress: ProgressSums::new(line.streams.len(), subscriptions)?,
             streams: describe(line.streams)?,
-            buckets: HashMap::new(),
-            priorities: HashMap::new(),
-            changed: HashSet::new(),
-            strays: HashMap::new(),
+            slots: Slots::default(),
+            changed: Vec::new(),
         };
-        target.buckets.try_reserve(line.buckets.len()).map_err(out_of_memory)?;
+        target.slots.reserve(line.buckets.len())?;
+        target.changed.try_reserve_exact(line.buckets.len())?;
         for bucket in line.buckets {
+            let slot = new_slot(copy(bucket.bucket)?, bucket, None, BucketCounts::default());
             // An empty bucket is held without being stored.
-            if bucket.checksum != Checksum::ZERO {
-                target.mark_changed(bucket.bucket)?;
-            }
-            target.buckets.insert(copy(bucket.bucket)?, TrackedBucket::new(bucket, None, BucketCounts::default()));
+            let is_changed = slot.announced.as_ref().is_some_and(|announced| announced.checksum != Checksum::ZERO);
+            let position = target.slots.put(slot);
+            target.set_changed(position, is_changed);
         }
         let (mut obsolete, mut shrunk) = (Vec::new(), Vec::new());
         storage.visit_buckets(&mut |stored| target.meet(stored, &mut obsolete, &mut shrunk))?;
-        target.priorities.try_reserve(target.buckets.len()).map_err(out_of_memory)?;
-        for bucket in target.buckets.values() {
-            target.progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
-            if let Some(id) = bucket.id {
-                target.priorities.insert(id, bucket.priority);
-            }
+        target.changed.extend(target.slots.changed_positions());
+        for slot in target.slots.iter() {
+            count(&mut target.progress, slot);
         }
         Ok(LoadedTarget { target, obsolete, shrunk })
+    }
+
+    /// While loading only the mark matters.
+    fn set_changed(&mut self, position: usize, is_changed: bool) {
+        if let Some(slot) = self.slots.get_mut(position) {
+            slot.is_changed = is_changed;
+        }
     }
 
     /// Takes over what is stored of a bucket, while loading.
@@ -145,67 +130,49 @@ impl Target {
         obsolete: &mut Vec<Box<str>>,
         shrunk: &mut Vec<BucketId>,
     ) -> Result<()> {
-        let Some(bucket) = self.buckets.get_mut(stored.name) else {
+        let Some(position) = self.slots.find(stored.name) else {
             obsolete.try_reserve(1)?;
             obsolete.push(copy(stored.name)?);
             return Ok(());
         };
-        bucket.id = Some(stored.id);
-        bucket.counts.at_last = stored.count_at_last;
-        bucket.counts.since_last = stored.count_since_last;
-        let is_changed = !stored.is_settled
-            || stored.checksum != bucket.checksum
+        self.slots.set_id(position, stored.id);
+        let Some(Slot { counts, is_changed, announced: Some(announced), .. }) = self.slots.get_mut(position) else {
+            return Ok(());
+        };
+        counts.at_last = stored.count_at_last;
+        counts.since_last = stored.count_since_last;
+        *is_changed = !stored.is_settled
+            || stored.checksum != announced.checksum
             || stored.count_since_last != 0
-            || bucket.counts.count.is_some_and(|count| count != stored.count_at_last);
-        if bucket.counts.has_shrunk() {
+            || counts.count.is_some_and(|count| count != stored.count_at_last);
+        if counts.has_shrunk() {
             shrunk.try_reserve(1)?;
             shrunk.push(stored.id);
-            bucket.reset_counts();
-        }
-        if is_changed {
-            self.mark_changed(stored.name)?;
-        } else {
-            self.changed.remove(stored.name);
-        }
-        Ok(())
-    }
-
-    fn mark_changed(&mut self, name: &str) -> Result<()> {
-        if !self.changed.contains(name) {
-            self.changed.try_reserve(1).map_err(out_of_memory)?;
-            self.changed.insert(copy(name)?);
+            counts.reset();
         }
         Ok(())
     }
 
     /// Prepares the change that `diff` asks for.
     pub fn prepare_diff<'l>(&mut self, diff: CheckpointDiff<'l>) -> Result<PreparedDiff<'l>> {
-        let mut removed = HashSet::new();
-        removed.try_reserve(diff.removed_buckets.len()).map_err(out_of_memory)?;
-        removed.extend(diff.removed_buckets.iter().copied());
-        let mut latest = HashMap::new();
-        latest.try_reserve(diff.updated_buckets.len()).map_err(out_of_memory)?;
-        latest.extend(diff.updated_buckets.iter().enumerate().map(|(index, bucket)| (bucket.bucket, index)));
-
+        self.slots.mark_all(&diff.removed_buckets);
         let (mut updated, mut shrunk) = (Vec::new(), Vec::new());
-        updated.try_reserve_exact(latest.len())?;
-        for (index, bucket) in diff.updated_buckets.into_iter().enumerate() {
-            let name = bucket.bucket;
-            if latest.get(name) != Some(&index) {
-                continue;
-            }
-            let (id, counts) = if removed.contains(name) { Default::default() } else { self.held(name) };
-            let mut bucket = TrackedBucket::new(bucket, id, counts);
-            if bucket.counts.has_shrunk() {
-                bucket.reset_counts();
+        updated.try_reserve_exact(diff.updated_buckets.len())?;
+        for bucket in diff.updated_buckets {
+            // A bucket that is removed and announced at once starts over.
+            let held = self.slots.find(bucket.bucket).and_then(|position| self.slots.get(position));
+            let held = held.filter(|slot| !self.slots.is_marked(slot));
+            let (id, counts) = held.map_or_else(Default::default, |slot| (slot.id, slot.counts));
+            let mut slot = new_slot(copy(bucket.bucket)?, bucket, id, counts);
+            if slot.counts.has_shrunk() {
+                slot.counts.reset();
                 shrunk.try_reserve(1)?;
                 shrunk.extend(id);
             }
-            updated.push(UpdatedBucket { name: copy(name)?, name_in_changed: copy(name)?, bucket });
+            updated.push(slot);
         }
-        self.buckets.try_reserve(updated.len()).map_err(out_of_memory)?;
-        self.priorities.try_reserve(updated.len()).map_err(out_of_memory)?;
-        self.changed.try_reserve(updated.len()).map_err(out_of_memory)?;
+        self.slots.reserve(updated.len())?;
+        self.changed.try_reserve(updated.len())?;
         Ok(PreparedDiff {
             removed: diff.removed_buckets,
             shrunk,
@@ -215,140 +182,129 @@ impl Target {
         })
     }
 
-    /// What is held of a bucket, which need not be part of the checkpoint.
-    fn held(&self, name: &str) -> (Option<BucketId>, BucketCounts) {
-        match (self.buckets.get(name), self.strays.get(name)) {
-            (Some(bucket), _) => (bucket.id, bucket.counts),
-            (None, Some((id, counts))) => (Some(*id), *counts),
-            (None, None) => (None, BucketCounts::default()),
-        }
-    }
-
     /// Makes a prepared change.
     pub fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
         self.last_op_id = diff.last_op_id;
         self.write_checkpoint = diff.write_checkpoint;
         for name in diff.removed {
-            self.remove(name);
-            self.changed.remove(name);
-        }
-        for UpdatedBucket { name, name_in_changed, bucket } in diff.updated {
-            self.remove(&name);
-            self.progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
-            if let Some(id) = bucket.id {
-                self.priorities.insert(id, bucket.priority);
+            if let Some(slot) = self.slots.remove(name) {
+                uncount(&mut self.progress, &slot);
             }
-            self.buckets.insert(name, bucket);
-            self.changed.insert(name_in_changed);
+        }
+        for slot in diff.updated {
+            if let Some(before) = self.slots.find(&slot.name).and_then(|position| self.slots.get(position)) {
+                uncount(&mut self.progress, before);
+            }
+            count(&mut self.progress, &slot);
+            let position = self.slots.put(slot);
+            self.mark_changed(position);
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        self.strays.remove(name);
-        if let Some(bucket) = self.buckets.remove(name) {
-            self.progress.subtract(bucket.priority, &bucket.counts, &bucket.reasons);
-            if let Some(id) = bucket.id {
-                self.priorities.remove(&id);
-            }
+    /// Notes that a bucket has to be looked at; there is room for it.
+    fn mark_changed(&mut self, position: usize) {
+        if let Some(slot) = self.slots.get_mut(position)
+            && !core::mem::replace(&mut slot.is_changed, true)
+        {
+            self.changed.push(position);
         }
     }
 
     /// Gets the memory to note that the bucket called `name` receives data.
     pub fn reserve_for_data(&mut self, name: &str) -> Result<DataReservation> {
-        self.priorities.try_reserve(1).map_err(out_of_memory)?;
-        let is_noted = if self.buckets.contains_key(name) {
-            self.changed.try_reserve(1).map_err(out_of_memory)?;
-            self.changed.contains(name)
-        } else {
-            self.strays.try_reserve(1).map_err(out_of_memory)?;
-            self.strays.contains_key(name)
-        };
-        Ok(DataReservation { name: if is_noted { None } else { Some(copy(name)?) } })
+        self.slots.reserve(1)?;
+        self.changed.try_reserve(1)?;
+        Ok(DataReservation { name: if self.slots.find(name).is_some() { None } else { Some(copy(name)?) } })
     }
 
     /// Notes that the bucket called `name` received data. Returns whether it is part of the checkpoint.
     pub fn receive(&mut self, name: &str, stored: &StoredLine, reservation: DataReservation) -> bool {
-        let Some(bucket) = self.buckets.get_mut(name) else {
-            if let Some(name) = reservation.name {
-                self.strays.insert(name, (stored.bucket, BucketCounts::default()));
-            }
-            if let Some((_, counts)) = self.strays.get_mut(name) {
-                counts.since_last = counts.since_last.saturating_add(stored.new_operations);
-            }
-            return false;
-        };
-        self.progress.subtract(bucket.priority, &bucket.counts, &bucket.reasons);
-        bucket.counts.since_last = bucket.counts.since_last.saturating_add(stored.new_operations);
-        self.progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
-        bucket.id = Some(stored.bucket);
-        self.priorities.insert(stored.bucket, bucket.priority);
-        self.changed.extend(reservation.name);
-        true
+        if let Some(name) = reservation.name {
+            self.slots.put(Slot::unannounced(name));
+        }
+        let Some(position) = self.slots.find(name) else { return false };
+        self.slots.set_id(position, stored.bucket);
+        let Some(slot) = self.slots.get_mut(position) else { return false };
+        uncount(&mut self.progress, slot);
+        slot.counts.since_last = slot.counts.since_last.saturating_add(stored.new_operations);
+        count(&mut self.progress, slot);
+        let is_announced = slot.announced.is_some();
+        if is_announced {
+            self.mark_changed(position);
+        }
+        is_announced
     }
 
-    /// The buckets that a publish up to `limit` (None: a full one) has to look at, stored ones first and by id.
-    pub fn changed(&self, limit: Option<Priority>) -> Result<Vec<(&str, &TrackedBucket)>> {
-        let mut changed = Vec::new();
-        changed.try_reserve_exact(self.changed.len())?;
-        let tracked = self.changed.iter().filter_map(|name| Some((&**name, self.buckets.get(name)?)));
-        changed.extend(tracked.filter(|(_, bucket)| limit.is_none_or(|limit| bucket.priority <= limit)));
-        changed.sort_unstable_by_key(|(name, bucket)| (bucket.id.is_none(), bucket.id, *name));
-        Ok(changed)
+    /// The buckets that a publish up to `limit` (None: a full one) has to look at.
+    pub fn changed(&self, limit: Option<Priority>) -> impl Iterator<Item = ChangedTarget<'_>> {
+        self.changed.iter().filter_map(move |position| {
+            let slot = self.slots.get(*position)?;
+            let Announced { checksum, priority, .. } = slot.announced.as_ref()?;
+            let is_included = limit.is_none_or(|limit| *priority <= limit);
+            let target = ChangedTarget { name: &slot.name, id: slot.id, checksum: *checksum, count: slot.counts.count };
+            is_included.then_some(target)
+        })
     }
 
     /// Whether a stored bucket is part of the checkpoint, with a priority up to `limit`.
     pub fn involves(&self, id: BucketId, limit: Priority) -> bool {
-        self.priorities.get(&id).is_some_and(|priority| *priority <= limit)
+        let slot = self.slots.find_id(id).and_then(|position| self.slots.get(position));
+        slot.and_then(|slot| slot.announced.as_ref()).is_some_and(|announced| announced.priority <= limit)
     }
 
     /// Notes that the checkpoint was published as a whole.
     pub fn settle(&mut self) {
-        for name in self.changed.drain() {
-            let Some(bucket) = self.buckets.get_mut(&name) else { continue };
-            self.progress.subtract(bucket.priority, &bucket.counts, &bucket.reasons);
-            bucket.counts = bucket.counts.settled();
-            self.progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
+        for position in self.changed.drain(..) {
+            let Some(slot) = self.slots.get_mut(position) else { continue };
+            slot.is_changed = false;
+            uncount(&mut self.progress, slot);
+            slot.counts = slot.counts.settled();
+            count(&mut self.progress, slot);
+            self.slots.free_if_removed(position);
         }
     }
 
     /// The progress of the bucket called `name`, for developer tools.
     pub fn bucket_change(&self, name: &str) -> Result<Option<BucketChange>> {
-        let Some(bucket) = self.buckets.get(name) else { return Ok(None) };
-        Ok(Some(BucketChange { name: copy(name)?, progress: bucket.counts.report(bucket.priority) }))
+        let slot = self.slots.find(name).and_then(|position| self.slots.get(position));
+        slot.and_then(bucket_change).transpose()
     }
 
     /// The progress of all buckets by name, for developer tools.
     pub fn bucket_changes(&self) -> Result<Box<[BucketChange]>> {
         let mut changes = Vec::new();
-        changes.try_reserve_exact(self.buckets.len())?;
-        for (name, bucket) in &self.buckets {
-            changes.push(BucketChange { name: copy(name)?, progress: bucket.counts.report(bucket.priority) });
+        for change in self.slots.iter().filter_map(bucket_change) {
+            changes.try_reserve(1)?;
+            changes.push(change?);
         }
-        changes.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        changes.sort_unstable_by(|left: &BucketChange, right| left.name.cmp(&right.name));
         Ok(changes.into_boxed_slice())
     }
 }
 
-impl TrackedBucket {
-    fn new(announced: BucketChecksum<'_>, id: Option<BucketId>, held: BucketCounts) -> Self {
-        let mut reasons = announced.subscriptions;
-        reasons.sort_unstable_by_key(|reason| match *reason {
-            SubscriptionReason::Default(index) => (0, index),
-            SubscriptionReason::Subscription(index) => (1, index),
-        });
-        reasons.dedup();
-        Self {
-            id,
-            checksum: announced.checksum,
-            priority: announced.priority,
-            counts: BucketCounts { count: announced.count, ..held },
-            reasons: reasons.into_boxed_slice(),
-        }
+/// Counts a bucket in, if it is part of the checkpoint.
+fn count(progress: &mut ProgressSums, slot: &Slot) {
+    if let Some(Announced { priority, reasons, .. }) = &slot.announced {
+        progress.add(*priority, &slot.counts, reasons);
     }
+}
 
-    fn reset_counts(&mut self) {
-        self.counts = BucketCounts { count: self.counts.count, ..BucketCounts::default() };
+/// Takes a bucket out that was counted in.
+fn uncount(progress: &mut ProgressSums, slot: &Slot) {
+    if let Some(Announced { priority, reasons, .. }) = &slot.announced {
+        progress.subtract(*priority, &slot.counts, reasons);
     }
+}
+
+fn bucket_change(slot: &Slot) -> Option<Result<BucketChange>> {
+    let priority = slot.announced.as_ref()?.priority;
+    Some(copy(&slot.name).map(|name| BucketChange { name, progress: slot.counts.report(priority) }))
+}
+
+fn new_slot(name: Box<str>, bucket: BucketChecksum<'_>, id: Option<BucketId>, held: BucketCounts) -> Slot {
+    let BucketChecksum { checksum, priority, count, subscriptions, .. } = bucket;
+    let announced = Announced { checksum, priority, reasons: subscriptions.into_boxed_slice() };
+    Slot::new(name, id, BucketCounts { count, ..held }, Some(announced))
 }
 
 fn describe(streams: Vec<StreamDescription<'_>>) -> Result<Box<[DescribedStream]>> {
@@ -377,23 +333,14 @@ mod tests {
         /// Asserts what has to hold between the parts of a target at any time.
         pub fn assert_consistent(&self) {
             let mut progress = ProgressSums::new(self.streams.len(), self.progress.subscriptions()).unwrap();
-            for bucket in self.buckets.values() {
-                progress.add(bucket.priority, &bucket.counts, &bucket.reasons);
-            }
-            assert_eq!(self.progress, progress);
-            let stored = self.buckets.values().filter_map(|bucket| Some((bucket.id?, bucket.priority)));
-            assert_eq!(self.priorities, stored.collect());
-            for name in &self.changed {
-                assert!(self.buckets.contains_key(name), "{name} changed, but is not part of the checkpoint");
-            }
-            for name in self.strays.keys() {
-                assert!(!self.buckets.contains_key(name), "{name} is part of the checkpoint");
-            }
+            self.slots.iter().for_each(|slot| count(&mut progress, slot));
+            assert_eq!(self.progress.figures(), progress.figures());
+            self.slots.assert_consistent(&self.changed);
         }
 
         /// All buckets: name, stored bucket and checksum.
         pub fn all_buckets(&self) -> impl Iterator<Item = (&str, Option<BucketId>, Checksum)> {
-            self.buckets.iter().map(|(name, bucket)| (&**name, bucket.id, bucket.checksum))
+            self.slots.iter().filter_map(|slot| Some((&*slot.name, slot.id, slot.announced.as_ref()?.checksum)))
         }
     }
 }

@@ -177,11 +177,8 @@ fn only_what_changed_is_looked_at() {
 fn after_a_reconnect_whatever_differs_is_looked_at() {
     type Change = fn(&mut MemoryBucket);
     // A resync, counts of a client that was interrupted, or that knew another count.
-    let changes: [Change; 3] = [
-        |bucket| bucket.is_settled = false,
-        |bucket| bucket.count_since_last = 1,
-        |bucket| bucket.count_at_last = 0,
-    ];
+    let changes: [Change; 3] =
+        [|bucket| bucket.is_settled = false, |bucket| bucket.count_since_last = 1, |bucket| bucket.count_at_last = 0];
     for change in changes {
         let mut host = Host::started();
         host.lines([

@@ -1,0 +1,125 @@
+//! Finding entries of a list by a key that they hold.
+//!
+//! One hash table of positions serves lists of all kinds, so that its code is there once; and it can reserve memory
+//! fallibly.
+
+use core::hash::{BuildHasher, Hash};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::memory::out_of_memory;
+use crate::error::Result;
+
+/// What an entry is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key<'k> {
+    /// A name.
+    Name(&'k str),
+    /// The name of something and that of a part of it.
+    Part(&'k str, &'k str),
+    /// A number.
+    Id(i64),
+}
+
+/// The key of the entry at a position.
+pub type KeyOf<'k> = dyn Fn(usize) -> Key<'k> + 'k;
+
+/// Positions by key. Each method is given the way to the keys of positions that are in the index.
+#[derive(Debug, Default)]
+pub struct Index {
+    positions: HashTable<usize>,
+    state: DefaultHashBuilder,
+}
+
+impl Index {
+    /// An index of the first `length` positions; of equal keys, the first position is found.
+    pub fn of<'k>(length: usize, key_of: &KeyOf<'k>) -> Result<Self> {
+        let mut index = Self::default();
+        index.reserve(length, key_of)?;
+        for position in 0..length {
+            let key = key_of(position);
+            if index.find(key, key_of).is_none() {
+                index.insert(key, position, key_of);
+            }
+        }
+        Ok(index)
+    }
+
+    /// The position of the entry with that key.
+    pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyOf<'k>) -> Option<usize> {
+        self.positions.find(self.hash(key), |position| key_of(*position) == key).copied()
+    }
+
+    /// Makes room for more entries.
+    pub fn reserve<'k>(&mut self, additional: usize, key_of: &KeyOf<'k>) -> Result<()> {
+        let Self { positions, state } = self;
+        positions.try_reserve(additional, |position| state.hash_one(key_of(*position))).map_err(out_of_memory)
+    }
+
+    /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
+    pub fn insert<'k>(&mut self, key: Key<'_>, position: usize, key_of: &KeyOf<'k>) {
+        let hash = self.hash(key);
+        let Self { positions, state } = self;
+        positions.insert_unique(hash, position, |position| state.hash_one(key_of(*position)));
+    }
+
+    /// Takes out the entry with that key.
+    pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyOf<'k>) {
+        let hash = self.hash(key);
+        if let Ok(entry) = self.positions.find_entry(hash, |position| key_of(*position) == key) {
+            entry.remove();
+        }
+    }
+
+    fn hash(&self, key: impl Hash) -> u64 {
+        self.state.hash_one(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    #[test]
+    fn entries_are_found_until_they_are_taken_out() {
+        let names: Vec<String> = (0..100).map(|number| format!("name {number}")).collect();
+        let key_of = |position: usize| Key::Name(&names[position]);
+        let mut index = Index::default();
+        for (position, name) in names.iter().enumerate() {
+            assert_eq!(index.find(Key::Name(name), &key_of), None);
+            index.reserve(1, &key_of).unwrap();
+            index.insert(Key::Name(name), position, &key_of);
+        }
+        for (position, name) in names.iter().enumerate() {
+            assert_eq!(index.find(Key::Name(name), &key_of), Some(position));
+            index.remove(Key::Name(name), &key_of);
+            index.remove(Key::Name(name), &key_of);
+            assert_eq!(index.find(Key::Name(name), &key_of), None);
+        }
+    }
+
+    #[test]
+    fn of_equal_keys_the_first_is_found() {
+        let key_of = |position: usize| Key::Id(if position == 2 { 0 } else { 1 });
+        let index = Index::of(4, &key_of).unwrap();
+        assert_eq!(index.find(Key::Id(1), &key_of), Some(0));
+        assert_eq!(index.find(Key::Id(0), &key_of), Some(2));
+        assert_eq!(index.find(Key::Id(2), &key_of), None);
+    }
+
+    #[test]
+    fn a_name_and_its_parts_are_told_apart() {
+        let keys = [Key::Part("a", "bc"), Key::Part("ab", "c"), Key::Name("abc"), Key::Id(1)];
+        let key_of = |position: usize| keys[position];
+        let mut index = Index::default();
+        for (position, key) in keys.into_iter().enumerate() {
+            index.insert(key, position, &key_of);
+        }
+        for (position, key) in keys.into_iter().enumerate() {
+            assert_eq!(index.find(key, &key_of), Some(position));
+        }
+    }
+}
