@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{readme, size, symbols, version};
+use crate::{readme, size, static_library, symbols, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -21,7 +21,7 @@ const STEPS: &[Step] = &[
     ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
     ("symbols", symbols::check),
     ("size", size::check),
-    ("static library", || process::run(&mut cargo(&["build", "--release", "--package", "powersync-static"]))),
+    ("static library", static_library::check),
     ("README examples", readme::run),
 ];
 

@@ -10,6 +10,7 @@ mod library;
 mod process;
 mod readme;
 mod size;
+mod static_library;
 mod symbols;
 mod version;
 
@@ -43,6 +44,8 @@ enum Command {
     Ci,
     /// Checks that the release library is small enough
     Size,
+    /// Links the static library with SQLite into a C program and runs that
+    Static,
     /// Checks what the release library exports and needs
     Symbols,
     /// Checks that the version is the same everywhere, or changes it
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test { options } => process::run(process::cargo(&["test"]).args(options)),
         Command::Ci => ci::run(),
         Command::Size => size::check(),
+        Command::Static => static_library::check(),
         Command::Symbols => symbols::check(),
         Command::Version { bump: None } => version::check(),
         Command::Version { bump: Some(new) } => version::bump(&new),

@@ -193,6 +193,11 @@ functions! {
 unsafe extern "C" {
     fn sqlite3_log(code: c_int, format: *const c_char, ...);
     fn sqlite3_vtab_config(db: *mut sqlite3, option: c_int, ...) -> c_int;
+    /// Has SQLite call an entry point for each new connection.
+    ///
+    /// # Safety
+    /// The function is an extension's entry point, declared as SQLite declares this argument.
+    pub fn sqlite3_auto_extension(entry_point: Option<unsafe extern "C" fn()>) -> c_int;
 }
 
 /// `sqlite3_log` with a message that is taken as it is.

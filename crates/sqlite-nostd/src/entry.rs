@@ -58,6 +58,24 @@ pub unsafe fn entry_point(
     code
 }
 
+/// What SQLite calls for a new connection.
+#[cfg(feature = "static")]
+pub type EntryPoint = unsafe extern "C" fn(*mut sqlite3, *mut *mut c_char, *const sqlite3_api_routines) -> c_int;
+
+/// Has SQLite call `entry_point` for each connection that is opened from now on; again is harmless. Gives SQLite's
+/// result code.
+///
+/// # Safety
+/// `entry_point` may be called by SQLite as an extension's entry point.
+#[cfg(feature = "static")]
+pub unsafe fn load_into_new_connections(entry_point: EntryPoint) -> c_int {
+    // SAFETY: SQLite declares the argument as a function without arguments, and calls it with those of an entry point.
+    unsafe {
+        let declared = core::mem::transmute::<EntryPoint, unsafe extern "C" fn()>(entry_point);
+        api::sqlite3_auto_extension(Some(declared))
+    }
+}
+
 fn load_once(
     db: NonNull<sqlite3>,
     load: fn(Connection<'_>) -> Result<(), FunctionError>,

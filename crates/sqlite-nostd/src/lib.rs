@@ -26,6 +26,8 @@ mod vtab;
 
 pub use code::ResultCode;
 pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
+#[cfg(feature = "static")]
+pub use entry::{EntryPoint, load_into_new_connections};
 pub use entry::{connection_from_raw, entry_point, initialize};
 pub use error::{FunctionError, Result, SqliteError};
 pub use function::{Context, FunctionFlags};
