@@ -69,7 +69,7 @@ impl Session {
             next_bucket: 0,
             changes: CHANGES.0,
         };
-        if seed % LARGE_SESSIONS == 0 {
+        if seed.is_multiple_of(LARGE_SESSIONS) {
             session.changes = CHANGES.1;
         }
         for _ in 0..3 {
