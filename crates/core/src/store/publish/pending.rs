@@ -15,11 +15,11 @@ use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, seq
 /// Below this many operations, sorting them before they are entered does not pay.
 const SORTED_FROM: i64 = 32;
 
-/// From this many operations on, walking all stored rows in order may be cheaper than a look-up for each.
-const WALK_FROM: i64 = 1000;
+/// From this many operations on, a pass over the keys of all stored rows may be cheaper than a look-up for each.
+const BULK_FROM: i64 = 1000;
 
-/// Walking is chosen when at least one in this many stored operations is pending.
-const WALK_SHARE: i64 = 8;
+/// The pass is chosen when at least one in this many stored operations is pending.
+const BULK_SHARE: i64 = 16;
 
 /// Operations entered by one sorted statement, which bounds the memory of its sorter.
 const ENTERED_AT_ONCE: i64 = 100_000;
@@ -71,11 +71,6 @@ impl Pending {
         self.buckets.get(&bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
     }
 
-    /// Whether the row of operation `id` is to be looked at.
-    pub fn is_looked_at(&self, id: i64) -> bool {
-        self.buckets.get(&bucket_of(id)).is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
-    }
-
     /// The ranges of operation ids, first and last, whose rows are to be looked at.
     pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         self.buckets.iter().filter_map(|(id, bucket)| {
@@ -101,14 +96,14 @@ impl Pending {
         }
     }
 
-    /// Whether so much is pending that all rows are better walked in order.
-    pub fn prefers_walk(&self, database: &Database<'_>) -> Result<bool> {
-        if self.operations < WALK_FROM {
+    /// Whether so much is pending that one pass over all rows is cheaper than a look-up for each.
+    pub fn is_bulk(&self, database: &Database<'_>) -> Result<bool> {
+        if self.operations < BULK_FROM {
             return Ok(false);
         }
         const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
         let settled = database.integer(SQL, &[])?.unwrap_or(0);
-        Ok(self.operations.saturating_mul(WALK_SHARE) >= settled)
+        Ok(self.operations.saturating_mul(BULK_SHARE) >= settled)
     }
 
     /// Enters all pending operations into `ps_row_operations`, in its order where that pays.

@@ -4,19 +4,17 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hashbrown::HashSet;
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::Checksum;
 use crate::storage::{ChangedBucket, Extent};
 use crate::store::operation_id::bucket_of;
 use crate::store::publish::pending::Pending;
 use crate::store::publish::target::Targets;
 use crate::store::publish::versions::{RowVersions, Version};
-
-/// Operations to be deleted that are remembered until they are, in a walk over all rows.
-const OBSOLETE_AT_ONCE: usize = 4096;
 
 /// One publish in progress.
 pub struct Publisher<'a, 'c> {
@@ -33,8 +31,6 @@ pub struct Publisher<'a, 'c> {
 /// Which pending operations of a row are counted as settled when it is looked at.
 #[derive(Clone, Copy)]
 enum Counted {
-    /// All: the row is looked at once.
-    All,
     /// This one: the row is looked at once for each of its pending operations.
     One(i64),
     /// None: they were counted before.
@@ -44,7 +40,6 @@ enum Counted {
 impl Counted {
     fn includes(self, operation: i64) -> bool {
         match self {
-            Self::All => true,
             Self::One(counted) => counted == operation,
             Self::None => false,
         }
@@ -65,9 +60,31 @@ impl<'a, 'c> Publisher<'a, 'c> {
         }
     }
 
-    /// Looks at the row of every pending operation.
+    /// Looks at the row of every pending operation, in the order of operations, so that much data is read and written
+    /// in sequence.
     pub fn publish_pending(&mut self) -> Result<()> {
-        if self.pending.prefers_walk(self.database)? { self.walk_rows() } else { self.seek_rows() }
+        const SELECT: &str = "SELECT id, row_type, row_id, hash, removed, data FROM main.ps_operations \
+            WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+        let shared = if self.pending.is_bulk(self.database)? { Some(shared_operations(self.database)?) } else { None };
+        let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
+        let mut statement = self.database.cached(SELECT)?;
+        for (first, last) in ranges {
+            // Operations that are dropped on the way are not visited any more.
+            let mut rows = statement.query(&[first.into(), last.into()])?;
+            while let Some(row) = rows.next()? {
+                let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
+                let is_removal = row.integer(4) != 0;
+                if is_removal || shared.as_ref().is_none_or(|shared| shared.contains(&operation)) {
+                    self.seek_row(row_type, row_id, Counted::One(operation))?;
+                    continue;
+                }
+                if self.pending.is_pending(operation) {
+                    self.pending.count_settled(operation, Checksum::from_stored(row.integer(3)));
+                }
+                self.targets.put(row_type, row_id, row.text(5)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the rows of removed operations and local writes; afterwards there are none.
@@ -88,21 +105,6 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// Writes back what changed about the buckets.
     pub fn finish(self, changed: &[ChangedBucket]) -> Result<()> {
         self.pending.finish(self.database, changed, self.extent)
-    }
-
-    fn seek_rows(&mut self) -> Result<()> {
-        const SELECT: &str =
-            "SELECT id, row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-        let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
-        let mut statement = self.database.cached(SELECT)?;
-        for (first, last) in ranges {
-            // Operations that are dropped on the way are not visited any more.
-            let mut rows = statement.query(&[first.into(), last.into()])?;
-            while let Some(row) = rows.next()? {
-                self.seek_row(row.text(1)?, row.text(2)?, Counted::One(row.integer(0)))?;
-            }
-        }
-        Ok(())
     }
 
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
@@ -127,40 +129,6 @@ impl<'a, 'c> Publisher<'a, 'c> {
             self.database.execute(DELETE_DANGLING, &[row_type.into(), row_id.into(), operation.into()])?;
         }
         self.publish_row(row_type, row_id, counted)?;
-        self.delete_obsolete()
-    }
-
-    /// Looks at all rows in the order of `ps_row_operations`, and publishes those with a pending operation.
-    fn walk_rows(&mut self) -> Result<()> {
-        const SELECT: &str = "SELECT entry.operation, operation.op_id, operation.hash, operation.removed, \
-            operation.subkey, operation.data, entry.row_type, entry.row_id \
-            FROM main.ps_row_operations AS entry CROSS JOIN main.ps_operations AS operation \
-                ON operation.id = entry.operation \
-                AND operation.row_type = entry.row_type AND operation.row_id = entry.row_id \
-            ORDER BY entry.row_type, entry.row_id, entry.operation";
-        let mut statement = self.database.cached(SELECT)?;
-        let mut rows = statement.query(&[])?;
-        let (mut row_type, mut row_id) = (String::new(), String::new());
-        let mut is_looked_at = false;
-        self.versions.clear();
-        while let Some(row) = rows.next()? {
-            let (next_type, next_id) = (row.text(6)?, row.text(7)?);
-            if next_id != row_id || next_type != row_type {
-                if is_looked_at {
-                    self.publish_row(&row_type, &row_id, Counted::All)?;
-                }
-                replace(&mut row_type, next_type)?;
-                replace(&mut row_id, next_id)?;
-                self.versions.clear();
-                is_looked_at = false;
-            }
-            is_looked_at |= self.pending.is_looked_at(row.integer(0));
-            self.add_version(&row)?;
-        }
-        drop(rows);
-        if is_looked_at {
-            self.publish_row(&row_type, &row_id, Counted::All)?;
-        }
         self.delete_obsolete()
     }
 
@@ -206,7 +174,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
             self.database.execute(MARK, &[row_type.into(), row_id.into()])?;
         }
-        if self.obsolete.len() >= OBSOLETE_AT_ONCE { self.delete_obsolete() } else { Ok(()) }
+        Ok(())
     }
 
     /// Deletes the operations that no longer count, with their entries.
@@ -225,6 +193,30 @@ impl<'a, 'c> Publisher<'a, 'c> {
         }
         Ok(())
     }
+}
+
+/// Finds the operations of rows that have several, in one pass over all of them: where much is pending, that is cheaper
+/// than a look-up for each row.
+fn shared_operations(database: &Database<'_>) -> Result<HashSet<i64>> {
+    const SELECT: &str =
+        "SELECT row_type, row_id, operation FROM main.ps_row_operations ORDER BY row_type, row_id, operation";
+    let mut shared = HashSet::new();
+    let (mut row_type, mut row_id, mut previous) = (String::new(), String::new(), None);
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        let (next_type, next_id, operation) = (row.text(0)?, row.text(1)?, row.integer(2));
+        if next_id == row_id && next_type == row_type {
+            shared.try_reserve(2).map_err(|_| Error::new(ErrorKind::OutOfMemory, "out of memory"))?;
+            shared.extend(previous);
+            shared.insert(operation);
+        } else {
+            replace(&mut row_type, next_type)?;
+            replace(&mut row_id, next_id)?;
+        }
+        previous = Some(operation);
+    }
+    Ok(shared)
 }
 
 /// Publishes the data of one stored operation.
