@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::ffi::{CStr, c_int};
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
@@ -22,12 +23,32 @@ use crate::{EponymousTable, ResultCode, SqliteError, Statement, Value};
 #[derive(Clone, Copy)]
 pub struct Connection<'c> {
     raw: NonNull<sqlite3>,
+    /// Takes note of what is registered, while the entry point runs.
+    registered: Option<&'c RefCell<Vec<Registered>>>,
     borrow: PhantomData<&'c ()>,
+}
+
+/// A registered function or module.
+pub(crate) struct Registered {
+    /// The name, as a C string.
+    name: Vec<u8>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Function { argument_count: c_int },
+    Module,
 }
 
 impl<'c> Connection<'c> {
     pub(crate) fn new(raw: NonNull<sqlite3>) -> Self {
-        Self { raw, borrow: PhantomData }
+        Self { raw, registered: None, borrow: PhantomData }
+    }
+
+    /// The connection, with a list of what will be registered on it.
+    pub(crate) fn with_list(self, registered: &'c RefCell<Vec<Registered>>) -> Self {
+        Self { registered: Some(registered), ..self }
     }
 
     pub(crate) fn handle(self) -> NonNull<sqlite3> {
@@ -158,8 +179,31 @@ impl<'c> Connection<'c> {
         state: Rc<T>,
         function: fn(&T, &Context<'_>, &[&Value]) -> core::result::Result<(), FunctionError>,
     ) -> Result<()> {
-        let code = function::register(self.raw, &c_string(name)?, argument_count, flags, state, function);
-        if code == SQLITE_OK { Ok(()) } else { Err(self.error(code, None)) }
+        let name = c_string(name)?;
+        let code = function::register(self.raw, &name, argument_count, flags, state, function);
+        self.note(code, name, Kind::Function { argument_count })
+    }
+
+    /// The outcome of a registration, which is noted if it succeeded.
+    fn note(self, code: c_int, name: Vec<u8>, kind: Kind) -> Result<()> {
+        if code != SQLITE_OK {
+            return Err(self.error(code, None));
+        }
+        if let Some(registered) = self.registered {
+            registered.borrow_mut().push(Registered { name, kind });
+        }
+        Ok(())
+    }
+
+    /// Takes back what was registered; false if SQLite refuses that, as it does for functions while a statement runs.
+    pub(crate) fn take_back(self, registered: Vec<Registered>) -> bool {
+        registered.into_iter().rev().fold(true, |is_done, Registered { name, kind }| {
+            let code = match kind {
+                Kind::Function { argument_count } => function::remove(self.raw, &name, argument_count),
+                Kind::Module => vtab::remove(self.raw, &name),
+            };
+            is_done && code == SQLITE_OK
+        })
     }
 
     /// Installs an update, a commit and a rollback hook.
@@ -172,8 +216,9 @@ impl<'c> Connection<'c> {
 
     /// Registers an eponymous virtual table.
     pub fn create_module<T: EponymousTable>(self, name: &str, state: Rc<T::State>) -> Result<()> {
-        let code = vtab::register::<T>(self.raw, &c_string(name)?, state);
-        if code == SQLITE_OK { Ok(()) } else { Err(self.error(code, None)) }
+        let name = c_string(name)?;
+        let code = vtab::register::<T>(self.raw, &name, state);
+        self.note(code, name, Kind::Module)
     }
 }
 

@@ -2,14 +2,17 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::cell::RefCell;
 use core::ffi::{c_char, c_int};
 use core::ptr::NonNull;
 
-use crate::bindings::{SQLITE_ERROR, SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, sqlite3, sqlite3_api_routines};
+use crate::bindings::{
+    SQLITE_ERROR, SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, SQLITE_OK_LOAD_PERMANENTLY, sqlite3, sqlite3_api_routines,
+};
 use crate::connections::{self, Loading, State};
 use crate::error::FunctionError;
 use crate::vtab::copy_with_nul;
-use crate::{Connection, api, connection, memory};
+use crate::{Connection, ResultCode, api, connection, memory};
 
 /// The oldest SQLite that we run on: 3.38.0.
 const MINIMUM_VERSION: i32 = 3_038_000;
@@ -31,7 +34,8 @@ pub unsafe fn connection_from_raw<'c>(db: *mut sqlite3) -> Option<Connection<'c>
 }
 
 /// All of `sqlite3_powersync_init`: stores the API table, refuses an SQLite that is too old, and calls `load` unless
-/// the connection has the extension already.
+/// the connection has the extension already. What `load` registered before it failed is removed; where that cannot be,
+/// while a statement runs, the result is SQLITE_OK_LOAD_PERMANENTLY, and the failure is only logged.
 ///
 /// # Safety
 /// Called by SQLite as an extension's entry point, with its arguments.
@@ -88,17 +92,24 @@ fn load_once(
     match connections::state(db) {
         State::Loaded => return Ok(()),
         State::Unknown if has_another_copy(connection).unwrap_or(false) => return Ok(()),
-        // What was registered before a failure is replaced.
+        // What an application did not let go of after a failure is replaced.
         State::Begun | State::Unknown => {}
     }
-    match memory::guard(|| load(connection)) {
+    let registered = RefCell::default();
+    let failure = match memory::guard(|| load(connection.with_list(&registered))) {
         Ok(Ok(())) => {
             connections::set_loaded(db);
-            Ok(())
+            return Ok(());
         }
-        Ok(Err(failure)) => Err((failure.raw_code(), failure.message)),
-        Err(memory::OutOfMemory) => Err((SQLITE_NOMEM, String::from("out of memory"))),
+        Ok(Err(failure)) => (failure.raw_code(), failure.message),
+        Err(memory::OutOfMemory) => (SQLITE_NOMEM, String::from("out of memory")),
+    };
+    // SQLite unloads a library whose entry point fails, with all the functions that it may still call.
+    if connection.take_back(registered.into_inner()) {
+        return Err(failure);
     }
+    connection::log(ResultCode(failure.0), &failure.1);
+    Err((SQLITE_OK_LOAD_PERMANENTLY, failure.1))
 }
 
 /// Whether another copy of the library (one linked statically, say) was loaded into the connection: its pre-close table

@@ -185,6 +185,16 @@ pub fn register<T: 'static>(
     }
 }
 
+/// Removes a function; the result is SQLite's code.
+pub fn remove(db: NonNull<sqlite3>, name: &[u8], argument_count: i32) -> c_int {
+    let (state, db) = (core::ptr::null_mut(), db.as_ptr());
+    // SAFETY: the connection is open and `name` a C string.
+    unsafe {
+        let name = name.as_ptr().cast();
+        api::sqlite3_create_function_v2(db, name, argument_count, SQLITE_UTF8, state, None, None, None, None)
+    }
+}
+
 unsafe extern "C" fn destroy<T>(registration: *mut c_void) {
     // SAFETY: made by `register` with this type, and destroyed once.
     let registration = unsafe { Box::from_raw(registration.cast::<Registration<T>>()) };

@@ -100,6 +100,12 @@ pub fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<
     }
 }
 
+/// Removes a module; the result is SQLite's code.
+pub fn remove(db: NonNull<sqlite3>, name: &[u8]) -> c_int {
+    // SAFETY: the connection is open and `name` a C string.
+    unsafe { api::sqlite3_create_module_v2(db.as_ptr(), name.as_ptr().cast(), ptr::null(), ptr::null_mut(), None) }
+}
+
 const fn module<T: EponymousTable>() -> sqlite3_module {
     sqlite3_module {
         iVersion: 2,
