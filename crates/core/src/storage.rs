@@ -141,7 +141,7 @@ pub trait Storage {
     fn client_id(&mut self) -> Result<String>;
 
     /// Starts a new iteration: others that may be running on this file, also on other connections, end at their next
-    /// event ([`Self::iteration_is_current`]).
+    /// event ([`Self::iteration_is_current`]). If the transaction is rolled back, this one is not current either.
     fn begin_iteration(&mut self) -> Result<()>;
 
     /// Whether stored data are still what this iteration made of them: no transaction with a change noted by
