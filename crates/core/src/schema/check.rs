@@ -149,3 +149,138 @@ impl Names {
         Err(Error::argument(format!("duplicate table, view or index name {name:?}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use alloc::vec::Vec;
+    use std::string::ToString;
+
+    fn check(tables: &str) -> Result<Schema> {
+        Schema::parse(&format!(r#"{{"tables":[{tables}]}}"#))
+    }
+
+    #[track_caller]
+    fn assert_refused(tables: &str, problem: &str) {
+        let error = check(tables).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+
+    fn with_columns(columns: &str) -> String {
+        format!(r#"{{"name":"a","columns":[{columns}]}}"#)
+    }
+
+    #[test]
+    fn names_are_arbitrary_text() {
+        for name in ["", "a b", "sel'ect", "a.b", "$.x", "[a]", r#"a\"b"#, r"a\\b", "é", "drop table x;--", r"\n"] {
+            check(&format!(r#"{{"name":"{name}","columns":[{{"name":"{name}"}}]}}"#)).unwrap();
+        }
+        for json in [
+            r#"{"name":"a\u0000","columns":[]}"#,
+            r#"{"name":"a","view_name":"a\u0000","columns":[]}"#,
+            r#"{"name":"a","columns":[{"name":"\u0000"}]}"#,
+            r#"{"name":"a","columns":[],"indexes":[{"name":"\u0000","columns":[{"name":"x"}]}]}"#,
+            r#"{"name":"a","columns":[],"indexes":[{"name":"i","columns":[{"name":"\u0000"}]}]}"#,
+        ] {
+            assert_refused(json, "NUL");
+        }
+    }
+
+    #[test]
+    fn types_cannot_leave_the_cast() {
+        for column_type in ["text", "INTEGER", "double precision", "_x1", "varchar(10)", "decimal ( 10 , 5 )", ""] {
+            check(&with_columns(&format!(r#"{{"name":"x","type":"{column_type}"}}"#))).unwrap();
+        }
+        for column_type in [
+            "text)",
+            "text;",
+            "a-b",
+            "text(",
+            "text()",
+            "text(a)",
+            "text(1)(2)",
+            "text(1,2,3)",
+            "(1)",
+            "text(1) x",
+            "te'xt",
+            "a.b",
+            "1a",
+            "text 1",
+            "text(-1)",
+            "text(1,)",
+            r#"\"text\""#,
+            r"text\n",
+            "é",
+        ] {
+            assert_refused(&with_columns(&format!(r#"{{"name":"x","type":"{column_type}"}}"#)), "is no column type");
+            let index = format!(r#"[{{"name":"i","columns":[{{"name":"x","type":"{column_type}"}}]}}]"#);
+            assert_refused(&format!(r#"{{"name":"a","columns":[],"indexes":{index}}}"#), "index \"i\": column \"x\"");
+        }
+    }
+
+    #[test]
+    fn columns_are_unique_and_none_is_id() {
+        assert_refused(&with_columns(r#"{"name":"id"}"#), "table \"a\": a column must not be named id");
+        assert_refused(&with_columns(r#"{"name":"ID"}"#), "must not be named id");
+        assert_refused(&with_columns(r#"{"name":"x"},{"name":"X"}"#), "duplicate column \"X\"");
+        let with_metadata = r#"{"name":"a","columns":[{"name":"_deleted"}],"include_metadata":true}"#;
+        assert_refused(with_metadata, "duplicate column \"_deleted\"");
+        check(&with_columns(r#"{"name":"_deleted"},{"name":"_metadata"}"#)).unwrap();
+    }
+
+    #[test]
+    fn there_is_a_largest_number_of_columns() {
+        let columns =
+            |count: usize| (0..count).map(|index| format!(r#"{{"name":"c{index}"}}"#)).collect::<Vec<_>>().join(",");
+        check(&with_columns(&columns(1999))).unwrap();
+        assert_refused(&with_columns(&columns(2000)), "too many parameters to json_object_fragment");
+    }
+
+    #[test]
+    fn objects_of_tables_have_different_names() {
+        let two = |first: &str, second: &str| {
+            format!(r#"{{"columns":[{{"name":"x"}}],{first}}},{{"columns":[{{"name":"x"}}],{second}}}"#)
+        };
+        let index = |name: &str| format!(r#""indexes":[{{"name":"{name}","columns":[{{"name":"x"}}]}}]"#);
+        assert_refused(&two(r#""name":"a""#, r#""name":"a""#), "duplicate table, view or index name \"a\"");
+        assert_refused(&two(r#""name":"a""#, r#""name":"A""#), "duplicate");
+        assert_refused(&two(r#""name":"a""#, r#""name":"b","view_name":"a""#), "duplicate");
+        assert_refused(&two(r#""name":"a","view_name":"v""#, r#""name":"a","view_name":"w""#), "\"ps_data__a\"");
+        assert_refused(&two(r#""name":"a""#, r#""name":"b","view_name":"ps_data__a""#), "duplicate");
+        let same_index = two(&format!(r#""name":"a",{}"#, index("b__c")), &format!(r#""name":"a__b",{}"#, index("c")));
+        assert_refused(&same_index, "\"ps_data__a__b__c\"");
+        check(&two(r#""name":"a","view_name":"b""#, r#""name":"b","view_name":"a""#)).unwrap();
+        check(&two(r#""name":"a","local_only":true,"view_name":"b""#, r#""name":"a""#)).unwrap();
+    }
+
+    #[test]
+    fn names_that_triggers_need_are_reserved() {
+        assert_refused(r#"{"name":"PowerSync_crud","columns":[]}"#, "is reserved");
+        assert_refused(r#"{"name":"a","view_name":"powersync_crud_","columns":[]}"#, "is reserved");
+    }
+
+    #[test]
+    fn indexes_have_columns() {
+        assert_refused(
+            r#"{"name":"a","columns":[],"indexes":[{"name":"i","columns":[]}]}"#,
+            "index \"i\" has no columns",
+        );
+    }
+
+    #[test]
+    fn direct_tables_have_no_view_name() {
+        let json = r#"{"name":"a","view_name":"b","columns":[],"direct":true}"#;
+        assert_refused(json, "Direct tables can't have custom view names");
+        check(r#"{"name":"a","view_name":null,"columns":[],"direct":true}"#).unwrap();
+    }
+
+    #[test]
+    fn raw_tables_have_different_names() {
+        let json = r#"{"tables":[],"raw_tables":[{"name":"a"},{"name":"a"}]}"#;
+        assert!(Schema::parse(json).unwrap_err().to_string().contains("duplicate raw table \"a\""));
+        let json = r#"{"tables":[],"raw_tables":[{"name":"a","table_name":"\u0000"}]}"#;
+        assert!(Schema::parse(json).unwrap_err().to_string().contains("raw table \"a\": the name"));
+    }
+}

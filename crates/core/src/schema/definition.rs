@@ -329,3 +329,119 @@ impl<'de> Visitor<'de> for IncludeOldVisitor {
         Ok(IncludeOld::Columns(columns))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    fn table(json: &str) -> Table {
+        let schema = Schema::parse(&alloc::format!(r#"{{"tables":[{json}]}}"#)).unwrap();
+        schema.tables.into_iter().next().unwrap()
+    }
+
+    fn message(json: &str) -> String {
+        Schema::parse(json).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn optional_members_may_be_absent_or_null() {
+        let absent = table(r#"{"name":"a","columns":[{"name":"x"}]}"#);
+        let null = r#"{"name":"a","columns":[{"name":"x","type":null}],"view_name":null,"indexes":null,"direct":null,
+            "local_only":null,"insert_only":null,"include_metadata":null,"include_old":null,
+            "include_old_only_when_changed":null,"ignore_empty_update":null}"#;
+        assert_eq!(table(null), absent);
+        assert_eq!(absent.columns[0].column_type, "text");
+        assert_eq!(absent.options, TableOptions::default());
+        assert_eq!(table(r#"{"name":"a","columns":[{"name":"x"}],"include_old":false}"#), absent);
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_order_does_not_matter() {
+        let plain = Schema::parse(r#"{"tables":[{"name":"a","columns":[{"name":"x","type":"real"}]}]}"#);
+        let other = r#"{"raw_tables":null,"extra":[{"deep":{"er":[1e400]}}],
+            "tables":[{"table_name":7,"columns":[{"type":"real","hint":{},"name":"x"}],"name":"a"}]}"#;
+        assert_eq!(Schema::parse(other), plain);
+    }
+
+    #[test]
+    fn options_are_read() {
+        let all = r#"{"name":"a","view_name":"v","columns":[],"local_only":true,"insert_only":true,
+            "include_metadata":true,"include_old":["x","y"],"include_old_only_when_changed":true,
+            "ignore_empty_update":true}"#;
+        let table = table(all);
+        assert_eq!(table.view_name(), "v");
+        assert_eq!(table.options.include_old, IncludeOld::Columns(["x", "y"].map(String::from).into()));
+        assert_eq!(table.options.bits(), 31);
+        assert!(!table.options.is_insert_only(), "has no effect on a local-only table");
+    }
+
+    #[test]
+    fn each_option_has_its_bit() {
+        let bits = |name: &str| table(&alloc::format!(r#"{{"name":"a","columns":[],"{name}":true}}"#)).options.bits();
+        assert_eq!(bits("local_only"), 1);
+        assert_eq!(bits("insert_only"), 2);
+        assert_eq!(bits("include_metadata"), 4);
+        assert_eq!(bits("include_old_only_when_changed"), 8);
+        assert_eq!(bits("ignore_empty_update"), 16);
+        assert_eq!(bits("include_old"), 0);
+    }
+
+    #[test]
+    fn old_values_are_none_all_or_listed() {
+        let include_old = |json: &str| {
+            table(&alloc::format!(r#"{{"name":"a","columns":[],"include_old":{json}}}"#)).options.include_old
+        };
+        assert_eq!(include_old("true"), IncludeOld::AllColumns);
+        assert_eq!(include_old("[]"), IncludeOld::Columns(Vec::new()));
+        let message = message(r#"{"tables":[{"name":"a","columns":[],"include_old":1}]}"#);
+        assert!(message.contains("expected a boolean or an array of column names at line 1 column 51"), "{message}");
+    }
+
+    #[test]
+    fn indexes_default_to_ascending_and_the_type_of_the_column() {
+        let columns = r#"{"name":"a","columns":[{"name":"x"}],"indexes":[{"name":"i","columns":[
+            {"name":"x"},{"name":"x","ascending":null,"type":null},{"name":"x","ascending":false,"type":"real"}]}]}"#;
+        let index = table(columns).indexes.into_iter().next().unwrap();
+        let read: Vec<_> =
+            index.columns.iter().map(|column| (column.ascending, column.column_type.as_deref())).collect();
+        assert_eq!(read, [(true, None), (true, None), (false, Some("real"))]);
+    }
+
+    #[test]
+    fn raw_tables_are_read() {
+        let json = r#"{"tables":[],"raw_tables":[
+            {"name":"r","put":{"sql":"p","params":["Id",{"Column":"c"},"Rest","Row"]},
+             "delete":{"sql":"d","params":["Id"]},"clear":"c","table_name":"t","synced_columns":["x"],
+             "insert_only":true,"include_old":true},
+            {"name":"s","put":null,"delete":null,"clear":null,"table_name":null,"synced_columns":null}]}"#;
+        let schema = Schema::parse(json).unwrap();
+        let [full, empty] = schema.raw_tables.as_slice() else { panic!("two raw tables") };
+        let put = full.put.as_ref().unwrap();
+        let column = RawParameter::Column("c".into());
+        assert_eq!(put.params, [RawParameter::Id, column, RawParameter::Rest, RawParameter::Row]);
+        assert_eq!(full.delete.as_ref().unwrap().sql, "d");
+        assert_eq!((full.clear.as_deref(), full.table_name.as_deref()), (Some("c"), Some("t")));
+        assert_eq!(full.synced_columns.as_ref().unwrap(), &["x"]);
+        assert!(full.options.is_insert_only());
+        assert_eq!(*empty, RawTable { name: "s".into(), ..RawTable::default() });
+    }
+
+    #[test]
+    fn malformed_json_is_an_argument_error_with_its_place() {
+        for (json, problem) in [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("{}", "missing field `tables` at line 1 column 2"),
+            (r#"{"tables":null}"#, "invalid type: null, expected a sequence at line 1 column 14"),
+            ("{\"tables\":[\n{\"columns\":[]}]}", "missing field `name` at line 2 column 14"),
+            (r#"{"tables":[{"name":"a"}]}"#, "missing field `columns` at line 1 column 23"),
+            (r#"{"tables":[]} x"#, "trailing characters at line 1 column 15"),
+            (r#"{"tables":[{"name":"a","columns":[],"local_only":1}]}"#, "expected a boolean at line 1 column 50"),
+            (r#"{"tables":[],"raw_tables":[{"name":"a","put":{"sql":"","params":["X"]}}]}"#, "unknown variant `X`"),
+        ] {
+            let message = message(json);
+            assert!(message.starts_with("invalid argument: malformed schema: "), "{message}");
+            assert!(message.contains(problem), "{message}, wanted: {problem}");
+        }
+    }
+}

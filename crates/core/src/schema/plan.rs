@@ -167,3 +167,146 @@ fn is_our_data_table(name: &str, sql: &str) -> bool {
         .unwrap_or_default();
     DataTableName::parse(name).is_some() && (written_name == name || written_name == identifier(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: ObjectKind, name: &str, table: &str, sql: &str) -> Object {
+        Object { kind, name: name.into(), table: table.into(), sql: sql.into() }
+    }
+
+    const TABLE: &str = r#"CREATE TABLE "ps_data__a"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#;
+    const VIEW: &str = r#"CREATE VIEW "a"("id") AS SELECT id FROM "ps_data__a" -- powersync-auto-generated"#;
+    const OLD_VIEW: &str =
+        r#"CREATE VIEW "a"("id", "x") AS SELECT id, 1 FROM "ps_data__a" -- powersync-auto-generated"#;
+    const INDEX: &str = r#"CREATE INDEX "ps_data__a__i" ON "ps_data__a"(CAST(json_extract(data, '$.x') as text))"#;
+    const TRIGGER: &str = r#"CREATE TRIGGER "ps_view_insert_a" INSTEAD OF INSERT ON "a" BEGIN SELECT 1; END"#;
+
+    fn wanted() -> [Object; 4] {
+        [
+            object(ObjectKind::Table, "ps_data__a", "ps_data__a", TABLE),
+            object(ObjectKind::Index, "ps_data__a__i", "ps_data__a", INDEX),
+            object(ObjectKind::View, "a", "a", VIEW),
+            object(ObjectKind::Trigger, "ps_view_insert_a", "a", TRIGGER),
+        ]
+    }
+
+    const KINDS: [ObjectKind; 4] = [ObjectKind::Table, ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger];
+
+    fn drops(plan: &Plan<'_>) -> Vec<String> {
+        KINDS.iter().flat_map(|kind| plan.to_drop(*kind)).map(String::from).collect()
+    }
+
+    fn creations(plan: &Plan<'_>) -> Vec<String> {
+        KINDS.iter().flat_map(|kind| plan.to_create(*kind)).map(|object| object.name.clone()).collect()
+    }
+
+    #[test]
+    fn what_is_there_is_not_touched() {
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        assert!(!plan.is_empty());
+        assert_eq!(creations(&plan), ["ps_data__a", "ps_data__a__i", "a", "ps_view_insert_a"]);
+        for object in &wanted {
+            plan.found(object.kind, &object.name, &object.table, &object.sql);
+        }
+        assert!(plan.is_empty());
+        assert!(creations(&plan).is_empty() && drops(&plan).is_empty());
+    }
+
+    #[test]
+    fn a_replaced_view_takes_its_triggers_along() {
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", TRIGGER);
+        plan.found(ObjectKind::View, "a", "a", OLD_VIEW);
+        plan.found(ObjectKind::Trigger, "ps_view_delete_a", "a", "CREATE TRIGGER");
+        plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", TABLE);
+        plan.found(ObjectKind::Index, "ps_data__a__i", "ps_data__a", INDEX);
+        assert_eq!(creations(&plan), ["a", "ps_view_insert_a"]);
+        assert_eq!(plan.to_drop(ObjectKind::View).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(plan.replaced_views().count(), 1);
+    }
+
+    #[test]
+    fn outdated_triggers_and_indexes_are_replaced_alone() {
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        plan.found(ObjectKind::View, "a", "a", VIEW);
+        plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", TABLE);
+        plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", "CREATE TRIGGER something else");
+        plan.found(ObjectKind::Index, "ps_data__a__i", "ps_data__a", &INDEX.replace("text", "real"));
+        assert_eq!(creations(&plan), ["ps_data__a__i", "ps_view_insert_a"]);
+        assert_eq!(drops(&plan), ["ps_data__a__i", "ps_view_insert_a"]);
+    }
+
+    #[test]
+    fn what_the_schema_does_not_have_is_dropped_if_it_is_ours() {
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        let b = |sql: &str| sql.replace("ps_data__a", "ps_data__b").replace("\"a\"", "\"b\"");
+        plan.found(ObjectKind::Table, "ps_data__b", "ps_data__b", &b(TABLE));
+        plan.found(ObjectKind::Index, "ps_data__b__i", "ps_data__b", &b(INDEX));
+        plan.found(ObjectKind::View, "b", "b", &b(VIEW));
+        plan.found(ObjectKind::Trigger, "ps_view_insert_b", "b", TRIGGER);
+        plan.found(ObjectKind::Trigger, "ps_view_update_a", "a", "CREATE TRIGGER");
+        assert_eq!(drops(&plan), ["ps_data__b", "ps_data__b__i", "b", "ps_view_update_a"]);
+    }
+
+    #[test]
+    fn unquoted_data_tables_are_ours_too() {
+        assert!(is_our_data_table("ps_data__a", TABLE));
+        assert!(is_our_data_table("ps_data__a", &TABLE.replace('"', "")));
+        assert!(!is_our_data_table("ps_data__b", TABLE));
+        assert!(!is_our_data_table("ps_data__a", &TABLE.replace(", data TEXT", ", data TEXT, more")));
+        assert!(!is_our_data_table("mine", r#"CREATE TABLE "mine"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#));
+    }
+
+    #[test]
+    fn objects_of_the_application_stay() {
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        for object in &wanted {
+            plan.found(object.kind, &object.name, &object.table, &object.sql);
+        }
+        let mark = "-- powersync-auto-generated";
+        plan.found(ObjectKind::Table, "ps_data__mine", "ps_data__mine", "CREATE TABLE ps_data__mine(id, data)");
+        plan.found(ObjectKind::View, "v", "v", &alloc::format!("CREATE VIEW v AS SELECT 1 {mark}"));
+        plan.found(ObjectKind::Index, "ps_data_x", "mine", "CREATE INDEX ps_data_x ON mine(a)");
+        plan.found(
+            ObjectKind::Index,
+            "ps_data__a__mine",
+            "ps_data__a",
+            "CREATE INDEX ps_data__a__mine ON ps_data__a(id)",
+        );
+        plan.found(ObjectKind::Trigger, "ps_view_insert_mine", "mine", "CREATE TRIGGER");
+        plan.found(ObjectKind::Trigger, "audit", "a", "CREATE TRIGGER");
+        assert!(plan.is_empty() && plan.take_conflict().is_none());
+    }
+
+    #[test]
+    fn names_taken_by_the_application_are_conflicts_unless_an_index_can_do_without() {
+        let conflict = |kind, name: &str, table: &str, sql: &str| {
+            let wanted = wanted();
+            let mut plan = Plan::new(&wanted);
+            plan.found(kind, name, table, sql);
+            plan.take_conflict().map(|error| alloc::format!("{error}"))
+        };
+        let message = conflict(ObjectKind::Table, "a", "a", "CREATE TABLE a(x)").unwrap();
+        assert_eq!(
+            message,
+            "invalid argument: cannot create view \"a\": the database has a table of that name that is not managed by \
+             PowerSync"
+        );
+        assert!(conflict(ObjectKind::View, "a", "a", "CREATE VIEW a AS SELECT 1").is_some());
+        assert!(conflict(ObjectKind::Trigger, "ps_view_insert_a", "mine", TRIGGER).is_some());
+        assert!(conflict(ObjectKind::View, "ps_data__a", "ps_data__a", "CREATE VIEW").is_some());
+        assert!(conflict(ObjectKind::Index, "ps_data__a__i", "mine", "CREATE INDEX").is_none());
+        let wanted = wanted();
+        let mut plan = Plan::new(&wanted);
+        plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", "CREATE TABLE ps_data__a(id, data, more)");
+        assert_eq!(plan.unknown_tables().count(), 1);
+        assert!(!creations(&plan).contains(&"ps_data__a".into()));
+    }
+}

@@ -110,3 +110,72 @@ fn merged(mut objects: Vec<String>, limit: ArgumentLimit) -> String {
     }
     objects.pop().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    fn call(function: RowFunction, rows: &[Row], count: usize, limit: i32) -> String {
+        let names: Vec<String> = (0..count).map(|index| format!("c{index}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        row_call(function, rows, &names, ArgumentLimit::of_connection(limit)).unwrap()
+    }
+
+    /// The most arguments of any call in `sql`, which has no commas elsewhere than in lists of names.
+    fn most_arguments(sql: &str) -> usize {
+        let mut counts = std::vec![0];
+        let mut most = 0;
+        let mut in_literal = false;
+        for character in sql.chars() {
+            match character {
+                '\'' => in_literal = !in_literal,
+                _ if in_literal => {}
+                '(' => counts.push(1),
+                ',' => *counts.last_mut().unwrap() += 1,
+                ')' => most = most.max(counts.pop().unwrap()),
+                _ => {}
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn names_and_columns_are_quoted() {
+        let sql =
+            row_call(RowFunction::Patch, &[Row::Old, Row::New], &["it's", "a\"b"], ArgumentLimit::of_connection(100));
+        assert_eq!(
+            sql.unwrap(),
+            r#"powersync_row_patch('["it''s","a\"b"]',OLD."it's",NEW."it's",OLD."a""b",NEW."a""b")"#
+        );
+    }
+
+    #[test]
+    fn no_columns_need_no_call() {
+        assert_eq!(call(RowFunction::Json, &[Row::New], 0, 100), "'{}'");
+    }
+
+    #[test]
+    fn many_columns_are_split_at_the_limit() {
+        assert!(call(RowFunction::Json, &[Row::New], 99, 100).starts_with("powersync_row_json('[\"c0\","));
+        let split = call(RowFunction::Json, &[Row::New], 100, 100);
+        assert!(split.starts_with("powersync_json_merge(powersync_row_json("), "{split}");
+        assert!(split.ends_with(r#",powersync_row_json('["c99"]',NEW."c99"))"#), "{split}");
+        assert!(call(RowFunction::Patch, &[Row::Old, Row::New], 49, 100).starts_with("powersync_row_patch("));
+        assert!(call(RowFunction::Patch, &[Row::Old, Row::New], 50, 100).starts_with("powersync_json_merge("));
+    }
+
+    #[test]
+    fn no_call_has_more_arguments_than_allowed() {
+        for limit in [3, 4, 10, 100, 1000] {
+            for count in [1, 2, 48, 101, 1999] {
+                for rows in [&[Row::New][..], &[Row::New, Row::Old][..]] {
+                    let sql = call(RowFunction::Put, rows, count, limit);
+                    let most = most_arguments(&sql);
+                    assert!(most <= usize::try_from(limit).unwrap().min(100), "{most} with limit {limit}");
+                    assert_eq!(sql.matches("NEW.").count(), count);
+                }
+            }
+        }
+    }
+}

@@ -205,3 +205,115 @@ impl CrudInsert {
         format!("INSERT INTO powersync_crud({}) VALUES({});\n", self.columns, self.values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    fn sql(table: &str) -> Vec<(String, String)> {
+        let schema = Schema::parse(&format!(r#"{{"tables":[{table}]}}"#)).unwrap();
+        let made = triggers(&schema.tables[0], ArgumentLimit::of_connection(100)).unwrap();
+        made.into_iter()
+            .map(|object| {
+                assert_eq!(object.table, schema.tables[0].view_name());
+                (object.name, object.sql)
+            })
+            .collect()
+    }
+
+    fn names(triggers: &[(String, String)]) -> Vec<&str> {
+        triggers.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn synced_tables_store_and_record() {
+        let triggers = sql(r#"{"name":"t's","view_name":"v","columns":[{"name":"y"},{"name":"x"}]}"#);
+        assert_eq!(names(&triggers), ["ps_view_insert_v", "ps_view_update_v", "ps_view_delete_v"]);
+        assert_eq!(
+            triggers[0].1,
+            r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
+SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text') END;
+INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('["y","x"]',NEW."y",NEW."x"));
+INSERT INTO powersync_crud(op,id,type,data,options) VALUES('PUT',NEW.id,'t''s',powersync_row_put('["x","y"]',NEW."x",NEW."y"),changes()-1);
+END"#
+        );
+        assert_eq!(
+            triggers[1].1,
+            r#"CREATE TRIGGER "ps_view_update_v" INSTEAD OF UPDATE ON "v" BEGIN
+SELECT CASE WHEN OLD.id IS NOT NEW.id OR typeof(NEW.id)!='text' THEN RAISE(FAIL,'Cannot update id') END;
+UPDATE "ps_data__t's" SET data=powersync_row_json('["y","x"]',NEW."y",NEW."x") WHERE id=OLD.id;
+INSERT INTO powersync_crud(op,id,type,data) VALUES('PATCH',OLD.id,'t''s',powersync_row_patch('["x","y"]',OLD."x",NEW."x",OLD."y",NEW."y"));
+END"#
+        );
+        assert_eq!(
+            triggers[2].1,
+            r#"CREATE TRIGGER "ps_view_delete_v" INSTEAD OF DELETE ON "v" BEGIN
+DELETE FROM "ps_data__t's" WHERE id=OLD.id;
+INSERT INTO powersync_crud(op,id,type) VALUES('DELETE',OLD.id,'t''s');
+END"#
+        );
+    }
+
+    #[test]
+    fn all_options_together() {
+        let triggers = sql(r#"{"name":"a","columns":[{"name":"z"},{"name":"x"},{"name":"y"}],"include_metadata":true,
+            "include_old":["y","z"],"include_old_only_when_changed":true,"ignore_empty_update":true}"#);
+        let expected = ["ps_view_insert_a", "ps_view_update_a", "ps_view_delete_a", "ps_view_delete2_a"];
+        assert_eq!(names(&triggers), expected);
+        assert!(triggers[0].1.contains(",NEW._metadata,changes()-1);"), "{}", triggers[0].1);
+        let update = &triggers[1].1;
+        assert!(update.contains(r#"ON "a" WHEN NEW._deleted IS NOT TRUE BEGIN"#), "{update}");
+        assert!(
+            update.contains(r#"powersync_row_patch('["y","z"]',NEW."y",OLD."y",NEW."z",OLD."z"),NEW._metadata,28);"#),
+            "{update}"
+        );
+        let old = r#"powersync_row_old('["z","y"]',OLD."z",OLD."y")"#;
+        assert!(triggers[2].1.contains(&format!("'DELETE',OLD.id,'a',{old});")), "{}", triggers[2].1);
+        assert_eq!(
+            triggers[3].1,
+            format!(
+                r#"CREATE TRIGGER "ps_view_delete2_a" INSTEAD OF UPDATE ON "a" WHEN NEW._deleted IS TRUE BEGIN
+DELETE FROM "ps_data__a" WHERE id=OLD.id;
+INSERT INTO powersync_crud(op,id,type,old_values,metadata) VALUES('DELETE',OLD.id,'a',{old},NEW._metadata);
+END"#
+            )
+        );
+    }
+
+    #[test]
+    fn old_values_without_condition_are_those_of_the_row() {
+        let triggers = sql(r#"{"name":"a","columns":[{"name":"x"}],"include_old":true}"#);
+        assert!(triggers[1].1.contains(r#",powersync_row_old('["x"]',OLD."x"));"#), "{}", triggers[1].1);
+        let triggers = sql(r#"{"name":"a","columns":[{"name":"x"}],"include_old_only_when_changed":true}"#);
+        assert!(!triggers[1].1.contains("old_values"), "{}", triggers[1].1);
+    }
+
+    #[test]
+    fn local_only_tables_record_nothing_and_do_not_ask_for_ids() {
+        let triggers =
+            sql(r#"{"name":"a","columns":[{"name":"x"}],"local_only":true,"insert_only":true,"include_metadata":true,
+                "include_old":true}"#);
+        assert_eq!(triggers.len(), 4);
+        for (_, sql) in &triggers {
+            assert!(!sql.contains("powersync_crud") && sql.contains("ps_data_local__a"), "{sql}");
+        }
+        assert!(!triggers[0].1.contains("RAISE"), "{}", triggers[0].1);
+        assert!(triggers[1].1.contains("CASE WHEN OLD.id IS NOT NEW.id THEN RAISE"), "{}", triggers[1].1);
+    }
+
+    #[test]
+    fn insert_only_tables_only_record_inserts() {
+        let triggers = sql(r#"{"name":"a","columns":[{"name":"x"}],"insert_only":true,"include_metadata":true}"#);
+        assert_eq!(names(&triggers), ["ps_view_insert_a"]);
+        let insert = &triggers[0].1;
+        assert!(
+            insert.ends_with(
+                "INSERT INTO powersync_crud_(data) VALUES(powersync_insert_entry('a',NEW.id,\
+                 powersync_row_put('[\"x\"]',NEW.\"x\"),NEW._metadata));\nEND"
+            ),
+            "{insert}"
+        );
+        assert!(insert.contains("id should be text") && !insert.contains("ps_data__"), "{insert}");
+    }
+}

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::definition::{Column, Index, IndexColumn, Table};
-use super::names::{DELETED, METADATA};
+use super::names::{DELETED, DataTableName, METADATA};
 use super::object::{Object, ObjectKind};
 use crate::error::Result;
 use crate::text::{literal, push_identifier, push_json_path};
@@ -87,10 +87,25 @@ pub(super) fn is_our_view(name: &str, sql: &str) -> bool {
     start.push_str(VIEW_COLUMNS_START);
     let body = sql.strip_prefix(start.as_str()).and_then(|rest| rest.strip_suffix(VIEW_MARKER));
     body.is_some_and(|body| {
-        let source = body.rsplit_once(" FROM \"").map(|(_, source)| source);
-        body.contains(VIEW_SELECT)
-            && source.is_some_and(|source| source.starts_with("ps_data__") || source.starts_with("ps_data_local__"))
+        let source =
+            split_last_identifier(body).and_then(|(rest, source)| Some((rest.strip_suffix(" FROM ")?, source)));
+        source.is_some_and(|(rest, source)| rest.contains(VIEW_SELECT) && DataTableName::parse(source).is_some())
     })
+}
+
+/// Splits SQL that ends in a quoted identifier before it; its text comes without the outer quotes.
+fn split_last_identifier(sql: &str) -> Option<(&str, &str)> {
+    let inner = sql.strip_suffix('"')?;
+    let mut end = inner.len();
+    loop {
+        // Quotes inside an identifier are doubled, so that only the run with the opening one has an odd length.
+        end = inner.get(..end)?.rfind('"')? + 1;
+        let start = inner.get(..end)?.trim_end_matches('"').len();
+        if (end - start) % 2 == 1 {
+            return inner.get(..start).zip(inner.get(start + 1..));
+        }
+        end = start;
+    }
 }
 
 /// An index over the same expressions as the view's columns; None if SQLite cannot index one of them.
@@ -149,4 +164,113 @@ fn push_member_lookup(sql: &mut String, column: &Column) {
     let name = literal(&column.name);
     let lookup = format!("CAST((SELECT value FROM json_each(data) WHERE key = {name}) as {})", column.column_type);
     sql.push_str(&lookup);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    fn table(json: &str) -> Table {
+        let schema = Schema::parse(&format!(r#"{{"tables":[{json}]}}"#)).unwrap();
+        schema.tables.into_iter().next().unwrap()
+    }
+
+    fn view_sql(json: &str, quote: QuoteInPath) -> String {
+        view(&table(json), quote).unwrap().sql
+    }
+
+    #[test]
+    fn ordinary_views_are_those_of_published_versions() {
+        let sql = view_sql(
+            r#"{"name":"todos","columns":[{"name":"list_id","type":"text"},{"name":"points","type":"real"}]}"#,
+            QuoteInPath::Escaped,
+        );
+        assert_eq!(
+            sql,
+            "CREATE VIEW \"todos\"(\"id\", \"list_id\", \"points\") AS SELECT id, \
+             CAST(json_extract(data, '$.list_id') as text), CAST(json_extract(data, '$.points') as real) \
+             FROM \"ps_data__todos\" -- powersync-auto-generated"
+        );
+    }
+
+    #[test]
+    fn options_show_in_the_view() {
+        let sql = view_sql(
+            r#"{"name":"a","view_name":"v\"w","local_only":true,"include_metadata":true,"columns":[]}"#,
+            QuoteInPath::Escaped,
+        );
+        assert_eq!(
+            sql,
+            "CREATE VIEW \"v\"\"w\"(\"id\", \"_metadata\", \"_deleted\") AS SELECT id, NULL, NULL \
+             FROM \"ps_data_local__a\" -- powersync-auto-generated"
+        );
+    }
+
+    #[test]
+    fn members_with_quotes_are_found_in_old_versions_too() {
+        let json = r#"{"name":"a","columns":[{"name":"x\"'y","type":"text"},{"name":"a.b","type":"text"}],
+            "indexes":[{"name":"q","columns":[{"name":"x\"'y"}]},{"name":"p","columns":[{"name":"a.b"}]}]}"#;
+        let escaped = view_sql(json, QuoteInPath::Escaped);
+        assert!(escaped.contains(r#"CAST(json_extract(data, '$."x\"''y"') as text)"#), "{escaped}");
+        let unsupported = view_sql(json, QuoteInPath::Unsupported);
+        assert!(
+            unsupported.contains(r#"CAST((SELECT value FROM json_each(data) WHERE key = 'x"''y') as text)"#),
+            "{unsupported}"
+        );
+        assert!(unsupported.contains(r#"CAST(json_extract(data, '$."a.b"') as text)"#), "{unsupported}");
+        let table = table(json);
+        let is_made = |quote| [0, 1].map(|of| index(&table, &table.indexes[of], quote).unwrap().is_some());
+        assert_eq!(is_made(QuoteInPath::Escaped), [true, true]);
+        assert_eq!(is_made(QuoteInPath::Unsupported), [false, true]);
+    }
+
+    #[test]
+    fn indexes_use_the_expressions_of_the_view() {
+        let table = table(
+            r#"{"name":"a","columns":[{"name":"x","type":"integer"}],"indexes":[{"name":"i","columns":[
+                {"name":"x","ascending":true,"type":"text"},{"name":"x","ascending":false},{"name":"y"}]}]}"#,
+        );
+        let made = index(&table, &table.indexes[0], QuoteInPath::Escaped).unwrap().unwrap();
+        assert_eq!((made.name.as_str(), made.table.as_str()), ("ps_data__a__i", "ps_data__a"));
+        assert_eq!(
+            made.sql,
+            "CREATE INDEX \"ps_data__a__i\" ON \"ps_data__a\"(CAST(json_extract(data, '$.x') as text), \
+             CAST(json_extract(data, '$.x') as integer) DESC, CAST(json_extract(data, '$.y') as text))"
+        );
+    }
+
+    #[test]
+    fn only_views_with_our_mark_and_our_form_are_ours() {
+        let mark = "-- powersync-auto-generated";
+        let is_ours = |sql: String| is_our_view("v", &sql);
+        assert!(is_ours(format!(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "ps_data__a" {mark}"#)));
+        assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data_local__a" {mark}"#)));
+        assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__ FROM ""x" {mark}"#)));
+        assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__a""" {mark}"#)));
+        for sql in [
+            format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "lists FROM ""ps_data__a" {mark}"#),
+            format!(r#"CREATE VIEW "v"("id") AS SELECT id, x"ps_data__a" {mark}"#),
+            format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM x {mark}"#),
+            format!(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "ps_data__a""#),
+            format!(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "lists" {mark}"#),
+            format!(r#"CREATE VIEW v AS SELECT * FROM "ps_data__a" {mark}"#),
+            format!(r#"CREATE VIEW "v" AS SELECT id FROM "ps_data__a" {mark}"#),
+            format!(r#"CREATE VIEW "w"("id") AS SELECT id FROM "ps_data__a" {mark}"#),
+            format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM ps_data__a {mark}"#),
+        ] {
+            assert!(!is_ours(sql.clone()), "{sql}");
+        }
+    }
+
+    #[test]
+    fn only_indexes_with_our_form_are_ours() {
+        let is_ours = |name: &str, rest: &str| is_our_index(name, "ps_data__a", &format!("CREATE INDEX {rest}"));
+        let columns = "(CAST(json_extract(data, '$.x') as text))";
+        assert!(is_ours("ps_data__a__i", &format!(r#""ps_data__a__i" ON "ps_data__a"{columns}"#)));
+        assert!(!is_ours("ps_data__a_i", &format!(r#""ps_data__a_i" ON "ps_data__a"{columns}"#)));
+        assert!(!is_ours("mine", &format!(r#""mine" ON "ps_data__a"{columns}"#)));
+        assert!(!is_ours("ps_data__a__i", &format!(r#"ps_data__a__i ON ps_data__a{columns}"#)));
+        assert!(!is_ours("ps_data__a__i", r#""ps_data__a__i" ON "ps_data__a"(id)"#));
+    }
 }
