@@ -11,7 +11,7 @@ use super::object::{Object, ObjectKind, in_main};
 use super::plan::Plan;
 use super::row_call::ArgumentLimit;
 use super::trigger;
-use super::view::{self, QuoteInPath};
+use super::view::{self, PathSupport};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{identifier, literal};
@@ -51,7 +51,7 @@ pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<()> {
 /// All objects that `schema` needs.
 fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object>> {
     let limit = ArgumentLimit::of_connection(database.connection().limit(FUNCTION_ARGUMENTS));
-    let quote = quote_in_path(database, schema)?;
+    let paths = path_support(database, schema);
     let mut wanted = Vec::with_capacity(schema.tables.len() * 6);
     for table in &schema.tables {
         if table.direct {
@@ -59,25 +59,28 @@ fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object
         }
         wanted.push(view::data_table(table));
         for index in &table.indexes {
-            wanted.extend(view::index(table, index, quote)?);
+            wanted.extend(view::index(table, index, paths)?);
         }
-        wanted.push(view::view(table, quote)?);
+        wanted.push(view::view(table, paths)?);
         wanted.extend(trigger::triggers(table, limit)?);
     }
     Ok(wanted)
 }
 
-/// Asks SQLite what its JSON paths can do, if the schema depends on it.
-fn quote_in_path(database: &Database<'_>, schema: &Schema) -> Result<QuoteInPath> {
-    let has_quote = |table: &Table| {
-        let in_indexes = table.indexes.iter().flat_map(|index| &index.columns).map(|column| &column.name);
-        table.columns.iter().map(|column| &column.name).chain(in_indexes).any(|name| name.contains('"'))
+/// Asks SQLite what its JSON paths can name, as far as the schema depends on it.
+fn path_support(database: &Database<'_>, schema: &Schema) -> PathSupport {
+    let has = |is_special: fn(&str) -> bool| {
+        let indexed =
+            |table: &'_ Table| table.indexes.iter().flat_map(|index| &index.columns).any(|of| is_special(&of.name));
+        let shown = |table: &'_ Table| table.columns.iter().any(|column| is_special(&column.name));
+        schema.tables.iter().any(|table| shown(table) || indexed(table))
     };
-    if !schema.tables.iter().any(has_quote) {
-        return Ok(QuoteInPath::Escaped);
+    // A path that is not understood is an error.
+    let finds = |sql| matches!(database.integer(sql, &[]), Ok(Some(1)));
+    PathSupport {
+        quotes: !has(|name| name.contains('"')) || finds(r#"SELECT json_extract('{"a\"b":1}', '$."a\"b"')"#),
+        empty_names: !has(str::is_empty) || finds(r#"SELECT json_extract('{"":1}', '$.""')"#),
     }
-    let found = database.integer(r#"SELECT json_extract('{"a\"b":1}', '$."a\"b"')"#, &[]);
-    Ok(if matches!(found, Ok(Some(1))) { QuoteInPath::Escaped } else { QuoteInPath::Unsupported })
 }
 
 /// Shows all objects of the database to `plan`.

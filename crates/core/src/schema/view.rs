@@ -21,19 +21,20 @@ pub(super) const DATA_TABLE_COLUMNS: &str = "(id TEXT PRIMARY KEY NOT NULL, data
 /// How an expression of ours begins, in views and indexes.
 const COLUMN_VALUE_START: &str = "CAST(json_extract(data, ";
 
-/// How the connection's SQLite finds members whose name contains a quote.
+/// What the connection's SQLite can name in a JSON path.
+///
+/// A member that it cannot name is looked up among all members by views, and left out of indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum QuoteInPath {
-    /// JSON paths can escape a quote.
-    Escaped,
-    /// JSON paths cannot name such a member (before SQLite 3.45): views look it up among all members, and indexes
-    /// cannot have it.
-    Unsupported,
+pub(super) struct PathSupport {
+    /// Members whose name contains a quote: from 3.45 on.
+    pub(super) quotes: bool,
+    /// The member with an empty name: from 3.39 on.
+    pub(super) empty_names: bool,
 }
 
-impl QuoteInPath {
-    fn allows(self, name: &str) -> bool {
-        self == Self::Escaped || !name.contains('"')
+impl PathSupport {
+    fn includes(self, name: &str) -> bool {
+        (self.quotes || !name.contains('"')) && (self.empty_names || !name.is_empty())
     }
 }
 
@@ -47,7 +48,7 @@ pub(super) fn data_table(table: &Table) -> Object {
 }
 
 /// The view that SQL reads and writes.
-pub(super) fn view(table: &Table, quote: QuoteInPath) -> Result<Object> {
+pub(super) fn view(table: &Table, paths: PathSupport) -> Result<Object> {
     let metadata: &[&str] = if table.options.include_metadata { &[METADATA, DELETED] } else { &[] };
     let mut sql = String::with_capacity(128 + table.columns.len() * 72);
     sql.push_str(ObjectKind::View.create());
@@ -60,7 +61,7 @@ pub(super) fn view(table: &Table, quote: QuoteInPath) -> Result<Object> {
     sql.push_str(VIEW_SELECT);
     for column in &table.columns {
         sql.push_str(", ");
-        if quote.allows(&column.name) {
+        if paths.includes(&column.name) {
             push_column_value(&mut sql, &column.name, &column.column_type)?;
         } else {
             push_member_lookup(&mut sql, column);
@@ -109,8 +110,8 @@ fn split_last_identifier(sql: &str) -> Option<(&str, &str)> {
 }
 
 /// An index over the same expressions as the view's columns; None if SQLite cannot index one of them.
-pub(super) fn index(table: &Table, index: &Index, quote: QuoteInPath) -> Result<Option<Object>> {
-    if !index.columns.iter().all(|column| quote.allows(&column.name)) {
+pub(super) fn index(table: &Table, index: &Index, paths: PathSupport) -> Result<Option<Object>> {
+    if !index.columns.iter().all(|column| paths.includes(&column.name)) {
         return Ok(None);
     }
     let name = table.index_name(index);
@@ -171,12 +172,15 @@ mod tests {
     use super::*;
     use crate::schema::Schema;
 
+    const FULL: PathSupport = PathSupport { quotes: true, empty_names: true };
+    const OLD: PathSupport = PathSupport { quotes: false, empty_names: false };
+
     fn table(json: &str) -> Table {
         let schema = Schema::parse(&format!(r#"{{"tables":[{json}]}}"#)).unwrap();
         schema.tables.into_iter().next().unwrap()
     }
 
-    fn view_sql(json: &str, quote: QuoteInPath) -> String {
+    fn view_sql(json: &str, paths: PathSupport) -> String {
         view(&table(json), quote).unwrap().sql
     }
 
@@ -184,7 +188,7 @@ mod tests {
     fn ordinary_views_are_those_of_published_versions() {
         let sql = view_sql(
             r#"{"name":"todos","columns":[{"name":"list_id","type":"text"},{"name":"points","type":"real"}]}"#,
-            QuoteInPath::Escaped,
+            FULL,
         );
         assert_eq!(
             sql,
@@ -196,10 +200,8 @@ mod tests {
 
     #[test]
     fn options_show_in_the_view() {
-        let sql = view_sql(
-            r#"{"name":"a","view_name":"v\"w","local_only":true,"include_metadata":true,"columns":[]}"#,
-            QuoteInPath::Escaped,
-        );
+        let sql =
+            view_sql(r#"{"name":"a","view_name":"v\"w","local_only":true,"include_metadata":true,"columns":[]}"#, FULL);
         assert_eq!(
             sql,
             "CREATE VIEW \"v\"\"w\"(\"id\", \"_metadata\", \"_deleted\") AS SELECT id, NULL, NULL \
@@ -209,20 +211,22 @@ mod tests {
 
     #[test]
     fn members_with_quotes_are_found_in_old_versions_too() {
-        let json = r#"{"name":"a","columns":[{"name":"x\"'y","type":"text"},{"name":"a.b","type":"text"}],
+        let json = r#"{"name":"a","columns":[{"name":"x\"'y","type":"text"},{"name":"a.b","type":"text"},{"name":""}],
             "indexes":[{"name":"q","columns":[{"name":"x\"'y"}]},{"name":"p","columns":[{"name":"a.b"}]}]}"#;
-        let escaped = view_sql(json, QuoteInPath::Escaped);
+        let escaped = view_sql(json, FULL);
         assert!(escaped.contains(r#"CAST(json_extract(data, '$."x\"''y"') as text)"#), "{escaped}");
-        let unsupported = view_sql(json, QuoteInPath::Unsupported);
+        let unsupported = view_sql(json, OLD);
         assert!(
             unsupported.contains(r#"CAST((SELECT value FROM json_each(data) WHERE key = 'x"''y') as text)"#),
             "{unsupported}"
         );
         assert!(unsupported.contains(r#"CAST(json_extract(data, '$."a.b"') as text)"#), "{unsupported}");
+        assert!(escaped.contains(r#"CAST(json_extract(data, '$.""') as text)"#), "{escaped}");
+        assert!(unsupported.contains(r#"WHERE key = '') as text)"#), "{unsupported}");
         let table = table(json);
-        let is_made = |quote| [0, 1].map(|of| index(&table, &table.indexes[of], quote).unwrap().is_some());
-        assert_eq!(is_made(QuoteInPath::Escaped), [true, true]);
-        assert_eq!(is_made(QuoteInPath::Unsupported), [false, true]);
+        let is_made = |paths| [0, 1].map(|of| index(&table, &table.indexes[of], paths).unwrap().is_some());
+        assert_eq!(is_made(FULL), [true, true]);
+        assert_eq!(is_made(OLD), [false, true]);
     }
 
     #[test]
@@ -231,7 +235,7 @@ mod tests {
             r#"{"name":"a","columns":[{"name":"x","type":"integer"}],"indexes":[{"name":"i","columns":[
                 {"name":"x","ascending":true,"type":"text"},{"name":"x","ascending":false},{"name":"y"}]}]}"#,
         );
-        let made = index(&table, &table.indexes[0], QuoteInPath::Escaped).unwrap().unwrap();
+        let made = index(&table, &table.indexes[0], FULL).unwrap().unwrap();
         assert_eq!((made.name.as_str(), made.table.as_str()), ("ps_data__a__i", "ps_data__a"));
         assert_eq!(
             made.sql,
