@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod identity;
+mod json_functions;
 mod loading;
+mod local_writes_entries;
+mod local_writes_tables;
+mod local_writes_transactions;
 mod migrations;
 mod migrations_interop;
 mod oplog_view;

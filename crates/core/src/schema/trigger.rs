@@ -92,11 +92,9 @@ impl<'t> TriggerSource<'t> {
         let options = &self.table.options;
         let condition =
             if options.include_metadata { format!(" WHEN NEW.{DELETED} IS NOT TRUE") } else { String::new() };
-        // Ids of local-only tables need not be text when they are written; they are stored as text.
-        let other_type = if options.local_only { "" } else { " OR typeof(NEW.id)!='text'" };
         let data = self.call(RowFunction::Json, &[Row::New], &self.columns)?;
         let mut body = format!(
-            "SELECT CASE WHEN OLD.id IS NOT NEW.id{other_type} THEN RAISE(FAIL,'Cannot update id') END;\n\
+            "SELECT CASE WHEN OLD.id IS NOT NEW.id THEN RAISE(FAIL,'Cannot update id') END;\n\
              UPDATE {} SET data={data} WHERE id=OLD.id;\n",
             self.data_table
         );
@@ -241,7 +239,7 @@ END"#
         assert_eq!(
             triggers[1].1,
             r#"CREATE TRIGGER "ps_view_update_v" INSTEAD OF UPDATE ON "v" BEGIN
-SELECT CASE WHEN OLD.id IS NOT NEW.id OR typeof(NEW.id)!='text' THEN RAISE(FAIL,'Cannot update id') END;
+SELECT CASE WHEN OLD.id IS NOT NEW.id THEN RAISE(FAIL,'Cannot update id') END;
 UPDATE "ps_data__t's" SET data=powersync_row_json('["y","x"]',NEW."y",NEW."x") WHERE id=OLD.id;
 INSERT INTO powersync_crud(op,id,type,data) VALUES('PATCH',OLD.id,'t''s',powersync_row_patch('["x","y"]',OLD."x",NEW."x",OLD."y",NEW."y"));
 END"#
@@ -299,7 +297,6 @@ END"#
             assert!(!sql.contains("powersync_crud") && sql.contains("ps_data_local__a"), "{sql}");
         }
         assert!(!triggers[0].1.contains("RAISE"), "{}", triggers[0].1);
-        assert!(triggers[1].1.contains("CASE WHEN OLD.id IS NOT NEW.id THEN RAISE"), "{}", triggers[1].1);
     }
 
     #[test]

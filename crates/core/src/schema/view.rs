@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn view_sql(json: &str, paths: PathSupport) -> String {
-        view(&table(json), quote).unwrap().sql
+        view(&table(json), paths).unwrap().sql
     }
 
     #[test]
