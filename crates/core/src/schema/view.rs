@@ -256,7 +256,7 @@ mod tests {
             format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "lists FROM ""ps_data__a" {mark}"#),
             format!(r#"CREATE VIEW "v"("id") AS SELECT id, x"ps_data__a" {mark}"#),
             format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM x {mark}"#),
-            format!(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "ps_data__a""#),
+            String::from(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "ps_data__a""#),
             format!(r#"CREATE VIEW "v"("id", "x") AS SELECT id, 1 FROM "lists" {mark}"#),
             format!(r#"CREATE VIEW v AS SELECT * FROM "ps_data__a" {mark}"#),
             format!(r#"CREATE VIEW "v" AS SELECT id FROM "ps_data__a" {mark}"#),
