@@ -235,3 +235,44 @@ fn rows_that_are_objects_are_taken() {
     }
     assert_consistent(&host);
 }
+
+/// Subscribes and starts as the client did that the recording answers; gives the request that results.
+fn request_like(host: &Host, recorded: &Value) -> Value {
+    for subscription in array(&recorded["streams"]["subscriptions"]) {
+        let stream = json!({"name": subscription["stream"], "params": subscription["parameters"]});
+        let priority = &subscription["override_priority"];
+        host.control("subscriptions", json!({"subscribe": {"stream": stream, "priority": priority}}));
+    }
+    let mut options = json!({"include_defaults": recorded["streams"]["include_defaults"]});
+    for member in ["parameters", "app_metadata"] {
+        if let Some(value) = recorded.get(member) {
+            options[member] = value.clone();
+        }
+    }
+    let instructions = host.control("start", options);
+    let request = array(&instructions).find_map(|instruction| instruction["EstablishSyncStream"].get("request"));
+    request.unwrap().clone()
+}
+
+#[test]
+#[cfg_attr(not(recorded_data), ignore = "needs POWERSYNC_INTEROP_DATA")]
+fn our_requests_are_those_that_were_answered() {
+    let mut with_subscriptions = 0;
+    for recording in whole_streams() {
+        let recorded = &recording.request;
+        if recorded.get("streams").is_none() {
+            continue;
+        }
+        let host = started();
+        let request = request_like(&host, recorded);
+        for member in ["buckets", "include_checksum", "raw_data", "parameters", "streams", "app_metadata"] {
+            assert_eq!(request[member], recorded[member], "{}, {member}", recording.name);
+        }
+        feed(&host, &recording, LineEncoding::Binary);
+        let subscribed = array(&recorded["streams"]["subscriptions"]).count();
+        let explicit = host.value("SELECT count(*) FROM ps_stream_subscriptions WHERE ttl IS NOT NULL");
+        assert_eq!(explicit, subscribed, "{}", recording.name);
+        with_subscriptions += subscribed;
+    }
+    assert!(with_subscriptions > 10, "{with_subscriptions}");
+}
