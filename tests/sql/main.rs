@@ -15,6 +15,7 @@ mod random_sessions;
 mod recorded_streams;
 mod scenarios;
 mod schema_errors;
+mod schema_interop;
 mod schema_moves;
 mod schema_names;
 mod schema_objects;

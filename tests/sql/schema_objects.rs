@@ -297,3 +297,16 @@ fn small_limits_of_the_connection_do_not_matter() {
     assert_eq!(host.value("SELECT data ->> 'data' FROM ps_crud"), r#"{"c0":"first","c59":"last"}"#);
     assert_eq!(host.value("SELECT data ->> 'data' FROM ps_crud WHERE id = 2"), r#"{"c30":"middle"}"#);
 }
+
+#[test]
+fn it_is_refused_while_rows_are_cleared_or_published() {
+    let host = host(&[lists()]);
+    host.execute("INSERT INTO lists(id) VALUES ('1')");
+    host.execute(
+        r#"CREATE TRIGGER nested AFTER DELETE ON ps_data__lists BEGIN
+           SELECT powersync_replace_schema('{"tables":[]}'); END"#,
+    );
+    let error = host.try_transaction("SELECT powersync_clear(0)", []).unwrap_err();
+    assert_eq!(error.code, 21, "{error}");
+    assert_eq!(host.table("SELECT id FROM lists"), json!([["1"]]));
+}

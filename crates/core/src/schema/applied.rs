@@ -4,10 +4,12 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::RefCell;
 
+use sqlite_nostd::ResultCode;
+
 use super::{Schema, apply};
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a connection remembers of the schema applied last.
 #[derive(Default)]
@@ -48,10 +50,12 @@ impl AppliedSchema {
         drop(self.current(database));
         apply(database, &schema)?;
         let transaction = database.state().transaction();
-        // Without the write lock there is no change that a rollback could undo; but later changes would go unnoticed.
         let version = match transaction.join(database) {
             Ok(()) => schema_version(database)?,
-            Err(_) => None,
+            // Without the write lock nothing was changed that a rollback could undo, but later changes in the same
+            // transaction would go unnoticed.
+            Err(error) if is_without_write_lock(&error) => None,
+            Err(error) => return Err(error),
         };
         let applied = Rc::new(Applied { json: json.into(), schema: Rc::new(schema), version });
         let replaced = self.current.replace(Some(applied));
@@ -74,6 +78,11 @@ impl AppliedSchema {
         }
         self.current.borrow().clone()
     }
+}
+
+/// Whether the connection may only read, or only read now.
+fn is_without_write_lock(error: &Error) -> bool {
+    matches!(error.code().primary(), ResultCode::READONLY | ResultCode::BUSY | ResultCode::LOCKED)
 }
 
 /// Changes with every change of the schema by any connection.
