@@ -13,6 +13,7 @@ mod oplog_view;
 mod own_format;
 mod random_sessions;
 mod recorded_streams;
+mod rollback;
 mod scenarios;
 mod schema_errors;
 mod schema_interop;
