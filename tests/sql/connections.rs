@@ -112,9 +112,12 @@ fn local_writes_of_other_connections_hold_back_downloads() {
     }
 }
 
+/// A change of downloaded data that bypasses a running iteration, and its name.
+type Change = (&'static str, fn(&Host));
+
 #[test]
 fn an_iteration_ends_when_another_connection_changes_downloads() {
-    let meddle: [(&str, fn(&Host)); 4] = [
+    let changes: [Change; 4] = [
         ("another iteration", |host| {
             host.control("start", ());
         }),
@@ -129,7 +132,7 @@ fn an_iteration_ends_when_another_connection_changes_downloads() {
             host.initialize();
         }),
     ];
-    for (what, change) in meddle {
+    for (what, change) in changes {
         let (file, syncing) = File::new("WAL");
         let other = file.open();
         let mut service = service();
