@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{readme, size, static_library, symbols, version};
+use crate::{bindings, readme, size, static_library, symbols, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("lints", lints),
     ("documentation", documentation),
+    ("bindings", || bindings::run(true)),
     ("version", version::check),
     ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
     ("symbols", symbols::check),

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 #![forbid(unsafe_code)]
 
+mod bindings;
 mod ci;
 #[cfg(test)]
 mod documents;
@@ -56,6 +57,12 @@ enum Command {
     },
     /// Runs the examples of the README
     Readme,
+    /// Generates the bindings to SQLite from its headers (needs libclang)
+    Bindings {
+        /// Only checks that they are current
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -63,6 +70,7 @@ fn main() -> ExitCode {
         Command::Demo { options } => demo(&options),
         Command::Test { options } => process::run(process::cargo(&["test"]).args(options)),
         Command::Ci => ci::run(),
+        Command::Bindings { check } => bindings::run(check),
         Command::Size => size::check(),
         Command::Static => static_library::check(),
         Command::Symbols => symbols::check(),

@@ -1,6 +1,7 @@
 //! SQLite's C interface as `sqlite3ext.h` declares it. Generated: `cargo xtask bindings` writes this file.
+pub type sqlite3_file = ::core::ffi::c_void;
+pub type sqlite3_vfs = ::core::ffi::c_void;
 
-pub const SQLITE_VERSION_NUMBER: i32 = 3054001;
 pub const SQLITE_OK: i32 = 0;
 pub const SQLITE_ERROR: i32 = 1;
 pub const SQLITE_INTERNAL: i32 = 2;
@@ -17,7 +18,6 @@ pub const SQLITE_NOTFOUND: i32 = 12;
 pub const SQLITE_FULL: i32 = 13;
 pub const SQLITE_CANTOPEN: i32 = 14;
 pub const SQLITE_PROTOCOL: i32 = 15;
-pub const SQLITE_EMPTY: i32 = 16;
 pub const SQLITE_SCHEMA: i32 = 17;
 pub const SQLITE_TOOBIG: i32 = 18;
 pub const SQLITE_CONSTRAINT: i32 = 19;
@@ -28,8 +28,6 @@ pub const SQLITE_AUTH: i32 = 23;
 pub const SQLITE_FORMAT: i32 = 24;
 pub const SQLITE_RANGE: i32 = 25;
 pub const SQLITE_NOTADB: i32 = 26;
-pub const SQLITE_NOTICE: i32 = 27;
-pub const SQLITE_WARNING: i32 = 28;
 pub const SQLITE_ROW: i32 = 100;
 pub const SQLITE_DONE: i32 = 101;
 pub const SQLITE_ERROR_MISSING_COLLSEQ: i32 = 257;
@@ -107,185 +105,32 @@ pub const SQLITE_CONSTRAINT_VTAB: i32 = 2323;
 pub const SQLITE_CONSTRAINT_ROWID: i32 = 2579;
 pub const SQLITE_CONSTRAINT_PINNED: i32 = 2835;
 pub const SQLITE_CONSTRAINT_DATATYPE: i32 = 3091;
-pub const SQLITE_NOTICE_RECOVER_WAL: i32 = 283;
-pub const SQLITE_NOTICE_RECOVER_ROLLBACK: i32 = 539;
-pub const SQLITE_NOTICE_RBU: i32 = 795;
-pub const SQLITE_WARNING_AUTOINDEX: i32 = 284;
 pub const SQLITE_AUTH_USER: i32 = 279;
 pub const SQLITE_OK_LOAD_PERMANENTLY: i32 = 256;
-pub const SQLITE_OK_SYMLINK: i32 = 512;
-pub const SQLITE_LOCK_NONE: i32 = 0;
-pub const SQLITE_LOCK_SHARED: i32 = 1;
-pub const SQLITE_LOCK_RESERVED: i32 = 2;
-pub const SQLITE_LOCK_PENDING: i32 = 3;
-pub const SQLITE_LOCK_EXCLUSIVE: i32 = 4;
-pub const SQLITE_GET_LOCKPROXYFILE: i32 = 2;
-pub const SQLITE_SET_LOCKPROXYFILE: i32 = 3;
-pub const SQLITE_LAST_ERRNO: i32 = 4;
-pub const SQLITE_DBCONFIG_MAINDBNAME: i32 = 1000;
-pub const SQLITE_DBCONFIG_LOOKASIDE: i32 = 1001;
-pub const SQLITE_DBCONFIG_ENABLE_FKEY: i32 = 1002;
-pub const SQLITE_DBCONFIG_ENABLE_TRIGGER: i32 = 1003;
-pub const SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER: i32 = 1004;
-pub const SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: i32 = 1005;
-pub const SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE: i32 = 1006;
-pub const SQLITE_DBCONFIG_ENABLE_QPSG: i32 = 1007;
-pub const SQLITE_DBCONFIG_TRIGGER_EQP: i32 = 1008;
-pub const SQLITE_DBCONFIG_RESET_DATABASE: i32 = 1009;
-pub const SQLITE_DBCONFIG_DEFENSIVE: i32 = 1010;
-pub const SQLITE_DBCONFIG_WRITABLE_SCHEMA: i32 = 1011;
-pub const SQLITE_DBCONFIG_LEGACY_ALTER_TABLE: i32 = 1012;
-pub const SQLITE_DBCONFIG_DQS_DML: i32 = 1013;
-pub const SQLITE_DBCONFIG_DQS_DDL: i32 = 1014;
-pub const SQLITE_DBCONFIG_ENABLE_VIEW: i32 = 1015;
-pub const SQLITE_DBCONFIG_LEGACY_FILE_FORMAT: i32 = 1016;
-pub const SQLITE_DBCONFIG_TRUSTED_SCHEMA: i32 = 1017;
-pub const SQLITE_DBCONFIG_STMT_SCANSTATUS: i32 = 1018;
-pub const SQLITE_DBCONFIG_REVERSE_SCANORDER: i32 = 1019;
-pub const SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE: i32 = 1020;
-pub const SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE: i32 = 1021;
-pub const SQLITE_DBCONFIG_ENABLE_COMMENTS: i32 = 1022;
-pub const SQLITE_DBCONFIG_FP_DIGITS: i32 = 1023;
-pub const SQLITE_DBCONFIG_MAX: i32 = 1023;
-pub const SQLITE_SETLK_BLOCK_ON_CONNECT: i32 = 1;
-pub const SQLITE_DENY: i32 = 1;
-pub const SQLITE_IGNORE: i32 = 2;
-pub const SQLITE_CREATE_INDEX: i32 = 1;
-pub const SQLITE_CREATE_TABLE: i32 = 2;
-pub const SQLITE_CREATE_TEMP_INDEX: i32 = 3;
-pub const SQLITE_CREATE_TEMP_TABLE: i32 = 4;
-pub const SQLITE_CREATE_TEMP_TRIGGER: i32 = 5;
-pub const SQLITE_CREATE_TEMP_VIEW: i32 = 6;
-pub const SQLITE_CREATE_TRIGGER: i32 = 7;
-pub const SQLITE_CREATE_VIEW: i32 = 8;
-pub const SQLITE_DELETE: i32 = 9;
-pub const SQLITE_DROP_INDEX: i32 = 10;
-pub const SQLITE_DROP_TABLE: i32 = 11;
-pub const SQLITE_DROP_TEMP_INDEX: i32 = 12;
-pub const SQLITE_DROP_TEMP_TABLE: i32 = 13;
-pub const SQLITE_DROP_TEMP_TRIGGER: i32 = 14;
-pub const SQLITE_DROP_TEMP_VIEW: i32 = 15;
-pub const SQLITE_DROP_TRIGGER: i32 = 16;
-pub const SQLITE_DROP_VIEW: i32 = 17;
-pub const SQLITE_INSERT: i32 = 18;
-pub const SQLITE_PRAGMA: i32 = 19;
-pub const SQLITE_READ: i32 = 20;
-pub const SQLITE_SELECT: i32 = 21;
-pub const SQLITE_TRANSACTION: i32 = 22;
-pub const SQLITE_UPDATE: i32 = 23;
-pub const SQLITE_ATTACH: i32 = 24;
-pub const SQLITE_DETACH: i32 = 25;
-pub const SQLITE_ALTER_TABLE: i32 = 26;
-pub const SQLITE_REINDEX: i32 = 27;
-pub const SQLITE_ANALYZE: i32 = 28;
-pub const SQLITE_CREATE_VTABLE: i32 = 29;
-pub const SQLITE_DROP_VTABLE: i32 = 30;
-pub const SQLITE_FUNCTION: i32 = 31;
-pub const SQLITE_SAVEPOINT: i32 = 32;
-pub const SQLITE_RECURSIVE: i32 = 33;
-pub const SQLITE_TRACE_STMT: i32 = 1;
-pub const SQLITE_TRACE_PROFILE: i32 = 2;
-pub const SQLITE_TRACE_ROW: i32 = 4;
-pub const SQLITE_TRACE_CLOSE: i32 = 8;
-pub const SQLITE_LIMIT_LENGTH: i32 = 0;
-pub const SQLITE_LIMIT_SQL_LENGTH: i32 = 1;
-pub const SQLITE_LIMIT_COLUMN: i32 = 2;
-pub const SQLITE_LIMIT_EXPR_DEPTH: i32 = 3;
-pub const SQLITE_LIMIT_COMPOUND_SELECT: i32 = 4;
-pub const SQLITE_LIMIT_VDBE_OP: i32 = 5;
-pub const SQLITE_LIMIT_FUNCTION_ARG: i32 = 6;
-pub const SQLITE_LIMIT_ATTACHED: i32 = 7;
-pub const SQLITE_LIMIT_LIKE_PATTERN_LENGTH: i32 = 8;
-pub const SQLITE_LIMIT_VARIABLE_NUMBER: i32 = 9;
-pub const SQLITE_LIMIT_TRIGGER_DEPTH: i32 = 10;
-pub const SQLITE_LIMIT_WORKER_THREADS: i32 = 11;
-pub const SQLITE_LIMIT_PARSER_DEPTH: i32 = 12;
-pub const SQLITE_LIMIT_SCHEMA: i32 = 13;
-pub const SQLITE_LIMIT_TRIGGER_STEPS: i32 = 14;
 pub const SQLITE_PREPARE_PERSISTENT: i32 = 1;
-pub const SQLITE_PREPARE_NORMALIZE: i32 = 2;
-pub const SQLITE_PREPARE_NO_VTAB: i32 = 4;
-pub const SQLITE_PREPARE_DONT_LOG: i32 = 16;
-pub const SQLITE_PREPARE_FROM_DDL: i32 = 32;
 pub const SQLITE_INTEGER: i32 = 1;
 pub const SQLITE_FLOAT: i32 = 2;
 pub const SQLITE_BLOB: i32 = 4;
 pub const SQLITE_NULL: i32 = 5;
 pub const SQLITE_TEXT: i32 = 3;
 pub const SQLITE_UTF8: i32 = 1;
-pub const SQLITE_UTF16LE: i32 = 2;
-pub const SQLITE_UTF16BE: i32 = 3;
-pub const SQLITE_UTF16: i32 = 4;
-pub const SQLITE_ANY: i32 = 5;
-pub const SQLITE_UTF16_ALIGNED: i32 = 8;
-pub const SQLITE_UTF8_ZT: i32 = 16;
 pub const SQLITE_DETERMINISTIC: i32 = 2048;
 pub const SQLITE_DIRECTONLY: i32 = 524288;
 pub const SQLITE_SUBTYPE: i32 = 1048576;
 pub const SQLITE_INNOCUOUS: i32 = 2097152;
 pub const SQLITE_RESULT_SUBTYPE: i32 = 16777216;
-pub const SQLITE_SELFORDER1: i32 = 33554432;
-pub const SQLITE_TXN_NONE: i32 = 0;
-pub const SQLITE_TXN_READ: i32 = 1;
-pub const SQLITE_TXN_WRITE: i32 = 2;
-pub const SQLITE_INDEX_SCAN_UNIQUE: i32 = 1;
-pub const SQLITE_INDEX_SCAN_HEX: i32 = 2;
-pub const SQLITE_INDEX_CONSTRAINT_EQ: i32 = 2;
-pub const SQLITE_INDEX_CONSTRAINT_GT: i32 = 4;
-pub const SQLITE_INDEX_CONSTRAINT_LE: i32 = 8;
-pub const SQLITE_INDEX_CONSTRAINT_LT: i32 = 16;
-pub const SQLITE_INDEX_CONSTRAINT_GE: i32 = 32;
-pub const SQLITE_INDEX_CONSTRAINT_MATCH: i32 = 64;
-pub const SQLITE_INDEX_CONSTRAINT_LIKE: i32 = 65;
-pub const SQLITE_INDEX_CONSTRAINT_GLOB: i32 = 66;
-pub const SQLITE_INDEX_CONSTRAINT_REGEXP: i32 = 67;
-pub const SQLITE_INDEX_CONSTRAINT_NE: i32 = 68;
-pub const SQLITE_INDEX_CONSTRAINT_ISNOT: i32 = 69;
-pub const SQLITE_INDEX_CONSTRAINT_ISNOTNULL: i32 = 70;
-pub const SQLITE_INDEX_CONSTRAINT_ISNULL: i32 = 71;
-pub const SQLITE_INDEX_CONSTRAINT_IS: i32 = 72;
-pub const SQLITE_INDEX_CONSTRAINT_LIMIT: i32 = 73;
-pub const SQLITE_INDEX_CONSTRAINT_OFFSET: i32 = 74;
-pub const SQLITE_INDEX_CONSTRAINT_FUNCTION: i32 = 150;
-pub const SQLITE_COPY: i32 = 0;
-pub const SQLITE_XFER: i32 = 1;
-pub const SQLITE_FINISH: i32 = 2;
-pub const SQLITE_DBSTATUS_LOOKASIDE_USED: i32 = 0;
-pub const SQLITE_DBSTATUS_CACHE_USED: i32 = 1;
-pub const SQLITE_DBSTATUS_SCHEMA_USED: i32 = 2;
-pub const SQLITE_DBSTATUS_STMT_USED: i32 = 3;
-pub const SQLITE_DBSTATUS_LOOKASIDE_HIT: i32 = 4;
-pub const SQLITE_DBSTATUS_LOOKASIDE_MISS_SIZE: i32 = 5;
-pub const SQLITE_DBSTATUS_LOOKASIDE_MISS_FULL: i32 = 6;
-pub const SQLITE_DBSTATUS_CACHE_HIT: i32 = 7;
-pub const SQLITE_DBSTATUS_CACHE_MISS: i32 = 8;
-pub const SQLITE_DBSTATUS_CACHE_WRITE: i32 = 9;
-pub const SQLITE_DBSTATUS_DEFERRED_FKS: i32 = 10;
-pub const SQLITE_DBSTATUS_CACHE_USED_SHARED: i32 = 11;
-pub const SQLITE_DBSTATUS_CACHE_SPILL: i32 = 12;
-pub const SQLITE_DBSTATUS_TEMPBUF_SPILL: i32 = 13;
-pub const SQLITE_DBSTATUS_MAX: i32 = 13;
-pub const SQLITE_STMTSTATUS_FULLSCAN_STEP: i32 = 1;
-pub const SQLITE_STMTSTATUS_SORT: i32 = 2;
-pub const SQLITE_STMTSTATUS_AUTOINDEX: i32 = 3;
-pub const SQLITE_STMTSTATUS_VM_STEP: i32 = 4;
-pub const SQLITE_STMTSTATUS_REPREPARE: i32 = 5;
-pub const SQLITE_STMTSTATUS_RUN: i32 = 6;
-pub const SQLITE_STMTSTATUS_FILTER_MISS: i32 = 7;
-pub const SQLITE_STMTSTATUS_FILTER_HIT: i32 = 8;
-pub const SQLITE_STMTSTATUS_MEMUSED: i32 = 99;
-pub const SQLITE_VTAB_CONSTRAINT_SUPPORT: i32 = 1;
 pub const SQLITE_VTAB_INNOCUOUS: i32 = 2;
-pub const SQLITE_VTAB_DIRECTONLY: i32 = 3;
-pub const SQLITE_VTAB_USES_ALL_SCHEMAS: i32 = 4;
-pub const SQLITE_ROLLBACK: i32 = 1;
-pub const SQLITE_FAIL: i32 = 3;
-pub const SQLITE_REPLACE: i32 = 5;
+pub type va_list = *mut ::core::ffi::c_void;
+#[repr(C)]
+#[derive(Debug)]
+pub struct sqlite3 {
+    _unused: [u8; 0],
+}
 pub type sqlite_int64 = ::core::ffi::c_longlong;
 pub type sqlite_uint64 = ::core::ffi::c_ulonglong;
 pub type sqlite3_int64 = sqlite_int64;
 pub type sqlite3_uint64 = sqlite_uint64;
-pub type sqlite3_callback = Option<
+pub type sqlite3_callback = ::core::option::Option<
     unsafe extern "C" fn(
         arg1: *mut ::core::ffi::c_void,
         arg2: ::core::ffi::c_int,
@@ -293,197 +138,10 @@ pub type sqlite3_callback = Option<
         arg4: *mut *mut ::core::ffi::c_char,
     ) -> ::core::ffi::c_int,
 >;
-pub type sqlite3_filename = *const ::core::ffi::c_char;
-pub type sqlite3_syscall_ptr = Option<unsafe extern "C" fn()>;
-pub type sqlite3_destructor_type = Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>;
-pub type sqlite3_loadext_entry = Option<
-    unsafe extern "C" fn(
-        db: *mut sqlite3,
-        pzErrMsg: *mut *mut ::core::ffi::c_char,
-        pThunk: *const sqlite3_api_routines,
-    ) -> ::core::ffi::c_int,
->;
-#[repr(C)]
-#[derive(Debug)]
-pub struct sqlite3 {
-    _unused: [u8; 0],
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_file {
-    pub pMethods: *const sqlite3_io_methods,
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_io_methods {
-    pub iVersion: ::core::ffi::c_int,
-    pub xClose: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file) -> ::core::ffi::c_int>,
-    pub xRead: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            arg2: *mut ::core::ffi::c_void,
-            iAmt: ::core::ffi::c_int,
-            iOfst: sqlite3_int64,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xWrite: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            arg2: *const ::core::ffi::c_void,
-            iAmt: ::core::ffi::c_int,
-            iOfst: sqlite3_int64,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xTruncate: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, size: sqlite3_int64) -> ::core::ffi::c_int>,
-    pub xSync: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, flags: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xFileSize:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, pSize: *mut sqlite3_int64) -> ::core::ffi::c_int>,
-    pub xLock: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xUnlock: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xCheckReservedLock:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, pResOut: *mut ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xFileControl: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            op: ::core::ffi::c_int,
-            pArg: *mut ::core::ffi::c_void,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xSectorSize: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file) -> ::core::ffi::c_int>,
-    pub xDeviceCharacteristics: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file) -> ::core::ffi::c_int>,
-    pub xShmMap: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            iPg: ::core::ffi::c_int,
-            pgsz: ::core::ffi::c_int,
-            arg2: ::core::ffi::c_int,
-            arg3: *mut *mut ::core::ffi::c_void,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xShmLock: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            offset: ::core::ffi::c_int,
-            n: ::core::ffi::c_int,
-            flags: ::core::ffi::c_int,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xShmBarrier: Option<unsafe extern "C" fn(arg1: *mut sqlite3_file)>,
-    pub xShmUnmap:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_file, deleteFlag: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xFetch: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            iOfst: sqlite3_int64,
-            iAmt: ::core::ffi::c_int,
-            pp: *mut *mut ::core::ffi::c_void,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xUnfetch: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_file,
-            iOfst: sqlite3_int64,
-            p: *mut ::core::ffi::c_void,
-        ) -> ::core::ffi::c_int,
-    >,
-}
 #[repr(C)]
 #[derive(Debug)]
 pub struct sqlite3_mutex {
     _unused: [u8; 0],
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_vfs {
-    pub iVersion: ::core::ffi::c_int,
-    pub szOsFile: ::core::ffi::c_int,
-    pub mxPathname: ::core::ffi::c_int,
-    pub pNext: *mut sqlite3_vfs,
-    pub zName: *const ::core::ffi::c_char,
-    pub pAppData: *mut ::core::ffi::c_void,
-    pub xOpen: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            zName: sqlite3_filename,
-            arg2: *mut sqlite3_file,
-            flags: ::core::ffi::c_int,
-            pOutFlags: *mut ::core::ffi::c_int,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xDelete: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            zName: *const ::core::ffi::c_char,
-            syncDir: ::core::ffi::c_int,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xAccess: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            zName: *const ::core::ffi::c_char,
-            flags: ::core::ffi::c_int,
-            pResOut: *mut ::core::ffi::c_int,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xFullPathname: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            zName: *const ::core::ffi::c_char,
-            nOut: ::core::ffi::c_int,
-            zOut: *mut ::core::ffi::c_char,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xDlOpen: Option<
-        unsafe extern "C" fn(arg1: *mut sqlite3_vfs, zFilename: *const ::core::ffi::c_char) -> *mut ::core::ffi::c_void,
-    >,
-    pub xDlError: Option<
-        unsafe extern "C" fn(arg1: *mut sqlite3_vfs, nByte: ::core::ffi::c_int, zErrMsg: *mut ::core::ffi::c_char),
-    >,
-    pub xDlSym: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            arg2: *mut ::core::ffi::c_void,
-            zSymbol: *const ::core::ffi::c_char,
-        ) -> Option<
-            unsafe extern "C" fn(
-                arg1: *mut sqlite3_vfs,
-                arg2: *mut ::core::ffi::c_void,
-                zSymbol: *const ::core::ffi::c_char,
-            ),
-        >,
-    >,
-    pub xDlClose: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, arg2: *mut ::core::ffi::c_void)>,
-    pub xRandomness: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            nByte: ::core::ffi::c_int,
-            zOut: *mut ::core::ffi::c_char,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xSleep:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, microseconds: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xCurrentTime: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, arg2: *mut f64) -> ::core::ffi::c_int>,
-    pub xGetLastError: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            arg2: ::core::ffi::c_int,
-            arg3: *mut ::core::ffi::c_char,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xCurrentTimeInt64:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, arg2: *mut sqlite3_int64) -> ::core::ffi::c_int>,
-    pub xSetSystemCall: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_vfs,
-            zName: *const ::core::ffi::c_char,
-            arg2: sqlite3_syscall_ptr,
-        ) -> ::core::ffi::c_int,
-    >,
-    pub xGetSystemCall:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, zName: *const ::core::ffi::c_char) -> sqlite3_syscall_ptr>,
-    pub xNextSystemCall: Option<
-        unsafe extern "C" fn(arg1: *mut sqlite3_vfs, zName: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char,
-    >,
 }
 #[repr(C)]
 #[derive(Debug)]
@@ -501,10 +159,9 @@ pub struct sqlite3_context {
     _unused: [u8; 0],
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct sqlite3_module {
     pub iVersion: ::core::ffi::c_int,
-    pub xCreate: Option<
+    pub xCreate: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             pAux: *mut ::core::ffi::c_void,
@@ -514,7 +171,7 @@ pub struct sqlite3_module {
             arg2: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub xConnect: Option<
+    pub xConnect: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             pAux: *mut ::core::ffi::c_void,
@@ -524,15 +181,16 @@ pub struct sqlite3_module {
             arg2: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub xBestIndex:
-        Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: *mut sqlite3_index_info) -> ::core::ffi::c_int>,
-    pub xDisconnect: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xDestroy: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xOpen: Option<
+    pub xBestIndex: ::core::option::Option<
+        unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: *mut sqlite3_index_info) -> ::core::ffi::c_int,
+    >,
+    pub xDisconnect: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xDestroy: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xOpen: ::core::option::Option<
         unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, ppCursor: *mut *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int,
     >,
-    pub xClose: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
-    pub xFilter: Option<
+    pub xClose: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
+    pub xFilter: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_vtab_cursor,
             idxNum: ::core::ffi::c_int,
@@ -541,18 +199,19 @@ pub struct sqlite3_module {
             argv: *mut *mut sqlite3_value,
         ) -> ::core::ffi::c_int,
     >,
-    pub xNext: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
-    pub xEof: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
-    pub xColumn: Option<
+    pub xNext: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
+    pub xEof: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor) -> ::core::ffi::c_int>,
+    pub xColumn: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_vtab_cursor,
             arg2: *mut sqlite3_context,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub xRowid:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor, pRowid: *mut sqlite3_int64) -> ::core::ffi::c_int>,
-    pub xUpdate: Option<
+    pub xRowid: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_vtab_cursor, pRowid: *mut sqlite3_int64) -> ::core::ffi::c_int,
+    >,
+    pub xUpdate: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_vtab,
             arg2: ::core::ffi::c_int,
@@ -560,16 +219,16 @@ pub struct sqlite3_module {
             arg4: *mut sqlite3_int64,
         ) -> ::core::ffi::c_int,
     >,
-    pub xBegin: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xSync: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xCommit: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xRollback: Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
-    pub xFindFunction: Option<
+    pub xBegin: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xSync: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xCommit: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xRollback: ::core::option::Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab) -> ::core::ffi::c_int>,
+    pub xFindFunction: ::core::option::Option<
         unsafe extern "C" fn(
             pVtab: *mut sqlite3_vtab,
             nArg: ::core::ffi::c_int,
             zName: *const ::core::ffi::c_char,
-            pxFunc: *mut Option<
+            pxFunc: *mut ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
@@ -579,16 +238,21 @@ pub struct sqlite3_module {
             ppArg: *mut *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub xRename:
-        Option<unsafe extern "C" fn(pVtab: *mut sqlite3_vtab, zNew: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub xSavepoint:
-        Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xRelease:
-        Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xRollbackTo:
-        Option<unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub xShadowName: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub xIntegrity: Option<
+    pub xRename: ::core::option::Option<
+        unsafe extern "C" fn(pVtab: *mut sqlite3_vtab, zNew: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub xSavepoint: ::core::option::Option<
+        unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub xRelease: ::core::option::Option<
+        unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub xRollbackTo: ::core::option::Option<
+        unsafe extern "C" fn(pVTab: *mut sqlite3_vtab, arg1: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub xShadowName:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
+    pub xIntegrity: ::core::option::Option<
         unsafe extern "C" fn(
             pVTab: *mut sqlite3_vtab,
             zSchema: *const ::core::ffi::c_char,
@@ -599,13 +263,12 @@ pub struct sqlite3_module {
     >,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct sqlite3_index_info {
     pub nConstraint: ::core::ffi::c_int,
-    pub aConstraint: *mut sqlite3_index_constraint,
+    pub aConstraint: *mut sqlite3_index_info_sqlite3_index_constraint,
     pub nOrderBy: ::core::ffi::c_int,
-    pub aOrderBy: *mut sqlite3_index_orderby,
-    pub aConstraintUsage: *mut sqlite3_index_constraint_usage,
+    pub aOrderBy: *mut sqlite3_index_info_sqlite3_index_orderby,
+    pub aConstraintUsage: *mut sqlite3_index_info_sqlite3_index_constraint_usage,
     pub idxNum: ::core::ffi::c_int,
     pub idxStr: *mut ::core::ffi::c_char,
     pub needToFreeIdxStr: ::core::ffi::c_int,
@@ -616,34 +279,29 @@ pub struct sqlite3_index_info {
     pub colUsed: sqlite3_uint64,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_index_constraint {
+pub struct sqlite3_index_info_sqlite3_index_constraint {
     pub iColumn: ::core::ffi::c_int,
     pub op: ::core::ffi::c_uchar,
     pub usable: ::core::ffi::c_uchar,
     pub iTermOffset: ::core::ffi::c_int,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_index_orderby {
+pub struct sqlite3_index_info_sqlite3_index_orderby {
     pub iColumn: ::core::ffi::c_int,
     pub desc: ::core::ffi::c_uchar,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_index_constraint_usage {
+pub struct sqlite3_index_info_sqlite3_index_constraint_usage {
     pub argvIndex: ::core::ffi::c_int,
     pub omit: ::core::ffi::c_uchar,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct sqlite3_vtab {
     pub pModule: *const sqlite3_module,
     pub nRef: ::core::ffi::c_int,
     pub zErrMsg: *mut ::core::ffi::c_char,
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct sqlite3_vtab_cursor {
     pub pVtab: *mut sqlite3_vtab,
 }
@@ -663,92 +321,91 @@ pub struct sqlite3_backup {
     _unused: [u8; 0],
 }
 #[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct sqlite3_snapshot {
-    pub hidden: [::core::ffi::c_uchar; 48usize],
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct sqlite3_api_routines {
-    pub aggregate_context: Option<
+    pub aggregate_context: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_context, nBytes: ::core::ffi::c_int) -> *mut ::core::ffi::c_void,
     >,
-    pub aggregate_count: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> ::core::ffi::c_int>,
-    pub bind_blob: Option<
+    pub aggregate_count: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> ::core::ffi::c_int>,
+    pub bind_blob: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_void,
             n: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_double: Option<
+    pub bind_double: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int, arg3: f64) -> ::core::ffi::c_int,
     >,
-    pub bind_int: Option<
+    pub bind_int: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_int64: Option<
+    pub bind_int64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: sqlite_int64,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_null:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub bind_parameter_count: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub bind_parameter_index:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, zName: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub bind_parameter_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub bind_text: Option<
+    pub bind_null: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub bind_parameter_count:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub bind_parameter_index: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, zName: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub bind_parameter_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub bind_text: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_char,
             n: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_text16: Option<
+    pub bind_text16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_void,
             arg4: ::core::ffi::c_int,
-            arg5: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg5: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_value: Option<
+    pub bind_value: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const sqlite3_value,
         ) -> ::core::ffi::c_int,
     >,
-    pub busy_handler: Option<
+    pub busy_handler: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
             >,
             arg3: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub busy_timeout: Option<unsafe extern "C" fn(arg1: *mut sqlite3, ms: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub changes: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub close: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub collation_needed: Option<
+    pub busy_timeout:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3, ms: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub changes: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub close: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub collation_needed: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *mut ::core::ffi::c_void,
-            arg3: Option<
+            arg3: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: *mut sqlite3,
@@ -758,11 +415,11 @@ pub struct sqlite3_api_routines {
             >,
         ) -> ::core::ffi::c_int,
     >,
-    pub collation_needed16: Option<
+    pub collation_needed16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *mut ::core::ffi::c_void,
-            arg3: Option<
+            arg3: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: *mut sqlite3,
@@ -772,61 +429,81 @@ pub struct sqlite3_api_routines {
             >,
         ) -> ::core::ffi::c_int,
     >,
-    pub column_blob:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_bytes:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub column_bytes16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub column_count: Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub column_database_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub column_database_name16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_decltype:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, i: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub column_decltype16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_double: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> f64>,
-    pub column_int:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub column_int64: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> sqlite_int64>,
-    pub column_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub column_name16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_origin_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub column_origin_name16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_table_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub column_table_name16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_text:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_uchar>,
-    pub column_text16:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_void>,
-    pub column_type:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub column_value:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *mut sqlite3_value>,
-    pub commit_hook: Option<
+    pub column_blob: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_bytes: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub column_bytes16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub column_count: ::core::option::Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub column_database_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub column_database_name16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_decltype: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, i: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub column_decltype16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_double:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> f64>,
+    pub column_int: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub column_int64:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> sqlite_int64>,
+    pub column_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub column_name16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_origin_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub column_origin_name16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_table_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub column_table_name16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_text: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_uchar,
+    >,
+    pub column_text16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *const ::core::ffi::c_void,
+    >,
+    pub column_type: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub column_value: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, iCol: ::core::ffi::c_int) -> *mut sqlite3_value,
+    >,
+    pub commit_hook: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> ::core::ffi::c_int>,
+            arg2: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> ::core::ffi::c_int>,
             arg3: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub complete: Option<unsafe extern "C" fn(sql: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub complete16: Option<unsafe extern "C" fn(sql: *const ::core::ffi::c_void) -> ::core::ffi::c_int>,
-    pub create_collation: Option<
+    pub complete: ::core::option::Option<unsafe extern "C" fn(sql: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
+    pub complete16: ::core::option::Option<unsafe extern "C" fn(sql: *const ::core::ffi::c_void) -> ::core::ffi::c_int>,
+    pub create_collation: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
             arg4: *mut ::core::ffi::c_void,
-            arg5: Option<
+            arg5: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: ::core::ffi::c_int,
@@ -837,13 +514,13 @@ pub struct sqlite3_api_routines {
             >,
         ) -> ::core::ffi::c_int,
     >,
-    pub create_collation16: Option<
+    pub create_collation16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
             arg4: *mut ::core::ffi::c_void,
-            arg5: Option<
+            arg5: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: ::core::ffi::c_int,
@@ -854,55 +531,55 @@ pub struct sqlite3_api_routines {
             >,
         ) -> ::core::ffi::c_int,
     >,
-    pub create_function: Option<
+    pub create_function: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
             arg4: ::core::ffi::c_int,
             arg5: *mut ::core::ffi::c_void,
-            xFunc: Option<
+            xFunc: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xStep: Option<
+            xStep: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xFinal: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+            xFinal: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub create_function16: Option<
+    pub create_function16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
             arg4: ::core::ffi::c_int,
             arg5: *mut ::core::ffi::c_void,
-            xFunc: Option<
+            xFunc: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xStep: Option<
+            xStep: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xFinal: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+            xFinal: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub create_module: Option<
+    pub create_module: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -910,15 +587,17 @@ pub struct sqlite3_api_routines {
             arg4: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub data_count: Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub db_handle: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *mut sqlite3>,
-    pub declare_vtab:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub enable_shared_cache: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub errcode: Option<unsafe extern "C" fn(db: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub errmsg: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *const ::core::ffi::c_char>,
-    pub errmsg16: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *const ::core::ffi::c_void>,
-    pub exec: Option<
+    pub data_count: ::core::option::Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub db_handle: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *mut sqlite3>,
+    pub declare_vtab: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub enable_shared_cache:
+        ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub errcode: ::core::option::Option<unsafe extern "C" fn(db: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub errmsg: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *const ::core::ffi::c_char>,
+    pub errmsg16: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *const ::core::ffi::c_void>,
+    pub exec: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -927,14 +606,15 @@ pub struct sqlite3_api_routines {
             arg5: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub expired: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub finalize: Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub free: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
-    pub free_table: Option<unsafe extern "C" fn(result: *mut *mut ::core::ffi::c_char)>,
-    pub get_autocommit: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub get_auxdata:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int) -> *mut ::core::ffi::c_void>,
-    pub get_table: Option<
+    pub expired: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub finalize: ::core::option::Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub free: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+    pub free_table: ::core::option::Option<unsafe extern "C" fn(result: *mut *mut ::core::ffi::c_char)>,
+    pub get_autocommit: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub get_auxdata: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int) -> *mut ::core::ffi::c_void,
+    >,
+    pub get_table: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -944,18 +624,21 @@ pub struct sqlite3_api_routines {
             arg6: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub global_recover: Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
-    pub interruptx: Option<unsafe extern "C" fn(arg1: *mut sqlite3)>,
-    pub last_insert_rowid: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite_int64>,
-    pub libversion: Option<unsafe extern "C" fn() -> *const ::core::ffi::c_char>,
-    pub libversion_number: Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
-    pub malloc: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *mut ::core::ffi::c_void>,
-    pub mprintf: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, ...) -> *mut ::core::ffi::c_char>,
-    pub open:
-        Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: *mut *mut sqlite3) -> ::core::ffi::c_int>,
-    pub open16:
-        Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_void, arg2: *mut *mut sqlite3) -> ::core::ffi::c_int>,
-    pub prepare: Option<
+    pub global_recover: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+    pub interruptx: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3)>,
+    pub last_insert_rowid: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite_int64>,
+    pub libversion: ::core::option::Option<unsafe extern "C" fn() -> *const ::core::ffi::c_char>,
+    pub libversion_number: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+    pub malloc: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *mut ::core::ffi::c_void>,
+    pub mprintf:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, ...) -> *mut ::core::ffi::c_char>,
+    pub open: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: *mut *mut sqlite3) -> ::core::ffi::c_int,
+    >,
+    pub open16: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *const ::core::ffi::c_void, arg2: *mut *mut sqlite3) -> ::core::ffi::c_int,
+    >,
+    pub prepare: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -964,7 +647,7 @@ pub struct sqlite3_api_routines {
             arg5: *mut *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub prepare16: Option<
+    pub prepare16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_void,
@@ -973,10 +656,10 @@ pub struct sqlite3_api_routines {
             arg5: *mut *const ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub profile: Option<
+    pub profile: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: *const ::core::ffi::c_char,
@@ -986,80 +669,81 @@ pub struct sqlite3_api_routines {
             arg3: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub progress_handler: Option<
+    pub progress_handler: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
-            arg3: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> ::core::ffi::c_int>,
+            arg3: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> ::core::ffi::c_int>,
             arg4: *mut ::core::ffi::c_void,
         ),
     >,
-    pub realloc: Option<
+    pub realloc: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: ::core::ffi::c_int) -> *mut ::core::ffi::c_void,
     >,
-    pub reset: Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub result_blob: Option<
+    pub reset: ::core::option::Option<unsafe extern "C" fn(pStmt: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub result_blob: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_double: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: f64)>,
-    pub result_error: Option<
+    pub result_double: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: f64)>,
+    pub result_error: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *const ::core::ffi::c_char, arg3: ::core::ffi::c_int),
     >,
-    pub result_error16: Option<
+    pub result_error16: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *const ::core::ffi::c_void, arg3: ::core::ffi::c_int),
     >,
-    pub result_int: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
-    pub result_int64: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: sqlite_int64)>,
-    pub result_null: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-    pub result_text: Option<
+    pub result_int: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
+    pub result_int64: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: sqlite_int64)>,
+    pub result_null: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+    pub result_text: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_text16: Option<
+    pub result_text16: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_text16be: Option<
+    pub result_text16be: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_text16le: Option<
+    pub result_text16le: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_void,
             arg3: ::core::ffi::c_int,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_value: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *mut sqlite3_value)>,
-    pub rollback_hook: Option<
+    pub result_value:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *mut sqlite3_value)>,
+    pub rollback_hook: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg2: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
             arg3: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub set_authorizer: Option<
+    pub set_authorizer: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: ::core::ffi::c_int,
@@ -1072,15 +756,15 @@ pub struct sqlite3_api_routines {
             arg3: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub set_auxdata: Option<
+    pub set_auxdata: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: ::core::ffi::c_int,
             arg3: *mut ::core::ffi::c_void,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub xsnprintf: Option<
+    pub xsnprintf: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: ::core::ffi::c_int,
             arg2: *mut ::core::ffi::c_char,
@@ -1088,8 +772,8 @@ pub struct sqlite3_api_routines {
             ...
         ) -> *mut ::core::ffi::c_char,
     >,
-    pub step: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub table_column_metadata: Option<
+    pub step: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub table_column_metadata: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1102,21 +786,24 @@ pub struct sqlite3_api_routines {
             arg9: *mut ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub thread_cleanup: Option<unsafe extern "C" fn()>,
-    pub total_changes: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub trace: Option<
+    pub thread_cleanup: ::core::option::Option<unsafe extern "C" fn()>,
+    pub total_changes: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub trace: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            xTrace: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: *const ::core::ffi::c_char)>,
+            xTrace: ::core::option::Option<
+                unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: *const ::core::ffi::c_char),
+            >,
             arg2: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub transfer_bindings:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub update_hook: Option<
+    pub transfer_bindings: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: *mut sqlite3_stmt) -> ::core::ffi::c_int,
+    >,
+    pub update_hook: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: ::core::ffi::c_int,
@@ -1128,33 +815,36 @@ pub struct sqlite3_api_routines {
             arg3: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub user_data: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> *mut ::core::ffi::c_void>,
-    pub value_blob: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
-    pub value_bytes: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub value_bytes16: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub value_double: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> f64>,
-    pub value_int: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub value_int64: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> sqlite_int64>,
-    pub value_numeric_type: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub value_text: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_uchar>,
-    pub value_text16: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
-    pub value_text16be: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
-    pub value_text16le: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
-    pub value_type: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub vmprintf: Option<
-        unsafe extern "C" fn(
-            arg1: *const ::core::ffi::c_char,
-            arg2: *mut ::core::ffi::c_void,
-        ) -> *mut ::core::ffi::c_char,
+    pub user_data: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> *mut ::core::ffi::c_void>,
+    pub value_blob:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
+    pub value_bytes: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub value_bytes16: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub value_double: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> f64>,
+    pub value_int: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub value_int64: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> sqlite_int64>,
+    pub value_numeric_type:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub value_text:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_uchar>,
+    pub value_text16:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
+    pub value_text16be:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
+    pub value_text16le:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> *const ::core::ffi::c_void>,
+    pub value_type: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub vmprintf: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: va_list) -> *mut ::core::ffi::c_char,
     >,
-    pub overload_function: Option<
+    pub overload_function: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             zFuncName: *const ::core::ffi::c_char,
             nArg: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub prepare_v2: Option<
+    pub prepare_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1163,7 +853,7 @@ pub struct sqlite3_api_routines {
             arg5: *mut *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub prepare16_v2: Option<
+    pub prepare16_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_void,
@@ -1172,26 +862,26 @@ pub struct sqlite3_api_routines {
             arg5: *mut *const ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub clear_bindings: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub create_module_v2: Option<
+    pub clear_bindings: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub create_module_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: *const sqlite3_module,
             arg4: *mut ::core::ffi::c_void,
-            xDestroy: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            xDestroy: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_zeroblob: Option<
+    pub bind_zeroblob: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub blob_bytes: Option<unsafe extern "C" fn(arg1: *mut sqlite3_blob) -> ::core::ffi::c_int>,
-    pub blob_close: Option<unsafe extern "C" fn(arg1: *mut sqlite3_blob) -> ::core::ffi::c_int>,
-    pub blob_open: Option<
+    pub blob_bytes: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_blob) -> ::core::ffi::c_int>,
+    pub blob_close: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_blob) -> ::core::ffi::c_int>,
+    pub blob_open: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1202,7 +892,7 @@ pub struct sqlite3_api_routines {
             arg7: *mut *mut sqlite3_blob,
         ) -> ::core::ffi::c_int,
     >,
-    pub blob_read: Option<
+    pub blob_read: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_blob,
             arg2: *mut ::core::ffi::c_void,
@@ -1210,7 +900,7 @@ pub struct sqlite3_api_routines {
             arg4: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub blob_write: Option<
+    pub blob_write: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_blob,
             arg2: *const ::core::ffi::c_void,
@@ -1218,13 +908,13 @@ pub struct sqlite3_api_routines {
             arg4: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub create_collation_v2: Option<
+    pub create_collation_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
             arg4: *mut ::core::ffi::c_void,
-            arg5: Option<
+            arg5: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: ::core::ffi::c_int,
@@ -1233,10 +923,10 @@ pub struct sqlite3_api_routines {
                     arg5: *const ::core::ffi::c_void,
                 ) -> ::core::ffi::c_int,
             >,
-            arg6: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg6: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub file_control: Option<
+    pub file_control: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1244,14 +934,14 @@ pub struct sqlite3_api_routines {
             arg4: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub memory_highwater: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> sqlite3_int64>,
-    pub memory_used: Option<unsafe extern "C" fn() -> sqlite3_int64>,
-    pub mutex_alloc: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *mut sqlite3_mutex>,
-    pub mutex_enter: Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
-    pub mutex_free: Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
-    pub mutex_leave: Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
-    pub mutex_try: Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex) -> ::core::ffi::c_int>,
-    pub open_v2: Option<
+    pub memory_highwater: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> sqlite3_int64>,
+    pub memory_used: ::core::option::Option<unsafe extern "C" fn() -> sqlite3_int64>,
+    pub mutex_alloc: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *mut sqlite3_mutex>,
+    pub mutex_enter: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
+    pub mutex_free: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
+    pub mutex_leave: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex)>,
+    pub mutex_try: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_mutex) -> ::core::ffi::c_int>,
+    pub open_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *mut *mut sqlite3,
@@ -1259,33 +949,39 @@ pub struct sqlite3_api_routines {
             arg4: *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub release_memory: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub result_error_nomem: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-    pub result_error_toobig: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-    pub sleep: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub soft_heap_limit: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int)>,
-    pub vfs_find: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *mut sqlite3_vfs>,
-    pub vfs_register:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub vfs_unregister: Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs) -> ::core::ffi::c_int>,
-    pub xthreadsafe: Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
-    pub result_zeroblob: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
-    pub result_error_code: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
-    pub test_control: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, ...) -> ::core::ffi::c_int>,
-    pub randomness: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, arg2: *mut ::core::ffi::c_void)>,
-    pub context_db_handle: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> *mut sqlite3>,
-    pub extended_result_codes:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub limit: Option<
+    pub release_memory: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub result_error_nomem: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+    pub result_error_toobig: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+    pub sleep: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub soft_heap_limit: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int)>,
+    pub vfs_find: ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *mut sqlite3_vfs>,
+    pub vfs_register: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_vfs, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub vfs_unregister: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_vfs) -> ::core::ffi::c_int>,
+    pub xthreadsafe: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+    pub result_zeroblob:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
+    pub result_error_code:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_int)>,
+    pub test_control: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, ...) -> ::core::ffi::c_int>,
+    pub randomness:
+        ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, arg2: *mut ::core::ffi::c_void)>,
+    pub context_db_handle: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> *mut sqlite3>,
+    pub extended_result_codes: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub limit: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub next_stmt: Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *mut sqlite3_stmt) -> *mut sqlite3_stmt>,
-    pub sql: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *const ::core::ffi::c_char>,
-    pub status: Option<
+    pub next_stmt:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *mut sqlite3_stmt) -> *mut sqlite3_stmt>,
+    pub sql: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *const ::core::ffi::c_char>,
+    pub status: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: ::core::ffi::c_int,
             arg2: *mut ::core::ffi::c_int,
@@ -1293,8 +989,8 @@ pub struct sqlite3_api_routines {
             arg4: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub backup_finish: Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
-    pub backup_init: Option<
+    pub backup_finish: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
+    pub backup_init: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1302,41 +998,45 @@ pub struct sqlite3_api_routines {
             arg4: *const ::core::ffi::c_char,
         ) -> *mut sqlite3_backup,
     >,
-    pub backup_pagecount: Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
-    pub backup_remaining: Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
-    pub backup_step:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub compileoption_get: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub compileoption_used: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub create_function_v2: Option<
+    pub backup_pagecount: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
+    pub backup_remaining: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_backup) -> ::core::ffi::c_int>,
+    pub backup_step: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_backup, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub compileoption_get:
+        ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
+    pub compileoption_used:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
+    pub create_function_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
             arg4: ::core::ffi::c_int,
             arg5: *mut ::core::ffi::c_void,
-            xFunc: Option<
+            xFunc: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xStep: Option<
+            xStep: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xFinal: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-            xDestroy: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            xFinal: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+            xDestroy: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub db_config:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int, ...) -> ::core::ffi::c_int>,
-    pub db_mutex: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *mut sqlite3_mutex>,
-    pub db_status: Option<
+    pub db_config: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int, ...) -> ::core::ffi::c_int,
+    >,
+    pub db_mutex: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *mut sqlite3_mutex>,
+    pub db_status: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
@@ -1345,39 +1045,44 @@ pub struct sqlite3_api_routines {
             arg5: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub extended_errcode: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub log: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, arg2: *const ::core::ffi::c_char, ...)>,
-    pub soft_heap_limit64: Option<unsafe extern "C" fn(arg1: sqlite3_int64) -> sqlite3_int64>,
-    pub sourceid: Option<unsafe extern "C" fn() -> *const ::core::ffi::c_char>,
-    pub stmt_status: Option<
+    pub extended_errcode: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub log:
+        ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int, arg2: *const ::core::ffi::c_char, ...)>,
+    pub soft_heap_limit64: ::core::option::Option<unsafe extern "C" fn(arg1: sqlite3_int64) -> sqlite3_int64>,
+    pub sourceid: ::core::option::Option<unsafe extern "C" fn() -> *const ::core::ffi::c_char>,
+    pub stmt_status: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub strnicmp: Option<
+    pub strnicmp: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub unlock_notify: Option<
+    pub unlock_notify: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<unsafe extern "C" fn(arg1: *mut *mut ::core::ffi::c_void, arg2: ::core::ffi::c_int)>,
+            arg2: ::core::option::Option<
+                unsafe extern "C" fn(arg1: *mut *mut ::core::ffi::c_void, arg2: ::core::ffi::c_int),
+            >,
             arg3: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub wal_autocheckpoint:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub wal_checkpoint:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub wal_hook: Option<
+    pub wal_autocheckpoint: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub wal_checkpoint: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub wal_hook: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: *mut sqlite3,
@@ -1388,52 +1093,56 @@ pub struct sqlite3_api_routines {
             arg3: *mut ::core::ffi::c_void,
         ) -> *mut ::core::ffi::c_void,
     >,
-    pub blob_reopen: Option<unsafe extern "C" fn(arg1: *mut sqlite3_blob, arg2: sqlite3_int64) -> ::core::ffi::c_int>,
-    pub vtab_config:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, op: ::core::ffi::c_int, ...) -> ::core::ffi::c_int>,
-    pub vtab_on_conflict: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub close_v2: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub db_filename: Option<
+    pub blob_reopen: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_blob, arg2: sqlite3_int64) -> ::core::ffi::c_int,
+    >,
+    pub vtab_config: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, op: ::core::ffi::c_int, ...) -> ::core::ffi::c_int,
+    >,
+    pub vtab_on_conflict: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub close_v2: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub db_filename: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char,
     >,
-    pub db_readonly:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub db_release_memory: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub errstr: Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub stmt_busy: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub stmt_readonly: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub stricmp: Option<
+    pub db_readonly: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub db_release_memory: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub errstr: ::core::option::Option<unsafe extern "C" fn(arg1: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
+    pub stmt_busy: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub stmt_readonly: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub stricmp: ::core::option::Option<
         unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
     >,
-    pub uri_boolean: Option<
+    pub uri_boolean: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub uri_int64: Option<
+    pub uri_int64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
             arg3: sqlite3_int64,
         ) -> sqlite3_int64,
     >,
-    pub uri_parameter: Option<
+    pub uri_parameter: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
         ) -> *const ::core::ffi::c_char,
     >,
-    pub xvsnprintf: Option<
+    pub xvsnprintf: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: ::core::ffi::c_int,
             arg2: *mut ::core::ffi::c_char,
             arg3: *const ::core::ffi::c_char,
-            arg4: *mut ::core::ffi::c_void,
+            arg4: va_list,
         ) -> *mut ::core::ffi::c_char,
     >,
-    pub wal_checkpoint_v2: Option<
+    pub wal_checkpoint_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1442,28 +1151,32 @@ pub struct sqlite3_api_routines {
             arg5: *mut ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub auto_extension: Option<unsafe extern "C" fn(arg1: Option<unsafe extern "C" fn()>) -> ::core::ffi::c_int>,
-    pub bind_blob64: Option<
+    pub auto_extension: ::core::option::Option<
+        unsafe extern "C" fn(arg1: ::core::option::Option<unsafe extern "C" fn()>) -> ::core::ffi::c_int,
+    >,
+    pub bind_blob64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_void,
             arg4: sqlite3_uint64,
-            arg5: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg5: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_text64: Option<
+    pub bind_text64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_char,
             arg4: sqlite3_uint64,
-            arg5: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg5: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
             arg6: ::core::ffi::c_uchar,
         ) -> ::core::ffi::c_int,
     >,
-    pub cancel_auto_extension: Option<unsafe extern "C" fn(arg1: Option<unsafe extern "C" fn()>) -> ::core::ffi::c_int>,
-    pub load_extension: Option<
+    pub cancel_auto_extension: ::core::option::Option<
+        unsafe extern "C" fn(arg1: ::core::option::Option<unsafe extern "C" fn()>) -> ::core::ffi::c_int,
+    >,
+    pub load_extension: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1471,45 +1184,48 @@ pub struct sqlite3_api_routines {
             arg4: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub malloc64: Option<unsafe extern "C" fn(arg1: sqlite3_uint64) -> *mut ::core::ffi::c_void>,
-    pub msize: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> sqlite3_uint64>,
-    pub realloc64:
-        Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: sqlite3_uint64) -> *mut ::core::ffi::c_void>,
-    pub reset_auto_extension: Option<unsafe extern "C" fn()>,
-    pub result_blob64: Option<
+    pub malloc64: ::core::option::Option<unsafe extern "C" fn(arg1: sqlite3_uint64) -> *mut ::core::ffi::c_void>,
+    pub msize: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void) -> sqlite3_uint64>,
+    pub realloc64: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void, arg2: sqlite3_uint64) -> *mut ::core::ffi::c_void,
+    >,
+    pub reset_auto_extension: ::core::option::Option<unsafe extern "C" fn()>,
+    pub result_blob64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_void,
             arg3: sqlite3_uint64,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub result_text64: Option<
+    pub result_text64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *const ::core::ffi::c_char,
             arg3: sqlite3_uint64,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
             arg5: ::core::ffi::c_uchar,
         ),
     >,
-    pub strglob: Option<
+    pub strglob: ::core::option::Option<
         unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
     >,
-    pub value_dup: Option<unsafe extern "C" fn(arg1: *const sqlite3_value) -> *mut sqlite3_value>,
-    pub value_free: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value)>,
-    pub result_zeroblob64:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: sqlite3_uint64) -> ::core::ffi::c_int>,
-    pub bind_zeroblob64: Option<
+    pub value_dup: ::core::option::Option<unsafe extern "C" fn(arg1: *const sqlite3_value) -> *mut sqlite3_value>,
+    pub value_free: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value)>,
+    pub result_zeroblob64: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: sqlite3_uint64) -> ::core::ffi::c_int,
+    >,
+    pub bind_zeroblob64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: sqlite3_uint64,
         ) -> ::core::ffi::c_int,
     >,
-    pub value_subtype: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_uint>,
-    pub result_subtype: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_uint)>,
-    pub status64: Option<
+    pub value_subtype: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_uint>,
+    pub result_subtype:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: ::core::ffi::c_uint)>,
+    pub status64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: ::core::ffi::c_int,
             arg2: *mut sqlite3_int64,
@@ -1517,20 +1233,20 @@ pub struct sqlite3_api_routines {
             arg4: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub strlike: Option<
+    pub strlike: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_uint,
         ) -> ::core::ffi::c_int,
     >,
-    pub db_cacheflush: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub system_errno: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub trace_v2: Option<
+    pub db_cacheflush: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub system_errno: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub trace_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_uint,
-            arg3: Option<
+            arg3: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: ::core::ffi::c_uint,
                     arg2: *mut ::core::ffi::c_void,
@@ -1541,9 +1257,9 @@ pub struct sqlite3_api_routines {
             arg4: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub expanded_sql: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *mut ::core::ffi::c_char>,
-    pub set_last_insert_rowid: Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: sqlite3_int64)>,
-    pub prepare_v3: Option<
+    pub expanded_sql: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *mut ::core::ffi::c_char>,
+    pub set_last_insert_rowid: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: sqlite3_int64)>,
+    pub prepare_v3: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1553,7 +1269,7 @@ pub struct sqlite3_api_routines {
             arg6: *mut *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub prepare16_v3: Option<
+    pub prepare16_v3: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_void,
@@ -1563,99 +1279,105 @@ pub struct sqlite3_api_routines {
             arg6: *mut *const ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub bind_pointer: Option<
+    pub bind_pointer: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *mut ::core::ffi::c_void,
             arg4: *const ::core::ffi::c_char,
-            arg5: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg5: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub result_pointer: Option<
+    pub result_pointer: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_context,
             arg2: *mut ::core::ffi::c_void,
             arg3: *const ::core::ffi::c_char,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ),
     >,
-    pub value_pointer: Option<
+    pub value_pointer: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_value, arg2: *const ::core::ffi::c_char) -> *mut ::core::ffi::c_void,
     >,
-    pub vtab_nochange: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> ::core::ffi::c_int>,
-    pub value_nochange: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub vtab_collation: Option<
+    pub vtab_nochange: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context) -> ::core::ffi::c_int>,
+    pub value_nochange: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub vtab_collation: ::core::option::Option<
         unsafe extern "C" fn(arg1: *mut sqlite3_index_info, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
     >,
-    pub keyword_count: Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
-    pub keyword_name: Option<
+    pub keyword_count: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+    pub keyword_name: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: ::core::ffi::c_int,
             arg2: *mut *const ::core::ffi::c_char,
             arg3: *mut ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub keyword_check:
-        Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub str_new: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *mut sqlite3_str>,
-    pub str_finish: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> *mut ::core::ffi::c_char>,
-    pub str_appendf: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, zFormat: *const ::core::ffi::c_char, ...)>,
-    pub str_vappendf: Option<
-        unsafe extern "C" fn(
-            arg1: *mut sqlite3_str,
-            zFormat: *const ::core::ffi::c_char,
-            arg2: *mut ::core::ffi::c_void,
-        ),
+    pub keyword_check: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
     >,
-    pub str_append:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, zIn: *const ::core::ffi::c_char, N: ::core::ffi::c_int)>,
-    pub str_appendall: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, zIn: *const ::core::ffi::c_char)>,
-    pub str_appendchar:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, N: ::core::ffi::c_int, C: ::core::ffi::c_char)>,
-    pub str_reset: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str)>,
-    pub str_errcode: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> ::core::ffi::c_int>,
-    pub str_length: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> ::core::ffi::c_int>,
-    pub str_value: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> *mut ::core::ffi::c_char>,
-    pub create_window_function: Option<
+    pub str_new: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> *mut sqlite3_str>,
+    pub str_finish: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> *mut ::core::ffi::c_char>,
+    pub str_appendf:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, zFormat: *const ::core::ffi::c_char, ...)>,
+    pub str_vappendf: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_str, zFormat: *const ::core::ffi::c_char, arg2: va_list),
+    >,
+    pub str_append: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_str, zIn: *const ::core::ffi::c_char, N: ::core::ffi::c_int),
+    >,
+    pub str_appendall:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, zIn: *const ::core::ffi::c_char)>,
+    pub str_appendchar: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_str, N: ::core::ffi::c_int, C: ::core::ffi::c_char),
+    >,
+    pub str_reset: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str)>,
+    pub str_errcode: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> ::core::ffi::c_int>,
+    pub str_length: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> ::core::ffi::c_int>,
+    pub str_value: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str) -> *mut ::core::ffi::c_char>,
+    pub create_window_function: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: ::core::ffi::c_int,
             arg4: ::core::ffi::c_int,
             arg5: *mut ::core::ffi::c_void,
-            xStep: Option<
+            xStep: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xFinal: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-            xValue: Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
-            xInv: Option<
+            xFinal: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+            xValue: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_context)>,
+            xInv: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut sqlite3_context,
                     arg2: ::core::ffi::c_int,
                     arg3: *mut *mut sqlite3_value,
                 ),
             >,
-            xDestroy: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            xDestroy: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub normalized_sql: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *const ::core::ffi::c_char>,
-    pub stmt_isexplain: Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
-    pub value_frombind: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub drop_modules:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *mut *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub hard_heap_limit64: Option<unsafe extern "C" fn(arg1: sqlite3_int64) -> sqlite3_int64>,
-    pub uri_key: Option<
+    pub normalized_sql:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> *const ::core::ffi::c_char>,
+    pub stmt_isexplain: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt) -> ::core::ffi::c_int>,
+    pub value_frombind: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub drop_modules: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *mut *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub hard_heap_limit64: ::core::option::Option<unsafe extern "C" fn(arg1: sqlite3_int64) -> sqlite3_int64>,
+    pub uri_key: ::core::option::Option<
         unsafe extern "C" fn(arg1: *const ::core::ffi::c_char, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
     >,
-    pub filename_database: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
-    pub filename_journal: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
-    pub filename_wal: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
-    pub create_filename: Option<
+    pub filename_database:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
+    pub filename_journal:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
+    pub filename_wal:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *const ::core::ffi::c_char>,
+    pub create_filename: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *const ::core::ffi::c_char,
             arg2: *const ::core::ffi::c_char,
@@ -1664,16 +1386,18 @@ pub struct sqlite3_api_routines {
             arg5: *mut *const ::core::ffi::c_char,
         ) -> *const ::core::ffi::c_char,
     >,
-    pub free_filename: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char)>,
-    pub database_file_object: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *mut sqlite3_file>,
-    pub txn_state:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int>,
-    pub changes64: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite3_int64>,
-    pub total_changes64: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite3_int64>,
-    pub autovacuum_pages: Option<
+    pub free_filename: ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char)>,
+    pub database_file_object:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> *mut sqlite3_file>,
+    pub txn_state: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> ::core::ffi::c_int,
+    >,
+    pub changes64: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite3_int64>,
+    pub total_changes64: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> sqlite3_int64>,
+    pub autovacuum_pages: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
-            arg2: Option<
+            arg2: ::core::option::Option<
                 unsafe extern "C" fn(
                     arg1: *mut ::core::ffi::c_void,
                     arg2: *const ::core::ffi::c_char,
@@ -1683,30 +1407,33 @@ pub struct sqlite3_api_routines {
                 ) -> ::core::ffi::c_uint,
             >,
             arg3: *mut ::core::ffi::c_void,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub error_offset: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub vtab_rhs_value: Option<
+    pub error_offset: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub vtab_rhs_value: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_index_info,
             arg2: ::core::ffi::c_int,
             arg3: *mut *mut sqlite3_value,
         ) -> ::core::ffi::c_int,
     >,
-    pub vtab_distinct: Option<unsafe extern "C" fn(arg1: *mut sqlite3_index_info) -> ::core::ffi::c_int>,
-    pub vtab_in: Option<
+    pub vtab_distinct:
+        ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_index_info) -> ::core::ffi::c_int>,
+    pub vtab_in: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_index_info,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub vtab_in_first:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_value, arg2: *mut *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub vtab_in_next:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_value, arg2: *mut *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub deserialize: Option<
+    pub vtab_in_first: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_value, arg2: *mut *mut sqlite3_value) -> ::core::ffi::c_int,
+    >,
+    pub vtab_in_next: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_value, arg2: *mut *mut sqlite3_value) -> ::core::ffi::c_int,
+    >,
+    pub deserialize: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1716,7 +1443,7 @@ pub struct sqlite3_api_routines {
             arg6: ::core::ffi::c_uint,
         ) -> ::core::ffi::c_int,
     >,
-    pub serialize: Option<
+    pub serialize: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
@@ -1724,37 +1451,40 @@ pub struct sqlite3_api_routines {
             arg4: ::core::ffi::c_uint,
         ) -> *mut ::core::ffi::c_uchar,
     >,
-    pub db_name:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char>,
-    pub value_encoding: Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
-    pub is_interrupted: Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
-    pub stmt_explain:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int>,
-    pub get_clientdata:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> *mut ::core::ffi::c_void>,
-    pub set_clientdata: Option<
+    pub db_name: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: ::core::ffi::c_int) -> *const ::core::ffi::c_char,
+    >,
+    pub value_encoding: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_value) -> ::core::ffi::c_int>,
+    pub is_interrupted: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3) -> ::core::ffi::c_int>,
+    pub stmt_explain: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_stmt, arg2: ::core::ffi::c_int) -> ::core::ffi::c_int,
+    >,
+    pub get_clientdata: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3, arg2: *const ::core::ffi::c_char) -> *mut ::core::ffi::c_void,
+    >,
+    pub set_clientdata: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: *const ::core::ffi::c_char,
             arg3: *mut ::core::ffi::c_void,
-            arg4: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg4: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub setlk_timeout: Option<
+    pub setlk_timeout: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
             arg3: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub set_errmsg: Option<
+    pub set_errmsg: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
             arg3: *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int,
     >,
-    pub db_status64: Option<
+    pub db_status64: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3,
             arg2: ::core::ffi::c_int,
@@ -1763,30 +1493,31 @@ pub struct sqlite3_api_routines {
             arg5: ::core::ffi::c_int,
         ) -> ::core::ffi::c_int,
     >,
-    pub str_truncate: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, arg2: ::core::ffi::c_int)>,
-    pub str_free: Option<unsafe extern "C" fn(arg1: *mut sqlite3_str)>,
-    pub carray_bind: Option<
+    pub str_truncate: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str, arg2: ::core::ffi::c_int)>,
+    pub str_free: ::core::option::Option<unsafe extern "C" fn(arg1: *mut sqlite3_str)>,
+    pub carray_bind: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *mut ::core::ffi::c_void,
             arg4: ::core::ffi::c_int,
             arg5: ::core::ffi::c_int,
-            arg6: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg6: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
         ) -> ::core::ffi::c_int,
     >,
-    pub carray_bind_v2: Option<
+    pub carray_bind_v2: ::core::option::Option<
         unsafe extern "C" fn(
             arg1: *mut sqlite3_stmt,
             arg2: ::core::ffi::c_int,
             arg3: *mut ::core::ffi::c_void,
             arg4: ::core::ffi::c_int,
             arg5: ::core::ffi::c_int,
-            arg6: Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
+            arg6: ::core::option::Option<unsafe extern "C" fn(arg1: *mut ::core::ffi::c_void)>,
             arg7: *mut ::core::ffi::c_void,
         ) -> ::core::ffi::c_int,
     >,
-    pub incomplete: Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> sqlite3_int64>,
-    pub result_str:
-        Option<unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *mut sqlite3_str, arg3: ::core::ffi::c_int)>,
+    pub incomplete: ::core::option::Option<unsafe extern "C" fn(arg1: *const ::core::ffi::c_char) -> sqlite3_int64>,
+    pub result_str: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *mut sqlite3_str, arg3: ::core::ffi::c_int),
+    >,
 }

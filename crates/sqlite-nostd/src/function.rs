@@ -10,15 +10,12 @@ use core::slice;
 
 use crate::api;
 use crate::bindings::{
-    SQLITE_DETERMINISTIC, SQLITE_DIRECTONLY, SQLITE_INNOCUOUS, SQLITE_NOMEM, SQLITE_SUBTYPE, SQLITE_UTF8, sqlite3,
-    sqlite3_context, sqlite3_value,
+    SQLITE_DETERMINISTIC, SQLITE_DIRECTONLY, SQLITE_INNOCUOUS, SQLITE_NOMEM, SQLITE_RESULT_SUBTYPE, SQLITE_SUBTYPE,
+    SQLITE_UTF8, sqlite3, sqlite3_context, sqlite3_value,
 };
 use crate::error::FunctionError;
 use crate::memory;
 use crate::{Connection, ResultCode, Value, connections};
-
-/// `SQLITE_RESULT_SUBTYPE`, which SQLite before 3.45 ignores.
-const SQLITE_RESULT_SUBTYPE: c_int = 0x0100_0000;
 
 /// The subtype of JSON text.
 const JSON_SUBTYPE: u32 = b'J' as u32;
@@ -36,7 +33,7 @@ impl FunctionFlags {
     pub const DIRECT_ONLY: Self = Self(SQLITE_DIRECTONLY);
     /// Harmless, so that triggers and views of an untrusted schema may call it.
     pub const INNOCUOUS: Self = Self(SQLITE_INNOCUOUS);
-    /// Gives its result a subtype.
+    /// Gives its result a subtype. SQLite before 3.45 ignores it.
     pub const RESULT_SUBTYPE: Self = Self(SQLITE_RESULT_SUBTYPE);
     /// Reads the subtypes of its arguments.
     pub const SUBTYPE: Self = Self(SQLITE_SUBTYPE);
