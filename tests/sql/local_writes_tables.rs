@@ -51,12 +51,9 @@ fn entries_are_built_from_their_parts() {
 fn what_no_sdk_could_upload_is_refused() {
     let host = host();
     for (values, problem) in [
-        (
-            "'PUT', 'i', 't', 'no json', NULL",
-            "malformed JSON: expected ident at line 1 column 2 (context: column data)",
-        ),
+        ("'PUT', 'i', 't', 'no json', NULL", "malformed JSON: expected a value at byte 0 (context: column data)"),
         ("'PUT', 'i', 't', '{\"a\":Inf}', NULL", "column data"),
-        ("'PUT', 'i', 't', '', NULL", "malformed JSON: EOF"),
+        ("'PUT', 'i', 't', '', NULL", "malformed JSON: unexpected end at byte 0"),
         ("'PUT', 'i', 't', '{},\"op\":1', NULL", "malformed JSON"),
         ("'PUT', 'i', 't', CAST(x'22ff22' AS TEXT), NULL", "not valid UTF-8"),
         ("'PATCH', 'i', 't', '{}', '{'", "column old_values"),

@@ -21,10 +21,13 @@ fn assert_refused(host: &Host, schema: &Value, problem: &str) {
 fn malformed_json_changes_nothing_and_is_placed() {
     let host = Host::open_in_memory();
     for (schema, problem) in [
-        ("", "line 1 column 0"),
-        ("[1]", "line 1 column"),
-        ("{\"tables\":[\n{\"name\": \"a\"}]}", "missing field `columns` at line 2 column 13"),
-        (r#"{"tables":[{"name":"a","columns":[{"name":1}]}]}"#, "expected a string at line 1 column 43"),
+        ("", "unexpected end at byte 0 of the schema"),
+        ("[1]", "expected an object at byte 0 of the schema"),
+        ("{\"tables\":[\n{\"name\": \"a\"}]}", "an object without \"columns\" ends at byte 25 of the schema"),
+        (
+            r#"{"tables":[{"name":"a","columns":[{"name":1}]}]}"#,
+            "expected a string at byte 42 of the schema, member \"name\"",
+        ),
     ] {
         host.execute("BEGIN");
         let error = host.try_rows("SELECT powersync_replace_schema(?)", [schema]).unwrap_err();

@@ -7,6 +7,6 @@ mod queue;
 mod row;
 mod transaction_id;
 
-pub use entry::{Entry, Operation, check_json, insert_only_entry};
+pub use entry::{Entry, Operation, insert_only_entry};
 pub use queue::LocalWrites;
 pub use row::{Infinite, RowValue, changed_members, members};

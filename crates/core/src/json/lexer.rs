@@ -21,18 +21,20 @@ pub(crate) struct Lexer<'a> {
     text: &'a str,
     position: usize,
     is_strict: bool,
-    has_foreign: bool,
+    /// Where the first value that is not finite was skipped.
+    not_finite: Option<usize>,
+    has_lone_surrogate: bool,
 }
 
 impl<'a> Lexer<'a> {
     /// The beginning of `text`.
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, position: 0, is_strict: false, has_foreign: false }
+        Self { text, position: 0, is_strict: false, not_finite: None, has_lone_surrogate: false }
     }
 
     /// The beginning of `text`, in whose strings raw control characters are errors.
     pub(crate) const fn strict(text: &'a str) -> Self {
-        Self { text, position: 0, is_strict: true, has_foreign: false }
+        Self { is_strict: true, ..Self::new(text) }
     }
 
     /// The byte offset.
@@ -42,7 +44,12 @@ impl<'a> Lexer<'a> {
 
     /// Whether what was skipped holds a value that is not finite, or an escape of a lone surrogate.
     pub(crate) const fn has_foreign(&self) -> bool {
-        self.has_foreign
+        self.has_lone_surrogate || self.not_finite.is_some()
+    }
+
+    /// Where the first value that is not finite was skipped.
+    pub(super) const fn not_finite(&self) -> Option<usize> {
+        self.not_finite
     }
 
     /// An error at this position.
@@ -136,7 +143,7 @@ impl<'a> Lexer<'a> {
                 Some(b'\\') => {
                     let escape = read_escape(bytes, end)?;
                     is_escaped = true;
-                    self.has_foreign |= escape.is_lone_surrogate;
+                    self.has_lone_surrogate |= escape.is_lone_surrogate;
                     end += escape.length;
                 }
                 Some(_) if self.is_strict => {
@@ -250,8 +257,10 @@ impl<'a> Lexer<'a> {
             Some(b'[') => (Container::Array, b']'),
             Some(b'0'..=b'9') => return self.number().map(|_| false),
             Some(_) => {
+                let start = self.position;
                 match self.literal() {
-                    Some(literal) => self.has_foreign |= literal == Literal::NotFinite,
+                    Some(Literal::NotFinite) => self.not_finite = self.not_finite.or(Some(start)),
+                    Some(_) => {}
                     None if self.at(self.position) == Some(b'-') => _ = self.number()?,
                     None => return Err(self.error("expected a value")),
                 }

@@ -4,7 +4,7 @@
 //! `Infinity` and `-Infinity` (read as null), raw control characters inside strings, and escapes of lone surrogates
 //! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::protocol::publishable).
 //!
-//! Nothing recurses on the nesting of its input; nesting deeper than a bound is an error.
+//! Nothing recurses on the nesting of its input; where nothing else is said, nesting deeper than a bound is an error.
 
 mod canonical;
 mod diff;
@@ -16,6 +16,7 @@ mod nesting;
 mod number;
 mod oplog_key;
 mod scan;
+mod standard;
 mod syntax_error;
 mod unescape;
 pub mod writer;
@@ -24,6 +25,7 @@ pub use diff::diff;
 pub use members::{ObjectMembers, RawValue};
 pub use merge::merge;
 pub use oplog_key::remove_duplicate_key_encoding;
+pub use standard::check_standard;
 pub use syntax_error::SyntaxError;
 
 pub(crate) use foreign::rewrite_foreign;

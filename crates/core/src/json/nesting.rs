@@ -1,5 +1,7 @@
 //! Which containers are open while a JSON text is walked without recursion.
 
+use alloc::vec::Vec;
+
 /// The kind of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
@@ -9,35 +11,50 @@ pub(crate) enum Container {
 
 const WORDS: usize = 16;
 
-/// The open containers, outermost first: one bit for each, so that a bounded depth costs no allocation.
+/// The open containers, outermost first: one bit for each, so that a sensible depth costs no allocation.
 pub(crate) struct Nesting {
     is_object: [u64; WORDS],
+    /// The bits of those that are deeper than any sensible value.
+    deeper: Vec<u64>,
     depth: usize,
     limit: usize,
 }
 
 impl Nesting {
-    /// The deepest nesting that can be walked at all.
+    /// The deepest nesting that can be walked without an allocation.
     pub(crate) const CAPACITY: usize = WORDS * 64;
 
-    /// No open container, and room for `limit` of them (at most [`Self::CAPACITY`]).
+    /// No open container, and room for `limit` of them.
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { is_object: [0; WORDS], depth: 0, limit }
+        Self { is_object: [0; WORDS], deeper: Vec::new(), depth: 0, limit }
     }
 
-    /// Opens a container; `false` if that would exceed the limit.
+    /// Opens a container; `false` if that would exceed the limit, or memory.
     pub(crate) fn open(&mut self, container: Container) -> bool {
         if self.depth >= self.limit {
             return false;
         }
-        let Some(word) = self.is_object.get_mut(self.depth >> 6) else { return false };
-        let bit = 1_u64 << (self.depth & 63);
+        let (index, bit) = (self.depth >> 6, 1_u64 << (self.depth & 63));
+        let word = match index.checked_sub(WORDS) {
+            None => self.is_object.get_mut(index),
+            Some(deeper) => self.deeper_word(deeper),
+        };
+        let Some(word) = word else { return false };
         match container {
             Container::Object => *word |= bit,
             Container::Array => *word &= !bit,
         }
         self.depth += 1;
         true
+    }
+
+    #[cold]
+    fn deeper_word(&mut self, index: usize) -> Option<&mut u64> {
+        if index == self.deeper.len() {
+            self.deeper.try_reserve(1).ok()?;
+            self.deeper.push(0);
+        }
+        self.deeper.get_mut(index)
     }
 
     /// Closes the innermost container.
@@ -48,7 +65,10 @@ impl Nesting {
     /// The innermost open container.
     pub(crate) fn innermost(&self) -> Option<Container> {
         let index = self.depth.checked_sub(1)?;
-        let word = self.is_object.get(index >> 6)?;
+        let word = match (index >> 6).checked_sub(WORDS) {
+            None => self.is_object.get(index >> 6)?,
+            Some(deeper) => self.deeper.get(deeper)?,
+        };
         Some(if word >> (index & 63) & 1 == 1 { Container::Object } else { Container::Array })
     }
 
@@ -63,14 +83,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn containers_close_in_reverse_order_up_to_the_capacity() {
-        let mut nesting = Nesting::new(Nesting::CAPACITY);
+    fn containers_close_in_reverse_order() {
+        let depth = 3 * Nesting::CAPACITY;
+        let mut nesting = Nesting::new(depth);
         let kind = |index: usize| if index.is_multiple_of(3) { Container::Object } else { Container::Array };
-        for index in 0..Nesting::CAPACITY {
+        for index in 0..depth {
             assert!(nesting.open(kind(index)));
         }
         assert!(!nesting.open(Container::Object));
-        for index in (0..Nesting::CAPACITY).rev() {
+        for index in (0..depth).rev() {
             assert_eq!(nesting.innermost(), Some(kind(index)));
             nesting.close();
         }

@@ -117,6 +117,10 @@ impl<'a> BsonReader<'a> {
         self.element == element::STRING
     }
 
+    pub(super) const fn is_array(&self) -> bool {
+        self.element == element::ARRAY
+    }
+
     pub(super) fn string(&mut self) -> Result<&'a str> {
         self.expect(element::STRING, "expected a string")?;
         self.string_body()

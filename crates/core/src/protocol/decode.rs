@@ -11,8 +11,7 @@ use super::line::{
     BucketChecksum, Checkpoint, CheckpointComplete, CheckpointDiff, DataLine, Operation, OplogEntry,
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
-use super::priority::Priority;
-use super::reader::{Failed, Reader, excerpt};
+use super::reader::{Failed, Reader, excerpt, required};
 use super::scratch::Scratch;
 use crate::json::Number;
 
@@ -188,7 +187,7 @@ fn partial_checkpoint_complete(reader: &mut Reader<'_>) -> Result<PartialCheckpo
     while let Some(name) = reader.next_member()? {
         match name {
             "last_op_id" => last_op_id = reader.optional(id)?,
-            "priority" => priority = reader.optional(self::priority)?,
+            "priority" => priority = reader.optional(Reader::priority)?,
             _ => reader.skip()?,
         }
     }
@@ -209,7 +208,7 @@ fn bucket_checksum<'a>(reader: &mut Reader<'a>) -> Result<BucketChecksum<'a>> {
         match name {
             "bucket" => bucket = reader.optional(Reader::string)?,
             "checksum" => checksum = reader.optional(self::checksum)?,
-            "priority" => priority = reader.optional(self::priority)?,
+            "priority" => priority = reader.optional(Reader::priority)?,
             "count" => count = reader.optional(self::count)?,
             "subscriptions" => subscriptions = reader.optional(subscription_reasons)?,
             _ => reader.skip()?,
@@ -306,11 +305,6 @@ fn checksum(reader: &mut Reader<'_>) -> Result<Checksum> {
     Checksum::from_wire(number).ok_or_else(|| reader.fail("expected a checksum of 32 bits"))
 }
 
-fn priority(reader: &mut Reader<'_>) -> Result<Priority> {
-    let number = reader.integer()?;
-    Priority::try_from(number).map_err(|_| reader.fail("expected a priority from 0 to 3"))
-}
-
 /// A number of operations, which is only informational: whatever number it is, the nearest possible one is taken.
 fn count(reader: &mut Reader<'_>) -> Result<i64> {
     Ok(match reader.number()? {
@@ -322,13 +316,4 @@ fn count(reader: &mut Reader<'_>) -> Result<i64> {
 fn index(reader: &mut Reader<'_>) -> Result<usize> {
     let index = reader.integer()?;
     usize::try_from(index).map_err(|_| reader.fail("expected an index"))
-}
-
-fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
-    value.ok_or_else(|| missing(reader, name))
-}
-
-#[cold]
-fn missing(reader: &mut Reader<'_>, name: &str) -> Failed {
-    reader.fail(&format!("an object without {name:?} ends"))
 }

@@ -82,6 +82,10 @@ impl<'a> JsonReader<'a> {
         self.lexer.peek() == Some(b'"')
     }
 
+    pub(super) fn is_array(&mut self) -> bool {
+        self.lexer.peek() == Some(b'[')
+    }
+
     pub(super) fn string(&mut self) -> Result<&'a str> {
         match self.lexer.plain_string()? {
             Some(text) => Ok(text),
@@ -124,14 +128,17 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// The exact text of an object, which comes next, or `None` if something else does.
-    pub(super) fn object_text(&mut self) -> Result<Option<&'a str>> {
-        if self.lexer.peek() != Some(b'{') {
-            return Ok(None);
-        }
+    /// The exact text of a value of any type.
+    pub(super) fn value_text(&mut self) -> Result<&'a str> {
+        self.lexer.peek();
         let start = self.lexer.position();
         self.skip()?;
-        Ok(Some(self.lexer.since(start)))
+        Ok(self.lexer.since(start))
+    }
+
+    /// The exact text of an object, which comes next, or `None` if something else does.
+    pub(super) fn object_text(&mut self) -> Result<Option<&'a str>> {
+        if self.lexer.peek() == Some(b'{') { self.value_text().map(Some) } else { Ok(None) }
     }
 
     pub(super) fn finish(&mut self) -> Result<()> {

@@ -23,5 +23,6 @@ pub use line::{
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 pub use priority::{Priority, PriorityOutOfRange};
+pub(crate) use reader::{Failed, Reader, read_argument, required};
 pub use row_data::{RowData, publishable};
 pub use scratch::Scratch;

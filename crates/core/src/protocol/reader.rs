@@ -1,15 +1,16 @@
-//! Pulling values out of a line, whatever its encoding.
+//! Pulling values out of a line, whatever its encoding, and out of JSON that the SDK gives.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::bson_reader::BsonReader;
 use super::json_reader::JsonReader;
+use super::priority::Priority;
 use super::scratch::Scratch;
 use crate::error::{Error, ErrorKind};
-use crate::json::{Number, SyntaxError, whole_number};
+use crate::json::{Number, SyntaxError, check_standard, whole_number};
 
-/// The deepest nesting of a line, also in parts that are skipped (sync protocol).
+/// The deepest nesting of what is read, also in parts that are skipped (sync protocol).
 pub(super) const NESTING_LIMIT: usize = 128;
 
 /// Why a value could not be read.
@@ -42,16 +43,37 @@ enum Source<'a> {
 ///
 /// Every step can fail, and returning nothing but this keeps the code of the decoder at half of its size.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Failed;
+pub(crate) struct Failed;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 
-/// A position in a line.
+/// Reads `text`, standard JSON that the SDK gives, with `read`. Messages call it `what`.
+///
+/// # Errors
+/// An argument error that names the member and the byte offset; out of memory.
+pub(crate) fn read_argument<'a, T>(
+    text: &'a str,
+    what: &'static str,
+    scratch: &'a mut Scratch,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
+) -> crate::error::Result<T> {
+    let mut reader = Reader { kind: ErrorKind::Argument, what, ..Reader::json(text, scratch) };
+    let value = match check_standard(text) {
+        Ok(()) => read(&mut reader),
+        Err(error) => Err(reader.keep(error.into())),
+    };
+    value.and_then(|value| reader.finish().map(|()| value)).map_err(|failed| reader.into_error(failed))
+}
+
+/// A position in a line or an argument.
 ///
 /// One type for both encodings, with a branch in each small step, rather than two copies of the whole decoder. The steps
 /// stay calls for the same reason: inlined wherever a member is read, they take three times the space for no speed.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     source: Source<'a>,
+    /// What is read, and the kind of errors in it.
+    what: &'static str,
+    kind: ErrorKind,
     /// The name of the last member, for messages.
     member: &'a str,
     failure: Option<Error>,
@@ -73,29 +95,33 @@ macro_rules! pull {
 
 impl<'a> Reader<'a> {
     pub(super) fn json(line: &'a str, scratch: &'a mut Scratch) -> Self {
-        Self { source: Source::Json(JsonReader::new(line, scratch)), member: "", failure: None }
+        Self::new(Source::Json(JsonReader::new(line, scratch)), "JSON line")
     }
 
     pub(super) fn bson(line: &'a [u8]) -> Self {
-        Self { source: Source::Bson(BsonReader::new(line)), member: "", failure: None }
+        Self::new(Source::Bson(BsonReader::new(line)), "BSON line")
+    }
+
+    const fn new(source: Source<'a>, what: &'static str) -> Self {
+        Self { source, what, kind: ErrorKind::Protocol, member: "", failure: None }
     }
 
     /// Enters an object.
     #[inline(never)]
-    pub(super) fn begin_object(&mut self) -> Result<()> {
+    pub(crate) fn begin_object(&mut self) -> Result<()> {
         pull!(self.begin_object())
     }
 
     /// The name of the innermost object's next member, whose value must then be read; `None` leaves the object.
     #[inline(never)]
-    pub(super) fn next_member(&mut self) -> Result<Option<&'a str>> {
+    pub(crate) fn next_member(&mut self) -> Result<Option<&'a str>> {
         let name = pull!(self.next_member())?;
         self.member = name.unwrap_or_default();
         Ok(name)
     }
 
     /// Reads an array, each of whose elements `read` reads.
-    pub(super) fn array<T>(&mut self, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    pub(crate) fn array<T>(&mut self, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         self.filtered_array(|reader| read(reader).map(Some))
     }
 
@@ -123,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a value with `read`, or null, which equals absence.
-    pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+    pub(crate) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         if self.take_null() { Ok(None) } else { read(self).map(Some) }
     }
 
@@ -136,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a string comes next.
-    pub(super) fn is_string(&mut self) -> bool {
+    pub(crate) fn is_string(&mut self) -> bool {
         match &mut self.source {
             Source::Json(reader) => reader.is_string(),
             Source::Bson(reader) => reader.is_string(),
@@ -144,12 +170,12 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn string(&mut self) -> Result<&'a str> {
+    pub(crate) fn string(&mut self) -> Result<&'a str> {
         pull!(self.string())
     }
 
     #[inline(never)]
-    pub(super) fn boolean(&mut self) -> Result<bool> {
+    pub(crate) fn boolean(&mut self) -> Result<bool> {
         pull!(self.boolean())
     }
 
@@ -159,22 +185,44 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a number that is whole, however it is written.
-    pub(super) fn integer(&mut self) -> Result<i64> {
+    pub(crate) fn integer(&mut self) -> Result<i64> {
         match self.number()? {
             Number::Integer(integer) => Ok(integer),
             Number::Real(real) => whole_number(real).ok_or_else(|| self.fail("expected an integer of 64 bits")),
         }
     }
 
+    pub(crate) fn priority(&mut self) -> Result<Priority> {
+        let number = self.integer()?;
+        Priority::try_from(number).map_err(|_| self.fail("expected a priority from 0 to 3"))
+    }
+
     /// Skips a value of any type.
     #[inline(never)]
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(crate) fn skip(&mut self) -> Result<()> {
         pull!(self.skip())
+    }
+
+    /// Whether an array comes next.
+    pub(crate) fn is_array(&mut self) -> bool {
+        match &mut self.source {
+            Source::Json(reader) => reader.is_array(),
+            Source::Bson(reader) => reader.is_array(),
+        }
+    }
+
+    /// The exact text of a value of any type, which comes next in JSON.
+    #[inline(never)]
+    pub(crate) fn value_text(&mut self) -> Result<&'a str> {
+        match &mut self.source {
+            Source::Json(reader) => reader.value_text().map_err(|error| self.keep(error)),
+            Source::Bson(_) => Err(self.fail("expected JSON")),
+        }
     }
 
     /// The exact text of an object, which comes next in JSON, or `None` if something else does.
     #[inline(never)]
-    pub(super) fn object_text(&mut self) -> Result<Option<&'a str>> {
+    pub(crate) fn object_text(&mut self) -> Result<Option<&'a str>> {
         match &mut self.source {
             Source::Json(reader) => reader.object_text().map_err(|error| self.keep(error)),
             Source::Bson(_) => Ok(None),
@@ -190,7 +238,7 @@ impl<'a> Reader<'a> {
 
     /// Fails because of what was just read.
     #[cold]
-    pub(super) fn fail(&mut self, reason: &str) -> Failed {
+    pub(crate) fn fail(&mut self, reason: &str) -> Failed {
         let position = match &self.source {
             Source::Json(reader) => reader.position(),
             Source::Bson(reader) => reader.position(),
@@ -217,17 +265,23 @@ impl<'a> Reader<'a> {
     }
 
     fn fail_at(&mut self, reason: &str, position: usize) -> Failed {
-        let encoding = match &self.source {
-            Source::Json(_) => "JSON",
-            Source::Bson(_) => "BSON",
-        };
-        let mut message = format!("{reason} at byte {position} of the {encoding} line");
+        let mut message = format!("{reason} at byte {position} of the {}", self.what);
         if !self.member.is_empty() {
             message = format!("{message}, member {:?}", excerpt(self.member));
         }
-        self.failure = Some(Error::protocol(message));
+        self.failure = Some(Error::new(self.kind.clone(), message));
         Failed
     }
+}
+
+/// What the member called `name`, which an object must have, holds.
+pub(crate) fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
+    value.ok_or_else(|| missing(reader, name))
+}
+
+#[cold]
+fn missing(reader: &mut Reader<'_>, name: &str) -> Failed {
+    reader.fail(&format!("an object without {name:?} ends"))
 }
 
 /// The beginning of a name that the service chose, for messages.

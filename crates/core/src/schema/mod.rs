@@ -7,6 +7,7 @@ mod definition;
 mod names;
 mod object;
 mod plan;
+mod reading;
 mod row_call;
 mod trigger;
 mod view;

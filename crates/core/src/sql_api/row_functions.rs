@@ -15,8 +15,9 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType};
 
-use crate::crud::{Infinite, RowValue, changed_members, check_json, insert_only_entry, members};
+use crate::crud::{Infinite, RowValue, changed_members, insert_only_entry, members};
 use crate::error::{Error, Result};
+use crate::json::check_standard;
 use crate::sql_api::session::Session;
 
 /// The subtype of JSON that these functions have made, by which their callers know that it need not be checked.
@@ -119,7 +120,7 @@ pub fn json_text(value: &Value) -> Result<Option<&str>> {
     }
     let text = value.text()?;
     if value.subtype() != CHECKED_JSON {
-        check_json(text)?;
+        check_standard(text)?;
     }
     Ok(Some(text))
 }

@@ -1,14 +1,13 @@
 //! The shapes of payloads that more than one command has.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sqlite_nostd::{Value, ValueType};
 
 use crate::engine::StreamKey;
 use crate::error::{Error, Result};
+use crate::protocol::{Failed, Reader, required};
 
 /// The payload as text. `what` says what it should hold.
 pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
@@ -16,11 +15,6 @@ pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
         ValueType::Text => Ok(payload.text()?),
         _ => Err(Error::argument(format!("Second argument must be a string: {what}"))),
     }
-}
-
-/// Parses JSON text. `what` says what it should hold.
-pub fn json<'j, T: Deserialize<'j>>(text: &'j str, what: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::argument(format!("{what}: {error}")))
 }
 
 /// An integer, given as one or in decimal digits; None for anything else.
@@ -32,20 +26,19 @@ pub fn integer(payload: &Value) -> Result<Option<i64>> {
     })
 }
 
-/// A stream with its parameters.
-#[derive(Deserialize)]
-pub struct StreamJson<'j> {
-    name: String,
-    #[serde(borrow, default)]
-    params: Option<&'j RawValue>,
-    /// How the Rust SDK calls them.
-    #[serde(borrow, default)]
-    parameters: Option<&'j RawValue>,
-}
-
-impl From<StreamJson<'_>> for StreamKey {
-    fn from(stream: StreamJson<'_>) -> Self {
-        let parameters = stream.params.or(stream.parameters).map_or("null", RawValue::get).to_string();
-        Self { name: stream.name, parameters }
+/// Reads a stream with its parameters.
+pub fn stream(reader: &mut Reader<'_>) -> Result<StreamKey, Failed> {
+    let (mut name, mut params, mut parameters) = (None, None, None);
+    reader.begin_object()?;
+    while let Some(member) = reader.next_member()? {
+        match member {
+            "name" => name = reader.optional(Reader::string)?,
+            "params" => params = reader.optional(Reader::value_text)?,
+            // How the Rust SDK calls them.
+            "parameters" => parameters = reader.optional(Reader::value_text)?,
+            _ => reader.skip()?,
+        }
     }
+    let name = required(reader, name, "name")?;
+    Ok(StreamKey { name: String::from(name), parameters: String::from(params.or(parameters).unwrap_or("null")) })
 }

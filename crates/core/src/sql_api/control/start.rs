@@ -2,36 +2,15 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sqlite_nostd::ValueType;
 
 use super::Call;
-use super::payload::{self, StreamJson};
-use crate::engine::{CheckpointMode, Event, Outcome, StartOptions, StreamKey};
-use crate::error::{Error, Result};
+use super::payload;
+use crate::engine::{CheckpointMode, Event, Outcome, StartOptions};
+use crate::error::Result;
+use crate::protocol::{Failed, Reader, Scratch, read_argument};
 use crate::schema::Schema;
-
-/// StartOptions as SDKs send them.
-#[derive(Deserialize)]
-struct OptionsJson<'j> {
-    #[serde(borrow, default)]
-    parameters: Option<&'j RawValue>,
-    #[serde(default)]
-    include_defaults: Option<bool>,
-    #[serde(borrow, default)]
-    active_streams: Option<Vec<StreamJson<'j>>>,
-    #[serde(borrow, default)]
-    app_metadata: Option<&'j RawValue>,
-    #[serde(default)]
-    checkpoint_mode: Option<ModeJson>,
-    #[serde(default)]
-    diagnostics: Option<DiagnosticsJson>,
-    #[serde(borrow, default)]
-    schema: Option<&'j RawValue>,
-}
 
 /// StartOptions, taken apart into those for the state machine and those for publishing.
 #[derive(Debug, Default, PartialEq)]
@@ -39,16 +18,6 @@ struct Options {
     start: StartOptions,
     schema: Option<Schema>,
 }
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ModeJson {
-    Legacy,
-    Requests,
-}
-
-#[derive(Deserialize)]
-struct DiagnosticsJson {}
 
 /// `start`
 pub fn start(call: Call<'_>) -> Result<Outcome> {
@@ -62,34 +31,54 @@ pub fn start(call: Call<'_>) -> Result<Outcome> {
 }
 
 fn parse(text: &str) -> Result<Options> {
-    if !is_object(text) {
-        return Err(Error::argument("start options: expected an object"));
-    }
-    let options: OptionsJson<'_> = payload::json(text, "start options")?;
-    if options.parameters.is_some_and(|parameters| !is_object(parameters.get())) {
-        return Err(Error::argument("start options: parameters must be an object"));
-    }
-    let start = StartOptions {
-        parameters: options.parameters.map(|parameters| String::from(parameters.get())),
-        include_defaults: options.include_defaults.unwrap_or(true),
-        active_streams: options.active_streams.unwrap_or_default().into_iter().map(StreamKey::from).collect(),
-        app_metadata: options.app_metadata.map(|metadata| String::from(metadata.get())),
-        checkpoint_mode: match options.checkpoint_mode {
-            Some(ModeJson::Requests) => CheckpointMode::Requests,
-            Some(ModeJson::Legacy) | None => CheckpointMode::Legacy,
-        },
-        diagnostics: options.diagnostics.is_some(),
-    };
-    Ok(Options { start, schema: options.schema.map(|schema| Schema::parse(schema.get())).transpose()? })
+    let mut scratch = Scratch::new();
+    let (start, schema) = read_argument(text, "start options", &mut scratch, options)?;
+    Ok(Options { start, schema: schema.map(Schema::parse).transpose()? })
 }
 
-fn is_object(json: &str) -> bool {
-    json.trim_start().starts_with('{')
+/// The options for the state machine, and the text of the schema.
+fn options<'a>(reader: &mut Reader<'a>) -> Result<(StartOptions, Option<&'a str>), Failed> {
+    let mut schema = None;
+    let mut start = StartOptions::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.next_member()? {
+        match member {
+            "parameters" => start.parameters = reader.optional(parameters)?,
+            "include_defaults" => start.include_defaults = reader.optional(Reader::boolean)?.unwrap_or(true),
+            "active_streams" => {
+                let streams = reader.optional(|reader| reader.array(payload::stream))?;
+                start.active_streams = streams.unwrap_or_default();
+            }
+            "app_metadata" => start.app_metadata = reader.optional(Reader::value_text)?.map(String::from),
+            "checkpoint_mode" => start.checkpoint_mode = reader.optional(checkpoint_mode)?.unwrap_or_default(),
+            "diagnostics" => start.diagnostics = reader.optional(object)?.is_some(),
+            "schema" => schema = reader.optional(Reader::value_text)?,
+            _ => reader.skip()?,
+        }
+    }
+    Ok((start, schema))
+}
+
+fn parameters(reader: &mut Reader<'_>) -> Result<String, Failed> {
+    object(reader).map(String::from)
+}
+
+fn object<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Failed> {
+    reader.object_text()?.ok_or_else(|| reader.fail("expected an object"))
+}
+
+fn checkpoint_mode(reader: &mut Reader<'_>) -> Result<CheckpointMode, Failed> {
+    match reader.string()? {
+        "legacy" => Ok(CheckpointMode::Legacy),
+        "requests" => Ok(CheckpointMode::Requests),
+        _ => Err(reader.fail("expected \"legacy\" or \"requests\"")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn everything_is_optional_and_may_be_null() {

@@ -1,41 +1,17 @@
 //! Commands about stream subscriptions.
 
-use alloc::vec::Vec;
-
-use serde::Deserialize;
-
 use super::Call;
-use super::payload::{self, StreamJson};
-use crate::engine::{Event, Outcome, StreamKey, Subscribe};
-use crate::error::{Error, Result};
-use crate::protocol::Priority;
-
-/// The payload of `subscriptions`.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum CommandJson<'j> {
-    #[serde(borrow)]
-    Subscribe(SubscribeJson<'j>),
-    #[serde(borrow)]
-    Unsubscribe(StreamJson<'j>),
-}
-
-#[derive(Deserialize)]
-struct SubscribeJson<'j> {
-    #[serde(borrow)]
-    stream: StreamJson<'j>,
-    #[serde(default)]
-    ttl: Option<i64>,
-    #[serde(default)]
-    priority: Option<i64>,
-}
+use super::payload;
+use crate::engine::{Event, Outcome, Subscribe};
+use crate::error::Result;
+use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
 
 /// `update_subscriptions`
 pub fn update_subscriptions(call: Call<'_>) -> Result<Outcome> {
     let text = payload::text(call.payload, "streams in use");
     call.engine.require_iteration()?;
-    let streams: Vec<StreamJson<'_>> = payload::json(text?, "streams in use")?;
-    let streams = streams.into_iter().map(StreamKey::from).collect();
+    let mut scratch = Scratch::new();
+    let streams = read_argument(text?, "streams in use", &mut scratch, |reader| reader.array(payload::stream))?;
     call.engine.handle(Event::StreamsInUse(streams), call.storage)
 }
 
@@ -46,26 +22,45 @@ pub fn subscriptions(call: Call<'_>) -> Result<Outcome> {
 }
 
 fn parse(text: &str) -> Result<Event<'static>> {
-    Ok(match payload::json(text, "subscription")? {
-        CommandJson::Unsubscribe(stream) => Event::Unsubscribe(stream.into()),
-        CommandJson::Subscribe(SubscribeJson { stream, ttl, priority }) => {
-            if ttl.is_some_and(|ttl| ttl < 0) {
-                return Err(Error::argument("subscription: ttl must not be negative"));
-            }
-            let priority = match priority.map(Priority::try_from) {
-                None => None,
-                Some(Ok(priority)) => Some(priority),
-                Some(Err(error)) => return Err(Error::argument(alloc::format!("subscription: {error}"))),
-            };
-            Event::Subscribe(Subscribe { stream: stream.into(), ttl, priority })
+    read_argument(text, "subscription", &mut Scratch::new(), |reader| {
+        reader.begin_object()?;
+        let event = match reader.next_member()? {
+            Some("subscribe") => Event::Subscribe(subscribe(reader)?),
+            Some("unsubscribe") => Event::Unsubscribe(payload::stream(reader)?),
+            _ => return Err(reader.fail("expected subscribe or unsubscribe")),
+        };
+        match reader.next_member()? {
+            None => Ok(event),
+            Some(_) => Err(reader.fail("more than one member")),
         }
     })
+}
+
+fn subscribe(reader: &mut Reader<'_>) -> Result<Subscribe, Failed> {
+    let (mut stream, mut ttl, mut priority) = (None, None, None);
+    reader.begin_object()?;
+    while let Some(member) = reader.next_member()? {
+        match member {
+            "stream" => stream = reader.optional(payload::stream)?,
+            "ttl" => ttl = reader.optional(self::ttl)?,
+            "priority" => priority = reader.optional(Reader::priority)?,
+            _ => reader.skip()?,
+        }
+    }
+    Ok(Subscribe { stream: required(reader, stream, "stream")?, ttl, priority })
+}
+
+fn ttl(reader: &mut Reader<'_>) -> Result<i64, Failed> {
+    let ttl = reader.integer()?;
+    if ttl >= 0 { Ok(ttl) } else { Err(reader.fail("ttl must not be negative")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::StreamKey;
     use crate::error::ErrorKind;
+    use crate::protocol::Priority;
 
     fn subscribe(text: &str) -> Subscribe {
         match parse(text).unwrap() {
