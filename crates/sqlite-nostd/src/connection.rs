@@ -71,8 +71,7 @@ impl<'c> Connection<'c> {
     }
 
     fn prepare_one(self, sql: &str, flags: u32) -> Result<Statement> {
-        let misuse =
-            |message: &str| SqliteError { sql: Some(sql.into()), ..SqliteError::new(ResultCode::MISUSE, message) };
+        let misuse = |message: &str| SqliteError::new(ResultCode::MISUSE, message).with_sql(sql);
         let (statement, mut rest) = self.prepare_first(sql, flags)?;
         let statement = statement.ok_or_else(|| misuse("there is no statement in the SQL text"))?;
         while !rest.is_empty() {
@@ -118,7 +117,7 @@ impl<'c> Connection<'c> {
         // SQLite reads up to a NUL, and would never come to the end.
         if rest.starts_with('\0') {
             let message = "there is a NUL character in the SQL text";
-            return Err(SqliteError { sql: Some(sql.into()), ..SqliteError::new(ResultCode::MISUSE, message) });
+            return Err(SqliteError::new(ResultCode::MISUSE, message).with_sql(sql));
         }
         Ok((statement, rest))
     }

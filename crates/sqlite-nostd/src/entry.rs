@@ -105,7 +105,7 @@ fn load_once(
         Err(memory::OutOfMemory) => (SQLITE_NOMEM, String::from("out of memory")),
     };
     // SQLite unloads a library whose entry point fails, with all the functions that it may still call.
-    if connection.take_back(registered.into_inner()) {
+    if connection.take_back(registered.into_inner()) || cfg!(feature = "static") {
         return Err(failure);
     }
     connection::log(ResultCode(failure.0), &failure.1);
@@ -127,4 +127,35 @@ fn has_another_copy(connection: Connection<'_>) -> crate::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Makes a crate the extension: its allocator, its panic handler, and the entry point `sqlite3_powersync_init`, which
+/// loads the extension into a connection with the given function.
+#[macro_export]
+macro_rules! extension {
+    ($load:path) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::SqliteAllocator = $crate::SqliteAllocator;
+
+        /// Registers the extension on a connection.
+        ///
+        /// # Safety
+        /// Called as SQLite calls the entry point of an extension: with an open connection, a place for a message or
+        /// NULL, and (loaded builds) SQLite's API table.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn sqlite3_powersync_init(
+            db: *mut $crate::bindings::sqlite3,
+            error: *mut *mut ::core::ffi::c_char,
+            api: *const $crate::bindings::sqlite3_api_routines,
+        ) -> ::core::ffi::c_int {
+            // SAFETY: by contract.
+            unsafe { $crate::entry_point(db, error, api, $load) }
+        }
+
+        #[cfg(not(test))]
+        #[panic_handler]
+        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::abort_on_panic(info)
+        }
+    };
 }

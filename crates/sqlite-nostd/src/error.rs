@@ -11,6 +11,22 @@ use crate::bindings::sqlite3;
 /// A result whose error is what SQLite reported.
 pub type Result<T, E = SqliteError> = core::result::Result<T, E>;
 
+/// How much of a statement an error names, in bytes; of long ones, the beginning tells which it is.
+const LONGEST_SQL: usize = 2000;
+
+/// How much of a message is kept, in bytes. Messages may hold what a function was given.
+const LONGEST_MESSAGE: usize = 20_000;
+
+/// The beginning of `text`, of at most `size` bytes, and a mark if that is not all.
+fn shortened(text: &str, size: usize) -> String {
+    if text.len() <= size {
+        return String::from(text);
+    }
+    let mut shortened = String::from(text.get(..text.floor_char_boundary(size)).unwrap_or_default());
+    shortened.push('…');
+    shortened
+}
+
 /// A failed call of SQLite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteError {
@@ -18,7 +34,7 @@ pub struct SqliteError {
     pub code: ResultCode,
     /// SQLite's message.
     pub message: String,
-    /// The statement, where one was involved.
+    /// The statement, where one was involved; the beginning of a long one.
     pub sql: Option<String>,
 }
 
@@ -26,6 +42,12 @@ impl SqliteError {
     /// An error found on our side of a call.
     pub fn new(code: ResultCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), sql: None }
+    }
+
+    /// The same error, with the statement that it is about.
+    #[must_use]
+    pub fn with_sql(self, sql: &str) -> Self {
+        Self { sql: Some(shortened(sql, LONGEST_SQL)), ..self }
     }
 
     /// Memory ran out.
@@ -48,9 +70,15 @@ impl SqliteError {
             String::new()
         } else {
             // SAFETY: SQLite's messages are C strings.
-            String::from_utf8_lossy(unsafe { CStr::from_ptr(message) }.to_bytes()).into_owned()
+            let message = unsafe { CStr::from_ptr(message) }.to_bytes();
+            let message = String::from_utf8_lossy(message.get(..LONGEST_MESSAGE).unwrap_or(message));
+            message.into_owned()
         };
-        Self { code: ResultCode(code), message, sql: sql.map(String::from) }
+        let error = Self::new(ResultCode(code), message);
+        match sql {
+            Some(sql) => error.with_sql(sql),
+            None => error,
+        }
     }
 }
 
@@ -88,5 +116,21 @@ impl FunctionError {
 impl From<SqliteError> for FunctionError {
     fn from(error: SqliteError) -> Self {
         Self { code: error.code, message: alloc::format!("{error}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_statements_are_cut_between_characters() {
+        for (sql, kept) in [
+            ("ü".repeat(1000), "ü".repeat(1000)),
+            ("ü".repeat(1001), "ü".repeat(1000) + "…"),
+            (String::from("x") + &"ü".repeat(1000), String::from("x") + &"ü".repeat(999) + "…"),
+        ] {
+            assert_eq!(SqliteError::new(ResultCode::ERROR, "").with_sql(&sql).sql, Some(kept));
+        }
     }
 }

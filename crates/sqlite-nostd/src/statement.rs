@@ -92,7 +92,7 @@ impl Statement {
         let wanted = self.parameter_count();
         if parameters.len() != wanted {
             let message = alloc::format!("{} parameters given, {wanted} wanted", parameters.len());
-            return Err(SqliteError { code: ResultCode::RANGE, message, sql: Some(self.sql().into()) });
+            return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
         }
         self.is_used = true;
         let rows = Rows { statement: self, has_row: false };
@@ -325,8 +325,7 @@ impl<'r> Row<'r> {
     /// `error` with the statement that it is about.
     fn with_sql(&self, error: SqliteError) -> SqliteError {
         // SAFETY: the statement is valid while it stands on a row, and its text as long as it is.
-        let sql = unsafe { sql(self.raw()) };
-        SqliteError { sql: Some(sql.into()), ..error }
+        error.with_sql(unsafe { sql(self.raw()) })
     }
 }
 

@@ -3,27 +3,9 @@
 #![no_std]
 #![deny(unsafe_op_in_unsafe_fn)]
 
-use core::ffi::{c_char, c_int};
+use core::ffi::c_int;
 
-use sqlite_nostd::SqliteAllocator;
-use sqlite_nostd::bindings::{sqlite3, sqlite3_api_routines};
-
-#[global_allocator]
-static ALLOCATOR: SqliteAllocator = SqliteAllocator;
-
-/// Registers the extension on a connection.
-///
-/// # Safety
-/// `db` is an open connection, `error` NULL or a place for a message; the last argument is not used.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn sqlite3_powersync_init(
-    db: *mut sqlite3,
-    error: *mut *mut c_char,
-    api: *const sqlite3_api_routines,
-) -> c_int {
-    // SAFETY: by contract.
-    unsafe { sqlite_nostd::entry_point(db, error, api, powersync_core::sql_api::register) }
-}
+sqlite_nostd::extension!(powersync_core::sql_api::register);
 
 /// Registers the extension on each connection that is opened from now on. Gives 0, also when called again, or SQLite's
 /// error code.
@@ -37,9 +19,3 @@ pub extern "C" fn powersync_init_static() -> c_int {
 // weak definition lets programs link that have no Rust otherwise, and gives way to the real one in those that do.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 core::arch::global_asm!(".weak rust_eh_personality", "rust_eh_personality:");
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    sqlite_nostd::abort_on_panic(info)
-}

@@ -58,6 +58,22 @@ fn a_connection_is_loaded_once_unless_that_failed() {
 }
 
 #[test]
+fn a_failed_load_leaves_nothing_that_could_be_called() {
+    let host = Host::open();
+    assert_eq!(enter(&host, fail).0, ResultCode::BUSY.0);
+    assert!(host.error("SELECT loaded()").1.contains("no such function"));
+    // While a statement runs, SQLite does not let go of functions, so that it must not unload the library.
+    let mut running = host.rusqlite().prepare("SELECT 1").unwrap();
+    let mut rows = running.query(()).unwrap();
+    rows.next().unwrap();
+    let expected = if cfg!(feature = "static") { ResultCode::BUSY.0 } else { ffi::SQLITE_OK_LOAD_PERMANENTLY };
+    assert_eq!(enter(&host, fail).0, expected);
+    assert_eq!(host.text("loaded()"), "1");
+    drop(rows);
+    assert_eq!(enter(&host, load), (0, None));
+}
+
+#[test]
 fn wrong_arguments_are_refused() {
     // SAFETY: NULL is taken for what it is.
     unsafe {

@@ -43,10 +43,12 @@ impl Host {
     /// Runs SQL that must fail, and gives the extended code and the message.
     pub fn error(&self, sql: &str) -> (i32, String) {
         let handle = self.raw().cast::<ffi::sqlite3>();
-        let error = self.0.execute_batch(sql).unwrap_err();
+        self.0.execute_batch(sql).unwrap_err();
         // SAFETY: open, and not used since it failed.
-        let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(handle)) }.to_string_lossy().into_owned();
-        (error.sqlite_error().unwrap().extended_code, message)
+        unsafe {
+            let message = CStr::from_ptr(ffi::sqlite3_errmsg(handle)).to_string_lossy().into_owned();
+            (ffi::sqlite3_extended_errcode(handle), message)
+        }
     }
 
     /// The first value of a query as text, `NULL` for NULL.

@@ -6,5 +6,6 @@ mod entry;
 mod functions;
 mod hooks;
 mod host;
+mod memory;
 mod statements;
 mod tables;
