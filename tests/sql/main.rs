@@ -24,3 +24,4 @@ mod schema_objects;
 mod sqlite_versions;
 mod stored_format;
 mod unknown_migrations;
+mod update_hooks;

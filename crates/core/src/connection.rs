@@ -1,6 +1,7 @@
 //! What this library remembers about one SQLite connection below the state machine: cached statements, whether
 //! downloaded rows are being published, and the schema last set.
 
+pub mod changed_tables;
 pub mod transaction;
 
 use alloc::collections::BTreeMap;

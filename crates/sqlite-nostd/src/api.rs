@@ -185,6 +185,7 @@ functions! {
     fn sqlite3_total_changes / total_changes(db: *mut sqlite3) -> c_int = 0;
     fn sqlite3_last_insert_rowid / last_insert_rowid(db: *mut sqlite3) -> sqlite3_int64 = 0;
     fn sqlite3_limit / limit(db: *mut sqlite3, id: c_int, value: c_int) -> c_int = -1;
+    fn sqlite3_file_control / file_control(db: *mut sqlite3, schema: *const c_char, operation: c_int, argument: *mut c_void) -> c_int = SQLITE_MISUSE;
     fn sqlite3_db_readonly / db_readonly(db: *mut sqlite3, schema: *const c_char) -> c_int = -1;
     fn sqlite3_is_interrupted / is_interrupted(db: *mut sqlite3) -> c_int = 0;
 }

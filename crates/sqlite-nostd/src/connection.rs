@@ -14,7 +14,7 @@ use crate::error::{FunctionError, Result};
 use crate::function::{self, Context, FunctionFlags};
 use crate::hooks::{self, Hooks, InstalledHooks};
 use crate::vtab;
-use crate::{EponymousTable, ResultCode, SqliteError, Statement, Value};
+use crate::{DataVersions, EponymousTable, ResultCode, SqliteError, Statement, Value};
 
 /// An open connection, valid for `'c`.
 ///
@@ -211,6 +211,11 @@ impl<'c> Connection<'c> {
     /// module of ours is registered on the connection.
     pub fn install_hooks<H: Hooks>(self, hooks: Rc<H>) -> Result<InstalledHooks> {
         hooks::install(self, hooks)
+    }
+
+    /// Reads the data versions of this connection, also later and from hooks.
+    pub fn data_versions(self) -> DataVersions {
+        DataVersions::new(self.raw)
     }
 
     /// Registers an eponymous virtual table.

@@ -13,6 +13,7 @@ pub mod bindings;
 mod code;
 mod connection;
 mod connections;
+mod data_version;
 mod entry;
 mod error;
 mod function;
@@ -26,6 +27,7 @@ mod vtab;
 
 pub use code::ResultCode;
 pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
+pub use data_version::DataVersions;
 #[cfg(feature = "static")]
 pub use entry::{EntryPoint, load_into_new_connections};
 pub use entry::{connection_from_raw, entry_point, initialize};

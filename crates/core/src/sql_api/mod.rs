@@ -12,6 +12,7 @@ mod replace_schema;
 mod row_functions;
 mod session;
 mod sync_operation;
+mod update_hooks;
 
 use alloc::rc::Rc;
 
@@ -34,6 +35,7 @@ pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
         replace_schema::register,
         row_functions::register,
         sync_operation::register,
+        update_hooks::register,
     ] {
         family(connection, &session)?;
     }

@@ -8,6 +8,7 @@ use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::schema::{AppliedSchema, Schema};
+use crate::sql_api::update_hooks::UpdateHooks;
 use crate::store::StoreMemory;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
@@ -25,6 +26,8 @@ pub struct Session {
     pub started_schema: RefCell<Option<Rc<Schema>>>,
     /// What local writes of the current transaction share.
     pub local_writes: LocalWrites,
+    /// The hooks that tell which tables change, if the SDK asked for them.
+    pub update_hooks: UpdateHooks,
 }
 
 impl Session {
@@ -44,6 +47,7 @@ impl Session {
     /// Ends what depends on the connection, which is about to close: cached statements and the sync client.
     pub fn close(&self) {
         self.connection.release_statements();
+        self.update_hooks.remove();
         // A nested call cannot close the connection, so that nothing is borrowed here.
         if let Ok(mut engine) = self.engine.try_borrow_mut() {
             *engine = Engine::default();

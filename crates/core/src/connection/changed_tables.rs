@@ -1,0 +1,162 @@
+//! Which tables were changed by committed transactions, from what hooks tell (SQL interface, `powersync_update_hooks`).
+//!
+//! The commit hook runs before a commit, which can still fail; nothing is called when it succeeded. So tables of a
+//! transaction that was about to commit are kept apart until it is clear what became of it: the data version of a
+//! database changes with each commit.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+/// Reads the data version of a database; 0 if there is none of that name.
+pub trait Versions {
+    /// The version of the database `name`.
+    fn version(&self, name: &str) -> u64;
+}
+
+/// A set of tables and the databases that they are in.
+#[derive(Default)]
+struct Changes {
+    tables: BTreeSet<String>,
+    databases: BTreeSet<String>,
+}
+
+impl Changes {
+    fn insert(&mut self, database: &str, table: &str) {
+        // Most rows of a transaction are in tables that are known already.
+        if !self.tables.contains(table) {
+            self.tables.insert(table.to_owned());
+        }
+        if !self.databases.contains(database) {
+            self.databases.insert(database.to_owned());
+        }
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.tables.append(&mut other.tables);
+        self.databases.append(&mut other.databases);
+    }
+}
+
+/// The tables changed on a connection.
+#[derive(Default)]
+pub struct ChangedTables {
+    /// Changed by the open transaction.
+    open: Changes,
+    /// Changed by a transaction that was about to commit, with the data versions at that time.
+    committing: Option<(Changes, u64)>,
+    /// Changed by committed transactions, not told yet.
+    committed: BTreeSet<String>,
+}
+
+impl ChangedTables {
+    /// A row was changed.
+    pub fn update(&mut self, database: &str, table: &str, versions: &dyn Versions) {
+        self.settle(versions);
+        self.open.insert(database, table);
+    }
+
+    /// The transaction is about to commit. It may have been before, when that commit failed.
+    pub fn commit(&mut self, versions: &dyn Versions) {
+        self.settle(versions);
+        let mut changes = mem::take(&mut self.open);
+        if let Some((earlier, _)) = self.committing.take() {
+            changes.append(earlier);
+        }
+        let version = version_of(&changes, versions);
+        self.committing = Some((changes, version));
+    }
+
+    /// A transaction was rolled back: the one that was about to commit, unless that has succeeded.
+    pub fn rollback(&mut self, versions: &dyn Versions) {
+        self.settle(versions);
+        self.committing = None;
+        self.open = Changes::default();
+    }
+
+    /// The tables changed by transactions committed since this was last asked, sorted.
+    pub fn take(&mut self, versions: &dyn Versions) -> Vec<String> {
+        self.settle(versions);
+        mem::take(&mut self.committed).into_iter().collect()
+    }
+
+    /// Counts the transaction that was about to commit as committed, if it was.
+    fn settle(&mut self, versions: &dyn Versions) {
+        if let Some((mut changes, version)) = self.committing.take() {
+            if version_of(&changes, versions) == version {
+                self.committing = Some((changes, version));
+            } else {
+                self.committed.append(&mut changes.tables);
+            }
+        }
+    }
+}
+
+fn version_of(changes: &Changes, versions: &dyn Versions) -> u64 {
+    changes.databases.iter().fold(0, |sum, name| sum.wrapping_add(versions.version(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Database(Cell<u64>);
+
+    impl Versions for Database {
+        fn version(&self, _: &str) -> u64 {
+            self.0.get()
+        }
+    }
+
+    impl Database {
+        fn commit(&self, tables: &mut ChangedTables, changed: &[&str]) {
+            for table in changed {
+                tables.update("main", table, self);
+            }
+            tables.commit(self);
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    fn committed_tables_are_told_once_and_sorted() {
+        let (mut tables, database) = (ChangedTables::default(), Database::default());
+        database.commit(&mut tables, &["b", "a", "b"]);
+        database.commit(&mut tables, &["c"]);
+        assert_eq!(tables.take(&database), ["a", "b", "c"]);
+        assert!(tables.take(&database).is_empty());
+        tables.update("main", "d", &database);
+        assert!(tables.take(&database).is_empty(), "not committed yet");
+    }
+
+    #[test]
+    fn a_rollback_drops_only_its_own_transaction() {
+        let (mut tables, database) = (ChangedTables::default(), Database::default());
+        database.commit(&mut tables, &["kept"]);
+        tables.update("main", "dropped", &database);
+        tables.rollback(&database);
+        assert_eq!(tables.take(&database), ["kept"]);
+        database.commit(&mut tables, &["kept"]);
+        tables.rollback(&database);
+        assert_eq!(tables.take(&database), ["kept"], "a rollback without changes");
+    }
+
+    #[test]
+    fn a_commit_that_fails_drops_its_tables_only_if_it_is_rolled_back() {
+        let (mut tables, database) = (ChangedTables::default(), Database::default());
+        tables.update("main", "a", &database);
+        tables.commit(&database);
+        tables.rollback(&database);
+        assert!(tables.take(&database).is_empty());
+        tables.update("main", "a", &database);
+        tables.commit(&database);
+        assert!(tables.take(&database).is_empty(), "the commit was refused, the transaction is still open");
+        database.commit(&mut tables, &["b"]);
+        assert_eq!(tables.take(&database), ["a", "b"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! `powersync_update_hooks(op)`: tells SDKs whose SQLite driver has no update hook which tables changed.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::cell::RefCell;
+
+use sqlite_nostd::{Connection, DataVersions, FunctionFlags, Hooks, InstalledHooks, ResultCode, Value};
+
+use crate::connection::changed_tables::{ChangedTables, Versions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::writer::write_string;
+use crate::sql_api::session::Session;
+
+/// The hooks of a connection and what they have told; removed when this is dropped.
+#[derive(Default)]
+pub struct UpdateHooks {
+    installed: RefCell<Option<(InstalledHooks, Rc<Observer>)>>,
+}
+
+/// What the hooks call.
+struct Observer {
+    /// Nothing that holds this calls SQLite in a way that calls hooks, so that it is never found borrowed.
+    tables: RefCell<ChangedTables>,
+    versions: DataVersions,
+}
+
+impl Versions for DataVersions {
+    fn version(&self, name: &str) -> u64 {
+        self.read(name).map_or(0, u64::from)
+    }
+}
+
+impl Hooks for Observer {
+    fn update(&self, database: &str, table: &str) {
+        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+            tables.update(database, table, &self.versions);
+        }
+    }
+
+    fn commit(&self) {
+        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+            tables.commit(&self.versions);
+        }
+    }
+
+    fn rollback(&self) {
+        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+            tables.rollback(&self.versions);
+        }
+    }
+}
+
+impl UpdateHooks {
+    /// Installs the hooks, unless they are.
+    fn install(&self, connection: Connection<'_>) -> Result<()> {
+        let mut installed = self.installed.borrow_mut();
+        if installed.as_ref().is_some_and(|(hooks, _)| hooks.are_in_place()) {
+            return Ok(());
+        }
+        let observer = Rc::new(Observer { tables: RefCell::default(), versions: connection.data_versions() });
+        *installed = Some((connection.install_hooks(Rc::clone(&observer))?, observer));
+        Ok(())
+    }
+
+    /// The tables changed since the last call, as a JSON array.
+    fn take(&self) -> Result<String> {
+        let mut json = String::from("[");
+        if let Some((_, observer)) = &*self.installed.borrow() {
+            for (index, table) in observer.tables.borrow_mut().take(&observer.versions).iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                write_string(&mut json, table)?;
+            }
+        }
+        json.push(']');
+        Ok(json)
+    }
+
+    /// Removes the hooks.
+    pub fn remove(&self) {
+        if let Ok(mut installed) = self.installed.try_borrow_mut() {
+            installed.take();
+        }
+    }
+}
+
+/// What is asked for.
+enum Operation {
+    Install,
+    Get,
+}
+
+impl Operation {
+    fn parse(arguments: &[&Value]) -> Result<Self> {
+        let name = arguments.first().map(|value| value.text()).transpose()?;
+        match name {
+            Some("install") => Ok(Self::Install),
+            Some("get") => Ok(Self::Get),
+            _ => Err(Error::new(ErrorKind::Sqlite(ResultCode::MISUSE), "Unknown operation")),
+        }
+    }
+}
+
+/// Registers the function.
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
+    connection.create_scalar_function(
+        "powersync_update_hooks",
+        1,
+        FunctionFlags::RESULT_SUBTYPE,
+        Rc::clone(session),
+        |session, context, arguments| {
+            let call = || match Operation::parse(arguments)? {
+                Operation::Install => session.update_hooks.install(context.connection()).map(|()| None),
+                Operation::Get => session.update_hooks.take().map(Some),
+            };
+            match call().map_err(|error| error.in_function("powersync_update_hooks"))? {
+                Some(json) => context.result_json(&json),
+                None => context.result_null(),
+            }
+            Ok(())
+        },
+    )
+}
