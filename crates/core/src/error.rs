@@ -1,5 +1,6 @@
 //! The one error type of this crate, and how each kind reaches SQLite (quality requirements, Errors).
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -30,53 +31,71 @@ pub enum ErrorKind {
 }
 
 /// An error: its kind and a message that says what was being done, on what, and where.
+///
+/// It is no larger than an address, because nearly every function passes errors on, and its constructors are never
+/// inlined: both keep code small and errors out of the way of what succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     kind: ErrorKind,
     message: String,
 }
 
 impl Error {
     /// An error of `kind`; `message` does not repeat the kind.
+    #[cold]
+    #[inline(never)]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self(Box::new(Details { kind, message: message.into() }))
     }
 
     /// A wrong argument.
+    #[cold]
+    #[inline(never)]
     pub fn argument(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Argument, message)
     }
 
     /// A call in the wrong state.
+    #[cold]
+    #[inline(never)]
     pub fn state(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::State, message)
     }
 
     /// A line that breaks the protocol.
+    #[cold]
+    #[inline(never)]
     pub fn protocol(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Protocol, message)
     }
 
     /// Internal tables with impossible content.
+    #[cold]
+    #[inline(never)]
     pub fn local_data(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::LocalData, message)
     }
 
     /// The kind of this error.
     pub fn kind(&self) -> &ErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Adds what was being done: `(context: …)` at the end of the message.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_context(mut self, context: impl fmt::Display) -> Self {
-        self.message = alloc::format!("{} (context: {context})", self.message);
+        self.0.message = alloc::format!("{} (context: {context})", self.0.message);
         self
     }
 
     /// The result code that SQLite reports for this error.
     pub fn code(&self) -> ResultCode {
-        match self.kind {
+        match self.0.kind {
             ErrorKind::Argument => ResultCode::CONSTRAINT_DATATYPE,
             ErrorKind::State => ResultCode::MISUSE,
             ErrorKind::Protocol | ErrorKind::Abort => ResultCode::ABORT,
@@ -88,6 +107,8 @@ impl Error {
     }
 
     /// This error as the SQL function or virtual table `name` reports it.
+    #[cold]
+    #[inline(never)]
     pub fn in_function(&self, name: &str) -> FunctionError {
         FunctionError { code: self.code(), message: alloc::format!("{name}: {self}") }
     }
@@ -95,7 +116,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = match self.kind {
+        let prefix = match self.0.kind {
             ErrorKind::Argument => "invalid argument: ",
             ErrorKind::State => "invalid state: ",
             ErrorKind::Protocol => "Sync protocol error: ",
@@ -103,13 +124,15 @@ impl fmt::Display for Error {
             ErrorKind::Internal => "internal error: ",
             ErrorKind::Abort | ErrorKind::Sqlite(_) | ErrorKind::OutOfMemory => "",
         };
-        write!(formatter, "{prefix}{}", self.message)
+        write!(formatter, "{prefix}{}", self.0.message)
     }
 }
 
 impl core::error::Error for Error {}
 
 impl From<SqliteError> for Error {
+    #[cold]
+    #[inline(never)]
     fn from(error: SqliteError) -> Self {
         match error.code.primary() {
             ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
@@ -119,6 +142,8 @@ impl From<SqliteError> for Error {
 }
 
 impl From<alloc::collections::TryReserveError> for Error {
+    #[cold]
+    #[inline(never)]
     fn from(_: alloc::collections::TryReserveError) -> Self {
         Self::new(ErrorKind::OutOfMemory, "out of memory")
     }

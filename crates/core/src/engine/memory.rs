@@ -8,6 +8,8 @@ use hashbrown::TryReserveError;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The error for a hash map that could not grow.
+#[cold]
+#[inline(never)]
 pub(super) fn out_of_memory(_: TryReserveError) -> Error {
     Error::new(ErrorKind::OutOfMemory, "out of memory")
 }
