@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     ("symbols", symbols::check),
     ("size", size::check),
     ("static library", static_library::check),
+    ("Python host", python::run),
     ("README examples", readme::run),
 ];
 

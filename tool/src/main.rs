@@ -9,6 +9,7 @@ mod documents;
 mod layers;
 mod library;
 mod process;
+mod python;
 mod readme;
 mod size;
 mod static_library;
@@ -45,6 +46,8 @@ enum Command {
     Ci,
     /// Checks that the release library is small enough
     Size,
+    /// Syncs with the release library in a small Python program (needs apsw)
+    Python,
     /// Links the static library with SQLite into a C program and runs that
     Static,
     /// Checks what the release library exports and needs
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Bindings { check } => bindings::run(check),
         Command::Size => size::check(),
+        Command::Python => python::run(),
         Command::Static => static_library::check(),
         Command::Symbols => symbols::check(),
         Command::Version { bump: None } => version::check(),
