@@ -90,7 +90,7 @@ fn text_that_is_not_utf8_is_an_error() {
         format!("powersync_json_merge({invalid})"),
         format!("powersync_strip_subtype({invalid})"),
         format!("powersync_remove_duplicate_key_encoding({invalid})"),
-        format!("powersync_row_json('[\"a\"]', {invalid})"),
+        format!("powersync_row_json('{{\"a\":}}', {invalid})"),
     ] {
         let error = host.error(&format!("SELECT {call}"));
         assert!(error.message.contains("not valid UTF-8"), "{call}: {error}");
@@ -101,9 +101,9 @@ fn text_that_is_not_utf8_is_an_error() {
 fn functions_for_triggers_refuse_what_no_trigger_of_ours_gives() {
     for call in [
         "powersync_row_json()",
-        "powersync_row_json('[\"a\"]')",
-        "powersync_row_put('[\"a\\q\"]', 1)",
-        "powersync_row_patch('[\"a\"]', 1)",
+        "powersync_row_json('{\"a\":}')",
+        "powersync_row_put('{\"a\\q\":}', 1)",
+        "powersync_row_patch('{\"a\":}', 1)",
         "powersync_row_old('x', 1)",
         "powersync_insert_entry('t')",
         "powersync_insert_entry('t', 'i', 'no json')",

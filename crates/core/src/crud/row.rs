@@ -36,7 +36,8 @@ pub enum Infinite {
     Refused,
 }
 
-/// A JSON object with the members `names`, a JSON array of strings, and `values`.
+/// A JSON object with the members `names` and `values`. Names come as a JSON object without its values,
+/// `{"a":,"b":}`, so that each can be copied with what is around it.
 ///
 /// # Errors
 /// An argument error for blobs, refused infinite reals, and names that do not fit the values; out of memory.
@@ -82,20 +83,18 @@ pub fn changed_members<'v>(
 }
 
 /// Whether two values are written as equal JSON.
-fn are_equal(name: &str, before: RowValue<'_>, after: RowValue<'_>) -> Result<bool> {
+fn are_equal(name: Name<'_>, before: RowValue<'_>, after: RowValue<'_>) -> Result<bool> {
     match (before, after) {
         (RowValue::Null, RowValue::Null) => Ok(true),
         (RowValue::Integer(before), RowValue::Integer(after)) => Ok(before == after),
         (RowValue::Real(before), RowValue::Real(after)) => Ok(before == after),
         (RowValue::Text(before), RowValue::Text(after)) => Ok(before == after),
-        (RowValue::Blob, _) | (_, RowValue::Blob) => Err(blob(name)),
+        (RowValue::Blob, _) | (_, RowValue::Blob) => Err(name.error(BLOB)),
         _ => Ok(false),
     }
 }
 
-fn blob(name: &str) -> Error {
-    Error::argument(format!("column {name}: JSON cannot hold BLOB values"))
-}
+const BLOB: &str = "JSON cannot hold BLOB values";
 
 /// A JSON object under construction.
 struct Object {
@@ -111,24 +110,27 @@ impl Object {
         Ok(Self { json, infinite })
     }
 
-    /// Adds a member, whose name is a JSON string.
-    fn add(&mut self, name: &str, value: RowValue<'_>) -> Result<()> {
+    /// Adds a member.
+    fn add(&mut self, name: Name<'_>, value: RowValue<'_>) -> Result<()> {
         let json = &mut self.json;
-        write_raw(json, if json.is_empty() { "{" } else { "," })?;
-        write_raw(json, name)?;
-        write_raw(json, ":")?;
+        if json.is_empty() {
+            write_raw(json, "{")?;
+            write_raw(json, name.0.get(1..).unwrap_or_default())?;
+        } else {
+            write_raw(json, name.0)?;
+        }
         match value {
             RowValue::Null => write_raw(json, "null"),
             RowValue::Integer(integer) => write_integer(json, integer),
             RowValue::Real(real) if real.is_infinite() => match self.infinite {
                 Infinite::Kept => write_real(json, real),
                 Infinite::AsNull => write_raw(json, "null"),
-                Infinite::Refused => Err(Error::argument(format!("column {name}: JSON cannot hold infinite numbers"))),
+                Infinite::Refused => Err(name.error("JSON cannot hold infinite numbers")),
             },
             // Adding zero makes a negative zero a positive one, as SQLite writes it.
             RowValue::Real(real) => write_real(json, real + 0.0),
             RowValue::Text(text) => write_string(json, text),
-            RowValue::Blob => Err(blob(name)),
+            RowValue::Blob => Err(name.error(BLOB)),
         }
     }
 
@@ -139,46 +141,56 @@ impl Object {
     }
 }
 
-/// The strings of a JSON array without white space, one after the other, each as JSON text.
+/// The name of a member as JSON, with the character before it and the colon after it: `,"name":`.
+#[derive(Clone, Copy)]
+struct Name<'n>(&'n str);
+
+impl Name<'_> {
+    /// An argument error about the column.
+    fn error(self, problem: &str) -> Error {
+        let name = self.0.trim_start_matches(['{', ',']).trim_end_matches(':');
+        Error::argument(format!("column {name}: {problem}"))
+    }
+}
+
+/// The names of a JSON object without values and white space, one after the other.
 ///
-/// Triggers hold such arrays in the form that we write. Any other text is an error, and never ends in malformed JSON.
+/// Triggers hold such text in the form that we write. Any other text is an error, and never ends in malformed JSON.
 struct Names<'n> {
     rest: &'n str,
-    before: char,
+    before: u8,
 }
 
 impl<'n> Names<'n> {
     fn new(names: &'n str) -> Self {
-        Self { rest: names, before: '[' }
+        Self { rest: names, before: b'{' }
     }
 
-    #[inline]
-    fn next(&mut self) -> Result<&'n str> {
-        let text = self.rest.strip_prefix(self.before).unwrap_or_default();
-        let parts = string_length(text).and_then(|length| text.split_at_checked(length));
-        let (name, rest) = parts.ok_or_else(unexpected_names)?;
-        (self.rest, self.before) = (rest, ',');
-        Ok(name)
+    fn next(&mut self) -> Result<Name<'n>> {
+        let bytes = self.rest.as_bytes();
+        let end = if bytes.first() == Some(&self.before) { string_end(bytes, 1) } else { None };
+        let end = end.filter(|end| bytes.get(*end) == Some(&b':')).ok_or_else(unexpected_names)?;
+        let (name, rest) = self.rest.split_at_checked(end + 1).ok_or_else(unexpected_names)?;
+        (self.rest, self.before) = (rest, b',');
+        Ok(Name(name))
     }
 
     fn end(self) -> Result<()> {
-        let is_end = self.rest == if self.before == '[' { "[]" } else { "]" };
+        let is_end = self.rest == if self.before == b'{' { "{}" } else { "}" };
         if is_end { Ok(()) } else { Err(unexpected_names()) }
     }
 }
 
 fn unexpected_names() -> Error {
-    Error::argument("the first argument must be a JSON array of as many names as there are columns")
+    Error::argument("the first argument must be as many names as there are columns, as in {\"a\":,\"b\":}")
 }
 
-/// The length of the JSON string that `text` begins with.
-#[inline]
-fn string_length(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    if bytes.first() != Some(&b'"') {
+/// Where the JSON string ends that begins at `start`.
+fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    if bytes.get(start) != Some(&b'"') {
         return None;
     }
-    let mut position = 1;
+    let mut position = start + 1;
     loop {
         position = find_quote_backslash_or_control(bytes, position);
         match bytes.get(position)? {
@@ -220,19 +232,19 @@ mod tests {
     #[test]
     fn rows_keep_order_and_nulls_and_upload_data_leaves_nulls_out() {
         let values = [Text("a\"b"), Null, Integer(-5), Real(1.0), Real(-0.0)];
-        let names = r#"["z","y\"","é","","w"]"#;
+        let names = r#"{"z":,"y\"":,"é":,"":,"w":}"#;
         assert_eq!(
             row(names, &values, false, Infinite::Kept).unwrap(),
             r#"{"z":"a\"b","y\"":null,"é":-5,"":1.0,"w":0.0}"#
         );
         assert_eq!(row(names, &values, true, Infinite::Kept).unwrap(), r#"{"z":"a\"b","é":-5,"":1.0,"w":0.0}"#);
-        assert_eq!(row("[]", &[], false, Infinite::Kept).unwrap(), "{}");
-        assert_eq!(row(r#"["a"]"#, &[Null], true, Infinite::Kept).unwrap(), "{}");
+        assert_eq!(row("{}", &[], false, Infinite::Kept).unwrap(), "{}");
+        assert_eq!(row(r#"{"a":}"#, &[Null], true, Infinite::Kept).unwrap(), "{}");
     }
 
     #[test]
     fn changes_compare_as_json() {
-        let names = r#"["a","b","c","d","e","f","g","h","i"]"#;
+        let names = r#"{"a":,"b":,"c":,"d":,"e":,"f":,"g":,"h":,"i":}"#;
         let changes = [
             (Integer(1), Integer(1)),
             (Integer(1), Real(1.0)),
@@ -250,10 +262,10 @@ mod tests {
     #[test]
     fn blobs_are_refused_on_both_sides() {
         for result in [
-            row(r#"["a"]"#, &[Blob], true, Infinite::Kept),
-            patch(r#"["a"]"#, &[(Blob, Null)]),
-            patch(r#"["a"]"#, &[(Null, Blob)]),
-            patch(r#"["a"]"#, &[(Blob, Blob)]),
+            row(r#"{"a":}"#, &[Blob], true, Infinite::Kept),
+            patch(r#"{"a":}"#, &[(Blob, Null)]),
+            patch(r#"{"a":}"#, &[(Null, Blob)]),
+            patch(r#"{"a":}"#, &[(Blob, Blob)]),
         ] {
             assert_eq!(
                 result.unwrap_err().to_string(),
@@ -265,36 +277,39 @@ mod tests {
     #[test]
     fn infinite_reals_are_kept_or_refused() {
         let values = [Real(f64::INFINITY), Real(f64::NEG_INFINITY)];
-        let names = r#"["a","b"]"#;
+        let names = r#"{"a":,"b":}"#;
         assert_eq!(row(names, &values, false, Infinite::Kept).unwrap(), r#"{"a":9.0e+999,"b":-9.0e+999}"#);
         assert_eq!(row(names, &values, false, Infinite::AsNull).unwrap(), r#"{"a":null,"b":null}"#);
         assert!(row(names, &values, true, Infinite::Refused).is_err());
-        assert!(patch(r#"["a"]"#, &[(Null, Real(f64::INFINITY))]).is_err());
+        assert!(patch(r#"{"a":}"#, &[(Null, Real(f64::INFINITY))]).is_err());
     }
 
     #[test]
     fn names_must_fit_and_be_json() {
         for names in [
             "",
-            "[]",
+            "{}",
             "a",
-            "[a]",
-            r#"["a""#,
-            r#"["a","b"]"#,
-            r#"["a",]"#,
-            r#"[ "a"]"#,
-            r#"["a"] "#,
-            r#"["\q"]"#,
-            r#"["\u12"]"#,
-            "[\"\n\"]",
-            r#"["a\"]"#,
-            r#"["a"]x"#,
-            r#"["\"#,
+            "{a:}",
+            r#"{"a":"#,
+            r#"{"a":,"b":}"#,
+            r#"{"a":,}"#,
+            r#"{ "a":}"#,
+            r#"{"a":} "#,
+            r#"{"\q":}"#,
+            r#"{"\u12":}"#,
+            "{\"\n\":}",
+            r#"{"a\":}"#,
+            r#"{"a":}x"#,
+            r#"{"\"#,
+            r#"["a":}"#,
+            r#"{"a"}"#,
+            r#"{"a",}"#,
         ] {
             assert!(row(names, &[Null], false, Infinite::Kept).is_err(), "{names}");
         }
-        assert!(row(r#"["a"]"#, &[], false, Infinite::Kept).is_err());
-        assert_eq!(row(r#"["\u00e9\n\\"]"#, &[Null], false, Infinite::Kept).unwrap(), r#"{"\u00e9\n\\":null}"#);
+        assert!(row(r#"{"a":}"#, &[], false, Infinite::Kept).is_err());
+        assert_eq!(row(r#"{"\u00e9\n\\":}"#, &[Null], false, Infinite::Kept).unwrap(), r#"{"\u00e9\n\\":null}"#);
     }
 
     fn value() -> impl Strategy<Value = Option<serde_json::Value>> {
@@ -323,8 +338,8 @@ mod tests {
         /// The upload data is the same as `powersync_diff` makes of the stored rows.
         #[test]
         fn changes_are_the_difference_of_the_rows(changes in proptest::collection::vec((value(), value()), 0..9)) {
-            let names: Vec<String> = (0..changes.len()).map(|index| format!("c{index}")).collect();
-            let names = serde_json::to_string(&names).unwrap();
+            let names: Vec<String> = (0..changes.len()).map(|index| format!("\"c{index}\":")).collect();
+            let names = format!("{{{}}}", names.join(","));
             let pairs: Vec<_> =
                 changes.iter().map(|(before, after)| (as_row_value(before), as_row_value(after))).collect();
             let (before, after): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();

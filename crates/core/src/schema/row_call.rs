@@ -80,10 +80,11 @@ fn one_call(function: RowFunction, rows: &[Row], columns: &[&str]) -> Result<Str
     let length: usize = columns.iter().map(|name| name.len() + 3 + rows.len() * (name.len() + 7)).sum();
     let mut names = String::with_capacity(length);
     for (position, name) in columns.iter().enumerate() {
-        names.push(if position == 0 { '[' } else { ',' });
+        names.push(if position == 0 { '{' } else { ',' });
         write_string(&mut names, name)?;
+        names.push(':');
     }
-    names.push(']');
+    names.push('}');
     let mut sql = String::with_capacity(length + 32);
     sql.push_str(function.name());
     sql.push('(');
@@ -146,7 +147,7 @@ mod tests {
             row_call(RowFunction::Patch, &[Row::Old, Row::New], &["it's", "a\"b"], ArgumentLimit::of_connection(100));
         assert_eq!(
             sql.unwrap(),
-            r#"powersync_row_patch('["it''s","a\"b"]',OLD."it's",NEW."it's",OLD."a""b",NEW."a""b")"#
+            r#"powersync_row_patch('{"it''s":,"a\"b":}',OLD."it's",NEW."it's",OLD."a""b",NEW."a""b")"#
         );
     }
 
@@ -157,10 +158,10 @@ mod tests {
 
     #[test]
     fn many_columns_are_split_at_the_limit() {
-        assert!(call(RowFunction::Json, &[Row::New], 99, 100).starts_with("powersync_row_json('[\"c0\","));
+        assert!(call(RowFunction::Json, &[Row::New], 99, 100).starts_with("powersync_row_json('{\"c0\":,"));
         let split = call(RowFunction::Json, &[Row::New], 100, 100);
         assert!(split.starts_with("powersync_json_merge(powersync_row_json("), "{split}");
-        assert!(split.ends_with(r#",powersync_row_json('["c99"]',NEW."c99"))"#), "{split}");
+        assert!(split.ends_with(r#",powersync_row_json('{"c99":}',NEW."c99"))"#), "{split}");
         assert!(call(RowFunction::Patch, &[Row::Old, Row::New], 49, 100).starts_with("powersync_row_patch("));
         assert!(call(RowFunction::Patch, &[Row::Old, Row::New], 50, 100).starts_with("powersync_json_merge("));
     }

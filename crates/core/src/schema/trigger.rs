@@ -232,16 +232,16 @@ mod tests {
             triggers[0].1,
             r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
 SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text') END;
-INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('["y","x"]',NEW."y",NEW."x"));
-INSERT INTO powersync_crud(op,id,type,data,options) VALUES('PUT',NEW.id,'t''s',powersync_row_put('["x","y"]',NEW."x",NEW."y"),changes()-1);
+INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('{"y":,"x":}',NEW."y",NEW."x"));
+INSERT INTO powersync_crud(op,id,type,data,options) VALUES('PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y"),changes()-1);
 END"#
         );
         assert_eq!(
             triggers[1].1,
             r#"CREATE TRIGGER "ps_view_update_v" INSTEAD OF UPDATE ON "v" BEGIN
 SELECT CASE WHEN OLD.id IS NOT NEW.id THEN RAISE(FAIL,'Cannot update id') END;
-UPDATE "ps_data__t's" SET data=powersync_row_json('["y","x"]',NEW."y",NEW."x") WHERE id=OLD.id;
-INSERT INTO powersync_crud(op,id,type,data) VALUES('PATCH',OLD.id,'t''s',powersync_row_patch('["x","y"]',OLD."x",NEW."x",OLD."y",NEW."y"));
+UPDATE "ps_data__t's" SET data=powersync_row_json('{"y":,"x":}',NEW."y",NEW."x") WHERE id=OLD.id;
+INSERT INTO powersync_crud(op,id,type,data) VALUES('PATCH',OLD.id,'t''s',powersync_row_patch('{"x":,"y":}',OLD."x",NEW."x",OLD."y",NEW."y"));
 END"#
         );
         assert_eq!(
@@ -263,10 +263,10 @@ END"#
         let update = &triggers[1].1;
         assert!(update.contains(r#"ON "a" WHEN NEW._deleted IS NOT TRUE BEGIN"#), "{update}");
         assert!(
-            update.contains(r#"powersync_row_patch('["y","z"]',NEW."y",OLD."y",NEW."z",OLD."z"),NEW._metadata,28);"#),
+            update.contains(r#"powersync_row_patch('{"y":,"z":}',NEW."y",OLD."y",NEW."z",OLD."z"),NEW._metadata,28);"#),
             "{update}"
         );
-        let old = r#"powersync_row_old('["z","y"]',OLD."z",OLD."y")"#;
+        let old = r#"powersync_row_old('{"z":,"y":}',OLD."z",OLD."y")"#;
         assert!(triggers[2].1.contains(&format!("'DELETE',OLD.id,'a',{old});")), "{}", triggers[2].1);
         assert_eq!(
             triggers[3].1,
@@ -282,7 +282,7 @@ END"#
     #[test]
     fn old_values_without_condition_are_those_of_the_row() {
         let triggers = sql(r#"{"name":"a","columns":[{"name":"x"}],"include_old":true}"#);
-        assert!(triggers[1].1.contains(r#",powersync_row_old('["x"]',OLD."x"));"#), "{}", triggers[1].1);
+        assert!(triggers[1].1.contains(r#",powersync_row_old('{"x":}',OLD."x"));"#), "{}", triggers[1].1);
         let triggers = sql(r#"{"name":"a","columns":[{"name":"x"}],"include_old_only_when_changed":true}"#);
         assert!(!triggers[1].1.contains("old_values"), "{}", triggers[1].1);
     }
@@ -307,7 +307,7 @@ END"#
         assert!(
             insert.ends_with(
                 "INSERT INTO powersync_crud_(data) VALUES(powersync_insert_entry('a',NEW.id,\
-                 powersync_row_put('[\"x\"]',NEW.\"x\"),NEW._metadata));\nEND"
+                 powersync_row_put('{\"x\":}',NEW.\"x\"),NEW._metadata));\nEND"
             ),
             "{insert}"
         );

@@ -9,7 +9,8 @@
 //! | `powersync_row_old(names, value…)` | the previous values in an upload entry |
 //! | `powersync_insert_entry(type, id, data[, metadata])` | the upload entry of an insert-only table |
 //!
-//! `names` is a JSON array of as many names as there are values, or pairs of values.
+//! `names` is a JSON object of as many members as there are values, or pairs of values, but without values:
+//! `{"a":,"b":}`.
 
 use alloc::rc::Rc;
 
