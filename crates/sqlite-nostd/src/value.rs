@@ -35,6 +35,21 @@ impl ValueType {
     }
 }
 
+/// A value in the form in which SQLite has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Content<'v> {
+    /// NULL
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text.
+    Text(&'v str),
+    /// A blob.
+    Blob(&'v [u8]),
+}
+
 /// An argument of a function: a protected `sqlite3_value`. Exists only behind references, for the length of a call.
 ///
 /// SQLite converts values in place when they are asked for in another form, which is why a value is opaque, changes
@@ -75,17 +90,34 @@ impl Value {
     /// The bytes of a blob, or those of the text of anything else, in UTF-8 unless text holds something invalid. Empty
     /// for NULL. SQLITE_NOMEM if memory ran out.
     pub fn blob(&self) -> Result<&[u8], SqliteError> {
+        self.bytes(self.value_type())
+    }
+
+    /// The bytes of the value, which is of type `value_type`.
+    fn bytes(&self, value_type: ValueType) -> Result<&[u8], SqliteError> {
         // SAFETY: see `value_type`. SQLite keeps what it returned while the value is not converted to something else:
         // the text of text, integers and numbers is all that is ever asked of them, and blobs stay blobs.
         let bytes = unsafe {
             read(
-                self.value_type(),
+                value_type,
                 || api::sqlite3_value_blob(self.as_raw()).cast(),
                 || api::sqlite3_value_text(self.as_raw()),
                 || api::sqlite3_value_bytes(self.as_raw()),
             )
         };
         Ok(bytes?.unwrap_or_default())
+    }
+
+    /// The value in the form in which SQLite has it. SQLITE_MISMATCH for text that is not UTF-8, SQLITE_NOMEM if memory
+    /// ran out.
+    pub fn content(&self) -> Result<Content<'_>, SqliteError> {
+        Ok(match self.value_type() {
+            ValueType::Null => Content::Null,
+            ValueType::Integer => Content::Integer(self.integer()),
+            ValueType::Real => Content::Real(self.real()),
+            ValueType::Text => Content::Text(checked_text(self.bytes(ValueType::Text)?)?),
+            ValueType::Blob => Content::Blob(self.bytes(ValueType::Blob)?),
+        })
     }
 
     /// The subtype that a function gave to the value; 0 without.

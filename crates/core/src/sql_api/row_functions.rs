@@ -14,7 +14,7 @@
 
 use alloc::rc::Rc;
 
-use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType};
+use sqlite_nostd::{Connection, Content, Context, FunctionError, FunctionFlags, Value, ValueType};
 
 use crate::crud::{Infinite, RowValue, changed_members, insert_only_entry, members};
 use crate::error::{Error, Result};
@@ -102,12 +102,12 @@ fn split_names<'a>(arguments: &'a [&'a Value]) -> Result<(&'a str, &'a [&'a Valu
 }
 
 fn row_value(value: &Value) -> Result<RowValue<'_>> {
-    Ok(match value.value_type() {
-        ValueType::Null => RowValue::Null,
-        ValueType::Integer => RowValue::Integer(value.integer()),
-        ValueType::Real => RowValue::Real(value.real()),
-        ValueType::Text => RowValue::Text(value.text()?),
-        ValueType::Blob => RowValue::Blob,
+    Ok(match value.content()? {
+        Content::Null => RowValue::Null,
+        Content::Integer(integer) => RowValue::Integer(integer),
+        Content::Real(real) => RowValue::Real(real),
+        Content::Text(text) => RowValue::Text(text),
+        Content::Blob(_) => RowValue::Blob,
     })
 }
 
