@@ -61,3 +61,17 @@ fn a_second_load_in_a_transaction_and_while_a_function_runs_changes_nothing() {
     assert!(rows.next().unwrap().is_some());
     assert!(!host.connection().is_autocommit());
 }
+
+#[test]
+fn a_file_that_cannot_be_read_yet_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("encrypted.db");
+    let content = [0xa5; 8192];
+    std::fs::write(&file, content).unwrap();
+    let connection = Connection::open(&file).unwrap();
+    load(&connection);
+    load(&connection);
+    let version: String = connection.query_row("SELECT sqlite_version()", (), |row| row.get(0)).unwrap_or_default();
+    assert_eq!(version, "", "the file could be read");
+    assert_eq!(std::fs::read(&file).unwrap(), content);
+}

@@ -1,4 +1,5 @@
-//! `cargo xtask static`: builds the static library, links it with SQLite into a C program, and runs that.
+//! `cargo xtask static`: builds the static library, links it with SQLite into a C program, and runs that; and
+//! runs the tests of the bindings linked instead of through the API table.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,9 @@ pub fn check() -> Result<()> {
     let printed = process::output(&mut process::program(&program.display().to_string(), &[]))?;
     ensure!(printed == EXPECTED.repeat(2), "the program printed {printed:?}");
     println!("{}: links and runs", library.display());
-    Ok(())
+    let bindings =
+        ["test", "--quiet", "--package", "powersync-sqlite-nostd", "--features", "static", "--test", "bindings"];
+    process::run(&mut process::cargo(&bindings))
 }
 
 fn compile(inputs: &[&Path], includes: &[&Path], program: &Path) -> Result<()> {

@@ -167,7 +167,7 @@ mod tests {
     fn blocks_do_not_overlap_and_come_back() {
         let reserve = Small::new();
         let sizes = [1, 64, 65, 700, 4096, 0, Small::LARGEST, 4097];
-        for _ in 0..100 {
+        for _ in 0..if cfg!(miri) { 2 } else { 100 } {
             let blocks: Vec<_> = sizes.map(|size| (reserve.take(layout(size)), size)).into();
             for (index, (block, size)) in blocks.iter().enumerate() {
                 assert!(!block.is_null() && block.addr() % CELL == 0, "{size}");
@@ -236,7 +236,7 @@ mod tests {
         static RESERVE: Small = Small::new();
         let work = |seed: usize| {
             move || {
-                for round in 0..if cfg!(miri) { 20 } else { 2000 } {
+                for round in 0..if cfg!(miri) { 5 } else { 2000 } {
                     let size = (seed * 977 + round * 131) % Small::LARGEST;
                     let block = RESERVE.take(layout(size));
                     if !block.is_null() {
