@@ -134,9 +134,9 @@ impl From<SqliteError> for Error {
     #[cold]
     #[inline(never)]
     fn from(error: SqliteError) -> Self {
-        match error.code.primary() {
+        match error.code().primary() {
             ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
-            _ => Self::new(ErrorKind::Sqlite(error.code), error.to_string()),
+            _ => Self::new(ErrorKind::Sqlite(error.code()), error.to_string()),
         }
     }
 }

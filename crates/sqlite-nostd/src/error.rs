@@ -1,5 +1,6 @@
 //! Errors: what SQLite reported, and what a function reports to SQLite.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::ffi::CStr;
 use core::fmt;
@@ -28,29 +29,54 @@ fn shortened(text: &str, size: usize) -> String {
 }
 
 /// A failed call of SQLite.
+///
+/// It is no larger than an address, because nearly every function passes errors on, and what makes one is never
+/// inlined: both keep code small and errors out of the way of what succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqliteError {
-    /// The extended result code.
-    pub code: ResultCode,
-    /// SQLite's message.
-    pub message: String,
-    /// The statement, where one was involved; the beginning of a long one.
-    pub sql: Option<String>,
+pub struct SqliteError(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
+    code: ResultCode,
+    message: String,
+    sql: Option<String>,
 }
 
 impl SqliteError {
     /// An error found on our side of a call.
+    #[cold]
+    #[inline(never)]
     pub fn new(code: ResultCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), sql: None }
+        Self(Box::new(Details { code, message: message.into(), sql: None }))
+    }
+
+    /// The extended result code.
+    pub fn code(&self) -> ResultCode {
+        self.0.code
+    }
+
+    /// SQLite's message.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The statement, where one was involved; the beginning of a long one.
+    pub fn sql(&self) -> Option<&str> {
+        self.0.sql.as_deref()
     }
 
     /// The same error, with the statement that it is about.
     #[must_use]
-    pub fn with_sql(self, sql: &str) -> Self {
-        Self { sql: Some(shortened(sql, LONGEST_SQL)), ..self }
+    #[cold]
+    #[inline(never)]
+    pub fn with_sql(mut self, sql: &str) -> Self {
+        self.0.sql = Some(shortened(sql, LONGEST_SQL));
+        self
     }
 
     /// Memory ran out.
+    #[cold]
+    #[inline(never)]
     pub fn out_of_memory() -> Self {
         Self::new(ResultCode::NOMEM, "out of memory")
     }
@@ -59,6 +85,8 @@ impl SqliteError {
     ///
     /// # Safety
     /// `db` is open and a call on it has just failed with `code`.
+    #[cold]
+    #[inline(never)]
     pub(crate) unsafe fn last(db: *mut sqlite3, code: i32, sql: Option<&str>) -> Self {
         // SAFETY: `db` is open.
         let extended = unsafe { api::sqlite3_extended_errcode(db) };
@@ -84,8 +112,9 @@ impl SqliteError {
 
 impl fmt::Display for SqliteError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({}): {}", self.code.name(), self.code.0, self.message)?;
-        match &self.sql {
+        let Details { code, message, sql } = &*self.0;
+        write!(formatter, "{} ({}): {message}", code.name(), code.0)?;
+        match sql {
             Some(sql) => write!(formatter, ", in: {sql}"),
             None => Ok(()),
         }
@@ -115,7 +144,7 @@ impl FunctionError {
 
 impl From<SqliteError> for FunctionError {
     fn from(error: SqliteError) -> Self {
-        Self { code: error.code, message: alloc::format!("{error}") }
+        Self { code: error.code(), message: alloc::format!("{error}") }
     }
 }
 
@@ -130,7 +159,7 @@ mod tests {
             ("ü".repeat(1001), "ü".repeat(1000) + "…"),
             (String::from("x") + &"ü".repeat(1000), String::from("x") + &"ü".repeat(999) + "…"),
         ] {
-            assert_eq!(SqliteError::new(ResultCode::ERROR, "").with_sql(&sql).sql, Some(kept));
+            assert_eq!(SqliteError::new(ResultCode::ERROR, "").with_sql(&sql).sql(), Some(kept.as_str()));
         }
     }
 }

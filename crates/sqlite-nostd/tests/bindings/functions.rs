@@ -124,7 +124,7 @@ fn errors_keep_their_code_and_message() {
     // From within, the unknown code is what the statement fails with.
     let mut statement = host.connection().prepare("SELECT f(?, 'inner')").unwrap();
     let error = statement.execute(&[i64::from(unknown).into()]).unwrap_err();
-    assert_eq!(error.code, ResultCode(unknown));
+    assert_eq!(error.code(), ResultCode(unknown));
     assert_eq!(error.to_string(), "SQLITE_BUSY (25349): inner, in: SELECT f(?, 'inner')");
     assert_eq!(FunctionError::from(error.clone()), failure(unknown, &error.to_string()));
 }
@@ -177,7 +177,7 @@ fn state_is_dropped_with_the_connection() {
     // Functions of too many arguments are refused, and what was given is dropped.
     let other = Rc::new(State(Rc::clone(&drops)));
     let refused = host.connection().create_scalar_function("h", 100_000, FunctionFlags::NONE, other, |_, _, _| Ok(()));
-    assert_eq!(refused.unwrap_err().code, ResultCode::MISUSE);
+    assert_eq!(refused.unwrap_err().code(), ResultCode::MISUSE);
     assert_eq!(drops.get(), 1);
     host.close();
     assert_eq!(drops.get(), 2);

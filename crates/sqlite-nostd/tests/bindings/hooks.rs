@@ -132,7 +132,10 @@ fn hooks_of_the_application_stay() {
             set_foreign(&host, index, Some(argument));
             let log = Rc::new(Log::default());
             let error = host.connection().install_hooks(Rc::clone(&log)).err().unwrap();
-            assert_eq!((error.code, error.message), (ResultCode::MISUSE, format!("{name} is installed already")));
+            assert_eq!(
+                (error.code(), error.message()),
+                (ResultCode::MISUSE, format!("{name} is installed already").as_str())
+            );
             assert_eq!(Rc::strong_count(&log), 1);
             let calls_of_index = || {
                 let place: *const u32 = if argument.is_null() { (&raw const CALLS).cast() } else { argument.cast() };
@@ -190,5 +193,5 @@ fn hooks_outlive_or_follow_their_connection() {
 fn a_connection_without_anything_of_ours_is_refused() {
     let host = Host::open();
     let error = host.connection().install_hooks(Rc::new(Log::default())).err().unwrap();
-    assert_eq!(error.code, ResultCode::MISUSE);
+    assert_eq!(error.code(), ResultCode::MISUSE);
 }

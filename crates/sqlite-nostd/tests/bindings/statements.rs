@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Mutex;
 
 use rusqlite::ffi;
-use sqlite_nostd::{Connection, Parameter, ResultCode, SqliteError, ValueType};
+use sqlite_nostd::{Connection, Parameter, ResultCode, ValueType};
 
 use crate::host::Host;
 
@@ -75,7 +75,7 @@ fn invalid_text_is_an_error_that_names_the_statement() {
     let row = rows.next().unwrap().unwrap();
     for column in [0, 1] {
         let error = row.text(column).unwrap_err();
-        assert_eq!((error.code, error.sql.as_deref()), (ResultCode::MISMATCH, Some(sql)));
+        assert_eq!((error.code(), error.sql()), (ResultCode::MISMATCH, Some(sql)));
         assert_eq!(row.blob(column).unwrap(), b"a\xff");
     }
     // Asking for a blob's text must not move the bytes that were handed out.
@@ -108,13 +108,13 @@ fn parameters_are_counted_and_limited() {
     assert_eq!(statement.parameter_count(), 2);
     for parameters in [&[][..], &[1.into()], &[1.into(), 2.into(), 3.into()]] {
         let error = statement.query(parameters).err().unwrap();
-        assert_eq!((error.code, error.sql.as_deref()), (ResultCode::RANGE, Some("SELECT ?, ?")));
+        assert_eq!((error.code(), error.sql()), (ResultCode::RANGE, Some("SELECT ?, ?")));
     }
     let long = vec![b'x'; TOO_LONG];
     let text = std::str::from_utf8(&long).unwrap();
     for parameter in [Parameter::Text(text), Parameter::Blob(&long)] {
         let error = statement.query(&[1.into(), parameter]).err().unwrap();
-        assert_eq!((error.code, error.sql.as_deref()), (ResultCode::TOOBIG, Some("SELECT ?, ?")));
+        assert_eq!((error.code(), error.sql()), (ResultCode::TOOBIG, Some("SELECT ?, ?")));
     }
     // The failed calls left nothing behind.
     let mut rows = statement.query(&[1.into(), Parameter::Null]).unwrap();
@@ -131,7 +131,7 @@ fn statements_are_reset_on_every_way_out() {
     insert.execute(&[1.into()]).unwrap();
     assert_eq!(host.running_statements(), 0);
     let error = insert.execute(&[1.into()]).unwrap_err();
-    assert_eq!(error.code, ResultCode::CONSTRAINT_UNIQUE);
+    assert_eq!(error.code(), ResultCode::CONSTRAINT_UNIQUE);
     assert_eq!(
         error.to_string(),
         "SQLITE_CONSTRAINT_UNIQUE (2067): UNIQUE constraint failed: t.a, in: INSERT INTO t VALUES (?) RETURNING a"
@@ -209,9 +209,9 @@ fn one_statement_is_prepared() {
         prepare(sql).unwrap().execute(&[]).unwrap();
     }
     for sql in ["", " ", ";", "-- x", "SELECT 1; SELECT 2", "SELECT 1\0", "SELECT 1;\0", "\0", "SELECT '\0'"] {
-        let SqliteError { code, sql: named, .. } = prepare(sql).err().unwrap_or_else(|| panic!("{sql:?}"));
-        assert!(code == ResultCode::MISUSE || code == ResultCode::ERROR, "{sql:?}: {code:?}");
-        assert_eq!(named.as_deref(), Some(sql));
+        let error = prepare(sql).err().unwrap_or_else(|| panic!("{sql:?}"));
+        assert!(matches!(error.code(), ResultCode::MISUSE | ResultCode::ERROR), "{sql:?}: {error}");
+        assert_eq!(error.sql(), Some(sql));
     }
     let error = prepare("SELEKT 1").err().unwrap();
     assert_eq!(error.to_string(), "SQLITE_ERROR (1): near \"SELEKT\": syntax error, in: SELEKT 1");
@@ -230,7 +230,7 @@ fn a_batch_runs_all_statements() {
     assert_eq!(host.text("SELECT sum(a) FROM t"), "3");
     assert_eq!((connection.changes(), connection.total_changes(), connection.last_insert_rowid()), (1, 2, 2));
     let error = connection.execute_batch("DELETE FROM t;\0 DELETE FROM t").unwrap_err();
-    assert_eq!(error.code, ResultCode::MISUSE);
+    assert_eq!(error.code(), ResultCode::MISUSE);
     let error = connection.execute_batch("DELETE FROM t; DELETE FROM u; DELETE FROM v").unwrap_err();
     assert!(error.to_string().contains("no such table: u, in:  DELETE FROM u"), "{error}");
 }
