@@ -165,6 +165,23 @@ fn values_of_every_type_and_size_come_back() {
 }
 
 #[test]
+fn databases_in_utf16_hold_the_same() {
+    let host = Host::open_in_memory();
+    host.execute("PRAGMA encoding = 'UTF-16le'");
+    let table = json!({"name": "é\u{1F600}", "columns": [{"name": "ü\"x", "type": "text"}], "include_old": true});
+    host.replace_schema(&json!({"tables": [table]}));
+    host.execute("INSERT INTO \"é😀\"(id, \"ü\"\"x\") VALUES ('ï', 'ö\"😀'); UPDATE \"é😀\" SET \"ü\"\"x\" = 'ä'");
+    assert_eq!(host.table("SELECT * FROM \"é😀\""), json!([["ï", "ä"]]));
+    assert_eq!(
+        host.table("SELECT data FROM ps_crud"),
+        json!([
+            [r#"{"op":"PUT","id":"ï","type":"é😀","data":{"ü\"x":"ö\"😀"}}"#],
+            [r#"{"op":"PATCH","id":"ï","type":"é😀","data":{"ü\"x":"ä"},"old":{"ü\"x":"ö\"😀"}}"#]
+        ])
+    );
+}
+
+#[test]
 fn as_many_columns_as_a_view_can_have() {
     let host = Host::open_in_memory();
     let columns: Vec<Value> = (0..1999).map(|index| json!({"name": format!("c{index}"), "type": "text"})).collect();

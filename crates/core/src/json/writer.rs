@@ -29,16 +29,15 @@ pub fn write_raw(json: &mut String, text: &str) -> Result<()> {
 /// Out of memory.
 pub fn write_string(json: &mut String, text: &str) -> Result<()> {
     json.try_reserve(text.len().saturating_add(2))?;
+    json.push('"');
     let bytes = text.as_bytes();
     let mut next = find_quote_backslash_or_control(bytes, 0);
     if next == bytes.len() {
         // Most strings need no escape; there is room for them.
-        json.push_str("\"");
         json.push_str(text);
-        json.push_str("\"");
+        json.push('"');
         return Ok(());
     }
-    json.push_str("\"");
     let mut written = 0;
     loop {
         write_raw(json, text.get(written..next).unwrap_or_default())?;
