@@ -2,13 +2,19 @@
 
 use crate::process::repository;
 
-const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "docs/architecture.md", "tests/scenarios/README.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "tests/scenarios/README.md",
+    "tests/hosts/node/README.md",
+];
 
 /// Where a named file may lie.
-const ROOTS: &[&str] = &["", "crates", "crates/core/src", "crates/core/src/protocol"];
+const ROOTS: &[&str] = &["", "tests/hosts/node", "crates", "crates/core/src", "crates/core/src/protocol"];
 
 /// Made by building, or given by whoever runs the tests.
-const NOT_IN_REPOSITORY: &[&str] = &["target/", "streams/", "databases/"];
+const NOT_IN_REPOSITORY: &[&str] = &["target/", "node_modules", "streams/", "databases/"];
 
 #[test]
 fn named_files_exist() {

@@ -8,6 +8,7 @@ mod documents;
 #[cfg(test)]
 mod layers;
 mod library;
+mod node;
 mod process;
 mod python;
 mod readme;
@@ -58,6 +59,8 @@ enum Command {
         #[arg(long, value_name = "VERSION")]
         bump: Option<String>,
     },
+    /// Runs the published JavaScript SDK on the library, against a small sync service
+    Node,
     /// Runs the examples of the README
     Readme,
     /// Generates the bindings to SQLite from its headers (needs libclang)
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Symbols => symbols::check(),
         Command::Version { bump: None } => version::check(),
         Command::Version { bump: Some(new) } => version::bump(&new),
+        Command::Node => node::run(),
         Command::Readme => readme::run(),
     };
     match result {
