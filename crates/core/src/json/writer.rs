@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// Out of memory.
-#[inline]
+#[inline(never)]
 pub fn write_raw(json: &mut String, text: &str) -> Result<()> {
     json.try_reserve(text.len())?;
     json.push_str(text);
