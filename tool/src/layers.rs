@@ -11,15 +11,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("uuid", &["sqlite_nostd"]),
     ("text", &["json", "error"]),
     ("error", &["sqlite_nostd"]),
-    ("json", &["error"]),
+    ("collections", &["error"]),
+    ("json", &["collections", "error"]),
     ("protocol", &["json", "text", "error"]),
-    ("storage", &["protocol", "json", "text", "error"]),
-    ("connection", &["text", "error", "sqlite_nostd"]),
-    ("engine", &["storage", "protocol", "json", "text", "error"]),
-    ("store", &["storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
-    ("schema", &["storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
-    ("crud", &["storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
-    ("migrations", &["storage", "connection", "protocol", "json", "text", "error", "uuid", "sqlite_nostd"]),
+    ("storage", &["collections", "protocol", "json", "text", "error"]),
+    ("connection", &["collections", "text", "error", "sqlite_nostd"]),
+    ("engine", &["collections", "storage", "protocol", "json", "text", "error"]),
+    ("store", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    ("schema", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    ("crud", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    (
+        "migrations",
+        &["collections", "storage", "connection", "protocol", "json", "text", "error", "uuid", "sqlite_nostd"],
+    ),
 ];
 
 /// The SQL surface, which ties all modules together.

@@ -2,36 +2,22 @@
 //! downloaded rows are being published, and the schema last set.
 
 pub mod changed_tables;
+mod statements;
 pub mod transaction;
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use alloc::string::String;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
 
+use self::statements::{Place, StatementText, Statements};
 use self::transaction::TransactionMonitor;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What tells cached statements apart.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum StatementKey {
-    /// Address and length of a constant: each SQL text stands beside the one function that runs it, and comparing
-    /// addresses is cheaper than comparing texts. Two copies of one constant only cost a second statement.
-    Constant(usize, usize),
-    /// SQL that was made at run time.
-    Text(String),
-}
-
-/// How many statements with SQL made at run time are kept: more than any schema has tables in sensible use.
-const TEXT_STATEMENTS: usize = 1024;
 
 /// State of one connection, shared by everything registered on it and dropped when it closes.
 #[derive(Default)]
 pub struct ConnectionState {
-    /// None stands for one that is in use.
-    statements: RefCell<BTreeMap<StatementKey, Option<Statement>>>,
+    statements: Statements,
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
     transaction: TransactionMonitor,
@@ -56,9 +42,8 @@ impl ConnectionState {
 
     /// Finalizes all cached statements, so that `sqlite3_close` does not find any of ours.
     pub fn release_statements(&self) {
-        let released = core::mem::take(&mut *self.statements.borrow_mut());
         self.is_watching_close.set(false);
-        drop(released);
+        self.statements.clear();
     }
 }
 
@@ -98,33 +83,24 @@ impl<'c> Database<'c> {
     ///
     /// Nested use of the same text (through a trigger that calls back) gets a statement of its own.
     pub fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
-        let key = StatementKey::Constant(sql.as_ptr() as usize, sql.len());
-        self.cached_by(key, |connection| connection.prepare_persistent(sql))
+        self.cached_by(&StatementText::Constant(sql))
     }
 
     /// The cached statement for SQL that was made at run time.
     pub fn cached_text(&self, sql: &str) -> Result<CachedStatement<'c>> {
-        let is_full = self.state.statements.borrow().len() >= TEXT_STATEMENTS;
-        if is_full {
-            self.state.statements.borrow_mut().retain(|key, _| matches!(key, StatementKey::Constant(..)));
-        }
-        self.cached_by(StatementKey::Text(sql.into()), |connection| connection.prepare_persistent(sql))
+        self.cached_by(&StatementText::Made(sql))
     }
 
-    fn cached_by(
-        &self,
-        key: StatementKey,
-        prepare: impl FnOnce(Connection<'c>) -> sqlite_nostd::Result<Statement>,
-    ) -> Result<CachedStatement<'c>> {
-        let kept = self.state.statements.borrow_mut().get_mut(&key).and_then(Option::take);
+    fn cached_by(&self, text: &StatementText<'_>) -> Result<CachedStatement<'c>> {
+        let (place, kept) = self.state.statements.take(text)?;
         let statement = match kept {
             Some(statement) => statement,
             None => {
                 self.watch_close()?;
-                prepare(self.connection)?
+                self.connection.prepare_persistent(text.text())?
             }
         };
-        Ok(CachedStatement { state: self.state, entry: Some((key, statement)) })
+        Ok(CachedStatement { state: self.state, place, statement: Some(statement) })
     }
 
     /// A statement for SQL that is made at run time; the caller keeps or drops it.
@@ -174,7 +150,8 @@ impl<'c> Database<'c> {
 /// A statement that goes back to the connection's cache when dropped.
 pub struct CachedStatement<'c> {
     state: &'c ConnectionState,
-    entry: Option<(StatementKey, Statement)>,
+    place: Place,
+    statement: Option<Statement>,
 }
 
 impl CachedStatement<'_> {
@@ -194,22 +171,19 @@ impl CachedStatement<'_> {
     }
 
     fn statement(&mut self) -> Result<&mut Statement> {
-        match &mut self.entry {
-            Some((_, statement)) => Ok(statement),
-            None => Err(Error::new(ErrorKind::Internal, "a cached statement was used after its release")),
-        }
+        self.statement
+            .as_mut()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a cached statement was used after its release"))
     }
 }
 
 impl Drop for CachedStatement<'_> {
     fn drop(&mut self) {
         // After a close was signalled nothing is kept: the connection is waiting for its last statement.
-        if let Some((key, statement)) = self.entry.take()
+        if let Some(statement) = self.statement.take()
             && self.state.is_watching_close.get()
         {
-            // Another one may be there after a nested use of the same SQL. It goes when the map is free again.
-            let replaced = self.state.statements.borrow_mut().insert(key, Some(statement));
-            drop(replaced);
+            self.state.statements.put_back(self.place, statement);
         }
     }
 }

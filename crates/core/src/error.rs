@@ -148,3 +148,11 @@ impl From<alloc::collections::TryReserveError> for Error {
         Self::new(ErrorKind::OutOfMemory, "out of memory")
     }
 }
+
+impl From<hashbrown::TryReserveError> for Error {
+    #[cold]
+    #[inline(never)]
+    fn from(_: hashbrown::TryReserveError) -> Self {
+        Self::new(ErrorKind::OutOfMemory, "out of memory")
+    }
+}

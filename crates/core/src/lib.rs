@@ -9,6 +9,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod collections;
 pub mod connection;
 pub mod crud;
 pub mod engine;

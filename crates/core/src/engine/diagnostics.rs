@@ -5,8 +5,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::index::{Index, Key};
 use super::instruction::{Diagnostics, ValueType};
+use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::json::ObjectMembers;
 use crate::protocol::{DataLine, Operation};
@@ -61,9 +61,9 @@ impl SchemaObserver {
             return Ok(is_new);
         }
         columns.try_reserve(1)?;
-        self.index.reserve(1, &key_at(columns))?;
+        self.index.reserve(1)?;
         columns.push(Column { table: table.into(), name: name.into(), value_type });
-        self.index.insert(key, columns.len().saturating_sub(1), &key_at(columns));
+        self.index.insert(key, columns.len().saturating_sub(1));
         Ok(true)
     }
 }

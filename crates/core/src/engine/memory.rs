@@ -3,16 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use hashbrown::TryReserveError;
-
-use crate::error::{Error, ErrorKind, Result};
-
-/// The error for a hash map that could not grow.
-#[cold]
-#[inline(never)]
-pub(super) fn out_of_memory(_: TryReserveError) -> Error {
-    Error::new(ErrorKind::OutOfMemory, "out of memory")
-}
+use crate::error::Result;
 
 /// A copy of `text`.
 pub(super) fn copy(text: &str) -> Result<Box<str>> {

@@ -15,7 +15,6 @@ mod completion;
 mod diagnostics;
 mod event;
 mod gate;
-mod index;
 mod instruction;
 mod iteration;
 mod memory;

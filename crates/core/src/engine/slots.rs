@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::index::{Index, Key};
 use super::progress::BucketCounts;
+use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::protocol::{Checksum, Priority, SubscriptionReason};
 use crate::storage::BucketId;
@@ -75,8 +75,8 @@ impl Slots {
         self.slots.try_reserve(additional)?;
         let positions = self.slots.len().saturating_add(additional);
         self.free.try_reserve(positions.saturating_sub(self.free.len()))?;
-        self.by_name.reserve(additional, &name_at(&self.slots))?;
-        self.by_id.reserve(additional, &id_at(&self.slots))
+        self.by_name.reserve(additional)?;
+        self.by_id.reserve(additional)
     }
 
     /// The position of the bucket with that name.
@@ -142,9 +142,7 @@ impl Slots {
                 self.slots.len().saturating_sub(1)
             }
         };
-        let name_at = name_at(&self.slots);
-        let name = name_at(position);
-        self.by_name.insert(name, position, &name_at);
+        self.by_name.insert(name_at(&self.slots)(position), position);
         position
     }
 
@@ -159,7 +157,7 @@ impl Slots {
         }
         if let Some(slot) = self.slots.get_mut(position) {
             slot.id = Some(id);
-            self.by_id.insert(Key::Id(id.0), position, &id_at(&self.slots));
+            self.by_id.insert(Key::Id(id.0), position);
         }
     }
 

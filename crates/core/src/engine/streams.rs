@@ -11,10 +11,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::event::{StreamKey, Subscribe};
-use super::index::{Index, Key};
 use super::instruction::Instruction;
 use super::progress::ProgressSums;
 use super::target::DescribedStream;
+use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::protocol::{Priority, SubscriptionReason, SubscriptionReference};
 use crate::storage::{NewSubscription, Storage, StoredSubscription, Timestamp};

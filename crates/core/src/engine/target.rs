@@ -12,6 +12,7 @@ use super::instruction::BucketChange;
 use super::memory::copy;
 use super::progress::{BucketCounts, ProgressSums};
 use super::slots::{Announced, Slot, Slots};
+use crate::collections::sort_by;
 use crate::error::Result;
 use crate::protocol::{
     BucketChecksum, Checkpoint, CheckpointDiff, Checksum, Priority, StreamDescription, SubscriptionReference,
@@ -277,7 +278,7 @@ impl Target {
             changes.try_reserve(1)?;
             changes.push(change?);
         }
-        changes.sort_unstable_by(|left: &BucketChange, right| left.name.cmp(&right.name));
+        sort_by(&mut changes, |left: &BucketChange, right| left.name.cmp(&right.name));
         Ok(changes.into_boxed_slice())
     }
 }

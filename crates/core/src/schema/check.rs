@@ -28,7 +28,7 @@ impl Schema {
         let mut raw_names = BTreeSet::new();
         for table in &self.raw_tables {
             table.check().map_err(|problem| Error::argument(format!("raw table {:?}: {problem}", table.name)))?;
-            if !raw_names.insert(&table.name) {
+            if !raw_names.insert(table.name.clone()) {
                 return Err(Error::argument(format!("duplicate raw table {:?}", table.name)));
             }
         }

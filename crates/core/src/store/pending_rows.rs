@@ -5,50 +5,39 @@
 //! follows it checks that it finds an operation of the right key; a missing one costs a row that is dropped when it is
 //! settled.
 
-use core::hash::BuildHasher;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
-
+use crate::collections::Numbers;
 use crate::storage::BucketId;
 
 /// Operations remembered at most, which bounds the memory to some 10 MB.
 const CAPACITY: usize = 400_000;
 
-/// The hash of a key and the operation that holds it.
-#[derive(Clone, Copy)]
-struct Entry {
-    hash: u64,
-    operation: i64,
-}
-
 /// Pending operations by the hash of bucket, type, id and subkey.
 #[derive(Default)]
 pub struct PendingRows {
-    entries: HashTable<Entry>,
-    hasher: DefaultHashBuilder,
+    operations: Numbers,
 }
 
 impl PendingRows {
     /// Remembers `operation` for the key with this hash, and gives the one that was remembered before.
     pub fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
-        if let Some(entry) = self.entries.find_mut(hash, |entry| entry.hash == hash) {
-            return Some(core::mem::replace(&mut entry.operation, operation));
+        if let Some(known) = self.operations.find_mut(hash) {
+            return Some(core::mem::replace(known, operation));
         }
         // Without memory for it there is no hint.
-        if self.entries.len() < CAPACITY && self.entries.try_reserve(1, |entry| entry.hash).is_ok() {
-            self.entries.insert_unique(hash, Entry { hash, operation }, |entry| entry.hash);
+        if self.operations.len() < CAPACITY && self.operations.reserve(1).is_ok() {
+            self.operations.insert(hash, operation);
         }
         None
     }
 
     /// The hash of a key.
     pub fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
-        self.hasher.hash_one((bucket.0, row_type, row_id, subkey))
+        self.operations.hash((bucket.0, row_type, row_id, subkey))
     }
 
     /// Forgets everything, and gives the memory back.
     pub fn clear(&mut self) {
-        self.entries = HashTable::new();
+        self.operations.clear();
     }
 }
 

@@ -1,10 +1,10 @@
 //! The operations of changed buckets that wait to be published.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use crate::collections::sort_by;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
@@ -39,7 +39,8 @@ pub struct PendingBucket {
 
 /// The changed buckets that exist, by id.
 pub struct Pending {
-    buckets: BTreeMap<BucketId, PendingBucket>,
+    /// Sorted by id.
+    buckets: Vec<(BucketId, PendingBucket)>,
     operations: i64,
 }
 
@@ -48,7 +49,7 @@ impl Pending {
     pub fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
         const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 AND ?3 \
             ORDER BY id DESC LIMIT 1), last_applied_op, add_checksum, op_checksum FROM main.ps_buckets WHERE id = ?1";
-        let mut pending = Self { buckets: BTreeMap::new(), operations: 0 };
+        let mut pending = Self { buckets: Vec::new(), operations: 0 };
         let mut statement = database.cached(SQL)?;
         for bucket in changed {
             let range = (operation_id(bucket.id, 0), last_operation_id(bucket.id));
@@ -61,14 +62,31 @@ impl Pending {
                 (checksum_from_column(row.integer(3)), checksum_from_column(row.integer(4)));
             let looked_at = if is_resync { newest } else { newest.saturating_sub(settled) };
             pending.operations = pending.operations.saturating_add(looked_at);
-            pending.buckets.insert(bucket.id, PendingBucket { settled, newest, is_resync, add_checksum, op_checksum });
+            let state = PendingBucket { settled, newest, is_resync, add_checksum, op_checksum };
+            pending.buckets.try_reserve(1)?;
+            pending.buckets.push((bucket.id, state));
         }
+        sort_by(&mut pending.buckets, |(a, _), (b, _)| a.cmp(b));
+        pending.buckets.dedup_by_key(|(id, _)| *id);
         Ok(pending)
+    }
+
+    fn position(&self, id: BucketId) -> Result<usize, usize> {
+        self.buckets.binary_search_by_key(&id, |(id, _)| *id)
+    }
+
+    fn bucket(&self, id: BucketId) -> Option<&PendingBucket> {
+        self.buckets.get(self.position(id).ok()?).map(|(_, bucket)| bucket)
+    }
+
+    fn bucket_mut(&mut self, id: BucketId) -> Option<&mut PendingBucket> {
+        let position = self.position(id).ok()?;
+        self.buckets.get_mut(position).map(|(_, bucket)| bucket)
     }
 
     /// Whether operation `id` was not settled before this publish.
     pub fn is_pending(&self, id: i64) -> bool {
-        self.buckets.get(&bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
+        self.bucket(bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
     }
 
     /// The ranges of operation ids, first and last, whose rows are to be looked at.
@@ -82,7 +100,7 @@ impl Pending {
 
     /// The hash of a pending operation moves to the checksum of those held.
     pub fn count_settled(&mut self, operation: i64, hash: Checksum) {
-        if let Some(bucket) = self.buckets.get_mut(&bucket_of(operation)) {
+        if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
             bucket.op_checksum += hash;
             bucket.add_checksum -= hash;
         }
@@ -90,7 +108,7 @@ impl Pending {
 
     /// The hash of an operation that was held moves to the checksum of those no longer held.
     pub fn count_dropped(&mut self, operation: i64, hash: Checksum) {
-        if let Some(bucket) = self.buckets.get_mut(&bucket_of(operation)) {
+        if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
             bucket.op_checksum -= hash;
             bucket.add_checksum += hash;
         }
@@ -146,7 +164,7 @@ impl Pending {
             op_checksum = ?4, count_at_last = coalesce(?5, count_at_last), \
             count_since_last = iif(?5 IS NULL, count_since_last, 0) WHERE id = ?1";
         for announced in changed {
-            let Some(bucket) = self.buckets.get(&announced.id) else { continue };
+            let Some(bucket) = self.bucket(announced.id) else { continue };
             let count = match extent {
                 Extent::Full => announced.count,
                 Extent::Partial { .. } => None,

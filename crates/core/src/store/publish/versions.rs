@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::collections::sort_by;
 use crate::error::Result;
 use crate::protocol::Checksum;
 use crate::store::operation_id::bucket_of;
@@ -78,7 +79,7 @@ impl RowVersions {
             let subkey = version.subkey.and_then(|(start, end)| subkeys.get(start..end));
             (bucket_of(version.operation), subkey)
         };
-        self.versions.sort_unstable_by(|a, b| {
+        sort_by(&mut self.versions, |a, b| {
             key(a).cmp(&key(b)).then(a.op_id.cmp(&b.op_id)).then(a.operation.cmp(&b.operation))
         });
         let mut next: Option<Version> = None;

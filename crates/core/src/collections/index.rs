@@ -1,13 +1,6 @@
 //! Finding entries of a list by a key that they hold.
-//!
-//! One hash table of positions serves lists of all kinds, so that its code is there once; and it can reserve memory
-//! fallibly.
 
-use core::hash::{BuildHasher, Hash};
-
-use hashbrown::{DefaultHashBuilder, HashTable};
-
-use super::memory::out_of_memory;
+use super::numbers::Numbers;
 use crate::error::Result;
 
 /// What an entry is found by.
@@ -19,27 +12,29 @@ pub enum Key<'k> {
     Part(&'k str, &'k str),
     /// A number.
     Id(i64),
+    /// An address and a length.
+    Place(usize, usize),
 }
 
 /// The key of the entry at a position.
 pub type KeyOf<'k> = dyn Fn(usize) -> Key<'k> + 'k;
 
-/// Positions by key. Each method is given the way to the keys of positions that are in the index.
+/// Positions by key. Methods are given the way to the keys of positions that are in the index.
 #[derive(Debug, Default)]
-pub struct Index {
-    positions: HashTable<usize>,
-    state: DefaultHashBuilder,
-}
+pub struct Index(Numbers);
 
 impl Index {
     /// An index of the first `length` positions; of equal keys, the first position is found.
+    ///
+    /// # Errors
+    /// Out of memory.
     pub fn of<'k>(length: usize, key_of: &KeyOf<'k>) -> Result<Self> {
         let mut index = Self::default();
-        index.reserve(length, key_of)?;
+        index.reserve(length)?;
         for position in 0..length {
             let key = key_of(position);
             if index.find(key, key_of).is_none() {
-                index.insert(key, position, key_of);
+                index.insert(key, position);
             }
         }
         Ok(index)
@@ -47,33 +42,42 @@ impl Index {
 
     /// The position of the entry with that key.
     pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyOf<'k>) -> Option<usize> {
-        self.positions.find(self.hash(key), |position| key_of(*position) == key).copied()
+        let found = self.0.find(self.0.hash(key), |number| key_of(position(number)) == key);
+        found.map(position)
     }
 
     /// Makes room for more entries.
-    pub fn reserve<'k>(&mut self, additional: usize, key_of: &KeyOf<'k>) -> Result<()> {
-        let Self { positions, state } = self;
-        positions.try_reserve(additional, |position| state.hash_one(key_of(*position))).map_err(out_of_memory)
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn reserve(&mut self, additional: usize) -> Result<()> {
+        self.0.reserve(additional)
     }
 
     /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
-    pub fn insert<'k>(&mut self, key: Key<'_>, position: usize, key_of: &KeyOf<'k>) {
-        let hash = self.hash(key);
-        let Self { positions, state } = self;
-        positions.insert_unique(hash, position, |position| state.hash_one(key_of(*position)));
+    pub fn insert(&mut self, key: Key<'_>, position: usize) {
+        let hash = self.0.hash(key);
+        self.0.insert(hash, number(position));
     }
 
     /// Takes out the entry with that key.
     pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyOf<'k>) {
-        let hash = self.hash(key);
-        if let Ok(entry) = self.positions.find_entry(hash, |position| key_of(*position) == key) {
-            entry.remove();
-        }
+        let hash = self.0.hash(key);
+        self.0.remove(hash, |number| key_of(position(number)) == key);
     }
 
-    fn hash(&self, key: impl Hash) -> u64 {
-        self.state.hash_one(key)
+    /// Takes out everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
+}
+
+fn number(position: usize) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+fn position(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -90,8 +94,8 @@ mod tests {
         let mut index = Index::default();
         for (position, name) in names.iter().enumerate() {
             assert_eq!(index.find(Key::Name(name), &key_of), None);
-            index.reserve(1, &key_of).unwrap();
-            index.insert(Key::Name(name), position, &key_of);
+            index.reserve(1).unwrap();
+            index.insert(Key::Name(name), position);
         }
         for (position, name) in names.iter().enumerate() {
             assert_eq!(index.find(Key::Name(name), &key_of), Some(position));
@@ -116,7 +120,7 @@ mod tests {
         let key_of = |position: usize| keys[position];
         let mut index = Index::default();
         for (position, key) in keys.into_iter().enumerate() {
-            index.insert(key, position, &key_of);
+            index.insert(key, position);
         }
         for (position, key) in keys.into_iter().enumerate() {
             assert_eq!(index.find(key, &key_of), Some(position));

@@ -1,0 +1,140 @@
+//! Cached statements: each SQL text is prepared once per connection.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use sqlite_nostd::Statement;
+
+use crate::collections::{Index, Key};
+use crate::error::Result;
+
+/// What tells cached statements apart.
+pub(super) enum StatementText<'t> {
+    /// A constant, known by its address and length: each SQL text stands beside the one function that runs it. Two
+    /// copies of one constant only cost a second statement.
+    Constant(&'static str),
+    /// SQL that was made at run time.
+    Made(&'t str),
+}
+
+impl StatementText<'_> {
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Constant(text) => text,
+            Self::Made(text) => text,
+        }
+    }
+
+    fn key(&self) -> Key<'_> {
+        match self {
+            Self::Constant(text) => constant_key(text),
+            Self::Made(text) => Key::Name(text),
+        }
+    }
+}
+
+/// How many statements are kept: more than any schema has tables in sensible use.
+const CAPACITY: usize = 1200;
+
+/// A statement's place in the cache.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    position: usize,
+    /// How often the cache had been emptied.
+    generation: u64,
+}
+
+/// Statements by their text.
+#[derive(Default)]
+pub(super) struct Statements(RefCell<Cache>);
+
+#[derive(Default)]
+struct Cache {
+    entries: Vec<Entry>,
+    index: Index,
+    generation: u64,
+}
+
+struct Entry {
+    key: EntryKey,
+    /// None while it is in use.
+    statement: Option<Statement>,
+}
+
+enum EntryKey {
+    Constant(&'static str),
+    Made(Box<str>),
+}
+
+impl Statements {
+    /// Takes the statement for `text` out, if there is one that is not in use, and gives its place in any case.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(super) fn take(&self, text: &StatementText<'_>) -> Result<(Place, Option<Statement>)> {
+        let mut cache = self.0.borrow_mut();
+        let found = cache.index.find(text.key(), &key_at(&cache.entries));
+        if let Some(position) = found {
+            let statement = cache.entries.get_mut(position).and_then(|entry| entry.statement.take());
+            return Ok((Place { position, generation: cache.generation }, statement));
+        }
+        if cache.entries.len() >= CAPACITY {
+            // Statements are dropped when the cache is free again.
+            drop(cache);
+            self.clear();
+            cache = self.0.borrow_mut();
+        }
+        cache.add(text).map(|place| (place, None))
+    }
+
+    /// Puts a statement back where it was taken from, unless the cache was emptied meanwhile.
+    pub(super) fn put_back(&self, place: Place, statement: Statement) {
+        let mut cache = self.0.borrow_mut();
+        let is_current = place.generation == cache.generation;
+        let entry = cache.entries.get_mut(place.position).filter(|_| is_current);
+        // Another one may be there after a nested use of the same SQL. It goes when the cache is free again.
+        let left = match entry {
+            Some(entry) => entry.statement.replace(statement),
+            None => Some(statement),
+        };
+        drop(cache);
+        drop(left);
+    }
+
+    /// Finalizes all statements that are not in use.
+    pub(super) fn clear(&self) {
+        let mut cache = self.0.borrow_mut();
+        let generation = cache.generation.wrapping_add(1);
+        let released = core::mem::replace(&mut *cache, Cache { generation, ..Cache::default() });
+        drop(cache);
+        drop(released);
+    }
+}
+
+impl Cache {
+    fn add(&mut self, text: &StatementText<'_>) -> Result<Place> {
+        self.entries.try_reserve(1)?;
+        self.index.reserve(1)?;
+        let position = self.entries.len();
+        let key = match text {
+            StatementText::Constant(text) => EntryKey::Constant(text),
+            StatementText::Made(text) => EntryKey::Made((*text).into()),
+        };
+        self.entries.push(Entry { key, statement: None });
+        self.index.insert(text.key(), position);
+        Ok(Place { position, generation: self.generation })
+    }
+}
+
+fn constant_key(text: &'static str) -> Key<'static> {
+    Key::Place(text.as_ptr().addr(), text.len())
+}
+
+fn key_at<'e>(entries: &'e [Entry]) -> impl Fn(usize) -> Key<'e> {
+    |position| match entries.get(position).map(|entry| &entry.key) {
+        Some(EntryKey::Constant(text)) => constant_key(text),
+        Some(EntryKey::Made(text)) => Key::Name(text),
+        None => Key::Name(""),
+    }
+}
