@@ -1,19 +1,22 @@
 //! The entry point: loading once, failing cleanly.
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::ffi;
 use sqlite_nostd::{Connection, FunctionError, FunctionFlags, ResultCode, entry_point};
 
 use crate::host::{Host, api};
 
-static LOADS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Loads by this test, for each runs on a thread of its own.
+    static LOADS: Cell<usize> = const { Cell::new(0) };
+}
 
 fn load(connection: Connection<'_>) -> Result<(), FunctionError> {
-    LOADS.fetch_add(1, Ordering::Relaxed);
+    LOADS.set(LOADS.get() + 1);
     Ok(connection.create_scalar_function("loaded", 0, FunctionFlags::NONE, Rc::new(()), |(), context, _| {
         context.result_integer(1);
         Ok(())
@@ -45,16 +48,15 @@ fn a_connection_is_loaded_once_unless_that_failed() {
     assert_eq!(enter(&host, fail), (5, Some("not now".into())));
     assert_eq!(enter(&host, fail), (5, Some("not now".into())));
     host.execute("BEGIN");
-    let before = LOADS.load(Ordering::Relaxed);
     for _ in 0..3 {
         assert_eq!(enter(&host, load), (0, None));
         assert_eq!(host.text("loaded()"), "1");
     }
-    assert_eq!(LOADS.load(Ordering::Relaxed), before + 1);
+    assert_eq!(LOADS.get(), 1);
     assert!(!host.connection().is_autocommit());
     let other = Host::open();
     assert_eq!(enter(&other, load), (0, None));
-    assert_eq!(LOADS.load(Ordering::Relaxed), before + 2);
+    assert_eq!(LOADS.get(), 2);
 }
 
 #[test]
