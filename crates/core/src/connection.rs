@@ -113,6 +113,18 @@ impl<'c> Database<'c> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
+    /// Does `work` as a whole or, if it fails, not at all.
+    pub fn in_savepoint<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.execute_batch("SAVEPOINT powersync_work")?;
+        let result = work();
+        if result.is_err() {
+            // If this fails, the whole transaction is gone, and the first error tells why.
+            let _ = self.execute_batch("ROLLBACK TO powersync_work");
+        }
+        let released = self.execute_batch("RELEASE powersync_work");
+        result.and_then(|value| released.map(|()| value))
+    }
+
     /// Runs one cached statement to its end, ignoring rows.
     pub fn execute(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<()> {
         self.cached(sql)?.execute(parameters)
@@ -163,6 +175,11 @@ impl CachedStatement<'_> {
     /// Runs the statement to its end, ignoring rows.
     pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
         Ok(self.statement()?.execute(parameters)?)
+    }
+
+    /// Runs the statement to its end; see [`Statement::execute_with`].
+    pub fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
+        Ok(self.statement()?.execute_with(count, parameter)?)
     }
 
     /// The number of parameters in its SQL.

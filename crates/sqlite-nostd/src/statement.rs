@@ -87,15 +87,7 @@ impl Statement {
     /// Starts the statement with `parameters`, as many as its SQL has; SQLITE_RANGE otherwise, SQLITE_TOOBIG for texts
     /// and blobs beyond SQLite's limit.
     pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
-        // A `Rows` was forgotten.
-        self.rewind();
-        let wanted = self.parameter_count();
-        if parameters.len() != wanted {
-            let message = alloc::format!("{} parameters given, {wanted} wanted", parameters.len());
-            return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
-        }
-        self.is_used = true;
-        let rows = Rows { statement: self, has_row: false };
+        let rows = self.begin(parameters.len())?;
         for (index, parameter) in (1..).zip(parameters) {
             rows.statement.bind(index, parameter)?;
         }
@@ -104,9 +96,30 @@ impl Statement {
 
     /// Runs the statement to its end, ignoring rows.
     pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
-        let mut rows = self.query(parameters)?;
-        while rows.next()?.is_some() {}
-        Ok(())
+        self.query(parameters)?.finish()
+    }
+
+    /// Runs the statement to its end with the parameters `parameter(0)` to `parameter(count - 1)`, which need not be
+    /// collected first; errors as for [`Self::query`].
+    pub fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
+        let rows = self.begin(count)?;
+        for (index, number) in (1..).zip(0..count) {
+            rows.statement.bind(index, &parameter(number))?;
+        }
+        rows.finish()
+    }
+
+    /// A run in which `count` parameters are about to be bound.
+    fn begin(&mut self, count: usize) -> Result<Rows<'_>> {
+        // A `Rows` was forgotten.
+        self.rewind();
+        let wanted = self.parameter_count();
+        if count != wanted {
+            let message = alloc::format!("{count} parameters given, {wanted} wanted");
+            return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
+        }
+        self.is_used = true;
+        Ok(Rows { statement: self, has_row: false })
     }
 
     /// The number of parameters.
@@ -236,6 +249,12 @@ impl Rows<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Runs to the end, ignoring rows.
+    fn finish(mut self) -> Result<()> {
+        while self.next()?.is_some() {}
+        Ok(())
     }
 }
 

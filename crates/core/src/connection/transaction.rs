@@ -33,6 +33,7 @@ pub struct TransactionMonitor {
     changes: [Cell<u64>; 4],
     /// By what is remembered: whether changes were undone.
     lost: [Cell<bool>; 4],
+    rollbacks: Cell<u64>,
 }
 
 impl TransactionMonitor {
@@ -73,6 +74,11 @@ impl TransactionMonitor {
             Remembered::Schema => schema,
         };
         lost.replace(false)
+    }
+
+    /// A number that changes whenever something is undone in a transaction that was joined.
+    pub fn rollbacks(&self) -> u64 {
+        self.rollbacks.get()
     }
 
     /// A transaction is joined.
@@ -120,6 +126,7 @@ impl TransactionMonitor {
 
     /// Forgets changes made inside `savepoints` or more.
     fn undo(&self, savepoints: u32) {
+        self.rollbacks.set(self.rollbacks.get().wrapping_add(1));
         for (changes, lost) in self.changes.iter().zip(&self.lost) {
             let undone = changes.get() & from(savepoints);
             if undone != 0 {

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use sqlite_nostd::ResultCode;
 
-use super::{Schema, apply};
+use super::Schema;
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::{Error, Result};
@@ -41,14 +41,13 @@ impl AppliedSchema {
         }
     }
 
-    /// Makes the database match `schema`, which was read from `json`, and remembers it.
+    /// Remembers that the database was made to match `schema`, which was read from `json`.
     ///
     /// # Errors
-    /// As for [`apply`].
-    pub fn replace(&self, database: &Database<'_>, json: &str, schema: Schema) -> Result<()> {
+    /// Errors of SQLite.
+    pub fn remember(&self, database: &Database<'_>, json: &str, schema: Schema) -> Result<()> {
         // What a rollback undid must not be taken for what was there before this call.
         drop(self.current(database));
-        apply(database, &schema)?;
         let transaction = database.state().transaction();
         let version = match transaction.join(database) {
             Ok(()) => schema_version(database)?,
@@ -85,7 +84,10 @@ fn is_without_write_lock(error: &Error) -> bool {
     matches!(error.code().primary(), ResultCode::READONLY | ResultCode::BUSY | ResultCode::LOCKED)
 }
 
-/// Changes with every change of the schema by any connection.
-fn schema_version(database: &Database<'_>) -> Result<Option<i64>> {
+/// Changes with every change of a table, view, index or trigger by any connection.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn schema_version(database: &Database<'_>) -> Result<Option<i64>> {
     database.integer("PRAGMA main.schema_version", &[])
 }

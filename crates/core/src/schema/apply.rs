@@ -5,29 +5,41 @@ use alloc::vec::Vec;
 
 use sqlite_nostd::{ResultCode, log};
 
+use super::changed_columns::change_columns;
+use super::data_table::DataTable;
 use super::definition::{Schema, Table};
-use super::names::{DataTableName, TriggerKind};
+use super::direct::{self, is_direct_index};
+use super::moved_rows::{copy_rows, keep_rows, take_rows};
+use super::names::TriggerKind;
 use super::object::{Object, ObjectKind, in_main};
 use super::plan::Plan;
 use super::row_call::ArgumentLimit;
+use super::table_trigger::{self, RowObjects};
 use super::trigger;
 use super::view::{self, PathSupport};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::{identifier, literal};
+use crate::text::identifier;
 
-/// `SQLITE_LIMIT_FUNCTION_ARG`.
-const FUNCTION_ARGUMENTS: i32 = 6;
+/// What is known of downloaded rows after the schema was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum StoredRows {
+    /// Tables hold what was published.
+    Complete,
+    /// A direct table was given columns, or rows of one were kept without what it had no columns for: all downloaded
+    /// rows have to be published again.
+    Incomplete,
+}
 
 /// Makes tables, views, indexes and triggers of the database `main` those of `schema` (schema, JSON tables).
 ///
 /// What is as it should be is not touched. Rows of synced tables that the schema no longer has move to `ps_untyped`, and
-/// those of new tables come from there. The internal tables must exist. It is done as a whole or, on an error, not at
-/// all.
+/// those of new tables come from there. The internal tables must exist. The caller undoes everything if it fails.
 ///
 /// # Errors
 /// An argument error if the schema cannot be had in this database; errors of SQLite.
-pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<()> {
+pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
     let wanted = wanted_objects(database, schema)?;
     let mut plan = Plan::new(&wanted);
     find_objects(database, &mut plan)?;
@@ -35,27 +47,21 @@ pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<()> {
         return Err(conflict);
     }
     plan.unknown_tables().try_for_each(|table| check_columns(database, table))?;
-    if plan.is_empty() {
-        return Ok(());
-    }
-    database.execute_batch("SAVEPOINT powersync_schema")?;
-    let result = carry_out(database, &plan);
-    if result.is_err() {
-        // If this fails, the whole transaction is gone, and the first error tells why.
-        let _ = database.execute_batch("ROLLBACK TO powersync_schema");
-    }
-    let released = database.execute_batch("RELEASE powersync_schema");
-    result.and(released)
+    if plan.is_empty() { Ok(StoredRows::Complete) } else { carry_out(database, schema, &plan) }
 }
 
 /// All objects that `schema` needs.
 fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object>> {
-    let limit = ArgumentLimit::of_connection(database.connection().limit(FUNCTION_ARGUMENTS));
+    let limit = ArgumentLimit::of(database);
+    let objects = RowObjects::of(database);
     let paths = path_support(database, schema);
     let mut wanted = Vec::with_capacity(schema.tables.len() * 6);
     for table in &schema.tables {
         if table.direct {
-            return Err(Error::argument(alloc::format!("table {:?}: direct tables are not supported", table.name)));
+            wanted.push(direct::table(table));
+            wanted.extend(table.indexes.iter().map(|index| direct::index(table, index)));
+            wanted.extend(table_trigger::triggers(table, objects)?);
+            continue;
         }
         wanted.push(view::data_table(table));
         for index in &table.indexes {
@@ -110,81 +116,95 @@ fn check_columns(database: &Database<'_>, table: &Object) -> Result<()> {
 }
 
 /// Drops what is not needed, then makes what is missing.
-fn carry_out(database: &Database<'_>, plan: &Plan<'_>) -> Result<()> {
-    let mut foreign_triggers = Vec::new();
-    for view in plan.replaced_views() {
-        collect_foreign_triggers(database, &view.name, &mut foreign_triggers)?;
+fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Result<StoredRows> {
+    // Rows are moved, not written.
+    let _moving = database.state().enter_sync_operation();
+    let mut foreign = Vec::new();
+    for replaced in plan.replaced() {
+        collect_foreign_objects(database, &replaced.name, &mut foreign)?;
     }
-    for kind in [ObjectKind::Trigger, ObjectKind::View, ObjectKind::Index, ObjectKind::Table] {
+    for kind in [ObjectKind::Trigger, ObjectKind::View, ObjectKind::Index] {
         for name in plan.to_drop(kind) {
-            if kind == ObjectKind::Table {
-                keep_rows(database, name)?;
-            }
             let kind = kind.name();
             database.execute_batch(&alloc::format!("DROP {kind} main.{}", identifier(name)))?;
         }
     }
-    for kind in [ObjectKind::Table, ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger] {
-        for object in plan.to_create(kind) {
-            database.execute_batch(&object.creation())?;
-            if kind == ObjectKind::Table {
-                take_rows(database, &object.name)?;
+    let mut stored = replace_tables(database, plan)?;
+    create(database, plan, ObjectKind::View)?;
+    for altered in plan.altered_tables() {
+        let is_altered = |table: &&Table| table.direct && table.name == altered.name;
+        for table in schema.tables.iter().filter(is_altered) {
+            if change_columns(database, table)? && !table.options.local_only {
+                stored = StoredRows::Incomplete;
             }
         }
     }
-    foreign_triggers.iter().try_for_each(|sql| restore_trigger(database, sql))
+    create(database, plan, ObjectKind::Index)?;
+    create(database, plan, ObjectKind::Trigger)?;
+    foreign.iter().try_for_each(|sql| restore(database, sql))?;
+    Ok(stored)
 }
 
-/// Moves the rows of a data table to `ps_untyped`. Its rows are newer than those there (trap 24).
-fn keep_rows(database: &Database<'_>, data_table: &str) -> Result<()> {
-    if let Some(DataTableName { row_type, local_only: false }) = DataTableName::parse(data_table) {
-        database.execute_batch(&alloc::format!(
-            "INSERT OR REPLACE INTO main.ps_untyped(type, id, data) SELECT {}, id, data FROM main.{}",
-            literal(row_type),
-            identifier(data_table)
-        ))?;
+fn create(database: &Database<'_>, plan: &Plan<'_>, kind: ObjectKind) -> Result<()> {
+    plan.to_create(kind).try_for_each(|object| database.execute_batch(&object.creation()))
+}
+
+/// Drops tables and makes missing ones, so that every row goes to where it belongs.
+fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows> {
+    let mut stored = StoredRows::Complete;
+    let mut missing: Vec<(&Object, DataTable)> =
+        plan.to_create(ObjectKind::Table).filter_map(|object| Some((object, DataTable::of(object)?))).collect();
+    for old in plan.dropped_tables() {
+        match missing.iter().position(|(_, new)| new.holds_same_rows(old)) {
+            Some(position) => {
+                let (object, new) = missing.swap_remove(position);
+                database.execute_batch(&object.creation())?;
+                copy_rows(database, old, &new)?;
+            }
+            None if !old.local_only => keep_rows(database, old)?,
+            None => {}
+        }
+        if old.is_direct && !old.local_only {
+            stored = StoredRows::Incomplete;
+        }
+        database.execute_batch(&alloc::format!("DROP TABLE main.{}", identifier(&old.name)))?;
     }
-    Ok(())
-}
-
-/// Moves rows from `ps_untyped` to their new data table.
-fn take_rows(database: &Database<'_>, data_table: &str) -> Result<()> {
-    // Rows in `ps_untyped` are synced ones. In a local-only table they would be lost to the sync.
-    if let Some(DataTableName { row_type, local_only: false }) = DataTableName::parse(data_table) {
-        let (row_type, data_table) = (literal(row_type), identifier(data_table));
-        database.execute_batch(&alloc::format!(
-            "INSERT INTO main.{data_table}(id, data) SELECT id, data FROM main.ps_untyped WHERE type = {row_type}; \
-             DELETE FROM main.ps_untyped WHERE type = {row_type}"
-        ))?;
+    for (object, new) in missing {
+        database.execute_batch(&object.creation())?;
+        take_rows(database, &new)?;
     }
-    Ok(())
+    Ok(stored)
 }
 
-/// Collects statements that make the application's own triggers on `view` again, which are dropped together with it.
-fn collect_foreign_triggers(database: &Database<'_>, view: &str, statements: &mut Vec<String>) -> Result<()> {
+/// Collects statements that make the application's own triggers and indexes on `table` again, a view or table that is
+/// dropped and made again.
+fn collect_foreign_objects(database: &Database<'_>, table: &str, statements: &mut Vec<String>) -> Result<()> {
     let mut statement = database.cached(
-        "SELECT name, sql, 0 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE \
+        "SELECT type, name, sql, 0 FROM main.sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL \
+            AND tbl_name = ?1 COLLATE NOCASE \
          UNION ALL \
-         SELECT name, sql, 1 FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+         SELECT type, name, sql, 1 FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
     )?;
-    let mut rows = statement.query(&[view.into()])?;
+    let mut rows = statement.query(&[table.into()])?;
     while let Some(row) = rows.next()? {
-        let (name, sql, is_temporary) = (row.text(0)?, row.text(1)?, row.integer(2) != 0);
-        if is_temporary {
-            statements.push(sql.replacen("CREATE TRIGGER ", "CREATE TEMP TRIGGER ", 1));
-        } else if !TriggerKind::is_trigger_of(name, view) {
-            statements.push(in_main(ObjectKind::Trigger, sql));
+        let (name, sql, is_temporary) = (row.text(1)?, row.text(2)?, row.integer(3) != 0);
+        match ObjectKind::parse(row.text(0)?) {
+            _ if is_temporary => statements.push(sql.replacen("CREATE TRIGGER ", "CREATE TEMP TRIGGER ", 1)),
+            Some(kind) if !TriggerKind::is_trigger_of(name, table) && !is_direct_index(name, sql) => {
+                statements.push(in_main(kind, sql));
+            }
+            _ => {}
         }
     }
     Ok(())
 }
 
-/// Makes an application's trigger again. One that does not fit the new view is left out, which is not a reason to refuse
-/// the schema.
-fn restore_trigger(database: &Database<'_>, sql: &str) -> Result<()> {
+/// Makes an object of the application again. One that does not fit the new view or table is left out, which is not a
+/// reason to refuse the schema.
+fn restore(database: &Database<'_>, sql: &str) -> Result<()> {
     match database.execute_batch(sql) {
         Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
-            log(ResultCode::ERROR, &alloc::format!("powersync_replace_schema: trigger not restored: {error}"));
+            log(ResultCode::ERROR, &alloc::format!("powersync_replace_schema: not restored: {error}"));
             Ok(())
         }
         result => result,

@@ -43,6 +43,9 @@ impl Table {
         if self.direct && self.view_name.is_some() {
             return Err("Direct tables can't have custom view names".into());
         }
+        if self.direct && names::DataTableName::parse(&self.name).is_some() {
+            return Err("the names of direct tables must not begin like those of data tables".into());
+        }
         if VIRTUAL_TABLES.iter().any(|name| name.eq_ignore_ascii_case(self.view_name())) {
             return Err(format!("the name {:?} is reserved", self.view_name()));
         }
@@ -59,7 +62,14 @@ impl Table {
                 return Err(format!("duplicate column {:?}", column.name));
             }
         }
-        self.indexes.iter().try_for_each(Index::check)
+        let names: BTreeSet<&str> = self.columns.iter().map(|column| column.name.as_str()).chain(["id"]).collect();
+        for index in &self.indexes {
+            index.check()?;
+            if let Some(column) = index.columns.iter().find(|column| self.direct && !names.contains(&*column.name)) {
+                return Err(format!("index {:?}: the table has no column {:?}", index.name, column.name));
+            }
+        }
+        Ok(())
     }
 
     /// Claims the names of all objects that the table needs: they share one name space.
@@ -106,7 +116,7 @@ impl IndexColumn {
 }
 
 impl RawTable {
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         check_name(&self.name)?;
         self.table_name.as_deref().map_or(Ok(()), check_name)?;
         self.synced_columns.iter().flatten().try_for_each(|name| check_name(name))

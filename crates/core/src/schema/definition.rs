@@ -135,6 +135,31 @@ impl Table {
     }
 }
 
+impl IncludeOld {
+    /// Those of `columns` whose old values are recorded.
+    pub(super) fn among<'c>(&self, columns: &[&'c str]) -> Vec<&'c str> {
+        let is_recorded = |name: &str| match self {
+            Self::Nothing => false,
+            Self::AllColumns => true,
+            Self::Columns(names) => names.iter().any(|listed| listed == name),
+        };
+        columns.iter().copied().filter(|name| is_recorded(name)).collect()
+    }
+}
+
+impl RawTable {
+    /// Reads and checks a raw table.
+    ///
+    /// # Errors
+    /// As for [`Schema::parse`].
+    pub fn parse(json: &str) -> Result<Self> {
+        let table: Self = serde_json::from_str(json)
+            .map_err(|error| Error::argument(alloc::format!("malformed raw table: {error}")))?;
+        table.check().map_err(|problem| Error::argument(alloc::format!("raw table {:?}: {problem}", table.name)))?;
+        Ok(table)
+    }
+}
+
 impl TableOptions {
     /// Whether inserts are only recorded for the upload, which needs an upload.
     pub fn is_insert_only(&self) -> bool {

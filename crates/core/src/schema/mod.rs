@@ -2,19 +2,35 @@
 
 mod applied;
 mod apply;
+mod changed_columns;
 mod check;
+mod crud_insert;
+mod data_table;
 mod definition;
+mod direct;
+mod known;
+mod moved_rows;
 mod names;
 mod object;
 mod plan;
 mod reading;
 mod row_call;
+mod row_statement;
+mod row_table;
+mod row_values;
+mod table_columns;
+mod table_trigger;
 mod trigger;
+mod vector;
 mod view;
 
-pub use applied::AppliedSchema;
-pub use apply::apply;
+pub use applied::{AppliedSchema, schema_version};
+pub use apply::{StoredRows, apply};
 pub use definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };
+pub use direct::is_local_only_direct_table;
+pub use known::{KnownSchemas, is_same_schema};
 pub use names::DataTableName;
+pub use row_table::{RowTable, RowWriter};
+pub use table_trigger::{Write, create_raw_table_trigger};

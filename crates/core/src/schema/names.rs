@@ -30,13 +30,20 @@ impl<'a> DataTableName<'a> {
             None => name.strip_prefix(LOCAL_PREFIX).map(|row_type| Self { row_type, local_only: true }),
         }
     }
+
+    /// The name.
+    pub fn to_name(self) -> String {
+        format!("{}{}", if self.local_only { LOCAL_PREFIX } else { SYNCED_PREFIX }, self.row_type)
+    }
 }
 
 impl Table {
-    /// The table that holds the rows' JSON.
+    /// The table that holds the rows: their JSON, or with [`Table::direct`] their columns.
     pub fn data_table(&self) -> String {
-        let prefix = if self.options.local_only { LOCAL_PREFIX } else { SYNCED_PREFIX };
-        format!("{prefix}{}", self.name)
+        if self.direct {
+            return self.name.clone();
+        }
+        DataTableName { row_type: &self.name, local_only: self.options.local_only }.to_name()
     }
 
     pub(super) fn index_name(&self, index: &Index) -> String {

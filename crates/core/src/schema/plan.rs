@@ -8,19 +8,22 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::data_table::DataTable;
+use super::direct::is_direct_index;
 use super::names::{DataTableName, TriggerKind};
 use super::object::{Object, ObjectKind};
-use super::view::{DATA_TABLE_COLUMNS, is_our_index, is_our_view};
+use super::view::{is_our_index, is_our_view};
 use crate::error::{Error, Result};
-use crate::text::identifier;
 
 /// The difference between the objects that a schema needs and those in the database.
 pub(super) struct Plan<'o> {
     wanted: &'o [Object],
     by_name: BTreeMap<Name<'o>, usize>,
     states: Vec<State>,
-    /// Objects of ours that the schema does not need.
+    /// Objects of ours that the schema does not need, but for tables.
     unneeded: Vec<(ObjectKind, String)>,
+    /// Tables of ours that have to go: the schema does not need them, or needs another of that name.
+    dropped_tables: Vec<DataTable>,
     /// Why the schema cannot be had.
     conflict: Option<Error>,
 }
@@ -34,8 +37,10 @@ enum State {
     Missing,
     /// An identical one, or one that serves.
     Present,
-    /// One of ours, in another form.
+    /// One of ours, in another form, which is dropped and made again.
     Outdated,
+    /// A direct table whose columns may not be those wanted.
+    Altered,
     /// A table of that name in another form, which may serve.
     Unknown,
 }
@@ -48,33 +53,49 @@ impl<'o> Plan<'o> {
             by_name: wanted.iter().enumerate().map(|(index, object)| (key(object.kind, &object.name), index)).collect(),
             states: wanted.iter().map(|_| State::Missing).collect(),
             unneeded: Vec::new(),
+            dropped_tables: Vec::new(),
             conflict: None,
         }
     }
 
     /// Takes note of an object of the database: a row of `sqlite_schema`.
     pub(super) fn found(&mut self, kind: ObjectKind, name: &str, table: &str, sql: &str) {
-        let Some(index) = self.by_name.get(&key(kind, name)).copied() else {
-            if self.is_unneeded(kind, name, table, sql) {
-                self.unneeded.push((kind, name.into()));
-            }
+        let index = self.by_name.get(&key(kind, name)).copied();
+        let wanted = index.and_then(|index| self.wanted.get(index));
+        let Some(wanted) = wanted.filter(|wanted| wanted.kind == kind || !self.is_ours(kind, name, table, sql)) else {
+            self.found_unneeded(kind, name, table, sql);
             return;
         };
-        if let (Some(object), Some(state)) = (self.wanted.get(index), self.states.get_mut(index)) {
-            match compare(object, kind, table, sql) {
-                Ok(found) => *state = found,
-                Err(error) => self.conflict = Some(error),
+        match compare(wanted, kind, table, sql) {
+            Ok(found) => {
+                if kind == ObjectKind::Table && found == State::Outdated {
+                    self.dropped_tables.extend(DataTable::parse(name, sql));
+                }
+                if let Some(state) = index.and_then(|index| self.states.get_mut(index)) {
+                    *state = found;
+                }
             }
+            Err(error) => self.conflict = Some(error),
         }
     }
 
-    /// Whether an object that the schema does not list is ours.
-    fn is_unneeded(&self, kind: ObjectKind, name: &str, table: &str, sql: &str) -> bool {
+    fn found_unneeded(&mut self, kind: ObjectKind, name: &str, table: &str, sql: &str) {
+        if kind == ObjectKind::Table {
+            self.dropped_tables.extend(DataTable::parse(name, sql));
+        } else if self.is_ours(kind, name, table, sql) {
+            self.unneeded.push((kind, name.into()));
+        }
+    }
+
+    /// Whether an object is ours, so that it goes if the schema does not list it.
+    fn is_ours(&self, kind: ObjectKind, name: &str, table: &str, sql: &str) -> bool {
         match kind {
-            ObjectKind::Table => is_our_data_table(name, sql),
+            ObjectKind::Table => DataTable::parse(name, sql).is_some(),
             ObjectKind::View => is_our_view(name, sql),
-            ObjectKind::Index => DataTableName::parse(table).is_some() && is_our_index(name, table, sql),
-            // Triggers of other views of ours go with them.
+            ObjectKind::Index => {
+                is_direct_index(name, sql) || DataTableName::parse(table).is_some() && is_our_index(name, table, sql)
+            }
+            // Triggers of other tables and views of ours go with them.
             ObjectKind::Trigger => {
                 TriggerKind::is_trigger_of(name, table) && self.by_name.contains_key(&key(ObjectKind::View, table))
             }
@@ -93,13 +114,16 @@ impl<'o> Plan<'o> {
 
     /// Whether nothing has to change.
     pub(super) fn is_empty(&self) -> bool {
-        self.unneeded.is_empty() && self.states.iter().all(|state| matches!(state, State::Present | State::Unknown))
+        self.unneeded.is_empty()
+            && self.dropped_tables.is_empty()
+            && self.states.iter().all(|state| matches!(state, State::Present | State::Unknown))
     }
 
-    /// The names of objects of `kind` to drop. Triggers of views that are dropped need not be dropped themselves.
+    /// The names of objects of `kind`, but for tables, to drop. Triggers of views that are dropped need not be dropped
+    /// themselves.
     pub(super) fn to_drop(&self, kind: ObjectKind) -> impl Iterator<Item = &str> {
         let unneeded = self.unneeded.iter().filter(move |(of, _)| *of == kind).map(|(_, name)| name.as_str());
-        let outdated = self.in_state(kind, State::Outdated).filter(|object| !self.loses_its_view(object));
+        let outdated = self.in_state(kind, State::Outdated).filter(|object| !self.goes_with_its_table(object));
         unneeded.chain(outdated.map(|object| object.name.as_str()))
     }
 
@@ -107,13 +131,25 @@ impl<'o> Plan<'o> {
     pub(super) fn to_create(&self, kind: ObjectKind) -> impl Iterator<Item = &'o Object> {
         let states = self.wanted.iter().zip(&self.states).filter(move |(object, _)| object.kind == kind);
         states
-            .filter(|(object, state)| matches!(state, State::Missing | State::Outdated) || self.loses_its_view(object))
+            .filter(|(object, state)| {
+                matches!(state, State::Missing | State::Outdated) || self.goes_with_its_table(object)
+            })
             .map(|(object, _)| object)
     }
 
-    /// Views that are dropped and made again.
-    pub(super) fn replaced_views(&self) -> impl Iterator<Item = &'o Object> {
-        self.in_state(ObjectKind::View, State::Outdated)
+    /// The tables to drop.
+    pub(super) fn dropped_tables(&self) -> &[DataTable] {
+        &self.dropped_tables
+    }
+
+    /// Direct tables whose columns may have to change.
+    pub(super) fn altered_tables(&self) -> impl Iterator<Item = &'o Object> {
+        self.in_state(ObjectKind::Table, State::Altered)
+    }
+
+    /// Views and tables that are dropped and made again.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = &'o Object> {
+        self.in_state(ObjectKind::View, State::Outdated).chain(self.in_state(ObjectKind::Table, State::Outdated))
     }
 
     fn in_state(&self, kind: ObjectKind, state: State) -> impl Iterator<Item = &'o Object> {
@@ -121,9 +157,9 @@ impl<'o> Plan<'o> {
         states.filter(move |(object, found)| object.kind == kind && **found == state).map(|(object, _)| object)
     }
 
-    /// Whether `object` is a trigger on a view that is dropped and made again.
-    fn loses_its_view(&self, object: &Object) -> bool {
-        object.kind == ObjectKind::Trigger
+    /// Whether `object` is a trigger or index of a view or table that is dropped and made again.
+    fn goes_with_its_table(&self, object: &Object) -> bool {
+        matches!(object.kind, ObjectKind::Trigger | ObjectKind::Index)
             && self
                 .by_name
                 .get(&key(ObjectKind::View, &object.table))
@@ -141,10 +177,14 @@ fn compare(wanted: &Object, kind: ObjectKind, table: &str, sql: &str) -> Result<
     let is_same_place = wanted.kind == kind && wanted.table == table;
     let state = match wanted.kind {
         _ if is_same_place && wanted.sql == sql => Some(State::Present),
-        ObjectKind::Table if is_same_place => Some(State::Unknown),
+        ObjectKind::Table if is_same_place => compare_tables(wanted, sql),
         ObjectKind::View if is_same_place && is_our_view(&wanted.name, sql) => Some(State::Outdated),
         ObjectKind::Trigger if is_same_place => Some(State::Outdated),
-        ObjectKind::Index if is_same_place && is_our_index(&wanted.name, table, sql) => Some(State::Outdated),
+        ObjectKind::Index
+            if is_same_place && (is_our_index(&wanted.name, table, sql) || is_direct_index(&wanted.name, sql)) =>
+        {
+            Some(State::Outdated)
+        }
         // An index makes reading faster; the schema works without it.
         ObjectKind::Index => Some(State::Present),
         _ => None,
@@ -159,13 +199,15 @@ fn compare(wanted: &Object, kind: ObjectKind, table: &str, sql: &str) -> Result<
     })
 }
 
-/// Whether `sql` is that of a data table made by us or a published version.
-fn is_our_data_table(name: &str, sql: &str) -> bool {
-    let written_name = sql
-        .strip_prefix(ObjectKind::Table.create())
-        .and_then(|rest| rest.strip_suffix(DATA_TABLE_COLUMNS))
-        .unwrap_or_default();
-    DataTableName::parse(name).is_some() && (written_name == name || written_name == identifier(name))
+/// What a table is to us that stands where another is wanted; None if it is in the way.
+fn compare_tables(wanted: &Object, sql: &str) -> Option<State> {
+    let found = DataTable::parse(&wanted.name, sql);
+    match DataTable::of(wanted) {
+        Some(wanted) if wanted.is_direct => {
+            found.map(|found| if found.holds_same_rows(&wanted) { State::Altered } else { State::Outdated })
+        }
+        _ => Some(State::Unknown),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::connection::Database;
 use crate::error::Result;
 use crate::json::writer::write_string;
 use crate::text::{push_identifier, push_literal};
@@ -32,16 +33,19 @@ impl RowFunction {
     }
 }
 
-/// A row of a trigger.
+/// A row that an expression sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Row {
     Old,
     New,
+    /// Not one of a trigger: that of the table in FROM.
+    Stored,
 }
 
 impl Row {
-    fn prefix(self) -> &'static str {
+    pub(super) fn prefix(self) -> &'static str {
         match self {
+            Self::Stored => "",
             Self::Old => "OLD.",
             Self::New => "NEW.",
         }
@@ -57,6 +61,14 @@ impl ArgumentLimit {
     const DEFAULT: usize = 100;
     /// A column name list and two values.
     const LEAST: usize = 3;
+
+    /// `SQLITE_LIMIT_FUNCTION_ARG`.
+    const LIMIT: i32 = 6;
+
+    /// The limit for SQL made on this connection.
+    pub(super) fn of(database: &Database<'_>) -> Self {
+        Self::of_connection(database.connection().limit(Self::LIMIT))
+    }
 
     /// The limit for SQL made on a connection that allows `limit` arguments.
     pub(super) fn of_connection(limit: i32) -> Self {
@@ -98,6 +110,29 @@ fn one_call(function: RowFunction, rows: &[Row], columns: &[&str]) -> Result<Str
     }
     sql.push(')');
     Ok(sql)
+}
+
+/// An expression for the JSON object of `columns` that uses nothing but functions of SQLite and of every published
+/// version.
+pub(super) fn portable_object(row: Row, columns: &[&str], limit: ArgumentLimit) -> String {
+    if columns.is_empty() {
+        return String::from("'{}'");
+    }
+    let object = |columns: &[&str]| {
+        let mut sql = String::from("json_object(");
+        for (position, name) in columns.iter().enumerate() {
+            sql.push_str(if position == 0 { "" } else { "," });
+            push_literal(&mut sql, name);
+            // Text that came from a JSON function stays text.
+            sql.push_str(",powersync_strip_subtype(");
+            sql.push_str(row.prefix());
+            push_identifier(&mut sql, name);
+            sql.push(')');
+        }
+        sql.push(')');
+        sql
+    };
+    merged(columns.chunks((limit.0 / 2).max(1)).map(object).collect(), limit)
 }
 
 /// Joins JSON objects in their order, with nested calls where one call cannot take them all.

@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::crud_insert::CrudInsert;
 use super::definition::{IncludeOld, Table};
 use super::names::{DELETED, METADATA, TriggerKind};
 use super::object::{Object, ObjectKind};
@@ -105,7 +106,7 @@ impl<'t> TriggerSource<'t> {
             if options.include_old_only_when_changed && options.include_old != IncludeOld::Nothing {
                 // From new to old: the old values of what changed.
                 let changed =
-                    self.call(RowFunction::Patch, &[Row::New, Row::Old], &self.with_old_values(&self.sorted))?;
+                    self.call(RowFunction::Patch, &[Row::New, Row::Old], &options.include_old.among(&self.sorted))?;
                 entry.add("old_values", changed);
             } else {
                 self.add_old_values(&mut entry)?;
@@ -148,21 +149,12 @@ impl<'t> TriggerSource<'t> {
     }
 
     fn add_old_values(&self, entry: &mut CrudInsert) -> Result<()> {
-        if self.table.options.include_old != IncludeOld::Nothing {
-            let old = self.call(RowFunction::Old, &[Row::Old], &self.with_old_values(&self.columns))?;
+        let include_old = &self.table.options.include_old;
+        if *include_old != IncludeOld::Nothing {
+            let old = self.call(RowFunction::Old, &[Row::Old], &include_old.among(&self.columns))?;
             entry.add("old_values", old);
         }
         Ok(())
-    }
-
-    /// Those of `columns` whose old values are recorded.
-    fn with_old_values(&self, columns: &[&'t str]) -> Vec<&'t str> {
-        let is_recorded = |name: &str| match &self.table.options.include_old {
-            IncludeOld::Nothing => false,
-            IncludeOld::AllColumns => true,
-            IncludeOld::Columns(names) => names.iter().any(|listed| listed == name),
-        };
-        columns.iter().copied().filter(|name| is_recorded(name)).collect()
     }
 
     fn call(&self, function: RowFunction, rows: &[Row], columns: &[&str]) -> Result<String> {
@@ -179,29 +171,6 @@ impl<'t> TriggerSource<'t> {
             identifier(view)
         );
         Object { kind: ObjectKind::Trigger, name, table: String::from(view), sql }
-    }
-}
-
-/// An insert into `powersync_crud` under construction.
-struct CrudInsert {
-    columns: String,
-    values: String,
-}
-
-impl CrudInsert {
-    fn new(operation: &str, id: &str, row_type: &str) -> Self {
-        Self { columns: String::from("op,id,type"), values: format!("'{operation}',{id},{row_type}") }
-    }
-
-    fn add(&mut self, column: &str, value: String) {
-        for (list, item) in [(&mut self.columns, column), (&mut self.values, value.as_str())] {
-            list.push(',');
-            list.push_str(item);
-        }
-    }
-
-    fn finish(self) -> String {
-        format!("INSERT INTO powersync_crud({}) VALUES({});\n", self.columns, self.values)
     }
 }
 

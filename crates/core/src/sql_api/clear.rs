@@ -19,7 +19,8 @@ fn clear(session: &Session, database: &Database<'_>, flags: i64) -> Result<()> {
     if is_soft {
         refuse_during_iteration(session)?;
     }
-    store::clear(database, Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
+    let schema = session.schemas.applied.schema(database);
+    store::clear(database, schema.as_deref(), Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
 }
 
 fn trigger_resync(session: &Session, database: &Database<'_>, forget_times: bool) -> Result<()> {

@@ -8,6 +8,7 @@ mod identity;
 mod json_functions;
 mod migration;
 mod offline_status;
+mod raw_table_trigger;
 mod replace_schema;
 mod row_functions;
 mod session;
@@ -32,6 +33,7 @@ pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
         json_functions::register,
         migration::register,
         offline_status::register,
+        raw_table_trigger::register,
         replace_schema::register,
         row_functions::register,
         sync_operation::register,

@@ -13,7 +13,7 @@ use crate::store::SqliteStorage;
 
 fn status(session: &Session, connection: Connection<'_>) -> Result<String> {
     let database = Database::new(connection, &session.connection);
-    offline_status(&mut SqliteStorage::new(database, &session.store))
+    offline_status(&mut SqliteStorage::new(database, &session.store, &session.schemas))
 }
 
 /// Registers the function.

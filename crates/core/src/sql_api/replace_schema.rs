@@ -7,8 +7,9 @@ use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, Val
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, migrate};
-use crate::schema::Schema;
+use crate::schema::{Schema, StoredRows, apply};
 use crate::sql_api::session::Session;
+use crate::store::trigger_resync;
 
 const NAME: &str = "powersync_replace_schema";
 
@@ -31,10 +32,16 @@ fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Valu
         [json] if json.value_type() == ValueType::Text => json.text()?,
         _ => return Err(Error::argument("the schema must be JSON text")),
     };
-    if session.schema.is_applied(database, json)? {
+    let applied = &session.schemas.applied;
+    if applied.is_applied(database, json)? {
         return Ok(());
     }
     let schema = Schema::parse(json)?;
     migrate(database, LATEST)?;
-    session.schema.replace(database, json, schema)
+    database.in_savepoint(|| match apply(database, &schema)? {
+        StoredRows::Complete => Ok(()),
+        // A running iteration ends at its next event, for a new one to publish what is missing.
+        StoredRows::Incomplete => trigger_resync(database, false),
+    })?;
+    applied.remember(database, json, schema)
 }

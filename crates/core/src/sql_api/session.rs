@@ -7,7 +7,7 @@ use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::schema::{AppliedSchema, Schema};
+use crate::schema::KnownSchemas;
 use crate::sql_api::update_hooks::UpdateHooks;
 use crate::store::StoreMemory;
 
@@ -20,10 +20,8 @@ pub struct Session {
     pub engine: RefCell<Engine>,
     /// What the store remembers of the running iteration.
     pub store: StoreMemory,
-    /// The schema applied last.
-    pub schema: AppliedSchema,
-    /// The schema that came with the options of the last `start`.
-    pub started_schema: RefCell<Option<Rc<Schema>>>,
+    /// The schemas given.
+    pub schemas: KnownSchemas,
     /// What local writes of the current transaction share.
     pub local_writes: LocalWrites,
     /// The hooks that tell which tables change, if the SDK asked for them.

@@ -1,10 +1,14 @@
 //! Forgetting data: `powersync_clear` and `powersync_trigger_resync` (SQL interface).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use sqlite_nostd::ResultCode;
+
 use crate::connection::Database;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::schema::{DataTableName, RawTable, Schema, is_local_only_direct_table};
 use crate::store::iteration::advance_generation;
 use crate::text;
 
@@ -17,8 +21,8 @@ pub struct Clear {
     pub is_soft: bool,
 }
 
-/// Clears data as `clear` says. The caller has checked that a soft clear may happen.
-pub fn clear(database: &Database<'_>, clear: Clear) -> Result<()> {
+/// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may happen.
+pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
     let _clearing = database.state().enter_sync_operation();
     if clear.is_soft {
         resync(database)?;
@@ -27,11 +31,15 @@ pub fn clear(database: &Database<'_>, clear: Clear) -> Result<()> {
     }
     forget_local_state(database)?;
     forget_keys(database, clear.is_soft)?;
-    delete_rows_of(database, "ps_data__*")?;
-    if clear.includes_local {
-        delete_rows_of(database, "ps_data_local__*")?;
+    for table in data_tables(database, clear.includes_local)? {
+        let table = format!("main.{}", text::identifier(&table));
+        delete_first_row(database, &table)?;
+        database.execute_batch(&format!("DELETE FROM {table}"))?;
     }
-    Ok(())
+    schema.iter().flat_map(|schema| &schema.raw_tables).try_for_each(|table| {
+        clear_raw_table(database, table)
+            .map_err(|error| error.with_context(format_args!("Clearing raw table {}", table.name)))
+    })
 }
 
 /// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
@@ -72,25 +80,46 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     database.execute(if is_soft { SOFT } else { HARD }, &[])
 }
 
-/// Deletes all rows of the tables whose name matches `pattern`.
-fn delete_rows_of(database: &Database<'_>, pattern: &'static str) -> Result<()> {
-    for table in tables(database, pattern)? {
-        let table = text::identifier(&table);
-        // Deleting all rows at once calls no update hook: the first row makes sure that watchers hear of it.
-        database.execute_batch(&alloc::format!(
-            "DELETE FROM main.{table} WHERE rowid IN (SELECT rowid FROM main.{table} LIMIT 1); DELETE FROM main.{table}"
-        ))?;
-    }
-    Ok(())
-}
-
-fn tables(database: &Database<'_>, pattern: &'static str) -> Result<Vec<String>> {
-    const SQL: &str = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB ?1";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[pattern.into()])?;
+/// The JSON and direct tables to be emptied.
+fn data_tables(database: &Database<'_>, includes_local: bool) -> Result<Vec<String>> {
+    // A table of the application that only has such a name lacks the columns.
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema AS t WHERE type = 'table' AND (sql LIKE '%/* ps-managed %' \
+        OR name GLOB 'ps_data_*' AND (SELECT count(*) FROM pragma_table_info(t.name, 'main') AS c \
+            WHERE c.name IN ('id', 'data')) = 2)";
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[])?;
     let mut names = Vec::new();
     while let Some(row) = rows.next()? {
-        names.push(String::from(row.text(0)?));
+        let (name, sql) = (row.text(0)?, row.text(1)?);
+        let of_json = || DataTableName::parse(name).map(|parsed| parsed.local_only);
+        let is_local_only = is_local_only_direct_table(name, sql).or_else(of_json);
+        if is_local_only.is_some_and(|is_local_only| includes_local || !is_local_only) {
+            names.push(String::from(name));
+        }
     }
     Ok(names)
+}
+
+/// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook.
+fn delete_first_row(database: &Database<'_>, table: &str) -> Result<()> {
+    database.execute_batch(&format!("DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} LIMIT 1)"))
+}
+
+fn clear_raw_table(database: &Database<'_>, table: &RawTable) -> Result<()> {
+    let Some(sql) = &table.clear else { return Ok(()) };
+    if let Some(emptied) = emptied_table(sql) {
+        // A table without rowids has no update hooks anyway.
+        match delete_first_row(database, emptied) {
+            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {}
+            result => result?,
+        }
+    }
+    database.execute_batch(sql)
+}
+
+/// The table, as written, that `sql` empties, if it does nothing else.
+fn emptied_table(sql: &str) -> Option<&str> {
+    let (delete, table) = sql.trim().trim_end_matches([';', ' ']).split_at_checked("DELETE FROM ".len())?;
+    let is_one_name = !table.contains(|character: char| character.is_whitespace() || character == ';');
+    (delete.eq_ignore_ascii_case("DELETE FROM ") && is_one_name).then_some(table)
 }

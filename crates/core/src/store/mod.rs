@@ -20,11 +20,13 @@ use core::cell::RefCell;
 pub use clear::{Clear, clear, trigger_resync};
 use iteration::IterationMark;
 use pending_rows::PendingRows;
+use publish::{Destinations, Targets};
 pub use sync_times::last_synced_at;
 
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checksum, DataLine};
+use crate::schema::KnownSchemas;
 use crate::storage::{
     BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
     Timestamp,
@@ -35,18 +37,20 @@ use crate::storage::{
 pub struct StoreMemory {
     iteration: IterationMark,
     pending_rows: RefCell<PendingRows>,
+    destinations: Destinations,
 }
 
 /// [`Storage`] on an SQLite connection.
 pub struct SqliteStorage<'c> {
     database: Database<'c>,
     memory: &'c StoreMemory,
+    schemas: &'c KnownSchemas,
 }
 
 impl<'c> SqliteStorage<'c> {
-    /// The storage of `database`; `memory` belongs to the connection.
-    pub fn new(database: Database<'c>, memory: &'c StoreMemory) -> Self {
-        Self { database, memory }
+    /// The storage of `database`; `memory` and `schemas` belong to the connection.
+    pub fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
+        Self { database, memory, schemas }
     }
 }
 
@@ -96,7 +100,8 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
-        publish::publish(&self.database, changed, extent)?;
+        let targets = Targets::new(&self.database, &self.memory.destinations, self.schemas)?;
+        publish::publish(&self.database, targets, changed, extent)?;
         self.memory.pending_rows.borrow_mut().clear();
         Ok(())
     }

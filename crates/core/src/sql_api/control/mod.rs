@@ -24,6 +24,7 @@ use crate::store::SqliteStorage;
 
 /// What a command works with.
 struct Call<'c> {
+    database: Database<'c>,
     session: &'c Session,
     engine: &'c mut Engine,
     storage: &'c mut (dyn Storage + 'c),
@@ -67,8 +68,8 @@ fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Re
     let Ok(mut engine) = session.engine.try_borrow_mut() else {
         return Err(Error::state("the sync client is busy"));
     };
-    let mut storage = SqliteStorage::new(database, &session.store);
-    match command(Call { session, engine: &mut engine, storage: &mut storage, payload })? {
+    let mut storage = SqliteStorage::new(database, &session.store, &session.schemas);
+    match command(Call { session, database, engine: &mut engine, storage: &mut storage, payload })? {
         Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
         Outcome::RequestId(Some(id)) => context.result_integer(id),
         Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),

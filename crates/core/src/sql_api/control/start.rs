@@ -1,6 +1,5 @@
 //! The command that starts an iteration.
 
-use alloc::rc::Rc;
 use alloc::string::String;
 
 use sqlite_nostd::ValueType;
@@ -26,7 +25,7 @@ pub fn start(call: Call<'_>) -> Result<Outcome> {
         _ => parse(payload::text(call.payload, "start options")?)?,
     };
     let outcome = call.engine.handle(Event::Start(start), call.storage)?;
-    call.session.started_schema.replace(schema.map(Rc::new));
+    call.session.schemas.start(&call.database, schema);
     Ok(outcome)
 }
 

@@ -4,6 +4,7 @@
 //! operations of a row can be found. Then each row that they name is looked at once: superseded operations and REMOVEs
 //! go, and the operation with the highest op id among those left is written to where the row's type lives.
 
+mod destination;
 mod pending;
 mod rows;
 mod target;
@@ -15,12 +16,20 @@ use crate::storage::{ChangedBucket, Extent};
 use pending::Pending;
 use rows::Publisher;
 
+pub use destination::Destinations;
+pub use target::Targets;
+
 /// See [`crate::storage::Storage::publish`].
-pub fn publish(database: &Database<'_>, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+pub fn publish(
+    database: &Database<'_>,
+    targets: Targets<'_, '_>,
+    changed: &[ChangedBucket],
+    extent: Extent<'_>,
+) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
     let pending = Pending::load(database, changed)?;
     pending.enter_row_operations(database)?;
-    let mut publisher = Publisher::new(database, pending, extent);
+    let mut publisher = Publisher::new(database, targets, pending, extent);
     publisher.publish_pending()?;
     if matches!(extent, Extent::Full) {
         publisher.publish_updated_rows()?;

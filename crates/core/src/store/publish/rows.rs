@@ -48,12 +48,12 @@ impl Counted {
 
 impl<'a, 'c> Publisher<'a, 'c> {
     /// A publish of `pending`, whose operations are entered in `ps_row_operations`.
-    pub fn new(database: &'a Database<'c>, pending: Pending, extent: Extent<'a>) -> Self {
+    pub fn new(database: &'a Database<'c>, targets: Targets<'a, 'c>, pending: Pending, extent: Extent<'a>) -> Self {
         Self {
             database,
             pending,
             extent,
-            targets: Targets::new(database),
+            targets,
             versions: RowVersions::default(),
             first_data: String::new(),
             obsolete: Vec::new(),

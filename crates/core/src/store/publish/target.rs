@@ -1,42 +1,47 @@
-//! Where the rows of a type are published: the type's JSON table, or `ps_untyped` while the schema has no such table.
+//! Writing published rows to where their type lives.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use sqlite_nostd::ResultCode;
-
+use super::destination::{Destination, Destinations};
 use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, ErrorKind, Result};
-use crate::text;
+use crate::schema::{KnownSchemas, RowWriter};
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {
-    /// A `ps_data__` table.
+    /// In a raw or direct table.
+    Rows(RowWriter<'c>),
+    /// In a `ps_data__` table.
     Json { put: CachedStatement<'c>, delete: CachedStatement<'c> },
-    /// `ps_untyped`.
+    /// In `ps_untyped`.
     Untyped,
 }
 
 /// The targets of all types met during one publish.
 pub struct Targets<'a, 'c> {
     database: &'a Database<'c>,
+    destinations: &'a Destinations,
+    schemas: &'a KnownSchemas,
     by_type: Vec<(String, Target<'c>)>,
     current: usize,
 }
 
 impl<'a, 'c> Targets<'a, 'c> {
     /// No targets yet: each type is looked up when its first row comes.
-    pub fn new(database: &'a Database<'c>) -> Self {
-        Self { database, by_type: Vec::new(), current: 0 }
+    pub fn new(database: &'a Database<'c>, destinations: &'a Destinations, schemas: &'a KnownSchemas) -> Result<Self> {
+        destinations.refresh(database, schemas)?;
+        Ok(Self { database, destinations, schemas, by_type: Vec::new(), current: 0 })
     }
 
-    /// Makes `data` the content of a row. A row that already has it is not written.
+    /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
+    /// statement could tell.
     pub fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
-        // An equal row is left alone, so that update hooks and watched queries stay quiet.
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
         let database = self.database;
         match self.target(row_type)? {
+            Target::Rows(writer) => writer.put(database, row_id, data),
             Target::Json { put, .. } => put.execute(&[row_id.into(), data.into()]),
             Target::Untyped => database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()]),
         }
@@ -47,6 +52,7 @@ impl<'a, 'c> Targets<'a, 'c> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
         let database = self.database;
         match self.target(row_type)? {
+            Target::Rows(writer) => writer.delete(database, row_id),
             Target::Json { delete, .. } => delete.execute(&[row_id.into()]),
             Target::Untyped => database.execute(UNTYPED, &[row_type.into(), row_id.into()]),
         }
@@ -59,7 +65,8 @@ impl<'a, 'c> Targets<'a, 'c> {
             self.current = match self.by_type.iter().position(|(name, _)| name == row_type) {
                 Some(index) => index,
                 None => {
-                    self.by_type.push((String::from(row_type), find(self.database, row_type)?));
+                    let target = self.find(row_type)?;
+                    self.by_type.push((String::from(row_type), target));
                     self.by_type.len().saturating_sub(1)
                 }
             };
@@ -69,30 +76,14 @@ impl<'a, 'c> Targets<'a, 'c> {
             None => Err(Error::new(ErrorKind::Internal, "the target of a row type was lost")),
         }
     }
-}
 
-/// Looks up where rows of a type live.
-fn find<'c>(database: &Database<'c>, row_type: &str) -> Result<Target<'c>> {
-    let table = text::identifier(&alloc::format!("ps_data__{row_type}"));
-    let put = alloc::format!(
-        "INSERT INTO main.{table}(id, data) VALUES (?1, ?2) \
-        ON CONFLICT(id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data"
-    );
-    // Preparing tells whether the table exists; it is cheaper than a look into sqlite_schema, and cached.
-    match database.cached_text(&put) {
-        Ok(put) => {
-            let delete = database.cached_text(&alloc::format!("DELETE FROM main.{table} WHERE id = ?1"))?;
-            Ok(Target::Json { put, delete })
-        }
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) && !table_exists(database, row_type)? => {
-            Ok(Target::Untyped)
-        }
-        Err(error) => Err(error),
+    fn find(&self, row_type: &str) -> Result<Target<'c>> {
+        Ok(match self.destinations.find(self.database, self.schemas, row_type)? {
+            Destination::Rows(table) => Target::Rows(RowWriter::new(table)),
+            Destination::Json { put, delete } => {
+                Target::Json { put: self.database.cached_text(&put)?, delete: self.database.cached_text(&delete)? }
+            }
+            Destination::Untyped => Target::Untyped,
+        })
     }
-}
-
-fn table_exists(database: &Database<'_>, row_type: &str) -> Result<bool> {
-    const SQL: &str =
-        "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'ps_data__' || ?1 COLLATE NOCASE";
-    Ok(database.integer(SQL, &[row_type.into()])?.is_some())
 }

@@ -1,0 +1,47 @@
+//! The tables that hold the rows of a type, as they are found in a database.
+
+use alloc::string::String;
+
+use super::direct::is_local_only_direct_table;
+use super::names::DataTableName;
+use super::object::{Object, ObjectKind};
+use super::view::DATA_TABLE_COLUMNS;
+use crate::text::identifier;
+
+/// A JSON or direct table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DataTable {
+    pub(super) name: String,
+    /// The type of the rows.
+    pub(super) row_type: String,
+    /// Whether rows stay on this device.
+    pub(super) local_only: bool,
+    pub(super) is_direct: bool,
+}
+
+impl DataTable {
+    /// Recognises a table of ours by its exact form; None for an application's table, whatever its name.
+    pub(super) fn parse(name: &str, sql: &str) -> Option<Self> {
+        if let Some(local_only) = is_local_only_direct_table(name, sql) {
+            return Some(Self { name: name.into(), row_type: name.into(), local_only, is_direct: true });
+        }
+        let written_name =
+            sql.strip_prefix(ObjectKind::Table.create()).and_then(|rest| rest.strip_suffix(DATA_TABLE_COLUMNS))?;
+        if written_name == name || written_name == identifier(name) { Self::of_json(name) } else { None }
+    }
+
+    /// The table that `object` makes.
+    pub(super) fn of(object: &Object) -> Option<Self> {
+        if object.kind == ObjectKind::Table { Self::parse(&object.name, &object.sql) } else { None }
+    }
+
+    fn of_json(name: &str) -> Option<Self> {
+        let DataTableName { row_type, local_only } = DataTableName::parse(name)?;
+        Some(Self { name: name.into(), row_type: row_type.into(), local_only, is_direct: false })
+    }
+
+    /// Whether rows of one belong into the other.
+    pub(super) fn holds_same_rows(&self, other: &Self) -> bool {
+        self.row_type == other.row_type && self.local_only == other.local_only
+    }
+}

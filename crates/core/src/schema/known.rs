@@ -1,0 +1,59 @@
+//! The schemas that a connection was given, and which raw tables they name.
+//!
+//! An application gives its schema to `powersync_replace_schema` and to `start`, and may leave raw tables out of either.
+//! So both count, and where both name a table, the one given later decides.
+
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use super::applied::AppliedSchema;
+use super::{RawTable, Schema};
+use crate::connection::Database;
+
+/// The schemas given to a connection.
+#[derive(Default)]
+pub struct KnownSchemas {
+    /// That of `powersync_replace_schema`.
+    pub applied: AppliedSchema,
+    started: RefCell<Started>,
+}
+
+/// The options of the last `start`.
+#[derive(Default)]
+struct Started {
+    schema: Option<Rc<Schema>>,
+    /// What was applied then. If that has changed, it is the newer one.
+    applied: Option<Rc<Schema>>,
+}
+
+impl KnownSchemas {
+    /// Remembers the schema, if any, in the options of a `start`.
+    pub fn start(&self, database: &Database<'_>, schema: Option<Schema>) {
+        let applied = self.applied.schema(database);
+        self.started.replace(Started { schema: schema.map(Rc::new), applied });
+    }
+
+    /// The schemas, the newer one first.
+    pub fn newest_first(&self, database: &Database<'_>) -> [Option<Rc<Schema>>; 2] {
+        let applied = self.applied.schema(database);
+        let Started { schema: started, applied: before } = &*self.started.borrow();
+        let started = started.clone();
+        if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] }
+    }
+
+    /// The raw table for rows of a type.
+    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Option<RawTable> {
+        let schemas = self.newest_first(database);
+        let mut tables = schemas.iter().flatten().flat_map(|schema| &schema.raw_tables);
+        tables.find(|table| table.name == row_type).cloned()
+    }
+}
+
+/// Whether two schemas are the very same.
+pub fn is_same_schema(left: &Option<Rc<Schema>>, right: &Option<Rc<Schema>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Rc::ptr_eq(left, right),
+        (None, None) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,110 @@
+//! Writing and removing downloaded rows of raw and direct tables (schema, Raw tables).
+
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use super::definition::RawTable;
+use super::row_statement::RowStatement;
+use super::row_values::RowValues;
+use crate::connection::{CachedStatement, Database};
+use crate::error::{Error, Result};
+
+/// A raw or direct table, and what was found out about its statements. Good for as long as the database's tables stay
+/// what they are.
+pub struct RowTable {
+    table: RawTable,
+    put: RefCell<Option<Rc<RowStatement>>>,
+    delete: RefCell<Option<Rc<RowStatement>>>,
+}
+
+impl RowTable {
+    /// A raw table.
+    pub fn raw(table: RawTable) -> Self {
+        Self { table, put: RefCell::default(), delete: RefCell::default() }
+    }
+
+    /// A direct table: as a raw table of which nothing but the name is known.
+    pub fn direct(name: &str) -> Self {
+        Self::raw(RawTable { name: name.into(), table_name: Some(name.into()), ..RawTable::default() })
+    }
+
+    /// The statement kept in `place`, made and prepared on first use. Only rows that come need it: a table may lack
+    /// what is never asked of it.
+    fn statement<'c>(
+        &self,
+        place: &RefCell<Option<Rc<RowStatement>>>,
+        database: &Database<'c>,
+        make: fn(&Database<'_>, &RawTable) -> Result<RowStatement>,
+    ) -> Result<Prepared<'c>> {
+        let in_table = |error: Error| error.with_context(format_args!("table of type {}", self.table.name));
+        let kept = place.borrow().clone();
+        let statement = match kept {
+            Some(statement) => statement,
+            None => Rc::new(make(database, &self.table).map_err(in_table)?),
+        };
+        let prepared = statement.prepare(database).map_err(in_table)?;
+        place.replace(Some(Rc::clone(&statement)));
+        Ok(Prepared { statement, prepared })
+    }
+}
+
+struct Prepared<'c> {
+    statement: Rc<RowStatement>,
+    prepared: CachedStatement<'c>,
+}
+
+impl Prepared<'_> {
+    fn execute(&mut self, values: &RowValues, id: &str, data: &str) -> Result<()> {
+        let sources = &self.statement.sources;
+        self.prepared.execute_with(sources.len(), &|parameter| {
+            sources.get(parameter).and_then(|source| values.parameter(*source, id, data)).into()
+        })
+    }
+}
+
+/// Writes rows of one table, with its statements at hand.
+pub struct RowWriter<'c> {
+    table: Rc<RowTable>,
+    put: Option<Prepared<'c>>,
+    delete: Option<Prepared<'c>>,
+    values: RowValues,
+}
+
+impl<'c> RowWriter<'c> {
+    /// A writer for rows of `table`.
+    pub fn new(table: Rc<RowTable>) -> Self {
+        Self { table, put: None, delete: None, values: RowValues::default() }
+    }
+
+    /// Writes the row with JSON `data`.
+    ///
+    /// # Errors
+    /// What is wrong with the table or its statement; what SQLite reports, with the row.
+    pub fn put(&mut self, database: &Database<'c>, id: &str, data: &str) -> Result<()> {
+        let table = &*self.table;
+        let put = match &mut self.put {
+            Some(put) => put,
+            none => none.insert(table.statement(&table.put, database, RowStatement::put)?),
+        };
+        self.values.read(&put.statement, data)?;
+        put.execute(&self.values, id, data).map_err(|error| {
+            error.with_context(format_args!("replacing into {}, id = {id}, data = {data}", table.table.name))
+        })
+    }
+
+    /// Removes the row.
+    ///
+    /// # Errors
+    /// As for [`RowWriter::put`].
+    pub fn delete(&mut self, database: &Database<'c>, id: &str) -> Result<()> {
+        let table = &*self.table;
+        let delete = match &mut self.delete {
+            Some(delete) => delete,
+            none => none.insert(table.statement(&table.delete, database, RowStatement::delete)?),
+        };
+        // Such a statement takes nothing but the id.
+        delete
+            .execute(&RowValues::default(), id, "")
+            .map_err(|error| error.with_context(format_args!("deleting from {}, id = {id}", table.table.name)))
+    }
+}
