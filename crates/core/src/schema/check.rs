@@ -62,10 +62,10 @@ impl Table {
                 return Err(format!("duplicate column {:?}", column.name));
             }
         }
-        let names: BTreeSet<&str> = self.columns.iter().map(|column| column.name.as_str()).chain(["id"]).collect();
+        let has_column = |name: &String| name == "id" || self.columns.iter().any(|column| column.name == *name);
         for index in &self.indexes {
             index.check()?;
-            if let Some(column) = index.columns.iter().find(|column| self.direct && !names.contains(&*column.name)) {
+            if let Some(column) = index.columns.iter().find(|column| self.direct && !has_column(&column.name)) {
                 return Err(format!("index {:?}: the table has no column {:?}", index.name, column.name));
             }
         }

@@ -44,7 +44,7 @@ impl RowStatement {
     pub(super) fn put(database: &Database<'_>, table: &RawTable) -> Result<Self> {
         match &table.put {
             Some(given) => Ok(Self::given(given)),
-            None => Ok(Self::inferred_put(table.local_name()?, synced_columns(database, table)?)),
+            None => Ok(Self::inferred_put(table.local_name()?, &synced_columns(database, table)?)),
         }
     }
 
@@ -90,7 +90,7 @@ impl RowStatement {
 
     fn given(statement: &RawStatement) -> Self {
         let members = statement.params.iter().filter_map(|parameter| match parameter {
-            RawParameter::Column(name) => Some(name.clone()),
+            RawParameter::Column(name) => Some(name.as_str()),
             RawParameter::Id | RawParameter::Rest | RawParameter::Row => None,
         });
         let members = sorted(members.collect());
@@ -105,7 +105,8 @@ impl RowStatement {
         Self { sql: statement.sql.clone(), sources, members, has_rest }
     }
 
-    fn inferred_put(table: &str, columns: Vec<String>) -> Self {
+    fn inferred_put(table: &str, columns: &[String]) -> Self {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let mut sql = format!("INSERT INTO main.{}(id", identifier(table));
         for column in &columns {
             sql.push(',');
@@ -124,7 +125,6 @@ impl RowStatement {
             }
             // An equal row is left alone, so that update hooks and watched queries stay quiet. Equal for SQL is not
             // enough: 1 and 1.0 are two values.
-            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             let unequal = differ(&columns, "", "excluded.", true);
             sql.push_str(&format!(" WHERE {unequal}"));
         }
@@ -134,12 +134,12 @@ impl RowStatement {
     }
 }
 
-fn sorted(mut names: Vec<String>) -> Vec<String> {
+fn sorted(mut names: Vec<&str>) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
-    names
+    names.into_iter().map(String::from).collect()
 }
 
-fn member(members: &[String], name: &String) -> Source {
-    Source::Member(members.binary_search(name).unwrap_or(usize::MAX))
+fn member(members: &[String], name: &str) -> Source {
+    Source::Member(members.binary_search_by(|member| member.as_str().cmp(name)).unwrap_or(usize::MAX))
 }

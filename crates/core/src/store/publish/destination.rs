@@ -1,8 +1,8 @@
 //! Finding where the rows of a type live, and remembering it (sync client, Publishing).
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::connection::Database;
@@ -32,7 +32,7 @@ pub struct Destinations {
 #[derive(Default)]
 struct Found {
     circumstances: Option<Circumstances>,
-    by_type: BTreeMap<String, Destination>,
+    by_type: Vec<(String, Destination)>,
 }
 
 /// What decides where rows live.
@@ -73,11 +73,12 @@ impl Destinations {
 
     /// Where rows of a type live.
     pub fn find(&self, database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Destination> {
-        if let Some(found) = self.found.borrow().by_type.get(row_type) {
+        // Asked once per type and publish.
+        if let Some((_, found)) = self.found.borrow().by_type.iter().find(|(found, _)| found == row_type) {
             return Ok(found.clone());
         }
         let destination = look_up(database, schemas, row_type)?;
-        self.found.borrow_mut().by_type.insert(row_type.into(), destination.clone());
+        self.found.borrow_mut().by_type.push((row_type.into(), destination.clone()));
         Ok(destination)
     }
 }
