@@ -38,7 +38,7 @@ pub fn is_local_only_direct_table(name: &str, sql: &str) -> Option<bool> {
     let rest = rest.strip_prefix(identifier(name).as_str()).or_else(|| rest.strip_prefix(name))?;
     let columns = rest.trim_start().strip_prefix('(')?.trim_start();
     let id = columns.strip_prefix("\"id\"").or_else(|| columns.strip_prefix("id"))?;
-    let (before, comment) = id.split_at_checked(id.find("/*")?)?;
+    let (before, comment) = id.split_at_checked(id.find('/')?)?;
     let is_plain = |character: char| character.is_ascii_alphabetic() || character.is_ascii_whitespace();
     let is_definition = before.starts_with(|first: char| first.is_ascii_whitespace()) && before.chars().all(is_plain);
     match comment {

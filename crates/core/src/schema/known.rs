@@ -43,9 +43,12 @@ impl KnownSchemas {
 
     /// The raw table for rows of a type.
     pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Option<RawTable> {
-        let schemas = self.newest_first(database);
-        let mut tables = schemas.iter().flatten().flat_map(|schema| &schema.raw_tables);
-        tables.find(|table| table.name == row_type).cloned()
+        for schema in self.newest_first(database).into_iter().flatten() {
+            if let Some(table) = schema.raw_tables.iter().find(|table| table.name == row_type) {
+                return Some(table.clone());
+            }
+        }
+        None
     }
 }
 

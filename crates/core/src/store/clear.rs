@@ -36,10 +36,11 @@ pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> 
         delete_first_row(database, &table)?;
         database.execute_batch(&format!("DELETE FROM {table}"))?;
     }
-    schema.iter().flat_map(|schema| &schema.raw_tables).try_for_each(|table| {
+    for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
         clear_raw_table(database, table)
-            .map_err(|error| error.with_context(format_args!("Clearing raw table {}", table.name)))
-    })
+            .map_err(|error| error.with_context(format_args!("Clearing raw table {}", table.name)))?;
+    }
+    Ok(())
 }
 
 /// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
