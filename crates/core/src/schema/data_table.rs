@@ -45,3 +45,31 @@ impl DataTable {
         self.row_type == other.row_type && self.local_only == other.local_only
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"CREATE TABLE "ps_data__a"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#;
+
+    #[test]
+    fn json_tables_are_recognised_by_name_and_form() {
+        let table = DataTable::parse("ps_data__a", JSON).unwrap();
+        assert_eq!((table.row_type.as_str(), table.local_only, table.is_direct), ("a", false, false));
+        assert!(DataTable::parse("ps_data__a", &JSON.replace('"', "")).is_some());
+        assert!(DataTable::parse("ps_data_local__a", &JSON.replace("data__", "data_local__")).unwrap().local_only);
+        assert!(DataTable::parse("ps_data__b", JSON).is_none());
+        assert!(DataTable::parse("ps_data__a", &JSON.replace(", data TEXT", ", data TEXT, more")).is_none());
+        assert!(DataTable::parse("mine", &JSON.replace("ps_data__a", "mine")).is_none());
+    }
+
+    #[test]
+    fn tables_of_one_type_hold_the_same_rows_if_both_are_local_only_or_both_synced() {
+        let direct = |mark| alloc::format!("CREATE TABLE \"a\"(id TEXT PRIMARY KEY NOT NULL /* ps-managed{mark} */)");
+        let synced = DataTable::parse("a", &direct("")).unwrap();
+        let local_only = DataTable::parse("a", &direct(" local-only")).unwrap();
+        let json = DataTable::parse("ps_data__a", JSON).unwrap();
+        assert!(synced.is_direct && synced.holds_same_rows(&json));
+        assert!(!local_only.holds_same_rows(&json) && !local_only.holds_same_rows(&synced));
+    }
+}

@@ -76,3 +76,67 @@ pub(super) fn is_direct_index(name: &str, sql: &str) -> bool {
 fn index_start(name: &str) -> String {
     format!("{}{} {SYNCED} ON ", ObjectKind::Index.create(), identifier(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    fn parse(table: &str) -> Table {
+        let schema = Schema::parse(&format!(r#"{{"tables":[{table}]}}"#)).unwrap();
+        schema.tables.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn tables_have_real_columns_and_a_mark() {
+        let synced =
+            table(&parse(r#"{"name":"a\"b","direct":true,"columns":[{"name":"x","type":"text"},{"name":"y"}]}"#));
+        let expected = r#"CREATE TABLE "a""b"(id TEXT PRIMARY KEY NOT NULL /* ps-managed */, "x" ANY, "y" ANY) STRICT"#;
+        assert_eq!((synced.name.as_str(), synced.sql.as_str()), ("a\"b", expected));
+        let local = table(&parse(r#"{"name":"a","direct":true,"columns":[],"local_only":true}"#));
+        assert_eq!(local.sql, r#"CREATE TABLE "a"(id TEXT PRIMARY KEY NOT NULL /* ps-managed local-only */) STRICT"#);
+        assert_eq!(is_local_only_direct_table(&synced.name, &synced.sql), Some(false));
+        assert_eq!(is_local_only_direct_table(&local.name, &local.sql), Some(true));
+    }
+
+    #[test]
+    fn indexes_have_the_plain_columns_and_a_mark() {
+        let table = parse(
+            r#"{"name":"a","direct":true,"columns":[{"name":"x"}],"indexes":[
+                {"name":"i","columns":[{"name":"x","ascending":false,"type":"real"},{"name":"id"}]}]}"#,
+        );
+        let made = index(&table, &table.indexes[0]);
+        assert_eq!(made.sql, r#"CREATE INDEX "a__i" /* ps-managed */ ON "a"("x" DESC, "id")"#);
+        assert!(is_direct_index(&made.name, &made.sql));
+        assert!(!is_direct_index("a__i", r#"CREATE INDEX "a__i" ON "a"("x") /* ps-managed */"#));
+    }
+
+    #[test]
+    fn the_mark_counts_in_the_definition_of_the_id_only() {
+        let recognised = |sql: &str| is_local_only_direct_table("a", sql);
+        for sql in [
+            "CREATE TABLE a(id TEXT /* ps-managed */)",
+            "CREATE TABLE \"a\" (\n  \"id\" TEXT NOT NULL PRIMARY KEY\n  /* ps-managed */, b)",
+        ] {
+            assert_eq!(recognised(sql), Some(false), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE a(id TEXT, b /* ps-managed */)",
+            "CREATE TABLE a(id TEXT) /* ps-managed */",
+            "CREATE TABLE a(/* ps-managed */ id TEXT)",
+            "CREATE TABLE a(b TEXT /* ps-managed */)",
+            "CREATE TABLE a(idx /* ps-managed */)",
+            "CREATE TABLE a(id2 TEXT /* ps-managed */)",
+            "CREATE TABLE a(id TEXT CHECK(1) /* ps-managed */)",
+            "CREATE TABLE a(id TEXT DEFAULT '/* ps-managed */')",
+            "CREATE TABLE a(id TEXT -- /* ps-managed */\n)",
+            "CREATE TABLE a(id TEXT /* not ps-managed */)",
+            "CREATE TABLE a(id TEXT /* ps-managed by hand */)",
+            "CREATE TABLE ab(id TEXT /* ps-managed */)",
+            "CREATE VIEW a(id /* ps-managed */) AS SELECT 1",
+            "CREATE TABLE a",
+        ] {
+            assert_eq!(recognised(sql), None, "{sql}");
+        }
+    }
+}

@@ -237,7 +237,8 @@ mod tests {
     const KINDS: [ObjectKind; 4] = [ObjectKind::Table, ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger];
 
     fn drops(plan: &Plan<'_>) -> Vec<String> {
-        KINDS.iter().flat_map(|kind| plan.to_drop(*kind)).map(String::from).collect()
+        let tables = plan.dropped_tables().iter().map(|table| table.name.as_str());
+        tables.chain(KINDS[1..].iter().flat_map(|kind| plan.to_drop(*kind))).map(String::from).collect()
     }
 
     fn creations(plan: &Plan<'_>) -> Vec<String> {
@@ -268,7 +269,7 @@ mod tests {
         plan.found(ObjectKind::Index, "ps_data__a__i", "ps_data__a", INDEX);
         assert_eq!(creations(&plan), ["a", "ps_view_insert_a"]);
         assert_eq!(plan.to_drop(ObjectKind::View).collect::<Vec<_>>(), ["a"]);
-        assert_eq!(plan.replaced_views().count(), 1);
+        assert_eq!(plan.replaced().count(), 1);
     }
 
     #[test]
@@ -294,15 +295,6 @@ mod tests {
         plan.found(ObjectKind::Trigger, "ps_view_insert_b", "b", TRIGGER);
         plan.found(ObjectKind::Trigger, "ps_view_update_a", "a", "CREATE TRIGGER");
         assert_eq!(drops(&plan), ["ps_data__b", "ps_data__b__i", "b", "ps_view_update_a"]);
-    }
-
-    #[test]
-    fn unquoted_data_tables_are_ours_too() {
-        assert!(is_our_data_table("ps_data__a", TABLE));
-        assert!(is_our_data_table("ps_data__a", &TABLE.replace('"', "")));
-        assert!(!is_our_data_table("ps_data__b", TABLE));
-        assert!(!is_our_data_table("ps_data__a", &TABLE.replace(", data TEXT", ", data TEXT, more")));
-        assert!(!is_our_data_table("mine", r#"CREATE TABLE "mine"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#));
     }
 
     #[test]
@@ -350,5 +342,64 @@ mod tests {
         plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", "CREATE TABLE ps_data__a(id, data, more)");
         assert_eq!(plan.unknown_tables().count(), 1);
         assert!(!creations(&plan).contains(&"ps_data__a".into()));
+    }
+
+    const DIRECT: &str = r#"CREATE TABLE "a"(id TEXT PRIMARY KEY NOT NULL /* ps-managed */, "x" ANY) STRICT"#;
+    const DIRECT_INDEX: &str = r#"CREATE INDEX "a__i" /* ps-managed */ ON "a"("x")"#;
+    const AFTER: &str = r#"CREATE TRIGGER "ps_view_insert_a" AFTER INSERT ON "a" BEGIN SELECT 1; END"#;
+
+    fn wanted_direct() -> [Object; 3] {
+        [
+            object(ObjectKind::Table, "a", "a", DIRECT),
+            object(ObjectKind::Index, "a__i", "a", DIRECT_INDEX),
+            object(ObjectKind::Trigger, "ps_view_insert_a", "a", AFTER),
+        ]
+    }
+
+    #[test]
+    fn json_and_direct_tables_make_room_for_each_other() {
+        let (json, direct) = (wanted(), wanted_direct());
+        for (wanted, other) in [(&json[..], &direct[..]), (&direct, &json)] {
+            let mut plan = Plan::new(wanted);
+            for object in other {
+                plan.found(object.kind, &object.name, &object.table, &object.sql);
+            }
+            assert!(plan.take_conflict().is_none());
+            let names = |objects: &[Object]| objects.iter().map(|object| object.name.clone()).collect::<Vec<_>>();
+            assert_eq!(drops(&plan), names(other));
+            assert_eq!(creations(&plan), names(wanted));
+        }
+    }
+
+    #[test]
+    fn direct_tables_are_altered_or_replaced_with_what_is_on_them() {
+        let wanted = wanted_direct();
+        let plan = |sql: &str| {
+            let mut plan = Plan::new(&wanted);
+            plan.found(ObjectKind::Table, "a", "a", sql);
+            plan.found(ObjectKind::Index, "a__i", "a", DIRECT_INDEX);
+            plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", AFTER);
+            plan
+        };
+        assert!(plan(DIRECT).is_empty());
+        let altered = plan(&DIRECT.replace('x', "y"));
+        assert_eq!(altered.altered_tables().count(), 1);
+        assert!(!altered.is_empty() && drops(&altered).is_empty() && creations(&altered).is_empty());
+        let replaced = plan(&DIRECT.replace("managed", "managed local-only"));
+        assert_eq!((replaced.altered_tables().count(), replaced.replaced().count()), (0, 1));
+        assert_eq!(drops(&replaced), ["a"]);
+        assert_eq!(creations(&replaced), ["a", "a__i", "ps_view_insert_a"]);
+        let mut foreign = plan("CREATE TABLE a(id TEXT PRIMARY KEY NOT NULL, x ANY) STRICT");
+        assert!(foreign.take_conflict().is_some());
+    }
+
+    #[test]
+    fn direct_tables_and_their_indexes_go_when_the_schema_does_not_have_them() {
+        let mut plan = Plan::new(&[]);
+        plan.found(ObjectKind::Table, "a", "a", DIRECT);
+        plan.found(ObjectKind::Index, "a__i", "a", DIRECT_INDEX);
+        plan.found(ObjectKind::Index, "mine", "a", "CREATE INDEX mine ON a(x) /* ps-managed */");
+        plan.found(ObjectKind::Table, "b", "b", "CREATE TABLE b(id TEXT, x /* ps-managed */)");
+        assert_eq!(drops(&plan), ["a", "a__i"]);
     }
 }

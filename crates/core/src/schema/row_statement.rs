@@ -88,7 +88,7 @@ impl RowStatement {
         self.has_rest && !(name == "id" && self.sources.contains(&Source::Id))
     }
 
-    fn given(statement: &RawStatement) -> Self {
+    pub(super) fn given(statement: &RawStatement) -> Self {
         let members = statement.params.iter().filter_map(|parameter| match parameter {
             RawParameter::Column(name) => Some(name.as_str()),
             RawParameter::Id | RawParameter::Rest | RawParameter::Row => None,
@@ -142,4 +142,45 @@ fn sorted(mut names: Vec<&str>) -> Vec<String> {
 
 fn member(members: &[String], name: &str) -> Source {
     Source::Member(members.binary_search_by(|member| member.as_str().cmp(name)).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(params: &[RawParameter]) -> RowStatement {
+        RowStatement::given(&RawStatement { sql: "sql".into(), params: params.into() })
+    }
+
+    #[test]
+    fn parameters_of_equal_name_share_a_member() {
+        use RawParameter::{Column, Id, Rest, Row};
+        let column = |name: &str| Column(name.into());
+        let statement = given(&[Row, column("b"), Id, column("a"), column("b"), Rest]);
+        assert_eq!(statement.members, ["a", "b"]);
+        let member = Source::Member;
+        assert_eq!(statement.sources, [Source::Row, member(1), Source::Id, member(0), member(1), Source::Rest]);
+    }
+
+    #[test]
+    fn the_id_belongs_to_the_rest_unless_a_parameter_takes_it() {
+        use RawParameter::{Id, Rest};
+        assert!(given(&[Rest]).is_in_rest("id"));
+        assert!(!given(&[Rest, Id]).is_in_rest("id") && given(&[Rest, Id]).is_in_rest("ID"));
+        assert!(!given(&[Id]).is_in_rest("a"));
+    }
+
+    #[test]
+    fn inferred_statements_write_the_synced_columns() {
+        let columns = ["b\"c", "a"].map(String::from);
+        let statement = RowStatement::inferred_put("t\"u", &columns);
+        assert_eq!(
+            statement.sql,
+            r#"INSERT INTO main."t""u"(id,"b""c","a") VALUES(?,?,?) ON CONFLICT(id) DO UPDATE SET "b""c"=excluded."b""c","a"=excluded."a" WHERE (("b""c" COLLATE BINARY,typeof("b""c"),"a" COLLATE BINARY,typeof("a")) IS NOT (excluded."b""c",typeof(excluded."b""c"),excluded."a",typeof(excluded."a")))"#
+        );
+        assert_eq!(statement.sources, [Source::Id, Source::Member(1), Source::Member(0)]);
+        let empty = RowStatement::inferred_put("t", &[]);
+        assert_eq!(empty.sql, r#"INSERT INTO main."t"(id) VALUES(?) ON CONFLICT(id) DO NOTHING"#);
+        assert_eq!(empty.sources, [Source::Id]);
+    }
 }

@@ -170,3 +170,131 @@ fn scalar(lexer: &mut Lexer<'_>) -> Result<Found, SyntaxError> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{ObjectMembers, RawValue};
+    use crate::schema::{RawParameter, RawStatement};
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    /// A statement that takes members, and the rest if `has_rest`.
+    fn statement(members: &[&str], has_rest: bool) -> RowStatement {
+        let columns = members.iter().map(|name| RawParameter::Column((*name).into()));
+        let params = columns.chain(has_rest.then_some(RawParameter::Rest)).collect();
+        RowStatement::given(&RawStatement { sql: String::new(), params })
+    }
+
+    fn read(values: &mut RowValues, statement: &RowStatement, data: &str) -> Vec<String> {
+        values.read(statement, data).unwrap();
+        statement.sources.iter().map(|source| shown(values.parameter(*source, "the id", data))).collect()
+    }
+
+    fn shown(parameter: Option<Parameter<'_>>) -> String {
+        match parameter {
+            None => "NULL".into(),
+            Some(Parameter::Integer(integer)) => integer.to_string(),
+            Some(Parameter::Real(real)) => std::format!("{real:?}"),
+            Some(Parameter::Text(text)) => std::format!("'{text}'"),
+            Some(_) => panic!("no such parameter comes of JSON"),
+        }
+    }
+
+    #[test]
+    fn values_are_bound_as_sqlite_has_them() {
+        let statement = statement(&["v"], false);
+        let mut values = RowValues::default();
+        for (json, bound) in [
+            ("null", "NULL"),
+            ("NaN", "NULL"),
+            ("true", "1"),
+            ("false", "0"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854775808", "9.223372036854776e18"),
+            ("1.0", "1.0"),
+            ("1e3", "1000.0"),
+            ("-1e400", "-inf"),
+            ("\"\"", "''"),
+            ("\"x y\"", "'x y'"),
+            (r#""\u00e9\"\\n\ud83d\ude00""#, "'é\"\\n😀'"),
+            ("[1, {\"a\": null}]", "'[1, {\"a\": null}]'"),
+            ("{ }", "'{ }'"),
+        ] {
+            assert_eq!(read(&mut values, &statement, &alloc::format!("{{\"v\":{json}}}")), [bound], "{json}");
+        }
+        assert_eq!(read(&mut values, &statement, "{}"), ["NULL"]);
+    }
+
+    #[test]
+    fn rows_may_have_their_members_in_any_order_and_of_any_number() {
+        let statement = statement(&["b", "a", "é"], true);
+        let mut values = RowValues::default();
+        for (data, bound) in [
+            (r#"{"a":1,"b":2,"é":3}"#, ["2", "1", "3", "NULL"]),
+            (r#"{"é":"\n","x":[1, 2],"b":"\t","y" : 0}"#, ["'\t'", "NULL", "'\n'", "'{\"x\":[1, 2],\"y\" : 0}'"]),
+            (r#" { "b" : 1 , "b" : "two" } "#, ["'two'", "NULL", "NULL", "NULL"]),
+            (r#"{"a":"\u0041","\u0062":"B","a":null,"id":"i"}"#, ["'B'", "NULL", "NULL", "'{\"id\":\"i\"}'"]),
+            ("{}", ["NULL"; 4]),
+        ] {
+            assert_eq!(read(&mut values, &statement, data), bound, "{data}");
+        }
+    }
+
+    #[test]
+    fn unreadable_data_counts_as_an_empty_object() {
+        let statement = statement(&["a"], true);
+        let mut values = RowValues::default();
+        for data in
+            ["", "null", "[1]", "{\"a\":1,\"b\":2", "{\"a\":1,}", "{\"a\":1,\"b\":\"\\x\"}", "{\"a\":01}", "{} {}"]
+        {
+            assert_eq!(read(&mut values, &statement, data), ["NULL", "NULL"], "{data}");
+        }
+        assert_eq!(read(&mut values, &statement, "{\"a\":1}"), ["1", "NULL"]);
+    }
+
+    #[test]
+    fn the_id_and_the_whole_row_are_bound_too() {
+        let params = [RawParameter::Id, RawParameter::Row, RawParameter::Rest].into();
+        let statement = RowStatement::given(&RawStatement { sql: String::new(), params });
+        let data = r#"{"id":"other","a":1}"#;
+        let bound = read(&mut RowValues::default(), &statement, data);
+        assert_eq!(bound, ["'the id'", "'{\"id\":\"other\",\"a\":1}'", "'{\"a\":1}'"]);
+    }
+
+    fn json_value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<i64>().prop_map(|integer| integer.to_string()),
+            (-1e9..1e9).prop_map(|real| std::format!("{real:?}")),
+            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            Just("null".into()),
+        ]
+    }
+
+    proptest! {
+        /// One pass over the text finds what a search for each member finds.
+        #[test]
+        fn the_last_member_of_a_name_is_bound(
+            rows in proptest::collection::vec(proptest::collection::vec(("[a-d]", json_value()), 0..7), 1..5)
+        ) {
+            let statement = statement(&["d", "b", "a"], false);
+            let mut values = RowValues::default();
+            for row in rows {
+                let members: Vec<String> = row.iter().map(|(name, value)| alloc::format!("\"{name}\": {value}")).collect();
+                let data = alloc::format!("{{{}}}", members.join(", "));
+                let last: BTreeMap<_, _> = ObjectMembers::new(&data).map(Result::unwrap).collect();
+                let expected: Vec<String> = ["d", "b", "a"].iter().map(|name| {
+                    match last.get(*name).map(|text| RawValue::classify(text).unwrap()) {
+                        Some(RawValue::Integer(integer)) => shown(Some(Parameter::Integer(integer))),
+                        Some(RawValue::Real(real)) => shown(Some(Parameter::Real(real))),
+                        Some(RawValue::String(text)) => shown(Some(Parameter::Text(&text))),
+                        _ => shown(None),
+                    }
+                }).collect();
+                prop_assert_eq!(read(&mut values, &statement, &data), expected);
+            }
+        }
+    }
+}

@@ -44,3 +44,30 @@ fn push_row(sql: &mut String, columns: &[&str], prefix: &str, suffix: &str, with
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn columns_are_compared_exactly() {
+        assert_eq!(
+            differ(&["id", "a\"b"], "OLD.", "NEW.", false),
+            r#"((OLD."id" COLLATE BINARY,OLD."a""b" COLLATE BINARY) IS NOT (NEW."id",NEW."a""b"))"#
+        );
+        assert_eq!(
+            differ(&["a"], "", "excluded.", true),
+            r#"(("a" COLLATE BINARY,typeof("a")) IS NOT (excluded."a",typeof(excluded."a")))"#
+        );
+        assert_eq!(differ(&[], "OLD.", "NEW.", true), "(FALSE)");
+    }
+
+    #[test]
+    fn many_columns_are_compared_in_groups() {
+        let columns = Vec::from([""; 2 * COLUMNS_AT_ONCE + 1]);
+        let sql = differ(&columns, "", "", false);
+        assert_eq!(sql.matches(" IS NOT ").count(), 3);
+        assert_eq!(sql.matches(" OR ").count(), 2);
+    }
+}
