@@ -1,5 +1,6 @@
 //! What a schema holds (schema, Schema JSON).
 
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,7 +10,7 @@ pub struct Schema {
     /// JSON and direct tables.
     pub tables: Vec<Table>,
     /// Tables that the application makes itself.
-    pub raw_tables: Vec<RawTable>,
+    pub raw_tables: Vec<Rc<RawTable>>,
 }
 
 /// A JSON table (a view over stored JSON) or, with [`Table::direct`], a real table that we manage.
@@ -144,19 +145,6 @@ impl IncludeOld {
             Self::Columns(names) => names.iter().any(|listed| listed == name),
         };
         columns.iter().copied().filter(|name| is_recorded(name)).collect()
-    }
-}
-
-impl RawTable {
-    /// Reads and checks a raw table.
-    ///
-    /// # Errors
-    /// As for [`Schema::parse`].
-    pub fn parse(json: &str) -> Result<Self> {
-        let table: Self = serde_json::from_str(json)
-            .map_err(|error| Error::argument(alloc::format!("malformed raw table: {error}")))?;
-        table.check().map_err(|problem| Error::argument(alloc::format!("raw table {:?}: {problem}", table.name)))?;
-        Ok(table)
     }
 }
 

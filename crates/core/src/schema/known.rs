@@ -42,10 +42,10 @@ impl KnownSchemas {
     }
 
     /// The raw table for rows of a type.
-    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Option<RawTable> {
+    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Option<Rc<RawTable>> {
         for schema in self.newest_first(database).into_iter().flatten() {
             if let Some(table) = schema.raw_tables.iter().find(|table| table.name == row_type) {
-                return Some(table.clone());
+                return Some(Rc::clone(table));
             }
         }
         None

@@ -1,12 +1,15 @@
 //! Reading a schema from the JSON that SDKs give, with all its leniencies (schema, Schema JSON): members come in any
 //! order, unknown ones are skipped, and null equals absence.
 
+use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };
+use crate::error::Error;
 use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
@@ -28,11 +31,25 @@ impl Schema {
         while let Some(member) = reader.next_member()? {
             match member {
                 "tables" => tables = reader.optional(|reader| reader.array(table))?,
-                "raw_tables" => raw_tables = reader.optional(|reader| reader.array(raw_table))?,
+                "raw_tables" => {
+                    raw_tables = reader.optional(|reader| reader.array(|reader| raw_table(reader).map(Rc::new)))?
+                }
                 _ => reader.skip()?,
             }
         }
         Ok(Self { tables: required(reader, tables, "tables")?, raw_tables: raw_tables.unwrap_or_default() })
+    }
+}
+
+impl RawTable {
+    /// Reads and checks a raw table.
+    ///
+    /// # Errors
+    /// As for [`Schema::parse`].
+    pub fn parse(json: &str) -> crate::error::Result<Self> {
+        let table = read_argument(json, "raw table", &mut Scratch::new(), raw_table)?;
+        table.check().map_err(|problem| Error::argument(format!("raw table {:?}: {problem}", table.name)))?;
+        Ok(table)
     }
 }
 
@@ -282,7 +299,7 @@ mod tests {
         assert_eq!((full.clear.as_deref(), full.table_name.as_deref()), (Some("c"), Some("t")));
         assert_eq!(full.synced_columns.as_ref().unwrap(), &["x"]);
         assert!(full.options.is_insert_only());
-        assert_eq!(*empty, RawTable { name: "s".into(), ..RawTable::default() });
+        assert_eq!(**empty, RawTable { name: "s".into(), ..RawTable::default() });
     }
 
     #[test]

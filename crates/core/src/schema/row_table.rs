@@ -12,20 +12,20 @@ use crate::error::{Error, Result};
 /// A raw or direct table, and what was found out about its statements. Good for as long as the database's tables stay
 /// what they are.
 pub struct RowTable {
-    table: RawTable,
+    table: Rc<RawTable>,
     put: RefCell<Option<Rc<RowStatement>>>,
     delete: RefCell<Option<Rc<RowStatement>>>,
 }
 
 impl RowTable {
     /// A raw table.
-    pub fn raw(table: RawTable) -> Self {
+    pub fn raw(table: Rc<RawTable>) -> Self {
         Self { table, put: RefCell::default(), delete: RefCell::default() }
     }
 
     /// A direct table: as a raw table of which nothing but the name is known.
     pub fn direct(name: &str) -> Self {
-        Self::raw(RawTable { name: name.into(), table_name: Some(name.into()), ..RawTable::default() })
+        Self::raw(Rc::new(RawTable { name: name.into(), table_name: Some(name.into()), ..RawTable::default() }))
     }
 
     /// The statement kept in `place`, made and prepared on first use. Only rows that come need it: a table may lack

@@ -6,7 +6,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use sqlite_nostd::Parameter;
 
@@ -30,16 +29,19 @@ pub(super) struct RowValues {
 }
 
 /// A member's value.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 enum Found {
     Null,
     Integer(i64),
     Real(f64),
     /// A part of the row's text: a string, an array or an object.
-    Text(Range<usize>),
+    Text(Part),
     /// A part of [`RowValues::unescaped`].
-    Unescaped(Range<usize>),
+    Unescaped(Part),
 }
+
+/// Where a part of a text begins and ends, in bytes.
+type Part = (usize, usize);
 
 impl RowValues {
     /// Finds in `data` what `statement` takes, which has to be the same one for all rows.
@@ -64,8 +66,10 @@ impl RowValues {
                 Found::Null => None,
                 Found::Integer(integer) => return Some(Parameter::Integer(*integer)),
                 Found::Real(real) => return Some(Parameter::Real(*real)),
-                Found::Text(range) => data.get(range.clone()),
-                Found::Unescaped(range) => self.unescaped.get(range.clone()).and_then(|text| str::from_utf8(text).ok()),
+                Found::Text((start, end)) => data.get(*start..*end),
+                Found::Unescaped((start, end)) => {
+                    self.unescaped.get(*start..*end).and_then(|text| str::from_utf8(text).ok())
+                }
             },
         };
         text.map(Parameter::Text)
@@ -77,9 +81,9 @@ impl RowValues {
             self.successors.try_reserve_exact(count + 1)?;
             self.successors.extend((1..=count).chain([0]));
             self.values.try_reserve_exact(count)?;
+            self.values.resize(count, Found::Null);
         }
-        self.values.clear();
-        self.values.resize(count, Found::Null);
+        self.values.fill(Found::Null);
         self.unescaped_length = 0;
         self.rest.clear();
         Ok(())
@@ -134,7 +138,7 @@ impl RowValues {
             Some(b'"') => {
                 if let Some(text) = lexer.plain_string()? {
                     let end = lexer.position().saturating_sub(1);
-                    return Ok(Found::Text(end.saturating_sub(text.len())..end));
+                    return Ok(Found::Text((end.saturating_sub(text.len()), end)));
                 }
                 // No string is longer than it is written.
                 let needed = data.len();
@@ -145,12 +149,12 @@ impl RowValues {
                 let start = self.unescaped_length;
                 let buffer = self.unescaped.get_mut(start..).unwrap_or_default();
                 self.unescaped_length += lexer.unescape(buffer)?;
-                Found::Unescaped(start..self.unescaped_length)
+                Found::Unescaped((start, self.unescaped_length))
             }
             Some(b'{' | b'[') => {
                 let start = lexer.position();
                 lexer.skip_value(&mut Nesting::new(Nesting::CAPACITY))?;
-                Found::Text(start..lexer.position())
+                Found::Text((start, lexer.position()))
             }
             _ => scalar(lexer)?,
         })
