@@ -14,6 +14,7 @@ pub mod library;
 pub mod recordings;
 pub mod scenario;
 pub mod service;
+pub mod session;
 pub mod values;
 pub mod versions;
 
