@@ -45,7 +45,7 @@ fn writes_are_recorded_as_those_of_views() {
         "UPDATE items SET a = 'changed', n = 1.5 WHERE id = '1'",
         "UPDATE items SET a = a, n = NULL",
         "UPDATE items SET n = NULL",
-        r#"UPDATE items SET "q""x" = 9007199254740993, z = 1e300 WHERE id = '2'"#,
+        r#"UPDATE items SET "q""x" = 9007199254740993, z = 1.25e100 WHERE id = '2'"#,
         "DELETE FROM items",
     ];
     for options in [
