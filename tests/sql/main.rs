@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod connections;
+mod direct_table_changes;
+mod direct_tables;
 mod identity;
 mod json_functions;
 mod loading;

@@ -1,31 +1,34 @@
 //! Giving a direct table the columns that the schema has.
+//!
+//! The table is altered, never rebuilt: dropping it would carry out the foreign keys of the application's tables. SQLite
+//! refuses to drop a column that an index of the application has, and any column while a view or trigger refers to a
+//! missing table. Such a column stays, which harms nobody, until a later schema finds it gone.
 
 use alloc::format;
-use alloc::string::String;
+
+use sqlite_nostd::{ResultCode, log};
 
 use super::definition::Table;
 use super::direct::column_definition;
 use super::table_columns::table_columns;
 use crate::connection::Database;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::text::identifier;
 
 /// Drops columns that the schema does not have, and adds those that are missing. Whether any was added.
 ///
 /// # Errors
-/// Errors of SQLite, for instance because an index of the application has a column that is to be dropped.
+/// Errors of SQLite.
 pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<bool> {
     let name = identifier(&table.name);
     let existing = table_columns(database, &table.name)?;
-    let is_wanted = |column: &&String| table.columns.iter().any(|wanted| wanted.name == **column);
-    let mut dropped = existing.iter().filter(|column| !is_wanted(column)).peekable();
-    if dropped.peek().is_some() {
-        let restore = forget_other_objects(database)?;
-        let result = dropped.try_for_each(|column| {
-            database.execute_batch(&format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column)))
-        });
-        database.execute_batch(restore)?;
-        result?;
+    for column in existing.iter().filter(|column| !table.columns.iter().any(|wanted| wanted.name == **column)) {
+        match drop_column(database, &format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column))) {
+            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
+                log(ResultCode::ERROR, &format!("powersync_replace_schema: column not dropped: {error}"));
+            }
+            result => result?,
+        }
     }
     let mut is_added = false;
     for column in table.columns.iter().filter(|column| !existing.contains(&column.name)) {
@@ -36,10 +39,13 @@ pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<b
     Ok(is_added)
 }
 
-/// Keeps SQLite from refusing to drop a column because any view or trigger of the application, perhaps long broken, does
-/// not fit the tables. Returns the statement that undoes this.
-fn forget_other_objects(database: &Database<'_>) -> Result<&'static str> {
+/// Drops a column although views and triggers of the application may use it.
+fn drop_column(database: &Database<'_>, sql: &str) -> Result<()> {
     let was_on = database.integer("PRAGMA legacy_alter_table", &[])? == Some(1);
     database.execute_batch("PRAGMA legacy_alter_table = ON")?;
-    Ok(if was_on { "" } else { "PRAGMA legacy_alter_table = OFF" })
+    let result = database.execute_batch(sql);
+    if !was_on {
+        database.execute_batch("PRAGMA legacy_alter_table = OFF")?;
+    }
+    result
 }

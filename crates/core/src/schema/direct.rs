@@ -34,8 +34,7 @@ pub(super) fn column_definition(name: &str) -> String {
 /// The mark counts in the definition of the column `id` only, which has to come first. An application may have such a
 /// comment anywhere else.
 pub fn is_local_only_direct_table(name: &str, sql: &str) -> Option<bool> {
-    let rest = sql.strip_prefix(ObjectKind::Table.create())?;
-    let rest = rest.strip_prefix(identifier(name).as_str()).or_else(|| rest.strip_prefix(name))?;
+    let rest = after_name(ObjectKind::Table, name, sql)?;
     let columns = rest.trim_start().strip_prefix('(')?.trim_start();
     let id = columns.strip_prefix("\"id\"").or_else(|| columns.strip_prefix("id"))?;
     let (before, comment) = id.split_at_checked(id.find('/')?)?;
@@ -52,9 +51,8 @@ pub fn is_local_only_direct_table(name: &str, sql: &str) -> Option<bool> {
 /// An index over columns of the table.
 pub(super) fn index(table: &Table, index: &Index) -> Object {
     let name = table.index_name(index);
-    let mut sql = index_start(&name);
-    push_identifier(&mut sql, &table.name);
-    sql.push('(');
+    let (quoted, on) = (identifier(&name), identifier(&table.name));
+    let mut sql = format!("{}{quoted} {SYNCED} ON {on}(", ObjectKind::Index.create());
     for (position, column) in index.columns.iter().enumerate() {
         if position > 0 {
             sql.push_str(", ");
@@ -70,11 +68,14 @@ pub(super) fn index(table: &Table, index: &Index) -> Object {
 
 /// Whether `sql` is that of an index made by us or a published version on a direct table.
 pub(super) fn is_direct_index(name: &str, sql: &str) -> bool {
-    sql.starts_with(&index_start(name))
+    let mark = after_name(ObjectKind::Index, name, sql).map(str::trim_start);
+    mark.is_some_and(|mark| mark.starts_with(SYNCED))
 }
 
-fn index_start(name: &str) -> String {
-    format!("{}{} {SYNCED} ON ", ObjectKind::Index.create(), identifier(name))
+/// What follows the name in the statement that makes an object.
+fn after_name<'s>(kind: ObjectKind, name: &str, sql: &'s str) -> Option<&'s str> {
+    let rest = sql.strip_prefix(kind.create())?;
+    rest.strip_prefix(identifier(name).as_str()).or_else(|| rest.strip_prefix(name))
 }
 
 #[cfg(test)]
@@ -108,6 +109,8 @@ mod tests {
         let made = index(&table, &table.indexes[0]);
         assert_eq!(made.sql, r#"CREATE INDEX "a__i" /* ps-managed */ ON "a"("x" DESC, "id")"#);
         assert!(is_direct_index(&made.name, &made.sql));
+        assert!(is_direct_index("i", "CREATE INDEX i\n/* ps-managed */ ON a (x)"));
+        assert!(!is_direct_index("i", "CREATE INDEX i2 /* ps-managed */ ON a (x)"));
         assert!(!is_direct_index("a__i", r#"CREATE INDEX "a__i" ON "a"("x") /* ps-managed */"#));
     }
 
