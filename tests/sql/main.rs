@@ -1,6 +1,7 @@
 //! Integration tests: the built library, loaded into a real SQLite, driven through SQL alone. One module per subject.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod clear_tables;
 mod connections;
 mod direct_table_changes;
 mod direct_tables;
@@ -14,6 +15,7 @@ mod migrations;
 mod migrations_interop;
 mod oplog_view;
 mod own_format;
+mod publishing_reentered;
 mod random_sessions;
 mod raw_table_triggers;
 mod raw_tables;
