@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{bindings, python, readme, size, static_library, symbols, version};
+use crate::{bindings, node, python, readme, size, static_library, symbols, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -41,6 +41,7 @@ pub fn run() -> Result<()> {
     }
     let mut counts = Counts::default();
     times.push(("tests", timed("tests", || tests(&mut counts))?));
+    times.push(("JavaScript SDK", timed("JavaScript SDK", || javascript(&mut counts))?));
     println!("\n{:>8}  step", "seconds");
     for (name, time) in times {
         println!("{:8.1}  {name}", time.as_secs_f64());
@@ -80,10 +81,34 @@ struct Counts {
     ignored: u64,
 }
 
+impl Counts {
+    /// Adds a number of tests; `kind` is the word of Cargo or of Node.js for what became of them.
+    fn add(&mut self, kind: &str, number: &str) {
+        let number = number.parse().unwrap_or(0);
+        match kind {
+            "passed" | "pass" => self.passed += number,
+            "failed" | "fail" | "cancelled" => self.failed += number,
+            "ignored" | "skipped" | "todo" => self.ignored += number,
+            _ => {}
+        }
+    }
+}
+
 fn tests(counts: &mut Counts) -> Result<()> {
     let result = process::watch(&mut cargo(&["test", "--no-fail-fast"]), |line| count(line, counts));
     result?;
-    ensure!(counts.passed > 0, "no test was run");
+    check_counts(counts, 0)
+}
+
+fn javascript(counts: &mut Counts) -> Result<()> {
+    let before = counts.passed;
+    node::run(|line| count_javascript(line, counts))?;
+    check_counts(counts, before)
+}
+
+/// Fails if no test has passed since there were `before`, or if one was left out.
+fn check_counts(counts: &Counts, before: u64) -> Result<()> {
+    ensure!(counts.passed > before, "no test was run");
     ensure!(counts.ignored == 0, "{} tests were left out", counts.ignored);
     Ok(())
 }
@@ -93,14 +118,14 @@ fn count(line: &str, counts: &mut Counts) {
     let Some((_, numbers)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
     for part in numbers.split("; ") {
         let Some((number, kind)) = part.split_once(' ') else { continue };
-        let number = number.parse().unwrap_or(0);
-        match kind {
-            "passed" => counts.passed += number,
-            "failed" => counts.failed += number,
-            "ignored" => counts.ignored += number,
-            _ => {}
-        }
+        counts.add(kind, number);
     }
+}
+
+/// Adds up lines such as `ℹ pass 3` and `ℹ skipped 0`, which Node.js prints at the end of all tests.
+fn count_javascript(line: &str, counts: &mut Counts) {
+    let Some((kind, number)) = line.strip_prefix("ℹ ").and_then(|rest| rest.split_once(' ')) else { return };
+    counts.add(kind, number);
 }
 
 #[cfg(test)]
@@ -117,5 +142,13 @@ mod tests {
         count("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out", &mut counts);
         count("something else", &mut counts);
         assert_eq!((counts.passed, counts.failed, counts.ignored), (5, 5, 1));
+    }
+
+    #[test]
+    fn results_of_node_are_added_up() {
+        let mut counts = Counts::default();
+        let printed = "✔ first sync\nℹ tests 10\nℹ suites 0\nℹ pass 5\nℹ fail 2\nℹ cancelled 1\nℹ skipped 1\nℹ todo 1\nℹ duration_ms 123.4";
+        printed.lines().for_each(|line| count_javascript(line, &mut counts));
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (5, 3, 2));
     }
 }

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         Command::Symbols => symbols::check(),
         Command::Version { bump: None } => version::check(),
         Command::Version { bump: Some(new) } => version::bump(&new),
-        Command::Node => node::run(),
+        Command::Node => node::run(|_| {}),
         Command::Readme => readme::run(),
     };
     match result {

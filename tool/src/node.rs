@@ -8,8 +8,11 @@ use anyhow::{Context, Result, ensure};
 use crate::library;
 use crate::process::{self, repository};
 
-/// Another library than the one built here; the word `published` is the one that the SDK brings along.
+/// Names another library than the one built here.
 const LIBRARY_VARIABLE: &str = "POWERSYNC_LIBRARY";
+
+/// Stands for the library that the SDK brings along.
+const PUBLISHED: &str = "published";
 
 /// The oldest version of Node.js that the SDK runs on.
 const OLDEST_NODE: u32 = 20;
@@ -17,22 +20,23 @@ const OLDEST_NODE: u32 = 20;
 /// Written after installing: what was installed, and for which Node.js.
 const STAMP: &str = "node_modules/.installed-for";
 
-/// Builds the library unless another one is named, installs the project's packages unless they are there, and runs its
-/// tests.
+/// Builds the library unless another one is named, installs the project's packages unless they are there, runs its tests,
+/// and gives what they print to `look`, line by line.
 ///
 /// # Errors
-/// If one of them fails, or a test is left out that should run on our library.
-pub fn run() -> Result<()> {
+/// If one of them fails.
+pub fn run(look: impl FnMut(&str)) -> Result<()> {
     let library = match std::env::var_os(LIBRARY_VARIABLE).filter(|name| !name.is_empty()) {
-        Some(name) => name,
-        None => library::build()?.into_os_string(),
+        Some(name) if name == PUBLISHED => PathBuf::from(name),
+        Some(name) => std::path::absolute(name)?,
+        None => library::build()?,
     };
     let project = repository().join("tests/hosts/node");
     install(&project)?;
-    process::run(npm(&project, &["test"]).env(LIBRARY_VARIABLE, library))
+    process::watch(npm(&project, &["test"]).env(LIBRARY_VARIABLE, library), look)
 }
 
-/// Runs `npm ci`, which compiles an SQLite and so takes a minute, if the lock file or Node.js is another than last time.
+/// Runs `npm ci`, which compiles SQLite, if the lock file or Node.js is another than last time.
 fn install(project: &Path) -> Result<()> {
     let (version, program) = node()?;
     let lock = project.join("package-lock.json");
@@ -43,6 +47,8 @@ fn install(project: &Path) -> Result<()> {
         return Ok(());
     }
     let mut command = npm(project, &["ci", "--no-audit", "--no-fund"]);
+    // Optimising takes longer than the tests gain from it.
+    command.envs([("CFLAGS", "-O0"), ("CXXFLAGS", "-O0")]);
     if let Some(prefix) = headers(&program) {
         // Else node-gyp downloads headers, from a place that is not a package registry.
         command.env("npm_config_nodedir", prefix);
