@@ -30,6 +30,7 @@ export class Client {
   #exits = [];
   #listeners = new Set();
   #closed = false;
+  #library;
   /** What the SDK logged, `{level, message, error}` each. */
   logs = [];
   /** Results of `powersync_control`, `{operation, instructions}` each. */
@@ -41,11 +42,14 @@ export class Client {
 
   /**
    * @param {string} file
-   * @param {import('@powersync/common').Schema} schema
-   * @param {number | null} readers number of connections for reading; null is the SDK's own default
+   * @param {object} options
+   * @param {import('@powersync/common').Schema} options.schema
+   * @param {number | null} [options.readers] number of connections for reading; null is the SDK's own default
+   * @param {string} [options.path] of another library than the one under test
    */
-  constructor(service, source, file, schema, readers) {
+  constructor(service, source, file, { schema, readers = 1, path = library.path }) {
     this.file = file;
+    this.#library = path;
     this.connector = new Connector(service, source);
     this.db = new PowerSyncDatabase({
       schema,
@@ -58,7 +62,7 @@ export class Client {
   #openWorker(options) {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       ...options,
-      workerData: { library: library.path }
+      workerData: { library: this.#library }
     });
     this.#workers.push(worker);
     this.#exits.push(once(worker, 'exit'));

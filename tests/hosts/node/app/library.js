@@ -9,12 +9,14 @@ import { getPowerSyncExtensionFilename } from '@powersync/node/worker.js';
 
 const NAMES = { darwin: 'libpowersync.dylib', win32: 'powersync.dll' };
 
+const SDK_LIBRARIES = new URL('../node_modules/@powersync/node/lib/', import.meta.url);
+
+/** Absolute path of the library that the SDK brings along. */
+export const published = fileURLToPath(new URL(getPowerSyncExtensionFilename(), SDK_LIBRARIES));
+
 function find() {
   const named = process.env.POWERSYNC_LIBRARY;
-  if (named === 'published') {
-    const lib = new URL('../node_modules/@powersync/node/lib/', import.meta.url);
-    return fileURLToPath(new URL(getPowerSyncExtensionFilename(), lib));
-  }
+  if (named === 'published') return published;
   if (named) return resolve(named);
   const release = new URL('../../../../target/release/', import.meta.url);
   return fileURLToPath(new URL(NAMES[process.platform] ?? 'libpowersync.so', release));

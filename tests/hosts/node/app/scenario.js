@@ -32,9 +32,10 @@ class Stage {
     await this.service.listen();
   }
 
-  /** Opens the client's database. Each connection costs a worker that starts; one for reading mostly does. */
-  async open({ schema = this.schema, readers = 1 } = {}) {
-    const client = new Client(this.service, this.source, join(this.#directory, 'client.db'), schema, readers);
+  /** Opens the client's database; `options` are those of `Client`. */
+  async open(options = {}) {
+    const file = join(this.#directory, 'client.db');
+    const client = new Client(this.service, this.source, file, { schema: this.schema, ...options });
     this.#clients.push(client);
     await client.db.waitForReady();
     return client;

@@ -9,7 +9,9 @@ import { Client } from './client.js';
 import { TABLES } from './model.js';
 
 const directory = await mkdtemp(join(tmpdir(), 'powersync-node-'));
-const client = new Client({ url: process.argv[2] }, undefined, join(directory, 'client.db'), new Schema(TABLES), 1);
+const client = new Client({ url: process.argv[2] }, undefined, join(directory, 'client.db'), {
+  schema: new Schema(TABLES)
+});
 await client.sync();
 console.log(JSON.stringify(await client.rows('SELECT name FROM lists')));
 await client.close();
