@@ -16,15 +16,11 @@ macro_rules! codes {
                 pub const $name: Self = Self(bindings::$constant);
             )*
 
-            /// The name of this code, or of its primary code if this one is not known; `unknown` without either.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($constant),)*
-                    _ if self.0 != self.primary().0 => self.primary().name(),
-                    _ => "unknown",
-                }
-            }
         }
+
+        const CODES: &[i32] = &[$(bindings::$constant),*];
+        /// Their names, in the same order: one text is smaller than a table of texts, or than code.
+        const NAMES: &str = concat!($(stringify!($constant), "\n"),*);
     };
 }
 
@@ -136,6 +132,15 @@ codes! {
 }
 
 impl ResultCode {
+    /// The name of this code, or of its primary code if this one is not known; `unknown` without either.
+    pub fn name(self) -> &'static str {
+        let named = |code: Self| {
+            let position = CODES.iter().position(|known| *known == code.0)?;
+            NAMES.split('\n').nth(position)
+        };
+        named(self).or_else(|| named(self.primary())).unwrap_or("unknown")
+    }
+
     /// The primary code of an extended one.
     pub fn primary(self) -> Self {
         Self(self.0 & 0xff)
@@ -157,5 +162,8 @@ mod tests {
         let code = ResultCode(5 | (99 << 8));
         assert_eq!((code.0, code.primary(), code.name()), (25349, ResultCode::BUSY, "SQLITE_BUSY"));
         assert_eq!(ResultCode(200).name(), "unknown");
+        assert_eq!(ResultCode::OK.name(), "SQLITE_OK");
+        assert_eq!(ResultCode::AUTH_USER.name(), "SQLITE_AUTH_USER");
+        assert_eq!(ResultCode(-1).name(), "unknown");
     }
 }

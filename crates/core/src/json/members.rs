@@ -108,9 +108,8 @@ impl<'a> RawValue<'a> {
                 Some(Literal::True) => Self::Bool(true),
                 Some(Literal::False) => Self::Bool(false),
                 None => match parse_number(lexer.number()?) {
-                    Some(Number::Integer(integer)) => Self::Integer(integer),
-                    Some(Number::Real(real)) => Self::Real(real),
-                    None => return Err(lexer.error("expected a number").into()),
+                    Number::Integer(integer) => Self::Integer(integer),
+                    Number::Real(real) => Self::Real(real),
                 },
             },
         };

@@ -15,6 +15,7 @@ mod merge;
 mod nesting;
 mod number;
 mod oplog_key;
+mod real;
 mod scan;
 mod standard;
 mod syntax_error;

@@ -1,5 +1,7 @@
 //! The values of numbers in JSON texts.
 
+use super::real::parse_real;
+
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Number {
@@ -10,11 +12,8 @@ pub(crate) enum Number {
 }
 
 /// The value of `text`, which is a number as JSON writes it.
-pub(crate) fn parse_number(text: &str) -> Option<Number> {
-    match text.parse() {
-        Ok(integer) => Some(Number::Integer(integer)),
-        Err(_) => text.parse().ok().map(Number::Real),
-    }
+pub(crate) fn parse_number(text: &str) -> Number {
+    text.parse().map_or_else(|_| Number::Real(parse_real(text)), Number::Integer)
 }
 
 /// The integer that `real` equals, if it is one of 64 bits.
@@ -30,12 +29,12 @@ mod tests {
 
     #[test]
     fn integers_of_64_bits_stay_exact_and_others_become_real() {
-        assert_eq!(parse_number("9223372036854775807"), Some(Number::Integer(i64::MAX)));
-        assert_eq!(parse_number("-9223372036854775808"), Some(Number::Integer(i64::MIN)));
-        assert_eq!(parse_number("9223372036854775808"), Some(Number::Real(9_223_372_036_854_775_808.0)));
-        assert_eq!(parse_number("-0"), Some(Number::Integer(0)));
-        assert_eq!(parse_number("1E5"), Some(Number::Real(1e5)));
-        assert_eq!(parse_number("-1e400"), Some(Number::Real(f64::NEG_INFINITY)));
+        assert_eq!(parse_number("9223372036854775807"), Number::Integer(i64::MAX));
+        assert_eq!(parse_number("-9223372036854775808"), Number::Integer(i64::MIN));
+        assert_eq!(parse_number("9223372036854775808"), Number::Real(9_223_372_036_854_775_808.0));
+        assert_eq!(parse_number("-0"), Number::Integer(0));
+        assert_eq!(parse_number("1E5"), Number::Real(1e5));
+        assert_eq!(parse_number("-1e400"), Number::Real(f64::NEG_INFINITY));
     }
 
     #[test]

@@ -116,9 +116,8 @@ impl<'a> JsonReader<'a> {
     }
 
     pub(super) fn number(&mut self) -> Result<Number> {
-        let not_a_number = self.lexer.error("expected a number");
         match self.lexer.peek() {
-            Some(b'-' | b'0'..=b'9') => Ok(parse_number(self.lexer.number()?).ok_or(not_a_number)?),
+            Some(b'-' | b'0'..=b'9') => Ok(parse_number(self.lexer.number()?)),
             _ => Err(self.lexer.error("expected a number").into()),
         }
     }

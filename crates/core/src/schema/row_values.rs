@@ -168,9 +168,8 @@ fn scalar(lexer: &mut Lexer<'_>) -> Result<Found, SyntaxError> {
         Some(Literal::True) => Found::Integer(1),
         Some(Literal::False) => Found::Integer(0),
         None => match parse_number(lexer.number()?) {
-            Some(Number::Integer(integer)) => Found::Integer(integer),
-            Some(Number::Real(real)) => Found::Real(real),
-            None => return Err(lexer.error("expected a number")),
+            Number::Integer(integer) => Found::Integer(integer),
+            Number::Real(real) => Found::Real(real),
         },
     })
 }
