@@ -4,9 +4,11 @@
 //! would be a tenth of the whole library.
 
 mod index;
+mod names;
 mod numbers;
 mod sort;
 
 pub use index::{Index, Key, KeyOf};
+pub use names::Names;
 pub use numbers::Numbers;
 pub use sort::sort_by;

@@ -4,11 +4,11 @@
 //! transaction that was about to commit are kept apart until it is clear what became of it: the data version of a
 //! database changes with each commit.
 
-use alloc::borrow::ToOwned;
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
+
+use crate::collections::Names;
 
 /// Reads the data version of a database; 0 if there is none of that name.
 pub trait Versions {
@@ -19,24 +19,19 @@ pub trait Versions {
 /// A set of tables and the databases that they are in.
 #[derive(Default)]
 struct Changes {
-    tables: BTreeSet<String>,
-    databases: BTreeSet<String>,
+    tables: Names,
+    databases: Names,
 }
 
 impl Changes {
     fn insert(&mut self, database: &str, table: &str) {
-        // Most rows of a transaction are in tables that are known already.
-        if !self.tables.contains(table) {
-            self.tables.insert(table.to_owned());
-        }
-        if !self.databases.contains(database) {
-            self.databases.insert(database.to_owned());
-        }
+        self.tables.insert(table);
+        self.databases.insert(database);
     }
 
-    fn append(&mut self, mut other: Self) {
-        self.tables.append(&mut other.tables);
-        self.databases.append(&mut other.databases);
+    fn extend(&mut self, other: &Self) {
+        self.tables.extend(&other.tables);
+        self.databases.extend(&other.databases);
     }
 }
 
@@ -48,7 +43,7 @@ pub struct ChangedTables {
     /// Changed by a transaction that was about to commit, with the data versions at that time.
     committing: Option<(Changes, u64)>,
     /// Changed by committed transactions, not told yet.
-    committed: BTreeSet<String>,
+    committed: Names,
 }
 
 impl ChangedTables {
@@ -63,7 +58,7 @@ impl ChangedTables {
         self.settle(versions);
         let mut changes = mem::take(&mut self.open);
         if let Some((earlier, _)) = self.committing.take() {
-            changes.append(earlier);
+            changes.extend(&earlier);
         }
         let version = version_of(&changes, versions);
         self.committing = Some((changes, version));
@@ -79,16 +74,16 @@ impl ChangedTables {
     /// The tables changed by transactions committed since this was last asked, sorted.
     pub fn take(&mut self, versions: &dyn Versions) -> Vec<String> {
         self.settle(versions);
-        mem::take(&mut self.committed).into_iter().collect()
+        mem::take(&mut self.committed).into_sorted()
     }
 
     /// Counts the transaction that was about to commit as committed, if it was.
     fn settle(&mut self, versions: &dyn Versions) {
-        if let Some((mut changes, version)) = self.committing.take() {
+        if let Some((changes, version)) = self.committing.take() {
             if version_of(&changes, versions) == version {
                 self.committing = Some((changes, version));
             } else {
-                self.committed.append(&mut changes.tables);
+                self.committed.extend(&changes.tables);
             }
         }
     }

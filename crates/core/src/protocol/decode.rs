@@ -14,6 +14,7 @@ use super::line::{
 use super::reader::{Failed, Reader, excerpt, required};
 use super::scratch::Scratch;
 use crate::json::Number;
+use crate::text::Quoted;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 
@@ -110,7 +111,7 @@ fn operation(reader: &mut Reader<'_>) -> Result<Operation> {
         "REMOVE" => Ok(Operation::Remove),
         "MOVE" => Ok(Operation::Move),
         "CLEAR" => Ok(Operation::Clear),
-        other => Err(reader.fail(&format!("unknown operation {:?}", excerpt(other)))),
+        other => Err(reader.fail(&format!("unknown operation {}", Quoted(excerpt(other))))),
     }
 }
 

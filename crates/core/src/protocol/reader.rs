@@ -9,6 +9,7 @@ use super::priority::Priority;
 use super::scratch::Scratch;
 use crate::error::{Error, ErrorKind};
 use crate::json::{Number, SyntaxError, check_standard, whole_number};
+use crate::text::Quoted;
 
 /// The deepest nesting of what is read, also in parts that are skipped (sync protocol).
 pub(super) const NESTING_LIMIT: usize = 128;
@@ -267,7 +268,7 @@ impl<'a> Reader<'a> {
     fn fail_at(&mut self, reason: &str, position: usize) -> Failed {
         let mut message = format!("{reason} at byte {position} of the {}", self.what);
         if !self.member.is_empty() {
-            message = format!("{message}, member {:?}", excerpt(self.member));
+            message = format!("{message}, member {}", Quoted(excerpt(self.member)));
         }
         self.failure = Some(Error::new(self.kind.clone(), message));
         Failed
@@ -281,7 +282,7 @@ pub(crate) fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str)
 
 #[cold]
 fn missing(reader: &mut Reader<'_>, name: &str) -> Failed {
-    reader.fail(&format!("an object without {name:?} ends"))
+    reader.fail(&format!("an object without {} ends", Quoted(name)))
 }
 
 /// The beginning of a name that the service chose, for messages.

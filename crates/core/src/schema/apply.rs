@@ -19,7 +19,7 @@ use super::trigger;
 use super::view::{self, PathSupport};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::identifier;
+use crate::text::{Quoted, identifier};
 
 /// What is known of downloaded rows after the schema was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum StoredRows {
 /// An argument error if the schema cannot be had in this database; errors of SQLite.
 pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
     let wanted = wanted_objects(database, schema)?;
-    let mut plan = Plan::new(&wanted);
+    let mut plan = Plan::new(&wanted)?;
     find_objects(database, &mut plan)?;
     if let Some(conflict) = plan.take_conflict() {
         return Err(conflict);
@@ -107,8 +107,8 @@ fn check_columns(database: &Database<'_>, table: &Object) -> Result<()> {
     let query = alloc::format!("SELECT id, data FROM main.{}", identifier(&table.name));
     match database.prepare(&query) {
         Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => Err(Error::argument(alloc::format!(
-            "cannot use table {:?}: the database has one of that name that is not managed by PowerSync",
-            table.name
+            "cannot use table {}: the database has one of that name that is not managed by PowerSync",
+            Quoted(&table.name)
         ))),
         Err(error) => Err(error),
         Ok(_) => Ok(()),

@@ -1,12 +1,13 @@
 //! What a schema may not hold, found before anything is changed.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 
 use super::definition::{Column, Index, IndexColumn, RawTable, Schema, Table};
 use super::names;
+use crate::collections::Names;
 use crate::error::{Error, Result};
+use crate::text::Quoted;
 
 /// More columns than this do not fit a view beside `id`.
 const MAXIMUM_COLUMNS: usize = 1999;
@@ -22,14 +23,16 @@ impl Schema {
     pub(super) fn check(&self) -> Result<()> {
         let mut taken = Names::default();
         for table in &self.tables {
-            table.check().map_err(|problem| Error::argument(format!("table {:?}: {problem}", table.name)))?;
+            table.check().map_err(|problem| Error::argument(format!("table {}: {problem}", Quoted(&table.name))))?;
             table.take_names(&mut taken)?;
         }
-        let mut raw_names = BTreeSet::new();
+        let mut raw_names = Names::default();
         for table in &self.raw_tables {
-            table.check().map_err(|problem| Error::argument(format!("raw table {:?}: {problem}", table.name)))?;
-            if !raw_names.insert(table.name.clone()) {
-                return Err(Error::argument(format!("duplicate raw table {:?}", table.name)));
+            table
+                .check()
+                .map_err(|problem| Error::argument(format!("raw table {}: {problem}", Quoted(&table.name))))?;
+            if !raw_names.insert(&table.name) {
+                return Err(Error::argument(format!("duplicate raw table {}", Quoted(&table.name))));
             }
         }
         Ok(())
@@ -47,26 +50,27 @@ impl Table {
             return Err("the names of direct tables must not begin like those of data tables".into());
         }
         if VIRTUAL_TABLES.iter().any(|name| name.eq_ignore_ascii_case(self.view_name())) {
-            return Err(format!("the name {:?} is reserved", self.view_name()));
+            return Err(format!("the name {} is reserved", Quoted(self.view_name())));
         }
         if self.columns.len() > MAXIMUM_COLUMNS {
             return Err("too many parameters to json_object_fragment".into());
         }
-        let mut taken = BTreeSet::new();
+        let mut taken = Names::default();
         if self.options.include_metadata {
-            taken.extend([names::METADATA, names::DELETED].map(String::from));
+            taken.insert(names::METADATA);
+            taken.insert(names::DELETED);
         }
         for column in &self.columns {
             column.check()?;
-            if !taken.insert(column.name.to_ascii_lowercase()) {
-                return Err(format!("duplicate column {:?}", column.name));
+            if !taken.insert(&column.name.to_ascii_lowercase()) {
+                return Err(format!("duplicate column {}", Quoted(&column.name)));
             }
         }
         let has_column = |name: &String| name == "id" || self.columns.iter().any(|column| column.name == *name);
         for index in &self.indexes {
             index.check()?;
             if let Some(column) = index.columns.iter().find(|column| self.direct && !has_column(&column.name)) {
-                return Err(format!("index {:?}: the table has no column {:?}", index.name, column.name));
+                return Err(format!("index {}: the table has no column {}", Quoted(&index.name), Quoted(&column.name)));
             }
         }
         Ok(())
@@ -74,11 +78,11 @@ impl Table {
 
     /// Claims the names of all objects that the table needs: they share one name space.
     fn take_names(&self, taken: &mut Names) -> Result<()> {
-        taken.take(self.view_name())?;
+        take(taken, self.view_name())?;
         if !self.direct {
-            taken.take(&self.data_table())?;
+            take(taken, &self.data_table())?;
         }
-        self.indexes.iter().try_for_each(|index| taken.take(&self.index_name(index)))
+        self.indexes.iter().try_for_each(|index| take(taken, &self.index_name(index)))
     }
 }
 
@@ -88,7 +92,7 @@ impl Column {
         if self.name.eq_ignore_ascii_case("id") {
             return Err("a column must not be named id, every table has one".into());
         }
-        check_type(&self.column_type).map_err(|problem| format!("column {:?}: {problem}", self.name))
+        check_type(&self.column_type).map_err(|problem| format!("column {}: {problem}", Quoted(&self.name)))
     }
 }
 
@@ -96,12 +100,12 @@ impl Index {
     fn check(&self) -> Result<(), String> {
         check_name(&self.name)?;
         if self.columns.is_empty() {
-            return Err(format!("index {:?} has no columns", self.name));
+            return Err(format!("index {} has no columns", Quoted(&self.name)));
         }
         self.columns
             .iter()
             .try_for_each(IndexColumn::check)
-            .map_err(|problem| format!("index {:?}: {problem}", self.name))
+            .map_err(|problem| format!("index {}: {problem}", Quoted(&self.name)))
     }
 }
 
@@ -111,7 +115,7 @@ impl IndexColumn {
         self.column_type
             .as_deref()
             .map_or(Ok(()), check_type)
-            .map_err(|problem| format!("column {:?}: {problem}", self.name))
+            .map_err(|problem| format!("column {}: {problem}", Quoted(&self.name)))
     }
 }
 
@@ -125,7 +129,7 @@ impl RawTable {
 
 /// SQL text ends at a NUL, so no name can hold one.
 fn check_name(name: &str) -> Result<(), String> {
-    if name.contains('\0') { Err(format!("the name {name:?} contains a NUL character")) } else { Ok(()) }
+    if name.contains('\0') { Err(format!("the name {} contains a NUL character", Quoted(name))) } else { Ok(()) }
 }
 
 /// Accepts words of letters, digits and underscores, and one list of at most two numbers in parentheses after them:
@@ -144,20 +148,19 @@ fn check_type(text: &str) -> Result<(), String> {
         !words.trim_matches(' ').is_empty() && list.split(',').count() <= 2 && list.split(',').all(number)
     });
     let begins_with_digit = words.split(' ').any(|word| word.starts_with(|first: char| first.is_ascii_digit()));
-    if is_word && is_number_list && !begins_with_digit { Ok(()) } else { Err(format!("{text:?} is no column type")) }
+    if is_word && is_number_list && !begins_with_digit {
+        Ok(())
+    } else {
+        Err(format!("{} is no column type", Quoted(text)))
+    }
 }
 
-/// Names of tables, views and indexes that are spoken for, as SQLite compares them.
-#[derive(Default)]
-struct Names(BTreeSet<String>);
-
-impl Names {
-    fn take(&mut self, name: &str) -> Result<()> {
-        if self.0.insert(name.to_ascii_lowercase()) {
-            return Ok(());
-        }
-        Err(Error::argument(format!("duplicate table, view or index name {name:?}")))
+/// Claims a name of a table, view or index; SQLite takes upper and lower case for the same.
+fn take(taken: &mut Names, name: &str) -> Result<()> {
+    if taken.insert(&name.to_ascii_lowercase()) {
+        return Ok(());
     }
+    Err(Error::argument(format!("duplicate table, view or index name {}", Quoted(name))))
 }
 
 #[cfg(test)]

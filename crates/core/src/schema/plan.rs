@@ -3,7 +3,6 @@
 //! An application's objects can have names that look like ours. Ours are recognised by their exact form, and nothing
 //! else is dropped or emptied (quality requirements, trap 15).
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,12 +12,14 @@ use super::direct::is_direct_index;
 use super::names::{DataTableName, TriggerKind};
 use super::object::{Object, ObjectKind};
 use super::view::{is_our_index, is_our_view};
+use crate::collections::{Index, Key};
 use crate::error::{Error, Result};
+use crate::text::Quoted;
 
 /// The difference between the objects that a schema needs and those in the database.
 pub(super) struct Plan<'o> {
     wanted: &'o [Object],
-    by_name: BTreeMap<Name<'o>, usize>,
+    by_name: Index,
     states: Vec<State>,
     /// Objects of ours that the schema does not need, but for tables.
     unneeded: Vec<(ObjectKind, String)>,
@@ -27,9 +28,6 @@ pub(super) struct Plan<'o> {
     /// Why the schema cannot be had.
     conflict: Option<Error>,
 }
-
-/// Triggers have a name space of their own; tables, views and indexes share one.
-type Name<'o> = (bool, &'o str);
 
 /// What the database has of a wanted object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,20 +45,28 @@ enum State {
 
 impl<'o> Plan<'o> {
     /// A plan for a database that has nothing yet.
-    pub(super) fn new(wanted: &'o [Object]) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(super) fn new(wanted: &'o [Object]) -> Result<Self> {
+        Ok(Self {
             wanted,
-            by_name: wanted.iter().enumerate().map(|(index, object)| (key(object.kind, &object.name), index)).collect(),
+            by_name: Index::of(wanted.len(), &key_at(wanted))?,
             states: wanted.iter().map(|_| State::Missing).collect(),
             unneeded: Vec::new(),
             dropped_tables: Vec::new(),
             conflict: None,
-        }
+        })
+    }
+
+    /// The position of the wanted object of that name.
+    fn find(&self, kind: ObjectKind, name: &str) -> Option<usize> {
+        self.by_name.find(key(kind, name), &key_at(self.wanted))
     }
 
     /// Takes note of an object of the database: a row of `sqlite_schema`.
     pub(super) fn found(&mut self, kind: ObjectKind, name: &str, table: &str, sql: &str) {
-        let index = self.by_name.get(&key(kind, name)).copied();
+        let index = self.find(kind, name);
         let wanted = index.and_then(|index| self.wanted.get(index));
         let Some(wanted) = wanted.filter(|wanted| wanted.kind == kind || !self.is_ours(kind, name, table, sql)) else {
             self.found_unneeded(kind, name, table, sql);
@@ -97,7 +103,7 @@ impl<'o> Plan<'o> {
             }
             // Triggers of other tables and views of ours go with them.
             ObjectKind::Trigger => {
-                TriggerKind::is_trigger_of(name, table) && self.by_name.contains_key(&key(ObjectKind::View, table))
+                TriggerKind::is_trigger_of(name, table) && self.find(ObjectKind::View, table).is_some()
             }
         }
     }
@@ -161,15 +167,19 @@ impl<'o> Plan<'o> {
     fn goes_with_its_table(&self, object: &Object) -> bool {
         matches!(object.kind, ObjectKind::Trigger | ObjectKind::Index)
             && self
-                .by_name
-                .get(&key(ObjectKind::View, &object.table))
-                .and_then(|index| self.states.get(*index))
+                .find(ObjectKind::View, &object.table)
+                .and_then(|index| self.states.get(index))
                 .is_some_and(|state| *state == State::Outdated)
     }
 }
 
-fn key(kind: ObjectKind, name: &str) -> Name<'_> {
-    (kind == ObjectKind::Trigger, name)
+/// Triggers have a name space of their own; tables, views and indexes share one.
+fn key(kind: ObjectKind, name: &str) -> Key<'_> {
+    if kind == ObjectKind::Trigger { Key::Part("trigger", name) } else { Key::Name(name) }
+}
+
+fn key_at<'o>(wanted: &'o [Object]) -> impl Fn(usize) -> Key<'o> {
+    |position| wanted.get(position).map_or(Key::Name(""), |object| key(object.kind, &object.name))
 }
 
 /// What an object found under the name of `wanted` is to us. An error if the name is taken.
@@ -191,9 +201,9 @@ fn compare(wanted: &Object, kind: ObjectKind, table: &str, sql: &str) -> Result<
     };
     state.ok_or_else(|| {
         Error::argument(format!(
-            "cannot create {} {:?}: the database has a {} of that name that is not managed by PowerSync",
+            "cannot create {} {}: the database has a {} of that name that is not managed by PowerSync",
             wanted.kind.name(),
-            wanted.name,
+            Quoted(&wanted.name),
             kind.name()
         ))
     })
@@ -248,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_there_is_not_touched() {
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         assert!(!plan.is_empty());
         assert_eq!(creations(&plan), ["ps_data__a", "ps_data__a__i", "a", "ps_view_insert_a"]);
         for object in &wanted {
@@ -261,7 +271,7 @@ mod tests {
     #[test]
     fn a_replaced_view_takes_its_triggers_along() {
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", TRIGGER);
         plan.found(ObjectKind::View, "a", "a", OLD_VIEW);
         plan.found(ObjectKind::Trigger, "ps_view_delete_a", "a", "CREATE TRIGGER");
@@ -275,7 +285,7 @@ mod tests {
     #[test]
     fn outdated_triggers_and_indexes_are_replaced_alone() {
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         plan.found(ObjectKind::View, "a", "a", VIEW);
         plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", TABLE);
         plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", "CREATE TRIGGER something else");
@@ -287,7 +297,7 @@ mod tests {
     #[test]
     fn what_the_schema_does_not_have_is_dropped_if_it_is_ours() {
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         let b = |sql: &str| sql.replace("ps_data__a", "ps_data__b").replace("\"a\"", "\"b\"");
         plan.found(ObjectKind::Table, "ps_data__b", "ps_data__b", &b(TABLE));
         plan.found(ObjectKind::Index, "ps_data__b__i", "ps_data__b", &b(INDEX));
@@ -300,7 +310,7 @@ mod tests {
     #[test]
     fn objects_of_the_application_stay() {
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         for object in &wanted {
             plan.found(object.kind, &object.name, &object.table, &object.sql);
         }
@@ -323,7 +333,7 @@ mod tests {
     fn names_taken_by_the_application_are_conflicts_unless_an_index_can_do_without() {
         let conflict = |kind, name: &str, table: &str, sql: &str| {
             let wanted = wanted();
-            let mut plan = Plan::new(&wanted);
+            let mut plan = Plan::new(&wanted).unwrap();
             plan.found(kind, name, table, sql);
             plan.take_conflict().map(|error| alloc::format!("{error}"))
         };
@@ -338,7 +348,7 @@ mod tests {
         assert!(conflict(ObjectKind::View, "ps_data__a", "ps_data__a", "CREATE VIEW").is_some());
         assert!(conflict(ObjectKind::Index, "ps_data__a__i", "mine", "CREATE INDEX").is_none());
         let wanted = wanted();
-        let mut plan = Plan::new(&wanted);
+        let mut plan = Plan::new(&wanted).unwrap();
         plan.found(ObjectKind::Table, "ps_data__a", "ps_data__a", "CREATE TABLE ps_data__a(id, data, more)");
         assert_eq!(plan.unknown_tables().count(), 1);
         assert!(!creations(&plan).contains(&"ps_data__a".into()));
@@ -360,7 +370,7 @@ mod tests {
     fn json_and_direct_tables_make_room_for_each_other() {
         let (json, direct) = (wanted(), wanted_direct());
         for (wanted, other) in [(&json[..], &direct[..]), (&direct, &json)] {
-            let mut plan = Plan::new(wanted);
+            let mut plan = Plan::new(wanted).unwrap();
             for object in other {
                 plan.found(object.kind, &object.name, &object.table, &object.sql);
             }
@@ -375,7 +385,7 @@ mod tests {
     fn direct_tables_are_altered_or_replaced_with_what_is_on_them() {
         let wanted = wanted_direct();
         let plan = |sql: &str| {
-            let mut plan = Plan::new(&wanted);
+            let mut plan = Plan::new(&wanted).unwrap();
             plan.found(ObjectKind::Table, "a", "a", sql);
             plan.found(ObjectKind::Index, "a__i", "a", DIRECT_INDEX);
             plan.found(ObjectKind::Trigger, "ps_view_insert_a", "a", AFTER);
@@ -395,7 +405,7 @@ mod tests {
 
     #[test]
     fn direct_tables_and_their_indexes_go_when_the_schema_does_not_have_them() {
-        let mut plan = Plan::new(&[]);
+        let mut plan = Plan::new(&[]).unwrap();
         plan.found(ObjectKind::Table, "a", "a", DIRECT);
         plan.found(ObjectKind::Index, "a__i", "a", DIRECT_INDEX);
         plan.found(ObjectKind::Index, "mine", "a", "CREATE INDEX mine ON a(x) /* ps-managed */");

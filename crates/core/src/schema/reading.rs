@@ -11,6 +11,7 @@ use super::definition::{
 };
 use crate::error::Error;
 use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
+use crate::text::Quoted;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 
@@ -48,7 +49,7 @@ impl RawTable {
     /// As for [`Schema::parse`].
     pub fn parse(json: &str) -> crate::error::Result<Self> {
         let table = read_argument(json, "raw table", &mut Scratch::new(), raw_table)?;
-        table.check().map_err(|problem| Error::argument(format!("raw table {:?}: {problem}", table.name)))?;
+        table.check().map_err(|problem| Error::argument(format!("raw table {}: {problem}", Quoted(&table.name))))?;
         Ok(table)
     }
 }

@@ -20,7 +20,7 @@ use super::table_columns::synced_columns;
 use super::vector::differ;
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::text::{identifier, literal};
+use crate::text::{Quoted, identifier, literal};
 
 /// What a trigger is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Write {
     pub fn parse(keyword: &str) -> Result<Self> {
         let mut all = [Self::Insert, Self::Update, Self::Delete].into_iter();
         all.find(|write| write.keyword() == keyword).ok_or_else(|| {
-            Error::argument(format!("unexpected write type {keyword:?}: expected INSERT, UPDATE or DELETE"))
+            Error::argument(format!("unexpected write type {}: expected INSERT, UPDATE or DELETE", Quoted(keyword)))
         })
     }
 
