@@ -30,5 +30,6 @@ mod schema_names;
 mod schema_objects;
 mod sqlite_versions;
 mod stored_format;
+mod tables_in_old_sqlite;
 mod unknown_migrations;
 mod update_hooks;
