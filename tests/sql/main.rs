@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod clear_tables;
+mod clearing;
 mod connections;
 mod direct_table_changes;
 mod direct_tables;
