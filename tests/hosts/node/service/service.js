@@ -12,7 +12,7 @@ export class SyncService {
   #server = createServer((request, response) => this.#handle(request, response));
   #buckets = new Map();
   #interceptors = [];
-  #heldRequests = new Map();
+  #heldRoutes = new Map();
   #accepted = [];
   #waiting = [];
   #writeCheckpoints = new Map();
@@ -130,15 +130,22 @@ export class SyncService {
     return { reached: reached.promise, release: released.resolve };
   }
 
-  /** Stops before the next request of this route is answered, such as `GET /write-checkpoint2.json`. */
-  holdRequest(route) {
+  /**
+   * Lets requests of a route wait for their answer until `release`, such as `GET /write-checkpoint2.json`. `reached` is
+   * done when the first has come.
+   */
+  holdRequests(route) {
     const reached = withResolvers();
     const released = withResolvers();
-    this.#heldRequests.set(route, async () => {
+    this.#heldRoutes.set(route, async () => {
       reached.resolve();
       await released.promise;
     });
-    return { reached: reached.promise, release: released.resolve };
+    const release = () => {
+      this.#heldRoutes.delete(route);
+      released.resolve();
+    };
+    return { reached: reached.promise, release };
   }
 
   async #handle(request, response) {
@@ -146,9 +153,7 @@ export class SyncService {
       const url = new URL(request.url, this.url);
       const token = request.headers.authorization?.replace(/^Token /, '');
       const route = `${request.method} ${url.pathname}`;
-      const hold = this.#heldRequests.get(route);
-      this.#heldRequests.delete(route);
-      await hold?.();
+      await this.#heldRoutes.get(route)?.();
       if (token === undefined || !this.accepts(token)) {
         return json(response, 401, { error: { status: 401, code: 'PSYNC_S2101', description: 'Invalid token' } });
       }

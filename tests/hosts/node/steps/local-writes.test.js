@@ -12,6 +12,19 @@ const MODES = [
   { checkpointMode: 'requests', request: 'POST /sync/checkpoint-request' }
 ];
 
+/** Holds the request for the acknowledgement of the first upload; done when it has come. */
+async function holdAcknowledgement({ service }, client, request) {
+  const uploading = withResolvers();
+  // Not before: the SDK may ask for one as soon as it sees the write, and would not upload until it gets the answer.
+  client.connector.beforeUpload = async () => {
+    client.connector.beforeUpload = async () => {};
+    uploading.resolve(service.holdRequests(request));
+  };
+  const { reached, release } = await within(uploading.promise, 'the upload');
+  await within(reached, 'the request for an acknowledgement');
+  return { release };
+}
+
 const bothStreams = { ...STREAMS, todos: { isDefault: true, buckets: () => [todosOf('l1')] } };
 
 for (const { checkpointMode, request } of MODES) {
@@ -89,14 +102,14 @@ for (const { checkpointMode, request } of MODES) {
   });
 
   scenario(`a write while an acknowledgement is asked for, ${mode}`, {}, async (stage) => {
-    const { service, source } = stage;
+    const { source } = stage;
     source.put('lists', 'l1', { name: 'Groceries', rank: 1 });
     const client = await stage.open();
     await client.sync({ checkpointMode });
 
-    const acknowledgement = service.holdRequest(request);
+    const held = holdAcknowledgement(stage, client, request);
     await client.db.execute("UPDATE lists SET name = 'First' WHERE id = 'l1'");
-    await within(acknowledgement.reached, 'the request for an acknowledgement');
+    const acknowledgement = await held;
     await client.db.execute("UPDATE lists SET name = 'Second' WHERE id = 'l1'");
     acknowledgement.release();
     await client.uploaded();
@@ -104,6 +117,31 @@ for (const { checkpointMode, request } of MODES) {
     assert.deepEqual(await client.rows('SELECT name FROM lists'), [{ name: 'Second' }]);
     source.patch('lists', 'l1', { name: 'Third' });
     await client.shows('SELECT name FROM lists', [{ name: 'Third' }]);
+  });
+
+  scenario(`a write that is uploaded but not replicated yet is not undone, ${mode}`, {}, async (stage) => {
+    const { source } = stage;
+    source.put('lists', 'l1', { name: 'before' });
+    const client = await stage.open();
+    await client.sync({ checkpointMode });
+    const replicate = source.upload.bind(source);
+    const uploaded = [];
+    source.upload = (entry) => uploaded.push(entry);
+
+    const held = holdAcknowledgement(stage, client, request);
+    await client.db.execute("UPDATE lists SET name = 'after'");
+    const acknowledgement = await held;
+    assert.equal((await client.db.getUploadQueueStats()).count, 0);
+    const delayed = client.delayed();
+    source.patch('lists', 'l1', { rank: 5 });
+    await delayed;
+    assert.deepEqual(await client.rows('SELECT name, rank FROM lists'), [{ name: 'after', rank: null }]);
+
+    source.transaction(() => uploaded.forEach(replicate));
+    acknowledgement.release();
+    const states = await client.shows('SELECT name, rank FROM lists', [{ name: 'after', rank: 5 }]);
+    assert.ok(states.flat().every(({ name }) => name === 'after'), JSON.stringify(states));
+    await client.uploaded();
   });
 
   scenario(`writes made offline are uploaded on connecting, ${mode}`, {}, async (stage) => {
