@@ -82,6 +82,7 @@ impl<'c> Database<'c> {
     /// The cached statement for `sql`, prepared on first use and kept until the connection closes.
     ///
     /// Nested use of the same text (through a trigger that calls back) gets a statement of its own.
+    #[inline(never)]
     pub fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
         self.cached_by(&StatementText::Constant(sql))
     }

@@ -206,6 +206,7 @@ impl Statement {
 }
 
 impl Drop for Statement {
+    #[inline(never)]
     fn drop(&mut self) {
         self.rewind();
         // SAFETY: the statement is valid and not used again.
@@ -259,6 +260,7 @@ impl Rows<'_> {
 }
 
 impl Drop for Rows<'_> {
+    #[inline(never)]
     fn drop(&mut self) {
         self.statement.rewind();
     }
@@ -291,12 +293,14 @@ impl<'r> Row<'r> {
     }
 
     /// A column as an integer, 0 for NULL.
+    #[inline(never)]
     pub fn integer(&self, index: usize) -> i64 {
         // SAFETY: see above.
         unsafe { api::sqlite3_column_int64(self.raw(), Self::index(index)) }
     }
 
     /// A column as an integer, None for NULL.
+    #[inline(never)]
     pub fn optional_integer(&self, index: usize) -> Option<i64> {
         if self.is_null(index) { None } else { Some(self.integer(index)) }
     }
@@ -309,11 +313,13 @@ impl<'r> Row<'r> {
 
     /// A column as text: the text of a number, a blob's bytes read as UTF-8, empty for NULL. SQLITE_MISMATCH if it is
     /// not UTF-8, SQLITE_NOMEM if memory ran out.
+    #[inline(never)]
     pub fn text(&self, index: usize) -> Result<&'r str> {
         Ok(self.optional_text(index)?.unwrap_or_default())
     }
 
     /// A column as text, None for NULL; see [`Self::text`].
+    #[inline(never)]
     pub fn optional_text(&self, index: usize) -> Result<Option<&'r str>> {
         match self.optional_blob(index)? {
             Some(bytes) => checked_text(bytes).map(Some).map_err(|error| self.with_sql(error)),

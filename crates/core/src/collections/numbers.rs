@@ -13,10 +13,17 @@ struct Entry {
 }
 
 /// Numbers by the hash of what they stand for: positions in a list, ids of rows, or simply themselves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Numbers {
     entries: HashTable<Entry>,
     state: DefaultHashBuilder,
+}
+
+impl Default for Numbers {
+    #[inline(never)]
+    fn default() -> Self {
+        Self { entries: HashTable::new(), state: DefaultHashBuilder::default() }
+    }
 }
 
 impl Numbers {

@@ -32,5 +32,5 @@ pub use syntax_error::SyntaxError;
 pub(crate) use foreign::rewrite_foreign;
 pub(crate) use lexer::{Lexer, Literal};
 pub(crate) use nesting::Nesting;
-pub(crate) use number::{Number, parse_number, whole_number};
+pub(crate) use number::{Number, parse_integer, parse_number, whole_number};
 pub(crate) use scan::find_quote_backslash_or_control;

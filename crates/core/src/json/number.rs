@@ -13,7 +13,13 @@ pub(crate) enum Number {
 
 /// The value of `text`, which is a number as JSON writes it.
 pub(crate) fn parse_number(text: &str) -> Number {
-    text.parse().map_or_else(|_| Number::Real(parse_real(text)), Number::Integer)
+    parse_integer(text).map_or_else(|| Number::Real(parse_real(text)), Number::Integer)
+}
+
+/// The integer that `text` writes, if it is one of 64 bits and nothing else.
+#[inline(never)]
+pub(crate) fn parse_integer(text: &str) -> Option<i64> {
+    text.parse().ok()
 }
 
 /// The integer that `real` equals, if it is one of 64 bits.

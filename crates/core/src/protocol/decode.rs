@@ -13,7 +13,7 @@ use super::line::{
 };
 use super::reader::{Failed, Reader, excerpt, required};
 use super::scratch::Scratch;
-use crate::json::Number;
+use crate::json::{Number, parse_integer};
 use crate::text::Quoted;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
@@ -294,7 +294,7 @@ fn id(reader: &mut Reader<'_>) -> Result<i64> {
     let id = if reader.is_string() {
         let text = reader.string()?;
         // A sign is no digit, although parsing would take it.
-        text.starts_with(|first: char| first.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+        text.starts_with(|first: char| first.is_ascii_digit()).then(|| parse_integer(text)).flatten()
     } else {
         Some(reader.integer()?).filter(|&id| id >= 0)
     };

@@ -189,7 +189,11 @@ fn collect_foreign_objects(database: &Database<'_>, table: &str, statements: &mu
     while let Some(row) = rows.next()? {
         let (name, sql, is_temporary) = (row.text(1)?, row.text(2)?, row.integer(3) != 0);
         match ObjectKind::parse(row.text(0)?) {
-            _ if is_temporary => statements.push(sql.replacen("CREATE TRIGGER ", "CREATE TEMP TRIGGER ", 1)),
+            // SQLite stores them without the word that makes them temporary.
+            _ if is_temporary => {
+                let definition = sql.strip_prefix(ObjectKind::Trigger.create());
+                statements.extend(definition.map(|rest| alloc::format!("CREATE TEMP TRIGGER {rest}")));
+            }
             Some(kind) if !TriggerKind::is_trigger_of(name, table) && !is_direct_index(name, sql) => {
                 statements.push(in_main(kind, sql));
             }

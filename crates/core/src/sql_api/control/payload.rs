@@ -7,6 +7,7 @@ use sqlite_nostd::{Value, ValueType};
 
 use crate::engine::StreamKey;
 use crate::error::{Error, Result};
+use crate::json::parse_integer;
 use crate::protocol::{Failed, Reader, required};
 
 /// The payload as text. `what` says what it should hold.
@@ -21,7 +22,7 @@ pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
 pub fn integer(payload: &Value) -> Result<Option<i64>> {
     Ok(match payload.value_type() {
         ValueType::Integer => Some(payload.integer()),
-        ValueType::Text => payload.text()?.parse().ok(),
+        ValueType::Text => parse_integer(payload.text()?),
         _ => None,
     })
 }
