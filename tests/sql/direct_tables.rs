@@ -3,6 +3,7 @@
 
 use powersync_testkit::Host;
 use powersync_testkit::session::Session;
+use rusqlite::config::DbConfig;
 use serde_json::{Value, json};
 
 /// A direct table `t` with these columns.
@@ -294,4 +295,39 @@ fn tables_of_the_application_are_left_alone() {
     session.sync();
     assert_eq!(session.host.value("SELECT count(*) FROM ps_untyped"), 3);
     assert_eq!(session.host.table("SELECT * FROM t"), json!([["1", "A"]]));
+}
+
+#[test]
+fn tables_live_in_the_main_database() {
+    let host = Host::open_in_memory();
+    host.execute(
+        "CREATE TEMP TABLE t(mine); ATTACH ':memory:' AS other; CREATE TABLE other.t(mine);
+         CREATE TEMP VIEW ps_data__t AS SELECT 1 AS id, 2 AS data",
+    );
+    host.replace_schema(&schema(&[direct(&["a"], json!({}))]));
+    let mut session = Session::start(host, &json!({}));
+    session.put("t", "1", r#"{"a":"A"}"#);
+    session.sync();
+    session.host.execute("UPDATE main.t SET a = 'B'");
+    assert_eq!(queue(&session.host), [r#"{"op":"PATCH","id":"1","type":"t","data":{"a":"B"}}"#]);
+    session.host.replace_schema(&schema(&[direct(&["b"], json!({}))]));
+    session.host.replace_schema(&schema(&[]));
+    assert_eq!(session.host.table("SELECT type, id FROM ps_untyped"), json!([["t", "1"]]));
+    session.host.transaction("SELECT powersync_clear(1)", []);
+    assert_eq!(session.host.table("SELECT name FROM pragma_table_info('t', 'temp')"), json!([["mine"]]));
+    assert_eq!(session.host.table("SELECT name FROM pragma_table_info('t', 'other')"), json!([["mine"]]));
+}
+
+#[test]
+fn defensive_and_untrusting_connections_work() {
+    let host = Host::open_in_memory();
+    let connection = host.connection();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).unwrap();
+    host.replace_schema(&schema(&[direct(&["a", "b"], json!({"include_old": true}))]));
+    host.execute("INSERT INTO t VALUES ('1', 'A', 'B'); UPDATE t SET a = 'C'; DELETE FROM t");
+    assert_eq!(queue(&host).len(), 3);
+    host.replace_schema(&schema(&[direct(&["c", "b"], json!({"insert_only": true}))]));
+    host.execute("INSERT INTO t(id, b) VALUES ('2', 'B')");
+    assert_eq!(queue(&host).last().unwrap(), r#"{"op":"PUT","type":"t","id":"2","data":{"b":"B"}}"#);
 }

@@ -17,6 +17,7 @@ mod migrations_interop;
 mod oplog_view;
 mod own_format;
 mod publishing_reentered;
+mod random_schemas;
 mod random_sessions;
 mod raw_table_triggers;
 mod raw_tables;

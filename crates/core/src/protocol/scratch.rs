@@ -13,6 +13,8 @@ pub struct Scratch {
     buffer: Vec<u8>,
 }
 
+const ZEROS: [u8; 1024] = [0; 1024];
+
 impl Scratch {
     /// Memory that holds nothing yet.
     pub const fn new() -> Self {
@@ -26,7 +28,10 @@ impl Scratch {
     pub(super) fn reserve(&mut self, length: usize) -> Result<&mut [u8]> {
         if let Some(missing) = length.checked_sub(self.buffer.len()) {
             self.buffer.try_reserve_exact(missing)?;
-            self.buffer.resize(length, 0);
+            // Resizing writes byte by byte where code is compiled for size.
+            while let Some(missing) = length.checked_sub(self.buffer.len()).filter(|missing| *missing > 0) {
+                self.buffer.extend_from_slice(ZEROS.get(..missing).unwrap_or(&ZEROS));
+            }
         }
         Ok(&mut self.buffer)
     }
