@@ -11,7 +11,7 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 /// Where a named file may lie.
-const ROOTS: &[&str] = &["", "tests/hosts/node", "crates", "crates/core/src", "crates/core/src/protocol"];
+const ROOTS: &[&str] = &["", "tests/hosts/node", "crates", "crates/core/src", "crates/protocol/src"];
 
 /// Made by building, or given by whoever runs the tests.
 const NOT_IN_REPOSITORY: &[&str] = &["target/", "node_modules", "streams/", "databases/"];

@@ -9,17 +9,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod collections;
 pub mod connection;
 pub mod crud;
 pub mod engine;
-pub mod error;
-pub mod json;
 pub mod migrations;
-pub mod protocol;
 pub mod schema;
 pub mod sql_api;
 pub mod storage;
 pub mod store;
 pub mod text;
 pub mod uuid;
+
+pub use powersync_protocol::{self as protocol, collections, error, json};

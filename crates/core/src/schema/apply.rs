@@ -19,7 +19,8 @@ use super::trigger;
 use super::view::{self, PathSupport};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::{Quoted, identifier};
+use crate::json::Quoted;
+use crate::text::identifier;
 
 /// What is known of downloaded rows after the schema was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

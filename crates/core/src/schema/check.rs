@@ -7,7 +7,7 @@ use super::definition::{Column, Index, IndexColumn, RawTable, Schema, Table};
 use super::names;
 use crate::collections::Names;
 use crate::error::{Error, Result};
-use crate::text::Quoted;
+use crate::json::Quoted;
 
 /// More columns than this do not fit a view beside `id`.
 const MAXIMUM_COLUMNS: usize = 1999;

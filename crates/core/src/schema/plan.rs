@@ -14,7 +14,7 @@ use super::object::{Object, ObjectKind};
 use super::view::{is_our_index, is_our_view};
 use crate::collections::{Index, Key};
 use crate::error::{Error, Result};
-use crate::text::Quoted;
+use crate::json::Quoted;
 
 /// The difference between the objects that a schema needs and those in the database.
 pub(super) struct Plan<'o> {

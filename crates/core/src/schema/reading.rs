@@ -10,8 +10,8 @@ use super::definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };
 use crate::error::Error;
+use crate::json::Quoted;
 use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
-use crate::text::Quoted;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 

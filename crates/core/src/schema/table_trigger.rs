@@ -20,7 +20,8 @@ use super::table_columns::synced_columns;
 use super::vector::differ;
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::text::{Quoted, identifier, literal};
+use crate::json::Quoted;
+use crate::text::{identifier, literal};
 
 /// What a trigger is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Building SQL text and messages: quoting of identifiers, literals and JSON paths, so that any name stays a name.
 
 use alloc::string::String;
-use core::fmt;
 
 use crate::error::Result;
 use crate::json::writer::write_string;
@@ -68,17 +67,6 @@ fn is_plain_member_name(name: &str) -> bool {
         && !name.contains(|character: char| matches!(character, '.' | '[' | '"' | '\\') || character.is_ascii_control())
 }
 
-/// Shows a name in a message: in quotes, with control characters escaped.
-pub struct Quoted<'n>(pub &'n str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        write_string(&mut text, self.0).map_err(|_| fmt::Error)?;
-        formatter.write_str(&text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,11 +79,6 @@ mod tests {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("'"), "''''");
         assert_eq!(literal(r#"a"b"#), r#"'a"b'"#);
-    }
-
-    #[test]
-    fn names_in_messages_are_quoted() {
-        assert_eq!(alloc::format!("{}", Quoted("a\"b\0")), r#""a\"b\u0000""#);
     }
 
     #[test]

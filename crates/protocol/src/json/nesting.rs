@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 /// The kind of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Container {
+pub enum Container {
     Object,
     Array,
 }
@@ -12,7 +12,7 @@ pub(crate) enum Container {
 const WORDS: usize = 16;
 
 /// The open containers, outermost first: one bit for each, so that a sensible depth costs no allocation.
-pub(crate) struct Nesting {
+pub struct Nesting {
     is_object: [u64; WORDS],
     /// The bits of those that are deeper than any sensible value.
     deeper: Vec<u64>,
@@ -22,15 +22,15 @@ pub(crate) struct Nesting {
 
 impl Nesting {
     /// The deepest nesting that can be walked without an allocation.
-    pub(crate) const CAPACITY: usize = WORDS * 64;
+    pub const CAPACITY: usize = WORDS * 64;
 
     /// No open container, and room for `limit` of them.
-    pub(crate) const fn new(limit: usize) -> Self {
+    pub const fn new(limit: usize) -> Self {
         Self { is_object: [0; WORDS], deeper: Vec::new(), depth: 0, limit }
     }
 
     /// Opens a container; `false` if that would exceed the limit, or memory.
-    pub(crate) fn open(&mut self, container: Container) -> bool {
+    pub fn open(&mut self, container: Container) -> bool {
         if self.depth >= self.limit {
             return false;
         }
@@ -58,12 +58,12 @@ impl Nesting {
     }
 
     /// Closes the innermost container.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
     }
 
     /// The innermost open container.
-    pub(crate) fn innermost(&self) -> Option<Container> {
+    pub fn innermost(&self) -> Option<Container> {
         let index = self.depth.checked_sub(1)?;
         let word = match (index >> 6).checked_sub(WORDS) {
             None => self.is_object.get(index >> 6)?,
@@ -73,7 +73,7 @@ impl Nesting {
     }
 
     /// The number of open containers.
-    pub(crate) const fn depth(&self) -> usize {
+    pub const fn depth(&self) -> usize {
         self.depth
     }
 }

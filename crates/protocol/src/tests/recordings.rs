@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{with_binary, with_text};
-use crate::protocol::{Checksum, Operation, RowData, Scratch, SyncLine, decode_text, publishable};
+use crate::{Checksum, Operation, RowData, Scratch, SyncLine, decode_text, publishable};
 
 /// The folders of the recorded sessions; `None` without recordings.
 fn sessions() -> Option<Vec<PathBuf>> {

@@ -46,7 +46,7 @@ pub(super) fn find_quote_or_backslash(bytes: &[u8], from: usize) -> usize {
 
 /// The position of the first quote, backslash or control character of `bytes` at or after `from`, or the end.
 #[inline]
-pub(crate) fn find_quote_backslash_or_control(bytes: &[u8], from: usize) -> usize {
+pub fn find_quote_backslash_or_control(bytes: &[u8], from: usize) -> usize {
     find(bytes, from, quote_backslash_or_control, |byte| byte == b'"' || byte == b'\\' || byte < 0x20)
 }
 

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use super::tree::{Style, Tree, document, string, to_bson, to_json};
 use super::{with_binary, with_text};
+use crate::SyncLine;
 use crate::error::ErrorKind;
-use crate::protocol::SyncLine;
 
 /// The message for JSON text that is no line.
 fn text_error(line: &str) -> String {

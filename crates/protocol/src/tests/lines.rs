@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::tree::{Style, Tree, to_bson, to_json};
 use super::{with_binary, with_text};
-use crate::protocol::*;
+use crate::*;
 
 /// Decodes the JSON text, whose strings are not escaped.
 fn text(line: &str) -> SyncLine<'_> {

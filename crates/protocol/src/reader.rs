@@ -8,14 +8,14 @@ use super::json_reader::JsonReader;
 use super::priority::Priority;
 use super::scratch::Scratch;
 use crate::error::{Error, ErrorKind};
+use crate::json::Quoted;
 use crate::json::{Number, SyntaxError, check_standard, whole_number};
-use crate::text::Quoted;
 
 /// The deepest nesting of what is read, also in parts that are skipped (sync protocol).
-pub(super) const NESTING_LIMIT: usize = 128;
+pub(crate) const NESTING_LIMIT: usize = 128;
 
 /// Why a value could not be read.
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     /// The line is malformed, or not what was asked for.
     Syntax(SyntaxError),
     /// Out of memory, and the like.
@@ -44,7 +44,7 @@ enum Source<'a> {
 ///
 /// Every step can fail, and returning nothing but this keeps the code of the decoder at half of its size.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Failed;
+pub struct Failed;
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 
@@ -52,7 +52,7 @@ type Result<T, E = Failed> = core::result::Result<T, E>;
 ///
 /// # Errors
 /// An argument error that names the member and the byte offset; out of memory.
-pub(crate) fn read_argument<'a, T>(
+pub fn read_argument<'a, T>(
     text: &'a str,
     what: &'static str,
     scratch: &'a mut Scratch,
@@ -70,7 +70,7 @@ pub(crate) fn read_argument<'a, T>(
 ///
 /// One type for both encodings, with a branch in each small step, rather than two copies of the whole decoder. The steps
 /// stay calls for the same reason: inlined wherever a member is read, they take three times the space for no speed.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     source: Source<'a>,
     /// What is read, and the kind of errors in it.
     what: &'static str,
@@ -95,11 +95,11 @@ macro_rules! pull {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn json(line: &'a str, scratch: &'a mut Scratch) -> Self {
+    pub(crate) fn json(line: &'a str, scratch: &'a mut Scratch) -> Self {
         Self::new(Source::Json(JsonReader::new(line, scratch)), "JSON line")
     }
 
-    pub(super) fn bson(line: &'a [u8]) -> Self {
+    pub(crate) fn bson(line: &'a [u8]) -> Self {
         Self::new(Source::Bson(BsonReader::new(line)), "BSON line")
     }
 
@@ -109,25 +109,25 @@ impl<'a> Reader<'a> {
 
     /// Enters an object.
     #[inline(never)]
-    pub(crate) fn begin_object(&mut self) -> Result<()> {
+    pub fn begin_object(&mut self) -> Result<()> {
         pull!(self.begin_object())
     }
 
     /// The name of the innermost object's next member, whose value must then be read; `None` leaves the object.
     #[inline(never)]
-    pub(crate) fn next_member(&mut self) -> Result<Option<&'a str>> {
+    pub fn next_member(&mut self) -> Result<Option<&'a str>> {
         let name = pull!(self.next_member())?;
         self.member = name.unwrap_or_default();
         Ok(name)
     }
 
     /// Reads an array, each of whose elements `read` reads.
-    pub(crate) fn array<T>(&mut self, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    pub fn array<T>(&mut self, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         self.filtered_array(|reader| read(reader).map(Some))
     }
 
     /// Reads an array, each of whose elements `read` reads, and leaves out those for which it finds nothing.
-    pub(super) fn filtered_array<T>(&mut self, read: impl Fn(&mut Self) -> Result<Option<T>>) -> Result<Vec<T>> {
+    pub(crate) fn filtered_array<T>(&mut self, read: impl Fn(&mut Self) -> Result<Option<T>>) -> Result<Vec<T>> {
         let mut elements = Vec::new();
         self.begin_array()?;
         while self.next_element()? {
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a value with `read`, or null, which equals absence.
-    pub(crate) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+    pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         if self.take_null() { Ok(None) } else { read(self).map(Some) }
     }
 
@@ -163,49 +163,52 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a string comes next.
-    pub(crate) fn is_string(&mut self) -> bool {
+    pub fn is_string(&mut self) -> bool {
         match &mut self.source {
             Source::Json(reader) => reader.is_string(),
             Source::Bson(reader) => reader.is_string(),
         }
     }
 
+    /// A string.
     #[inline(never)]
-    pub(crate) fn string(&mut self) -> Result<&'a str> {
+    pub fn string(&mut self) -> Result<&'a str> {
         pull!(self.string())
     }
 
+    /// A boolean.
     #[inline(never)]
-    pub(crate) fn boolean(&mut self) -> Result<bool> {
+    pub fn boolean(&mut self) -> Result<bool> {
         pull!(self.boolean())
     }
 
     #[inline(never)]
-    pub(super) fn number(&mut self) -> Result<Number> {
+    pub(crate) fn number(&mut self) -> Result<Number> {
         pull!(self.number())
     }
 
     /// Reads a number that is whole, however it is written.
-    pub(crate) fn integer(&mut self) -> Result<i64> {
+    pub fn integer(&mut self) -> Result<i64> {
         match self.number()? {
             Number::Integer(integer) => Ok(integer),
             Number::Real(real) => whole_number(real).ok_or_else(|| self.fail("expected an integer of 64 bits")),
         }
     }
 
-    pub(crate) fn priority(&mut self) -> Result<Priority> {
+    /// A priority: an integer in its range.
+    pub fn priority(&mut self) -> Result<Priority> {
         let number = self.integer()?;
         Priority::try_from(number).map_err(|_| self.fail("expected a priority from 0 to 3"))
     }
 
     /// Skips a value of any type.
     #[inline(never)]
-    pub(crate) fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<()> {
         pull!(self.skip())
     }
 
     /// Whether an array comes next.
-    pub(crate) fn is_array(&mut self) -> bool {
+    pub fn is_array(&mut self) -> bool {
         match &mut self.source {
             Source::Json(reader) => reader.is_array(),
             Source::Bson(reader) => reader.is_array(),
@@ -214,7 +217,7 @@ impl<'a> Reader<'a> {
 
     /// The exact text of a value of any type, which comes next in JSON.
     #[inline(never)]
-    pub(crate) fn value_text(&mut self) -> Result<&'a str> {
+    pub fn value_text(&mut self) -> Result<&'a str> {
         match &mut self.source {
             Source::Json(reader) => reader.value_text().map_err(|error| self.keep(error)),
             Source::Bson(_) => Err(self.fail("expected JSON")),
@@ -223,7 +226,7 @@ impl<'a> Reader<'a> {
 
     /// The exact text of an object, which comes next in JSON, or `None` if something else does.
     #[inline(never)]
-    pub(crate) fn object_text(&mut self) -> Result<Option<&'a str>> {
+    pub fn object_text(&mut self) -> Result<Option<&'a str>> {
         match &mut self.source {
             Source::Json(reader) => reader.object_text().map_err(|error| self.keep(error)),
             Source::Bson(_) => Ok(None),
@@ -232,14 +235,14 @@ impl<'a> Reader<'a> {
 
     /// Checks that nothing follows.
     #[inline(never)]
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         self.member = "";
         pull!(self.finish())
     }
 
     /// Fails because of what was just read.
     #[cold]
-    pub(crate) fn fail(&mut self, reason: &str) -> Failed {
+    pub fn fail(&mut self, reason: &str) -> Failed {
         let position = match &self.source {
             Source::Json(reader) => reader.position(),
             Source::Bson(reader) => reader.position(),
@@ -249,7 +252,7 @@ impl<'a> Reader<'a> {
 
     /// The error that made reading fail.
     #[cold]
-    pub(super) fn into_error(self, _: Failed) -> Error {
+    pub(crate) fn into_error(self, _: Failed) -> Error {
         self.failure.unwrap_or_else(|| Error::new(ErrorKind::Internal, "reading a line failed without a reason"))
     }
 
@@ -276,7 +279,7 @@ impl<'a> Reader<'a> {
 }
 
 /// What the member called `name`, which an object must have, holds.
-pub(crate) fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
+pub fn required<T>(reader: &mut Reader<'_>, value: Option<T>, name: &str) -> Result<T> {
     value.ok_or_else(|| missing(reader, name))
 }
 
@@ -286,7 +289,7 @@ fn missing(reader: &mut Reader<'_>, name: &str) -> Failed {
 }
 
 /// The beginning of a name that the service chose, for messages.
-pub(super) fn excerpt(name: &str) -> &str {
+pub(crate) fn excerpt(name: &str) -> &str {
     const LENGTH: usize = 40;
     name.char_indices().nth(LENGTH).and_then(|(end, _)| name.get(..end)).unwrap_or(name)
 }

@@ -7,9 +7,12 @@ use super::unescape::{RawString, read_escape, unescape_into};
 
 /// What an unquoted word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Literal {
+pub enum Literal {
+    /// `null`
     Null,
+    /// `true`
     True,
+    /// `false`
     False,
     /// `NaN`, `Infinity` or `-Infinity`, which is no JSON.
     NotFinite,
@@ -17,7 +20,7 @@ pub(crate) enum Literal {
 
 /// A position in a JSON text.
 #[derive(Debug, Clone)]
-pub(crate) struct Lexer<'a> {
+pub struct Lexer<'a> {
     text: &'a str,
     position: usize,
     is_strict: bool,
@@ -28,22 +31,22 @@ pub(crate) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     /// The beginning of `text`.
-    pub(crate) const fn new(text: &'a str) -> Self {
+    pub const fn new(text: &'a str) -> Self {
         Self { text, position: 0, is_strict: false, not_finite: None, has_lone_surrogate: false }
     }
 
     /// The beginning of `text`, in whose strings raw control characters are errors.
-    pub(crate) const fn strict(text: &'a str) -> Self {
+    pub const fn strict(text: &'a str) -> Self {
         Self { is_strict: true, ..Self::new(text) }
     }
 
     /// The byte offset.
-    pub(crate) const fn position(&self) -> usize {
+    pub const fn position(&self) -> usize {
         self.position
     }
 
     /// Whether what was skipped holds a value that is not finite, or an escape of a lone surrogate.
-    pub(crate) const fn has_foreign(&self) -> bool {
+    pub const fn has_foreign(&self) -> bool {
         self.has_lone_surrogate || self.not_finite.is_some()
     }
 
@@ -53,12 +56,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// An error at this position.
-    pub(crate) const fn error(&self, reason: &'static str) -> SyntaxError {
+    pub const fn error(&self, reason: &'static str) -> SyntaxError {
         SyntaxError { position: self.position, reason }
     }
 
     /// The text from `start` to this position.
-    pub(crate) fn since(&self, start: usize) -> &'a str {
+    pub fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
@@ -68,7 +71,7 @@ impl<'a> Lexer<'a> {
 
     /// The first byte that is no white space, after which the position then is no more than that byte.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.at(self.position) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.position += 1,
@@ -79,7 +82,7 @@ impl<'a> Lexer<'a> {
 
     /// Skips white space and, if it comes next, `byte`.
     #[inline]
-    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+    pub fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
             self.position += 1;
@@ -88,19 +91,19 @@ impl<'a> Lexer<'a> {
     }
 
     /// Skips white space and `byte`.
-    pub(crate) fn expect(&mut self, byte: u8, reason: &'static str) -> Result<(), SyntaxError> {
+    pub fn expect(&mut self, byte: u8, reason: &'static str) -> Result<(), SyntaxError> {
         if self.eat(byte) { Ok(()) } else { Err(self.error(reason)) }
     }
 
     /// Skips white space up to the end of the text.
-    pub(crate) fn expect_end(&mut self) -> Result<(), SyntaxError> {
+    pub fn expect_end(&mut self) -> Result<(), SyntaxError> {
         if self.peek().is_none() { Ok(()) } else { Err(self.error("expected the end")) }
     }
 
     /// Reads a string, whose opening quote comes next, if it has no escapes. Otherwise the position is then after the
     /// opening quote, where [`Self::unescape`] goes on.
     #[inline]
-    pub(crate) fn plain_string(&mut self) -> Result<Option<&'a str>, SyntaxError> {
+    pub fn plain_string(&mut self) -> Result<Option<&'a str>, SyntaxError> {
         self.expect(b'"', "expected a string")?;
         let start = self.position;
         let end = find_quote_or_backslash(self.text.as_bytes(), start);
@@ -115,7 +118,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Unescapes the string, after whose opening quote the position is, into `buffer`, and returns its length in bytes.
-    pub(crate) fn unescape(&mut self, buffer: &mut [u8]) -> Result<usize, SyntaxError> {
+    pub fn unescape(&mut self, buffer: &mut [u8]) -> Result<usize, SyntaxError> {
         let unescaped = unescape_into(self.text.as_bytes(), self.position, buffer)?;
         if unescaped.end >= self.text.len() {
             return Err(self.error(UNTERMINATED));
@@ -125,12 +128,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// The number of bytes from this position to the end of the text.
-    pub(crate) const fn remaining(&self) -> usize {
+    pub const fn remaining(&self) -> usize {
         self.text.len().saturating_sub(self.position)
     }
 
     /// Reads a string, whose opening quote comes next, and checks its escapes without decoding them.
-    pub(crate) fn string(&mut self) -> Result<RawString<'a>, SyntaxError> {
+    pub fn string(&mut self) -> Result<RawString<'a>, SyntaxError> {
         self.expect(b'"', "expected a string")?;
         let bytes = self.text.as_bytes();
         let start = self.position;
@@ -158,7 +161,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads the name of a member and the colon after it.
-    pub(crate) fn member_name(&mut self) -> Result<RawString<'a>, SyntaxError> {
+    pub fn member_name(&mut self) -> Result<RawString<'a>, SyntaxError> {
         if self.peek() != Some(b'"') {
             return Err(self.error("expected a member name"));
         }
@@ -169,12 +172,12 @@ impl<'a> Lexer<'a> {
 
     /// Skips the colon after a member's name.
     #[inline]
-    pub(crate) fn expect_colon(&mut self) -> Result<(), SyntaxError> {
+    pub fn expect_colon(&mut self) -> Result<(), SyntaxError> {
         self.expect(b':', "expected a colon")
     }
 
     /// Reads an unquoted word, if one comes next.
-    pub(crate) fn literal(&mut self) -> Option<Literal> {
+    pub fn literal(&mut self) -> Option<Literal> {
         const WORDS: [(&str, Literal); 6] = [
             ("null", Literal::Null),
             ("true", Literal::True),
@@ -191,7 +194,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads a number, which comes next, and returns its text.
-    pub(crate) fn number(&mut self) -> Result<&'a str, SyntaxError> {
+    pub fn number(&mut self) -> Result<&'a str, SyntaxError> {
         self.peek();
         let start = self.position;
         let mut position = start;
@@ -226,7 +229,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Skips a value, and with it everything up to the end of the containers that are open in `nesting`.
-    pub(crate) fn skip_value(&mut self, nesting: &mut Nesting) -> Result<(), SyntaxError> {
+    pub fn skip_value(&mut self, nesting: &mut Nesting) -> Result<(), SyntaxError> {
         let outside = nesting.depth();
         loop {
             if self.skip_scalar_or_open(nesting)? {

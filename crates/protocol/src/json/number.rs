@@ -4,7 +4,7 @@ use super::real::parse_real;
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Number {
+pub enum Number {
     /// Digits only, within 64 bits.
     Integer(i64),
     /// Everything else; infinite if the number exceeds what 64-bit floats hold.
@@ -12,18 +12,18 @@ pub(crate) enum Number {
 }
 
 /// The value of `text`, which is a number as JSON writes it.
-pub(crate) fn parse_number(text: &str) -> Number {
+pub fn parse_number(text: &str) -> Number {
     parse_integer(text).map_or_else(|| Number::Real(parse_real(text)), Number::Integer)
 }
 
 /// The integer that `text` writes, if it is one of 64 bits and nothing else.
 #[inline(never)]
-pub(crate) fn parse_integer(text: &str) -> Option<i64> {
+pub fn parse_integer(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
 /// The integer that `real` equals, if it is one of 64 bits.
-pub(crate) fn whole_number(real: f64) -> Option<i64> {
+pub fn whole_number(real: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     let truncated = real as i64;
     ((-END..END).contains(&real) && truncated as f64 == real).then_some(truncated)

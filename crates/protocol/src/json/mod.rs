@@ -2,7 +2,7 @@
 //!
 //! Everything here reads JSON as services and JavaScript write it: RFC 8259, and besides that the bare values `NaN`,
 //! `Infinity` and `-Infinity` (read as null), raw control characters inside strings, and escapes of lone surrogates
-//! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::protocol::publishable).
+//! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::publishable).
 //!
 //! Nothing recurses on the nesting of its input; where nothing else is said, nesting deeper than a bound is an error.
 
@@ -15,6 +15,7 @@ mod merge;
 mod nesting;
 mod number;
 mod oplog_key;
+mod quoted;
 mod real;
 mod scan;
 mod standard;
@@ -26,11 +27,12 @@ pub use diff::diff;
 pub use members::{ObjectMembers, RawValue};
 pub use merge::merge;
 pub use oplog_key::remove_duplicate_key_encoding;
+pub use quoted::Quoted;
 pub use standard::check_standard;
 pub use syntax_error::SyntaxError;
 
-pub(crate) use foreign::rewrite_foreign;
-pub(crate) use lexer::{Lexer, Literal};
-pub(crate) use nesting::Nesting;
-pub(crate) use number::{Number, parse_integer, parse_number, whole_number};
-pub(crate) use scan::find_quote_backslash_or_control;
+pub use foreign::rewrite_foreign;
+pub use lexer::{Lexer, Literal};
+pub use nesting::Nesting;
+pub use number::{Number, parse_integer, parse_number, whole_number};
+pub use scan::find_quote_backslash_or_control;

@@ -131,7 +131,7 @@ fn write_character(character: char, buffer: &mut [u8]) -> Option<usize> {
 
 /// A string as it stands in a text, between its quotes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RawString<'a> {
+pub struct RawString<'a> {
     pub(super) body: &'a str,
     pub(super) is_escaped: bool,
 }
@@ -141,7 +141,7 @@ impl<'a> RawString<'a> {
     ///
     /// # Errors
     /// An invalid escape; out of memory.
-    pub(crate) fn decode(self) -> Result<Cow<'a, str>> {
+    pub fn decode(self) -> Result<Cow<'a, str>> {
         if !self.is_escaped {
             return Ok(Cow::Borrowed(self.body));
         }

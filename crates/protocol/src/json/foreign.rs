@@ -11,7 +11,7 @@ use crate::error::Result;
 ///
 /// The text must have been read by a [`Lexer`](super::Lexer) from end to end: then `N` and `I` stand outside of strings
 /// only as the first letters of such values.
-pub(crate) fn rewrite_foreign(text: &str) -> Result<String> {
+pub fn rewrite_foreign(text: &str) -> Result<String> {
     let mut rewritten = String::new();
     rewritten.try_reserve(text.len())?;
     let mut rest = text;

@@ -1,8 +1,21 @@
-//! The wire format of the sync protocol: lines from JSON and BSON, checksums, priorities. No SQLite and no state.
+//! The sync protocol as plain Rust: lines from JSON and BSON, checksums, priorities, and the JSON of rows. No SQLite, no
+//! state.
 //!
 //! [`decode_text`] and [`decode_binary`] turn a line into a [`SyncLine`] that borrows from it. Both feed one decoder
 //! (`decode`) through a pull reader (`reader`), so that the two encodings cannot differ in what they accept.
-#![deny(clippy::arithmetic_side_effects)]
+//!
+//! A crate of its own, because it is what runs for each operation of a line: it is compiled for speed, all else for
+//! size.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod collections;
+pub mod error;
+pub mod json;
 
 mod bson_reader;
 mod checksum;
@@ -23,6 +36,6 @@ pub use line::{
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 pub use priority::{Priority, PriorityOutOfRange};
-pub(crate) use reader::{Failed, Reader, read_argument, required};
+pub use reader::{Failed, Reader, read_argument, required};
 pub use row_data::{RowData, publishable};
 pub use scratch::Scratch;
