@@ -21,6 +21,13 @@ impl Scratch {
         Self { buffer: Vec::new() }
     }
 
+    /// Gives the memory back if it is more than `most` bytes.
+    pub fn trim(&mut self, most: usize) {
+        if self.buffer.capacity() > most {
+            self.buffer = Vec::new();
+        }
+    }
+
     /// At least `length` bytes.
     ///
     /// # Errors

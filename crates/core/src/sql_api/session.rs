@@ -1,12 +1,13 @@
 //! What everything registered on one connection shares.
 
 use alloc::rc::Rc;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::protocol::Scratch;
 use crate::schema::KnownSchemas;
 use crate::sql_api::update_hooks::UpdateHooks;
 use crate::store::StoreMemory;
@@ -18,6 +19,8 @@ pub struct Session {
     pub connection: Rc<ConnectionState>,
     /// The sync client. Borrowed during each event, so that a nested call finds it busy.
     pub engine: RefCell<Engine>,
+    /// Memory in which lines are decoded, kept between them while an iteration runs. Taken out while it is used.
+    pub scratch: Cell<Scratch>,
     /// What the store remembers of the running iteration.
     pub store: StoreMemory,
     /// The schemas given.
@@ -46,6 +49,7 @@ impl Session {
     pub fn close(&self) {
         self.connection.release_statements();
         self.update_hooks.remove();
+        self.scratch.take();
         // A nested call cannot close the connection, so that nothing is borrowed here.
         if let Ok(mut engine) = self.engine.try_borrow_mut() {
             *engine = Engine::default();

@@ -6,9 +6,11 @@
 mod index;
 mod names;
 mod numbers;
+mod row_keys;
 mod sort;
 
 pub use index::{Index, Key, KeyOf};
 pub use names::Names;
 pub use numbers::Numbers;
+pub use row_keys::RowKeys;
 pub use sort::sort_by;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 
 /// `stop`
 pub fn stop(call: Call<'_>) -> Result<Outcome> {
+    call.session.scratch.take();
     call.engine.handle(Event::Stop, call.storage)
 }
 

@@ -1,10 +1,8 @@
 //! The operations of changed buckets that wait to be published.
 
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
-use crate::collections::sort_by;
+use crate::collections::{RowKeys, sort_by};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
@@ -21,8 +19,11 @@ const BULK_FROM: i64 = 1000;
 /// The pass is chosen when at least one in this many stored operations is pending.
 const BULK_SHARE: i64 = 16;
 
-/// Operations entered by one sorted statement, which bounds the memory of its sorter.
-const ENTERED_AT_ONCE: i64 = 100_000;
+/// Operations that are sorted at once, which bounds the memory for it to some 10 MB.
+const ENTERED_AT_ONCE: usize = 100_000;
+
+/// The same for the bytes of their row ids.
+const ENTERED_SIZE: usize = 8 << 20;
 
 /// One changed bucket.
 #[derive(Debug, Clone, Copy)]
@@ -126,36 +127,38 @@ impl Pending {
 
     /// Enters all pending operations into `ps_row_operations`, in its order where that pays.
     pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
+        let pending = |bucket: &PendingBucket| bucket.newest.saturating_sub(bucket.settled);
+        let count = self.buckets.iter().fold(0i64, |sum, (_, bucket)| sum.saturating_add(pending(bucket)));
+        if count >= SORTED_FROM { self.enter_sorted(database) } else { self.enter_each_bucket(database) }
+    }
+
+    /// The ranges of operation ids, first and last, that are not settled.
+    fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let unsettled = self.buckets.iter().filter(|(_, bucket)| bucket.settled < bucket.newest);
+        unsettled
+            .map(|(id, bucket)| (operation_id(*id, bucket.settled.saturating_add(1)), operation_id(*id, bucket.newest)))
+    }
+
+    fn enter_each_bucket(&self, database: &Database<'_>) -> Result<()> {
         const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
             SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
-        const ENTER_SORTED: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
-            SELECT operation.row_type, operation.row_id, operation.id FROM json_each(?1) AS range \
-            CROSS JOIN main.ps_operations AS operation ON operation.id BETWEEN \
-                json_extract(range.value, '$[0]') AND json_extract(range.value, '$[1]') \
-            ORDER BY 1, 2, 3";
-        let mut batch = Vec::new();
-        let mut batch_size = 0i64;
-        for (id, bucket) in &self.buckets {
-            let mut entered = bucket.settled;
-            while entered < bucket.newest {
-                let last = bucket.newest.min(entered.saturating_add(ENTERED_AT_ONCE.saturating_sub(batch_size)));
-                batch.push((operation_id(*id, entered.saturating_add(1)), operation_id(*id, last)));
-                batch_size = batch_size.saturating_add(last.saturating_sub(entered));
-                entered = last;
-                if batch_size >= ENTERED_AT_ONCE {
-                    database.execute(ENTER_SORTED, &[json_ranges(&batch).as_str().into()])?;
-                    batch.clear();
-                    batch_size = 0;
+        self.unsettled().try_for_each(|(first, last)| database.execute(ENTER, &[first.into(), last.into()]))
+    }
+
+    fn enter_sorted(&self, database: &Database<'_>) -> Result<()> {
+        const SELECT: &str = "SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+        let mut select = database.cached(SELECT)?;
+        let mut keys = RowKeys::default();
+        for (first, last) in self.unsettled() {
+            let mut rows = select.query(&[first.into(), last.into()])?;
+            while let Some(row) = rows.next()? {
+                keys.push(row.text(0)?, row.text(1)?, row.integer(2))?;
+                if keys.len() >= ENTERED_AT_ONCE || keys.size() >= ENTERED_SIZE {
+                    enter(database, &mut keys)?;
                 }
             }
         }
-        if batch_size >= SORTED_FROM {
-            return database.execute(ENTER_SORTED, &[json_ranges(&batch).as_str().into()]);
-        }
-        for (first, last) in batch {
-            database.execute(ENTER, &[first.into(), last.into()])?;
-        }
-        Ok(())
+        enter(database, &mut keys)
     }
 
     /// Writes back the buckets: everything in them is settled and published now.
@@ -184,14 +187,13 @@ impl Pending {
     }
 }
 
-/// `[[first,last],…]`
-fn json_ranges(ranges: &[(i64, i64)]) -> String {
-    let mut json = String::from("[");
-    for (index, (first, last)) in ranges.iter().enumerate() {
-        let separator = if index == 0 { "" } else { "," };
-        // Writing to a string does not fail.
-        let _ = write!(json, "{separator}[{first},{last}]");
-    }
-    json.push(']');
-    json
+/// Enters operations in the order of `ps_row_operations`; afterwards there are none in `keys`.
+fn enter(database: &Database<'_>, keys: &mut RowKeys) -> Result<()> {
+    const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
+    let mut statement = database.cached(ENTER)?;
+    keys.visit_sorted(|row_type, row_id, operation| {
+        statement.execute(&[row_type.into(), row_id.into(), operation.into()])
+    })?;
+    keys.clear();
+    Ok(())
 }
