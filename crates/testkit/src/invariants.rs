@@ -12,6 +12,7 @@ use crate::host::Host;
 pub fn assert_consistent(host: &Host) {
     assert_eq!(host.table("PRAGMA integrity_check"), json!([["ok"]]), "SQLite's own check");
     assert_checksums(host);
+    assert_entries(host);
     assert_published_rows(host);
 }
 
@@ -37,6 +38,19 @@ pub fn assert_checksums(host: &Host) {
              (SELECT coalesce(sum(hash), 0) & 0xffffffff FROM held WHERE bucket = id)"
     ));
     assert_eq!(wrong, json!([]), "buckets whose op_checksum is not the sum over their operations");
+}
+
+/// In our own format, every entry of an operation by its row is of a settled operation, and each of these has one.
+#[track_caller]
+pub fn assert_entries(host: &Host) {
+    if !has_own_format(host) {
+        return;
+    }
+    let entries = "SELECT row_type, row_id, operation FROM ps_row_operations";
+    let settled = "SELECT row_type, row_id, o.id FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = o.id >> 40
+         WHERE o.id & 0xffffffffff <= b.settled";
+    assert_eq!(host.table(&format!("{entries} EXCEPT {settled}")), json!([]), "entries without a settled operation");
+    assert_eq!(host.table(&format!("{settled} EXCEPT {entries}")), json!([]), "settled operations without an entry");
 }
 
 /// When everything downloaded is published and no local write is queued, each data table shows exactly the newest

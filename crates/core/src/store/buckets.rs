@@ -6,6 +6,7 @@ use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::protocol::Checksum;
 use crate::storage::{BucketId, ChangedBucket, Extent, StoredBucket};
+use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{LAST_BUCKET_ID, last_operation_id, operation_id};
 
 /// What storing operations needs to know of a bucket.
@@ -138,14 +139,21 @@ pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     database.execute(SQL, &[bucket.0.into()])
 }
 
-/// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations.
+/// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations with
+/// their entries in `ps_row_operations`.
 pub fn delete_operations(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
         SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+    const DELETE_ENTRY: &str =
+        "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
     const DELETE: &str = "DELETE FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
-    let range = [operation_id(bucket, 0).into(), last_operation_id(bucket).into()];
-    database.execute(MARK, &range)?;
-    database.execute(DELETE, &range)
+    let (first, last) = (operation_id(bucket, 0), last_operation_id(bucket));
+    database.execute(MARK, &[first.into(), last.into()])?;
+    let mut delete_entry = database.cached(DELETE_ENTRY)?;
+    visit_by_row(database, core::iter::once((first, last)), &mut |row_type, row_id, operation| {
+        delete_entry.execute(&[row_type.into(), row_id.into(), operation.into()])
+    })?;
+    database.execute(DELETE, &[first.into(), last.into()])
 }
 
 /// Deletes a bucket with its operations.

@@ -3,6 +3,7 @@
 //! [`SqliteStorage`] is what the state machine sees of it. Each function here holds the SQL that it runs.
 
 mod buckets;
+mod by_row;
 mod clear;
 mod gate;
 mod iteration;

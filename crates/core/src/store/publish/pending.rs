@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use crate::collections::{RowKeys, sort_by};
+use crate::collections::sort_by;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
 use crate::storage::{BucketId, ChangedBucket, Extent};
 use crate::store::buckets::{checksum_column, checksum_from_column};
+use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, sequence_of};
 
 /// Below this many operations, sorting them before they are entered does not pay.
@@ -18,12 +19,6 @@ const BULK_FROM: i64 = 1000;
 
 /// The pass is chosen when at least one in this many stored operations is pending.
 const BULK_SHARE: i64 = 16;
-
-/// Operations that are sorted at once, which bounds the memory for it to some 10 MB.
-const ENTERED_AT_ONCE: usize = 100_000;
-
-/// The same for the bytes of their row ids.
-const ENTERED_SIZE: usize = 8 << 20;
 
 /// One changed bucket.
 #[derive(Debug, Clone, Copy)]
@@ -146,19 +141,12 @@ impl Pending {
     }
 
     fn enter_sorted(&self, database: &Database<'_>) -> Result<()> {
-        const SELECT: &str = "SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
-        let mut select = database.cached(SELECT)?;
-        let mut keys = RowKeys::default();
-        for (first, last) in self.unsettled() {
-            let mut rows = select.query(&[first.into(), last.into()])?;
-            while let Some(row) = rows.next()? {
-                keys.push(row.text(0)?, row.text(1)?, row.integer(2))?;
-                if keys.len() >= ENTERED_AT_ONCE || keys.size() >= ENTERED_SIZE {
-                    enter(database, &mut keys)?;
-                }
-            }
-        }
-        enter(database, &mut keys)
+        const ENTER: &str =
+            "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
+        let mut enter = database.cached(ENTER)?;
+        visit_by_row(database, self.unsettled(), &mut |row_type, row_id, operation| {
+            enter.execute(&[row_type.into(), row_id.into(), operation.into()])
+        })
     }
 
     /// Writes back the buckets: everything in them is settled and published now.
@@ -185,15 +173,4 @@ impl Pending {
         }
         Ok(())
     }
-}
-
-/// Enters operations in the order of `ps_row_operations`; afterwards there are none in `keys`.
-fn enter(database: &Database<'_>, keys: &mut RowKeys) -> Result<()> {
-    const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
-    let mut statement = database.cached(ENTER)?;
-    keys.visit_sorted(|row_type, row_id, operation| {
-        statement.execute(&[row_type.into(), row_id.into(), operation.into()])
-    })?;
-    keys.clear();
-    Ok(())
 }

@@ -89,14 +89,21 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
     /// Looks at the rows of removed operations and local writes; afterwards there are none.
     pub fn publish_updated_rows(&mut self) -> Result<()> {
-        const SELECT: &str = "SELECT row_type, row_id FROM main.ps_updated_rows \
-            WHERE row_type IS NOT NULL AND row_id IS NOT NULL GROUP BY row_type, row_id";
+        const SELECT: &str = "SELECT row_type, row_id, EXISTS (SELECT 1 FROM main.ps_row_operations AS entry \
+                WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id) \
+            FROM (SELECT row_type, row_id FROM main.ps_updated_rows \
+                WHERE row_type IS NOT NULL AND row_id IS NOT NULL GROUP BY row_type, row_id) AS updated";
         let mut statement = self.database.cached(SELECT)?;
         let mut rows = statement.query(&[])?;
         let mut is_empty = true;
         while let Some(row) = rows.next()? {
             is_empty = false;
-            self.seek_row(row.text(0)?, row.text(1)?, Counted::None)?;
+            let (row_type, row_id) = (row.text(0)?, row.text(1)?);
+            if row.integer(2) == 0 {
+                self.targets.delete(row_type, row_id)?;
+            } else {
+                self.seek_row(row_type, row_id, Counted::None)?;
+            }
         }
         drop(rows);
         if is_empty { Ok(()) } else { self.database.execute("DELETE FROM main.ps_updated_rows", &[]) }
@@ -110,24 +117,17 @@ impl<'a, 'c> Publisher<'a, 'c> {
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
         // The unary plus keeps newer SQLite from preparing the statement anew for each row: it would look at the bound
         // values to plan the join.
-        const SELECT: &str = "SELECT entry.operation, operation.op_id, operation.hash, operation.removed, \
+        const SELECT: &str = "SELECT operation.id, operation.op_id, operation.hash, operation.removed, \
             operation.subkey, operation.data FROM main.ps_row_operations AS entry \
-            LEFT JOIN main.ps_operations AS operation ON operation.id = entry.operation \
-                AND operation.row_type = entry.row_type AND operation.row_id = entry.row_id \
+            CROSS JOIN main.ps_operations AS operation ON operation.id = entry.operation \
             WHERE entry.row_type = +?1 AND entry.row_id = +?2";
-        const DELETE_DANGLING: &str =
-            "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
         self.versions.clear();
-        let mut dangling = Vec::new();
         let mut statement = self.database.cached(SELECT)?;
         let mut rows = statement.query(&[row_type.into(), row_id.into()])?;
         while let Some(row) = rows.next()? {
-            if row.is_null(1) { dangling.push(row.integer(0)) } else { self.add_version(&row)? }
+            self.add_version(&row)?;
         }
         drop(rows);
-        for operation in dangling {
-            self.database.execute(DELETE_DANGLING, &[row_type.into(), row_id.into(), operation.into()])?;
-        }
         self.publish_row(row_type, row_id, counted)?;
         self.delete_obsolete()
     }
