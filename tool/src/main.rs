@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod bindings;
 mod ci;
 #[cfg(test)]
@@ -63,6 +64,12 @@ enum Command {
     Node,
     /// Runs the examples of the README
     Readme,
+    /// Measures the release library, alone or against another one
+    Bench {
+        /// Options for `powersync-bench`, such as `--against LIBRARY --workload local_1tx,views`; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Generates the bindings to SQLite from its headers (needs libclang)
     Bindings {
         /// Only checks that they are current
@@ -76,6 +83,7 @@ fn main() -> ExitCode {
         Command::Demo { options } => demo(&options),
         Command::Test { options } => process::run(process::cargo(&["test"]).args(options)),
         Command::Ci => ci::run(),
+        Command::Bench { options } => bench::run(&options),
         Command::Bindings { check } => bindings::run(check),
         Command::Size => size::check(),
         Command::Python => python::run(),

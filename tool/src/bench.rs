@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: builds the release library and the benchmark program, and runs it.
+
+use anyhow::Result;
+
+use crate::library;
+use crate::process::{self, cargo};
+
+/// Runs the benchmark with these options of `powersync-bench`.
+///
+/// # Errors
+/// If something does not build, or a measurement fails.
+pub fn run(options: &[String]) -> Result<()> {
+    let library = library::build()?;
+    let mut command = cargo(&["run", "--quiet", "--profile", "measured", "--package", "powersync-bench", "--"]);
+    process::run(command.args(options).arg("--library").arg(library))
+}
+
+/// Runs every workload once at a small scale, to see that they work; times say nothing here.
+///
+/// # Errors
+/// If something does not build, or a workload fails.
+pub fn smoke() -> Result<()> {
+    let library = library::build()?;
+    let options = ["--runs", "1", "--scale", "0.005"];
+    let mut command = cargo(&["run", "--quiet", "--package", "powersync-bench", "--"]);
+    process::run(command.args(options).arg("--library").arg(library))
+}
