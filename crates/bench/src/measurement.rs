@@ -90,11 +90,12 @@ fn bytes_written() -> Option<u64> {
     counters.lines().find_map(|line| line.strip_prefix("wchar: "))?.parse().ok()
 }
 
-/// A hash of what an SDK sees: the rows of all tables, and the upload queue. Equal for libraries that do the same.
+/// A hash of what an app sees: the rows of its tables and views, and the upload queue. Equal for libraries that do the
+/// same.
 fn content(connection: &Connection) -> Result<u64> {
     let mut names = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
-             AND (name NOT GLOB 'ps_*' OR name GLOB 'ps_data_*') ORDER BY name",
+        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
+             AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'ps_*' ORDER BY name",
     )?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut hasher = DefaultHasher::new();

@@ -139,7 +139,8 @@ impl Rows {
             list_id: self.owner(number * 7).to_owned(),
             status: pick(&STATUSES, number),
             quantity: number % 1000,
-            price: (self.random.f64() * 100_000.0).round() / 100.0,
+            // An odd number of cents: a whole price could be stored as an integer or as a real.
+            price: f64::from(self.random.u32(..100_000) | 1) / 100.0,
             created_at: format!("2026-01-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z"),
             updated_at: (!number.is_multiple_of(5)).then(|| format!("2026-03-{day:02} 10:11:12Z")),
         }
