@@ -23,6 +23,7 @@ mod raw_table_triggers;
 mod raw_tables;
 mod raw_tables_inferred;
 mod recorded_streams;
+mod regions;
 mod rollback;
 mod scenarios;
 mod schema_errors;

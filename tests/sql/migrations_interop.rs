@@ -53,8 +53,8 @@ fn recorded_databases_come_up_with_their_content() {
         let target = if format < 5 { i64::MAX } else { target };
         let gate = host.value("SELECT value FROM ps_kv WHERE key = 'target_checkpoint_request_id'");
         assert_eq!((gate, host.value("SELECT count(*) FROM ps_crud")), (json!(target), json!(queued)), "{name}");
-        let pending = "SELECT op_id, row_id FROM ps_operations WHERE id & 0xffffffffff >
-            (SELECT settled FROM ps_buckets AS bucket WHERE bucket.id = ps_operations.id >> 40)";
+        let pending = "SELECT op_id, row_id FROM ps_operations WHERE id & 17179869183 >
+            (SELECT settled FROM ps_buckets AS bucket WHERE bucket.id = ps_operations.id >> 34)";
         assert_eq!(host.table(pending), json!([[40, "t9"]]), "{name}");
         host.try_close().unwrap();
     });

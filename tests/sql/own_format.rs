@@ -44,7 +44,7 @@ fn operations_are_clustered_by_bucket_in_order_of_their_ids() {
         ],
     );
     migrate(&host, NEWEST);
-    let operations = "SELECT id >> 40, id & 0xffffffffff, op_id, row_type, row_id, subkey, data, hash, removed
+    let operations = "SELECT id >> 34, id & 17179869183, op_id, row_type, row_id, subkey, data, hash, removed
         FROM ps_operations ORDER BY id";
     assert_eq!(
         host.table(operations),
@@ -54,7 +54,7 @@ fn operations_are_clustered_by_bucket_in_order_of_their_ids() {
             [2, 1, 9, "t", "b", "s", "{}", -5, 0]
         ])
     );
-    let by_row = "SELECT row_type, row_id, operation >> 40, operation & 0xffffffffff FROM ps_row_operations";
+    let by_row = "SELECT row_type, row_id, operation >> 34, operation & 17179869183 FROM ps_row_operations";
     assert_eq!(host.table(by_row), json!([["t", "a", 1, 2], ["t", "b", 2, 1], ["u", "c", 1, 1]]));
     assert_consistent(&host);
 }
@@ -77,7 +77,7 @@ fn operations_after_the_applied_one_are_pending() {
 #[test]
 fn bucket_ids_that_do_not_fit_are_given_anew() {
     let operation = |bucket, id| (bucket, 1, Some("t"), Some(id), None, "{}", 1);
-    let names = "SELECT id, name, (SELECT row_id FROM ps_operations WHERE id >> 40 = ps_buckets.id) FROM ps_buckets ORDER BY id";
+    let names = "SELECT id, name, (SELECT row_id FROM ps_operations WHERE id >> 34 = ps_buckets.id) FROM ps_buckets ORDER BY id";
     let host = published(&[(3, 1), (4_194_303, 1)], &[operation(3, "a"), operation(4_194_303, "b")]);
     migrate(&host, NEWEST);
     assert_eq!(host.table(names), json!([[3, "bucket 3", "a"], [4_194_303, "bucket 4194303", "b"]]));
@@ -172,7 +172,7 @@ pub fn with_pending_operations() -> Host {
     // Operations overwritten in place stand before older ones.
     host.execute(
         "INSERT INTO ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
-         SELECT (1 << 40) + column1, column2, 't', column3, column4, column5, column6, column7 FROM (VALUES
+         SELECT (1 << 34) + column1, column2, 't', column3, column4, column5, column6, column7 FROM (VALUES
             (10, 105, 'replaced', NULL, 'newest', 8, 0),
             (11, 103, 'replaced', NULL, 'older', 16, 0),
             (12, 106, 'removed', 'k', NULL, 32, 1),

@@ -244,6 +244,10 @@ fn run(seed: u64) {
     let mut session = Session::new(seed);
     for _ in 0..ROUNDS {
         session.change();
+        if session.random.chance(20) {
+            // As many operations as end a region, without their number.
+            session.host.execute("UPDATE ps_checkpoint SET region_size = 1 << 40");
+        }
         if session.sync(true) {
             assert_eq!(session.shown(), session.service.rows());
             assert_consistent(&session.host);

@@ -26,8 +26,8 @@ fn has_own_format(host: &Host) -> bool {
 #[track_caller]
 pub fn assert_checksums(host: &Host) {
     let held = if has_own_format(host) {
-        "SELECT ps_operations.id >> 40 AS bucket, hash FROM ps_operations JOIN ps_buckets AS b ON b.id = ps_operations.id >> 40
-         WHERE removed = 0 AND ps_operations.id & 0xffffffffff <= b.settled"
+        "SELECT b.id AS bucket, hash FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303
+         WHERE removed = 0 AND o.id & 17179869183 <= b.settled"
     } else {
         "SELECT bucket, hash FROM ps_oplog"
     };
@@ -47,8 +47,9 @@ pub fn assert_entries(host: &Host) {
         return;
     }
     let entries = "SELECT row_type, row_id, operation FROM ps_row_operations";
-    let settled = "SELECT row_type, row_id, o.id FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = o.id >> 40
-         WHERE o.id & 0xffffffffff <= b.settled";
+    let settled =
+        "SELECT row_type, row_id, o.id FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303
+         WHERE o.id & 17179869183 <= b.settled";
     assert_eq!(host.table(&format!("{entries} EXCEPT {settled}")), json!([]), "entries without a settled operation");
     assert_eq!(host.table(&format!("{settled} EXCEPT {entries}")), json!([]), "settled operations without an entry");
 }

@@ -2,7 +2,7 @@
 //!
 //! | table | holds |
 //! | --- | --- |
-//! | `ps_operations` | every operation held, clustered by bucket: `id = (bucket << 40) \| sequence` |
+//! | `ps_operations` | every operation held, clustered by bucket: `id = (region << 56) \| (bucket << 34) \| sequence` |
 //! | `ps_row_operations` | the settled ones by row, so that publishing finds all versions of a row |
 //! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that tells iterations apart |
 //! | `ps_updated_rows` | as in format 14, but append-only: a local write does not search for its row |
@@ -57,7 +57,9 @@ CREATE TABLE main.ps_row_operations(
 CREATE TABLE main.ps_checkpoint(
   id INTEGER PRIMARY KEY CHECK (id = 1),
   generation INTEGER NOT NULL,
-  last_op INTEGER NOT NULL
+  last_op INTEGER NOT NULL,
+  region INTEGER NOT NULL DEFAULT 0,
+  region_size INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The generation starts anywhere, so that an iteration that was running before a journey down and up notices it.
@@ -114,7 +116,7 @@ CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
 const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash)
   SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, oplog.data, oplog.hash
     FROM (
-      SELECT (bucket << 40) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey
+      SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey
         FROM (
           SELECT bucket, source, max(op_id) AS op_id,
                  nullif(iif(substr(key, 1, length(prefix)) = prefix, CAST(substr(key, length(prefix) + 1) AS TEXT), NULL),
@@ -140,7 +142,7 @@ INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op
          pending_delete, count_at_last, count_since_last, downloaded_size, count(operation.id)
     FROM main.ps_staged_buckets AS bucket
     LEFT JOIN main.ps_operations AS operation
-      ON operation.id BETWEEN bucket.id << 40 AND (bucket.id << 40) | 1099511627775
+      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) | 17179869183
      AND operation.op_id <= bucket.last_applied_op
    GROUP BY bucket.source_id;
 DROP TABLE main.ps_staged_buckets;
@@ -149,7 +151,7 @@ INSERT INTO main.ps_row_operations(row_type, row_id, operation)
   SELECT operation.row_type, operation.row_id, operation.id
     FROM main.ps_buckets AS bucket
    CROSS JOIN main.ps_operations AS operation
-      ON operation.id BETWEEN bucket.id << 40 AND (bucket.id << 40) + bucket.settled
+      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) + bucket.settled
    ORDER BY operation.row_type, operation.row_id, operation.id;";
 
 /// The view groups by key without carrying data, then fetches the operations shown, so that it costs one sort of keys.
@@ -160,8 +162,8 @@ const UP_VIEW: &str = "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id
          operation.data, operation.hash, operation.id
     FROM (
       SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
-        FROM ps_buckets AS bucket
-       CROSS JOIN ps_operations AS held ON held.id BETWEEN bucket.id << 40 AND (bucket.id << 40) | 1099511627775
+        FROM ps_operations AS held
+       CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
        GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
       HAVING NOT held.removed
     ) AS newest
@@ -198,9 +200,8 @@ const DOWN: [&str; 22] = [
       SELECT row_number() OVER (ORDER BY bucket, op_id) AS number, bucket, operation
         FROM (
           SELECT bucket.id AS bucket, held.id AS operation, max(held.op_id) AS op_id
-            FROM main.ps_buckets AS bucket
-           CROSS JOIN main.ps_operations AS held
-              ON held.id BETWEEN bucket.id << 40 AND (bucket.id << 40) | 1099511627775
+            FROM main.ps_operations AS held
+           CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
            GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
           HAVING NOT held.removed
         )
@@ -212,11 +213,10 @@ const DOWN: [&str; 22] = [
   SELECT row_type, row_id FROM main.ps_updated_rows
    UNION
   SELECT operation.row_type, operation.row_id
-    FROM main.ps_buckets AS bucket
-   CROSS JOIN main.ps_operations AS operation
-      ON operation.id BETWEEN (bucket.id << 40) + iif(bucket.last_applied_op = 0, 0, bucket.settled) + 1
-                          AND (bucket.id << 40) | 1099511627775
-   WHERE operation.removed OR operation.id <= (bucket.id << 40) + bucket.settled",
+    FROM main.ps_operations AS operation
+   CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (operation.id >> 34) & 4194303
+   WHERE operation.id & 17179869183 > iif(bucket.last_applied_op = 0, 0, bucket.settled)
+     AND (operation.removed OR operation.id & 17179869183 <= bucket.settled)",
     "DROP TABLE main.ps_operations",
     "DROP TABLE main.ps_row_operations",
     "CREATE INDEX main.ps_oplog_row ON ps_oplog (row_type, row_id)",

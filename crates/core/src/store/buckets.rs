@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::protocol::Checksum;
 use crate::storage::{BucketId, ChangedBucket, Extent, StoredBucket};
 use crate::store::by_row::visit_by_row;
-use crate::store::operation_id::{LAST_BUCKET_ID, last_operation_id, operation_id};
+use crate::store::operation_id::{LAST_BUCKET_ID, Region};
+use crate::store::regions::{Newest, all_of};
 
 /// What storing operations needs to know of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct BucketRow {
     pub op_checksum: Checksum,
     /// Sequence up to which operations are settled.
     pub settled: i64,
+    /// The newest region, where its next operation goes.
+    pub region: Region,
 }
 
 /// A 32-bit sum as the integer column that holds it.
@@ -60,7 +63,8 @@ pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) ->
 }
 
 const SELECT_ROW: &str = "SELECT id, iif(in_checkpoint, max(last_op, (SELECT last_op FROM main.ps_checkpoint)), last_op), \
-    last_applied_op, add_checksum, op_checksum, settled FROM main.ps_buckets WHERE name = ?1";
+    last_applied_op, add_checksum, op_checksum, settled, (SELECT region FROM main.ps_checkpoint) \
+    FROM main.ps_buckets WHERE name = ?1";
 
 /// The bucket called `name`, None if there is none.
 pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
@@ -73,6 +77,7 @@ pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
         add_checksum: checksum_from_column(row.integer(3)),
         op_checksum: checksum_from_column(row.integer(4)),
         settled: row.integer(5),
+        region: Region(row.integer(6)),
     }))
 }
 
@@ -91,6 +96,7 @@ pub fn find_or_insert(database: &Database<'_>, name: &str) -> Result<BucketRow> 
         add_checksum: Checksum::default(),
         op_checksum: Checksum::default(),
         settled: 0,
+        region: Newest::load(database)?.region,
     })
 }
 
@@ -141,19 +147,21 @@ pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
 
 /// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations with
 /// their entries in `ps_row_operations`.
-pub fn delete_operations(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Region) -> Result<()> {
     const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
         SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
     const DELETE_ENTRY: &str =
         "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
     const DELETE: &str = "DELETE FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
-    let (first, last) = (operation_id(bucket, 0), last_operation_id(bucket));
-    database.execute(MARK, &[first.into(), last.into()])?;
     let mut delete_entry = database.cached(DELETE_ENTRY)?;
-    visit_by_row(database, core::iter::once((first, last)), &mut |row_type, row_id, operation| {
+    visit_by_row(database, all_of(bucket, newest), &mut |row_type, row_id, operation| {
         delete_entry.execute(&[row_type.into(), row_id.into(), operation.into()])
     })?;
-    database.execute(DELETE, &[first.into(), last.into()])
+    for (first, last) in all_of(bucket, newest) {
+        database.execute(MARK, &[first.into(), last.into()])?;
+        database.execute(DELETE, &[first.into(), last.into()])?;
+    }
+    Ok(())
 }
 
 /// Deletes a bucket with its operations.
@@ -163,7 +171,7 @@ pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
     let Some(id) = database.integer(FIND, &[name.into()])? else {
         return Ok(());
     };
-    delete_operations(database, BucketId(id))?;
+    delete_operations(database, BucketId(id), Newest::load(database)?.region)?;
     database.execute(DELETE, &[id.into()])
 }
 

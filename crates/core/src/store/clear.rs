@@ -62,7 +62,7 @@ fn forget_downloads(database: &Database<'_>) -> Result<()> {
     database.execute("DELETE FROM main.ps_operations", &[])?;
     database.execute("DELETE FROM main.ps_row_operations", &[])?;
     database.execute("DELETE FROM main.ps_buckets", &[])?;
-    database.execute("UPDATE main.ps_checkpoint SET last_op = 0", &[])?;
+    database.execute("UPDATE main.ps_checkpoint SET last_op = 0, region = 0, region_size = 0", &[])?;
     advance_generation(database)
 }
 

@@ -11,6 +11,7 @@ mod operation_id;
 mod operations;
 mod pending_rows;
 mod publish;
+mod regions;
 mod subscriptions;
 mod sync_times;
 

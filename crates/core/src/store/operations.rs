@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::protocol::{DataLine, Operation, OplogEntry, RowData, publishable};
 use crate::storage::{StoredLine, UnpublishableOperation};
 use crate::store::buckets::{self, BucketRow};
-use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, sequence_of};
+use crate::store::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::store::pending_rows::PendingRows;
 
 /// Stands for row data that SQLite could not read as a JSON object.
@@ -53,9 +53,9 @@ fn next_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
 /// The sequence of the bucket's newest operation, held or settled.
 pub fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
     const SQL: &str = "SELECT id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1";
-    let range = [operation_id(bucket.id, 0).into(), last_operation_id(bucket.id).into()];
-    let newest = database.integer(SQL, &range)?.map_or(0, sequence_of);
-    Ok(newest.max(bucket.settled))
+    // What is settled may be in older regions.
+    let (first, last) = operations_after(bucket.region, bucket.id, bucket.settled);
+    Ok(database.integer(SQL, &[first.into(), last.into()])?.map_or(bucket.settled, sequence_of))
 }
 
 /// Appends the operations of one line to one bucket.
@@ -107,7 +107,7 @@ impl Appender<'_, '_> {
     /// A CLEAR restarts the bucket: what it held is looked at again by the next full publish.
     fn clear(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
         // Remembered pending operations of the bucket are known to be gone when they are looked for.
-        buckets::delete_operations(self.database, self.bucket.id)?;
+        buckets::delete_operations(self.database, self.bucket.id, self.bucket.region)?;
         self.bucket.settled = self.next_sequence.saturating_sub(1);
         self.bucket.add_checksum = entry.checksum;
         self.bucket.op_checksum = Default::default();
@@ -119,7 +119,7 @@ impl Appender<'_, '_> {
     /// that is known, else appended.
     fn append(&mut self, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: Option<&str>) -> Result<()> {
         let hash = self.pending_rows.hash(self.bucket.id, row_type, row_id, entry.subkey);
-        let operation = operation_id(self.bucket.id, self.next_sequence);
+        let operation = operation_id(self.bucket.region, self.bucket.id, self.next_sequence);
         let candidate = self.pending_rows.replace(hash, operation);
         if let Some(candidate) = candidate.filter(|id| self.is_pending(*id))
             && self.overwrite(candidate, entry, row_type, row_id, data)?

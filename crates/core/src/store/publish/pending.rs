@@ -9,7 +9,8 @@ use crate::protocol::Checksum;
 use crate::storage::{BucketId, ChangedBucket, Extent};
 use crate::store::buckets::{checksum_column, checksum_from_column};
 use crate::store::by_row::visit_by_row;
-use crate::store::operation_id::{bucket_of, last_operation_id, operation_id, sequence_of};
+use crate::store::operation_id::{bucket_of, operations_after, sequence_of};
+use crate::store::regions::{Newest, all_of};
 
 /// Below this many operations, sorting them before they are entered does not pay.
 const SORTED_FROM: i64 = 32;
@@ -37,18 +38,21 @@ pub struct PendingBucket {
 pub struct Pending {
     /// Sorted by id.
     buckets: Vec<(BucketId, PendingBucket)>,
+    /// Operations that are to be looked at.
     operations: i64,
+    newest: Newest,
 }
 
 impl Pending {
     /// Loads what is known of the changed buckets.
     pub fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
-        const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 AND ?3 \
+        // What is settled may be in older regions.
+        const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 + settled AND ?3 \
             ORDER BY id DESC LIMIT 1), last_applied_op, add_checksum, op_checksum FROM main.ps_buckets WHERE id = ?1";
-        let mut pending = Self { buckets: Vec::new(), operations: 0 };
+        let mut pending = Self { buckets: Vec::new(), operations: 0, newest: Newest::load(database)? };
         let mut statement = database.cached(SQL)?;
         for bucket in changed {
-            let range = (operation_id(bucket.id, 0), last_operation_id(bucket.id));
+            let range = operations_after(pending.newest.region, bucket.id, 0);
             let mut rows = statement.query(&[bucket.id.0.into(), range.0.into(), range.1.into()])?;
             let Some(row) = rows.next()? else { continue };
             let settled = row.integer(0);
@@ -87,11 +91,10 @@ impl Pending {
 
     /// The ranges of operation ids, first and last, whose rows are to be looked at.
     pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
-        self.buckets.iter().filter_map(|(id, bucket)| {
-            let first = if bucket.is_resync { 0 } else { bucket.settled };
-            (first < bucket.newest)
-                .then(|| (operation_id(*id, first.saturating_add(1)), operation_id(*id, bucket.newest)))
-        })
+        let resynced = self.buckets.iter().filter(|(_, bucket)| bucket.is_resync);
+        let resynced = resynced.flat_map(|(id, _)| all_of(*id, self.newest.region));
+        let others = self.buckets.iter().filter(|(_, bucket)| !bucket.is_resync && bucket.settled < bucket.newest);
+        resynced.chain(others.map(|(id, bucket)| operations_after(self.newest.region, *id, bucket.settled)))
     }
 
     /// The hash of a pending operation moves to the checksum of those held.
@@ -122,16 +125,23 @@ impl Pending {
 
     /// Enters all pending operations into `ps_row_operations`, in its order where that pays.
     pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
-        let pending = |bucket: &PendingBucket| bucket.newest.saturating_sub(bucket.settled);
-        let count = self.buckets.iter().fold(0i64, |sum, (_, bucket)| sum.saturating_add(pending(bucket)));
-        if count >= SORTED_FROM { self.enter_sorted(database) } else { self.enter_each_bucket(database) }
+        if self.unsettled_count() >= SORTED_FROM {
+            self.enter_sorted(database)
+        } else {
+            self.enter_each_bucket(database)
+        }
     }
 
     /// The ranges of operation ids, first and last, that are not settled.
     fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let unsettled = self.buckets.iter().filter(|(_, bucket)| bucket.settled < bucket.newest);
-        unsettled
-            .map(|(id, bucket)| (operation_id(*id, bucket.settled.saturating_add(1)), operation_id(*id, bucket.newest)))
+        unsettled.map(|(id, bucket)| operations_after(self.newest.region, *id, bucket.settled))
+    }
+
+    /// How many operations are not settled.
+    fn unsettled_count(&self) -> i64 {
+        let pending = |bucket: &PendingBucket| bucket.newest.saturating_sub(bucket.settled);
+        self.buckets.iter().fold(0, |sum, (_, bucket)| sum.saturating_add(pending(bucket)))
     }
 
     fn enter_each_bucket(&self, database: &Database<'_>) -> Result<()> {
@@ -171,6 +181,6 @@ impl Pending {
                 ],
             )?;
         }
-        Ok(())
+        self.newest.grow(database, self.unsettled_count(), matches!(extent, Extent::Full))
     }
 }

@@ -112,7 +112,7 @@ impl RowVersions {
 mod tests {
     use super::*;
     use crate::storage::BucketId;
-    use crate::store::operation_id::operation_id;
+    use crate::store::operation_id::{Region, operation_id};
 
     fn push(
         versions: &mut RowVersions,
@@ -122,7 +122,7 @@ mod tests {
         is_removal: bool,
         subkey: Option<&str>,
     ) {
-        let id = operation_id(BucketId(bucket), sequence);
+        let id = operation_id(Region(0), BucketId(bucket), sequence);
         versions.push(id, op_id, Checksum::default(), is_removal, subkey).unwrap();
     }
 
