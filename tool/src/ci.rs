@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{bench, bindings, node, python, readme, size, static_library, symbols, version};
+use crate::{bench, bindings, consumers, node, python, readme, size, static_library, symbols, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("size", size::check),
     ("static library", static_library::check),
     ("Python host", python::run),
+    ("packages", || consumers::run(&[])),
     ("README examples", readme::run),
     ("benchmark", bench::smoke),
 ];

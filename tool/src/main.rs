@@ -3,7 +3,9 @@
 
 mod bench;
 mod bindings;
+mod bundles;
 mod ci;
+mod consumers;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod version;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bundles::distribution::Distribution;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -62,6 +65,14 @@ enum Command {
     },
     /// Runs the published JavaScript SDK on the library, against a small sync service
     Node,
+    /// Makes the packages of npm, PyPI and others from the libraries in `target/dist`
+    Bundles,
+    /// Installs the packages for this machine into empty environments and uses them
+    Consumers {
+        /// Only these, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// Runs the examples of the README
     Readme,
     /// Measures the release library, alone or against another one
@@ -85,6 +96,8 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Bench { options } => bench::run(&options),
         Command::Bindings { check } => bindings::run(check),
+        Command::Bundles => Distribution::complete().and_then(|distribution| bundles::write(&distribution)),
+        Command::Consumers { only } => consumers::run(&only),
         Command::Size => size::check(),
         Command::Python => python::run(),
         Command::Static => static_library::check(),

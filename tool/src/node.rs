@@ -17,6 +17,9 @@ const PUBLISHED: &str = "published";
 /// The oldest version of Node.js that the SDK runs on.
 const OLDEST_NODE: u32 = 20;
 
+/// How npm is started.
+pub const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
 /// Written after installing: what was installed, and for which Node.js.
 const STAMP: &str = "node_modules/.installed-for";
 
@@ -31,9 +34,17 @@ pub fn run(look: impl FnMut(&str)) -> Result<()> {
         Some(name) => std::path::absolute(name)?,
         None => library::build()?,
     };
+    process::watch(npm(&project()?, &["test"]).env(LIBRARY_VARIABLE, library), look)
+}
+
+/// The project, with its packages installed, among them `better-sqlite3`.
+///
+/// # Errors
+/// If they cannot be installed.
+pub fn project() -> Result<PathBuf> {
     let project = repository().join("tests/hosts/node");
     install(&project)?;
-    process::watch(npm(&project, &["test"]).env(LIBRARY_VARIABLE, library), look)
+    Ok(project)
 }
 
 /// Runs `npm ci`, which compiles SQLite, if the lock file or Node.js is another than last time.
@@ -72,9 +83,9 @@ fn headers(program: &Path) -> Option<&Path> {
     program.parent()?.parent().filter(|prefix| prefix.join("include/node/node.h").exists())
 }
 
-fn npm(project: &Path, arguments: &[&str]) -> Command {
-    let name = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    let mut command = process::program(name, arguments);
+/// The command `npm` in a project.
+pub fn npm(project: &Path, arguments: &[&str]) -> Command {
+    let mut command = process::program(NPM, arguments);
     command.current_dir(project);
     command
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::library;
 use crate::process::{self, repository};
 
-/// What the program prints: for each of its two connections the result of the schema, and the queued write.
-const EXPECTED: &str = "\n{\"op\":\"PUT\",\"id\":\"l1\",\"type\":\"lists\",\"data\":{\"name\":\"Groceries\"}}\n";
+/// What the program prints for each of its two connections: the result of the schema, and the queued write.
+pub const EXPECTED: &str = "\n{\"op\":\"PUT\",\"id\":\"l1\",\"type\":\"lists\",\"data\":{\"name\":\"Groceries\"}}\n";
 
 /// Builds, links and runs.
 ///
@@ -41,7 +41,10 @@ fn compile(inputs: &[&Path], includes: &[&Path], program: &Path) -> Result<()> {
 }
 
 /// The directory with the `sqlite3.c` that the tests' SQLite is built from.
-fn sqlite_source() -> Result<PathBuf> {
+///
+/// # Errors
+/// If Cargo does not know it.
+pub fn sqlite_source() -> Result<PathBuf> {
     let text = process::output(&mut process::cargo(&["metadata", "--locked", "--format-version=1"]))?;
     let metadata: Value = serde_json::from_str(&text)?;
     let packages = metadata.get("packages").and_then(Value::as_array).context("cargo metadata lists no packages")?;

@@ -6,21 +6,27 @@ It plays both sides: an SDK that drives the extension through SQL, and a service
 import json
 import sys
 
-import apsw
-
 
 def open_database(library):
+    import apsw
+
     database = apsw.Connection(":memory:")
     database.enable_load_extension(True)
     database.load_extension(library, "sqlite3_powersync_init")
     return database
 
 
+def in_transaction(database, sql, parameters):
+    """Runs a statement in a transaction of its own; gives its only value."""
+    database.execute("BEGIN")
+    ((result,),) = database.execute(sql, parameters).fetchall()
+    database.execute("COMMIT")
+    return result
+
+
 def control(database, operation, payload=None):
-    """One call of the sync client in a transaction of its own; gives the instructions."""
-    with database:
-        (result,) = database.execute("SELECT powersync_control(?, ?)", (operation, payload)).fetchone()
-    return json.loads(result)
+    """One call of the sync client; gives the instructions."""
+    return json.loads(in_transaction(database, "SELECT powersync_control(?, ?)", (operation, payload)))
 
 
 def put(op_id, row_id, name, checksum):
@@ -36,11 +42,10 @@ def lines():
     yield {"checkpoint_complete": {"last_op_id": "2"}}
 
 
-def main(library):
-    database = open_database(library)
+def check(database):
+    """Syncs and writes in an open database that has the extension; sqlite3 and apsw can be driven the same way."""
     schema = {"tables": [{"name": "lists", "columns": [{"name": "name", "type": "text"}]}]}
-    with database:
-        database.execute("SELECT powersync_replace_schema(?)", (json.dumps(schema),)).fetchall()
+    in_transaction(database, "SELECT powersync_replace_schema(?)", (json.dumps(schema),))
 
     instructions = control(database, "start")
     assert any("EstablishSyncStream" in instruction for instruction in instructions), instructions
@@ -57,4 +62,4 @@ def main(library):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    check(open_database(sys.argv[1]))

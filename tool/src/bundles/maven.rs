@@ -1,0 +1,118 @@
+//! The Android archive as a Maven repository in a directory, from which Gradle can take it as it is.
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+use crate::bundles::aar;
+use crate::bundles::distribution::{Distribution, read};
+use crate::bundles::tree::Tree;
+
+/// Directory of the repository in the distribution.
+const DIRECTORY: &str = "maven";
+
+/// Says under which coordinates the archive is published.
+const PROPERTIES: &str = "android/gradle.properties";
+
+/// Writes `maven/`, if there is an AAR.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn write(distribution: &Distribution) -> Result<()> {
+    let Ok(archive) = std::fs::read(distribution.directory.join(aar::name(distribution.version))) else {
+        println!("no Maven repository: there is no AAR");
+        return Ok(());
+    };
+    let repository = repository(&archive, &read(PROPERTIES)?, distribution.version)?;
+    let directory = distribution.directory.join(DIRECTORY);
+    repository.write_directory(&directory)?;
+    println!("{}", directory.display());
+    Ok(())
+}
+
+fn repository(archive: &[u8], properties: &str, version: &str) -> Result<Tree> {
+    let (group, artifact) = (property(properties, "group")?, property(properties, "artifact")?);
+    let directory = format!("{}/{artifact}", group.replace('.', "/"));
+    let file = format!("{directory}/{version}/{artifact}-{version}");
+    let mut tree = Tree::default();
+    tree.add(&format!("{file}.aar"), archive);
+    tree.add(&format!("{file}.pom"), description(group, artifact, version));
+    tree.add(&format!("{directory}/maven-metadata.xml"), versions(group, artifact, version));
+    let files: Vec<String> = tree.iter().map(|(path, _)| path.to_owned()).collect();
+    for path in files {
+        let hash = Sha256::digest(tree.file(&path)?);
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        tree.add(&format!("{path}.sha256"), digits);
+    }
+    Ok(tree)
+}
+
+fn property<'p>(properties: &'p str, name: &str) -> Result<&'p str> {
+    let mut values = properties.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let value = values.next().with_context(|| format!("{PROPERTIES} has no {name}"))?;
+    let is_good = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    ensure!(!value.is_empty() && value.chars().all(is_good), "{PROPERTIES}: {name} is {value:?}");
+    Ok(value)
+}
+
+fn description(group: &str, artifact: &str, version: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>{group}</groupId>
+  <artifactId>{artifact}</artifactId>
+  <version>{version}</version>
+  <packaging>aar</packaging>
+  <name>{artifact}</name>
+  <description>The PowerSync SQLite extension for Android</description>
+  <licenses>
+    <license>
+      <name>Apache License 2.0</name>
+      <url>https://www.apache.org/licenses/LICENSE-2.0.txt</url>
+    </license>
+  </licenses>
+</project>
+"#
+    )
+}
+
+fn versions(group: &str, artifact: &str, version: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<metadata>
+  <groupId>{group}</groupId>
+  <artifactId>{artifact}</artifactId>
+  <versioning>
+    <latest>{version}</latest>
+    <release>{version}</release>
+    <versions>
+      <version>{version}</version>
+    </versions>
+  </versioning>
+</metadata>
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_lie_where_gradle_looks() {
+        let tree = repository(b"archive", "# Comment\ngroup=a.b\nartifact=c\n", "0.5.100").unwrap();
+        assert_eq!(tree.file("a/b/c/0.5.100/c-0.5.100.aar").unwrap(), b"archive");
+        assert!(tree.text("a/b/c/0.5.100/c-0.5.100.pom").unwrap().contains("<packaging>aar</packaging>"));
+        assert!(tree.text("a/b/c/maven-metadata.xml").unwrap().contains("<release>0.5.100</release>"));
+        // `printf archive | sha256sum`
+        let expected = "0eb3e36bfb24dcd9bb1d1bece1531216b59539a8fde17ee80224af0653c92aa3";
+        assert_eq!(tree.text("a/b/c/0.5.100/c-0.5.100.aar.sha256").unwrap(), expected);
+    }
+
+    #[test]
+    fn coordinates_are_checked() {
+        assert!(repository(b"", "group=a\n", "0.5.100").is_err());
+        assert!(repository(b"", "group=a\nartifact=<c>\n", "0.5.100").is_err());
+        assert!(repository(b"", &read(PROPERTIES).unwrap(), "0.5.100").is_ok());
+    }
+}

@@ -1,0 +1,296 @@
+//! Files on their way into a package: collected in memory, then written as a directory, a zip file or a compressed tar
+//! file, and read back from these to be checked. The same files always give the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::{Compression, GzBuilder, read::GzDecoder};
+use tar::{EntryType, Header};
+use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+
+/// What stands at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A file's content.
+    File(Vec<u8>),
+    /// Where a symbolic link points to, relative to its own directory.
+    Link(String),
+}
+
+/// Files and symbolic links by path; paths are relative and have slashes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree(BTreeMap<String, Node>);
+
+/// Permissions of all files: nothing in a package is a program.
+const MODE: u32 = 0o644;
+
+impl Tree {
+    /// Adds a file.
+    pub fn add(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        self.0.insert(path.to_owned(), Node::File(content.into()));
+    }
+
+    /// Adds a symbolic link.
+    pub fn add_link(&mut self, path: &str, target: &str) {
+        self.0.insert(path.to_owned(), Node::Link(target.to_owned()));
+    }
+
+    /// Adds all of another tree below a directory.
+    pub fn add_tree(&mut self, directory: &str, other: Self) {
+        self.0.extend(other.0.into_iter().map(|(path, node)| (format!("{directory}/{path}"), node)));
+    }
+
+    /// All paths with what stands there, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// Content of a file.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn file(&self, path: &str) -> Result<&[u8]> {
+        match self.0.get(path) {
+            Some(Node::File(content)) => Ok(content),
+            Some(Node::Link(target)) => bail!("{path} is a link to {target}, not a file"),
+            None => bail!("there is no {path}"),
+        }
+    }
+
+    /// Content of a text file.
+    ///
+    /// # Errors
+    /// If there is no such file, or it is not UTF-8.
+    pub fn text(&self, path: &str) -> Result<&str> {
+        std::str::from_utf8(self.file(path)?).with_context(|| format!("{path} is not UTF-8"))
+    }
+
+    /// Writes everything below a directory, which is replaced.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_directory(&self, directory: &Path) -> Result<()> {
+        if directory.exists() {
+            std::fs::remove_dir_all(directory)?;
+        }
+        for (path, node) in &self.0 {
+            let place = directory.join(path);
+            std::fs::create_dir_all(place.parent().unwrap_or(directory))?;
+            match node {
+                Node::File(content) => std::fs::write(&place, content),
+                Node::Link(target) => link(target, &place),
+            }
+            .with_context(|| format!("cannot write {}", place.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a zip file.
+    ///
+    /// # Errors
+    /// If a path does not fit into one.
+    pub fn to_zip(&self) -> Result<Vec<u8>> {
+        // Without a time, files have the earliest one that zip knows: 1980.
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).unix_permissions(MODE);
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (path, node) in &self.0 {
+            match node {
+                Node::File(content) => {
+                    zip.start_file(path.as_str(), options)?;
+                    zip.write_all(content)?;
+                }
+                Node::Link(target) => zip.add_symlink(path.as_str(), target.as_str(), options)?,
+            }
+        }
+        Ok(zip.finish()?.into_inner())
+    }
+
+    /// Reads a zip file.
+    ///
+    /// # Errors
+    /// If it is none, or damaged.
+    pub fn from_zip(bytes: &[u8]) -> Result<Self> {
+        let mut tree = Self::default();
+        let mut zip = ZipArchive::new(Cursor::new(bytes))?;
+        for index in 0..zip.len() {
+            let mut entry = zip.by_index(index)?;
+            let path = entry.name()?.into_owned();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            if entry.is_symlink() {
+                tree.add_link(&path, &String::from_utf8(content)?);
+            } else if entry.is_file() {
+                tree.add(&path, content);
+            }
+        }
+        Ok(tree)
+    }
+
+    /// The bytes of a tar file, compressed with gzip.
+    ///
+    /// # Errors
+    /// If a path does not fit into one.
+    pub fn to_tar_gz(&self) -> Result<Vec<u8>> {
+        let mut tar = tar::Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best()));
+        for (path, node) in &self.0 {
+            // A new header has no time and no owner.
+            let mut header = Header::new_gnu();
+            header.set_mode(MODE);
+            match node {
+                Node::File(content) => {
+                    header.set_size(u64::try_from(content.len())?);
+                    tar.append_data(&mut header, path, content.as_slice())?;
+                }
+                Node::Link(target) => {
+                    header.set_entry_type(EntryType::Symlink);
+                    header.set_size(0);
+                    tar.append_link(&mut header, path, target)?;
+                }
+            }
+        }
+        Ok(tar.into_inner()?.finish()?)
+    }
+
+    /// Reads a tar file compressed with gzip.
+    ///
+    /// # Errors
+    /// If it is none, or damaged.
+    pub fn from_tar_gz(bytes: &[u8]) -> Result<Self> {
+        let mut tree = Self::default();
+        for entry in tar::Archive::new(GzDecoder::new(bytes)).entries()? {
+            let mut entry = entry?;
+            let path = String::from_utf8(entry.path_bytes().into_owned())?;
+            match entry.header().entry_type() {
+                EntryType::Symlink => {
+                    let target = entry.link_name_bytes().context("a link without a target")?.into_owned();
+                    tree.add_link(&path, &String::from_utf8(target)?);
+                }
+                EntryType::Regular => {
+                    let mut content = Vec::new();
+                    entry.read_to_end(&mut content)?;
+                    tree.add(&path, content);
+                }
+                other => bail!("{path} is of kind {other:?}"),
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Checks that every link leads to a file or directory of the tree.
+    ///
+    /// # Errors
+    /// Names a link that does not.
+    pub fn check_links(&self) -> Result<()> {
+        for (path, node) in &self.0 {
+            let Node::Link(target) = node else { continue };
+            let directory = path.rsplit_once('/').map_or(String::new(), |(directory, _)| format!("{directory}/"));
+            let place = self.resolve(&format!("{directory}{target}"));
+            let inside = format!("{place}/");
+            let exists = self.0.keys().any(|path| *path == place || path.starts_with(&inside));
+            ensure!(exists, "{path} leads to {place}, which does not exist");
+        }
+        Ok(())
+    }
+
+    /// A path in which links to directories are replaced by what they point to.
+    fn resolve(&self, path: &str) -> String {
+        let mut place = String::new();
+        for part in path.split('/') {
+            let next = if place.is_empty() { part.to_owned() } else { format!("{place}/{part}") };
+            place = match self.0.get(&next) {
+                Some(Node::Link(target)) if place.is_empty() => target.clone(),
+                Some(Node::Link(target)) => format!("{place}/{target}"),
+                _ => next,
+            };
+        }
+        place
+    }
+}
+
+/// Writes a file.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    File::create(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: {} bytes", path.display(), bytes.len());
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(target: &str, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, place)
+}
+
+/// Windows lets only some users make links; there, what is linked is left out.
+#[cfg(not(unix))]
+fn link(_target: &str, _place: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Tree {
+        let mut tree = Tree::default();
+        tree.add("a/b.txt", "text");
+        tree.add("a/empty", "");
+        tree.add(&format!("{}/long", "directory/".repeat(20)), vec![0; 70_000]);
+        tree.add_link("link", "a/b.txt");
+        tree.add_link("a/directory", "../directory");
+        tree
+    }
+
+    #[test]
+    fn archives_give_back_what_was_put_into_them() {
+        let tree = example();
+        assert_eq!(Tree::from_zip(&tree.to_zip().unwrap()).unwrap(), tree);
+        assert_eq!(Tree::from_tar_gz(&tree.to_tar_gz().unwrap()).unwrap(), tree);
+        assert!(Tree::from_zip(b"no zip file").is_err());
+        assert!(Tree::from_tar_gz(b"no tar file").is_err());
+    }
+
+    #[test]
+    fn the_order_of_adding_does_not_matter() {
+        let (mut one, mut other) = (Tree::default(), Tree::default());
+        one.add("a", "1");
+        one.add("b", "2");
+        other.add("b", "2");
+        other.add("a", "1");
+        assert_eq!(one.to_zip().unwrap(), other.to_zip().unwrap());
+        assert_eq!(one.to_tar_gz().unwrap(), other.to_tar_gz().unwrap());
+    }
+
+    #[test]
+    fn links_must_lead_somewhere() {
+        let mut tree = Tree::default();
+        tree.add("Versions/A/library", "");
+        tree.add_link("Versions/Current", "A");
+        tree.add_link("library", "Versions/Current/library");
+        tree.check_links().unwrap();
+        tree.add_link("broken", "Versions/B/library");
+        assert!(tree.check_links().is_err());
+    }
+
+    #[test]
+    fn directories_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("new");
+        example().write_directory(&place).unwrap();
+        let mut tree = Tree::default();
+        tree.add("only", "this");
+        tree.write_directory(&place).unwrap();
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+        assert_eq!(std::fs::read_to_string(place.join("only")).unwrap(), "this");
+    }
+}
