@@ -1,6 +1,7 @@
 //! Building the libraries as they ship.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -23,14 +24,33 @@ pub fn build_static() -> Result<PathBuf> {
     build_kind("powersync-static", "staticlib")
 }
 
+/// Builds the loadable release library for another Linux target, with the compiler that links for it, and gives its path.
+///
+/// # Errors
+/// If it does not build.
+pub fn build_for(target: &str, compiler: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--package", "powersync-loadable", "--target", target];
+    let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
+    built(process::cargo(&arguments).arg("--message-format=json-render-diagnostics").env(linker, compiler), "cdylib")
+}
+
 /// Builds a package alone (see the workspace manifest).
 fn build_kind(package: &str, kind: &str) -> Result<PathBuf> {
     let mut command = process::cargo(&["build", "--release", "--package", package]);
-    let messages = process::output(command.arg("--message-format=json-render-diagnostics"))?;
+    built(command.arg("--message-format=json-render-diagnostics"), kind)
+        .with_context(|| format!("cargo built no library of {package}"))
+}
+
+/// Runs a cargo that reports in JSON, and gives the library of a kind that it built.
+///
+/// # Errors
+/// If it fails, or builds no such library.
+pub fn built(command: &mut Command, kind: &str) -> Result<PathBuf> {
+    let messages = process::output(command)?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message.pointer("/target/kind/0").and_then(Value::as_str) == Some(kind))
         .find_map(|message| message.pointer("/filenames/0").and_then(Value::as_str).map(PathBuf::from))
-        .with_context(|| format!("cargo built no library of {package}"))
+        .with_context(|| format!("cargo built no {kind}"))
 }

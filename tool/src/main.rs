@@ -62,6 +62,9 @@ enum Command {
         /// The new version, such as 0.5.101
         #[arg(long, value_name = "VERSION")]
         bump: Option<String>,
+        /// Only checks, as without options
+        #[arg(long, conflicts_with = "bump")]
+        check: bool,
     },
     /// Runs the published JavaScript SDK on the library, against a small sync service
     Node,
@@ -102,8 +105,8 @@ fn main() -> ExitCode {
         Command::Python => python::run(),
         Command::Static => static_library::check(),
         Command::Symbols => symbols::check(),
-        Command::Version { bump: None } => version::check(),
-        Command::Version { bump: Some(new) } => version::bump(&new),
+        Command::Version { bump: None, .. } => version::check(),
+        Command::Version { bump: Some(new), .. } => version::bump(&new),
         Command::Node => node::run(|_| {}),
         Command::Readme => readme::run(),
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask version`: one version everywhere: manifest, lock file and changelog.
+//! `cargo xtask version`: one version everywhere: manifests, lock file and changelog.
 
 use std::path::Path;
 
@@ -20,6 +20,9 @@ pub fn check() -> Result<()> {
     let changelog = read("CHANGELOG.md")?;
     let newest = newest_in_changelog(&changelog)?;
     ensure!(newest == CURRENT, "CHANGELOG.md begins with {newest}, the manifest has {CURRENT}");
+    for (file, line) in lines_in_other_manifests(CURRENT) {
+        ensure!(read(file)?.lines().any(|found| found == line), "{file} has no line {line:?}");
+    }
     println!("version {CURRENT} everywhere");
     Ok(())
 }
@@ -37,9 +40,17 @@ pub fn bump(new: &str) -> Result<()> {
         let old_heading = format!("\n## {newest}");
         replace_once("CHANGELOG.md", &old_heading, &format!("\n## {new}\n{old_heading}"))?;
     }
+    for ((file, old), (_, new)) in lines_in_other_manifests(CURRENT).into_iter().zip(lines_in_other_manifests(new)) {
+        replace_once(file, &old, &new)?;
+    }
     process::run(&mut process::cargo(&["update", "--workspace", "--offline", "--quiet"]))?;
     println!("{CURRENT} is now {new}; say in CHANGELOG.md what is new");
     Ok(())
+}
+
+/// Lines with the version in manifests that are no Cargo's; all other packages get it when they are made.
+fn lines_in_other_manifests(version: &str) -> Vec<(&'static str, String)> {
+    vec![("dart/pubspec.yaml", format!("version: {version}"))]
 }
 
 /// SDKs require at least 0.5.2 and less than 0.6.0; ours starts at 0.5.100 ("SQL interface").

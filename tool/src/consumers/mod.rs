@@ -2,6 +2,7 @@
 //! environments, builds programs with them, and runs these.
 
 mod c;
+mod dart;
 mod npm;
 mod wheel;
 
@@ -24,7 +25,7 @@ pub enum Outcome {
 /// A kind of application: its name, and what tries it in a directory of its own.
 type Consumer = (&'static str, fn(&Distribution, &Path) -> Result<Outcome>);
 
-const CONSUMERS: &[Consumer] = &[("npm", npm::check), ("python", wheel::check), ("c", c::check)];
+const CONSUMERS: &[Consumer] = &[("npm", npm::check), ("python", wheel::check), ("c", c::check), ("dart", dart::check)];
 
 /// Makes the packages for this machine and tries all consumers, or those that are named.
 ///
