@@ -8,7 +8,7 @@ use alloc::string::String;
 use core::fmt::Write as _;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
+use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use crate::protocol::Priority;
 
 /// One instruction.
@@ -279,7 +279,7 @@ pub(super) fn write_decimal_string(json: &mut String, integer: i64) -> Result<()
 /// # Errors
 /// Out of memory.
 pub fn to_json(instructions: &[Instruction]) -> Result<String> {
-    let mut json = String::new();
+    let mut json = writer::begin()?;
     write_raw(&mut json, "[")?;
     for (index, instruction) in instructions.iter().enumerate() {
         if index > 0 {

@@ -10,7 +10,7 @@ use super::instruction::{BucketProgress, write_decimal_string};
 use super::progress::{ProgressSums, Sum};
 use super::streams::StreamRow;
 use crate::error::Result;
-use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
+use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use crate::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
 
 /// What a status tells about the connection and about what was published.
@@ -61,7 +61,7 @@ impl Status {
 
     /// The status as JSON text, with `progress` of the buckets of the current checkpoint.
     pub fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> Result<String> {
-        let mut json = String::new();
+        let mut json = writer::begin()?;
         write_raw(&mut json, r#"{"connected":"#)?;
         write_bool(&mut json, self.connection == Connection::Connected)?;
         write_raw(&mut json, r#","connecting":"#)?;

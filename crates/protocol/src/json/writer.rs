@@ -11,6 +11,16 @@ use core::fmt::{self, Write};
 use super::scan::find_quote_backslash_or_control;
 use crate::error::{Error, ErrorKind, Result};
 
+/// An empty text with memory for what most calls write, so that it need not grow step by step.
+///
+/// # Errors
+/// Out of memory.
+pub fn begin() -> Result<String> {
+    let mut json = String::new();
+    json.try_reserve_exact(1000)?;
+    Ok(json)
+}
+
 /// Appends `text` as it is.
 ///
 /// # Errors

@@ -23,8 +23,10 @@ pub struct Publisher<'a, 'c> {
     extent: Extent<'a>,
     targets: Targets<'a, 'c>,
     versions: RowVersions,
-    /// Data of the row's first operation, which is its only one in most rows.
-    first_data: String,
+    /// Data of the row's newest operation, which mostly is the one to publish.
+    newest_data: String,
+    /// The op id of that operation, and its own id.
+    newest: (i64, i64),
     obsolete: Vec<i64>,
 }
 
@@ -55,7 +57,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
             extent,
             targets,
             versions: RowVersions::default(),
-            first_data: String::new(),
+            newest_data: String::new(),
+            newest: (0, 0),
             obsolete: Vec::new(),
         }
     }
@@ -129,20 +132,21 @@ impl<'a, 'c> Publisher<'a, 'c> {
         }
         drop(rows);
         self.publish_row(row_type, row_id, counted)?;
-        self.delete_obsolete()
+        self.delete_obsolete(row_type, row_id)
     }
 
     fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
-        if self.versions.len() == 0 {
-            replace(&mut self.first_data, row.text(5)?)?;
+        let (operation, op_id) = (row.integer(0), row.integer(1));
+        if self.versions.len() == 0 || op_id > self.newest.0 {
+            replace(&mut self.newest_data, row.text(5)?)?;
+            self.newest = (op_id, operation);
         }
         let hash = Checksum::from_stored(row.integer(2));
-        self.versions.push(row.integer(0), row.integer(1), hash, row.integer(3) != 0, row.optional_text(4)?)
+        self.versions.push(operation, op_id, hash, row.integer(3) != 0, row.optional_text(4)?)
     }
 
     /// Publishes the row whose operations are in `self.versions`.
     fn publish_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
-        let is_single = self.versions.len() == 1;
         self.versions.resolve();
         let mut has_removal = false;
         for version in self.versions.iter() {
@@ -164,7 +168,9 @@ impl<'a, 'c> Publisher<'a, 'c> {
             }
         };
         match (winner, self.extent) {
-            (Some(_), _) if is_single => self.targets.put(row_type, row_id, &self.first_data)?,
+            (Some(version), _) if version.operation == self.newest.1 => {
+                self.targets.put(row_type, row_id, &self.newest_data)?;
+            }
             (Some(version), _) => put_operation(self.database, &mut self.targets, row_type, row_id, version.operation)?,
             (None, Extent::Full) => self.targets.delete(row_type, row_id)?,
             // Another bucket may still hold the row: the full publish decides.
@@ -177,19 +183,14 @@ impl<'a, 'c> Publisher<'a, 'c> {
         Ok(())
     }
 
-    /// Deletes the operations that no longer count, with their entries.
-    fn delete_obsolete(&mut self) -> Result<()> {
-        if self.obsolete.is_empty() {
-            return Ok(());
-        }
-        const DELETE_ENTRY: &str = "DELETE FROM main.ps_row_operations WHERE (row_type, row_id, operation) = \
-            (SELECT row_type, row_id, id FROM main.ps_operations WHERE id = ?1)";
+    /// Deletes the row's operations that no longer count, with their entries.
+    fn delete_obsolete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
+        const DELETE_ENTRY: &str =
+            "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
-        let mut delete_entry = self.database.cached(DELETE_ENTRY)?;
-        let mut delete = self.database.cached(DELETE)?;
         for operation in self.obsolete.drain(..) {
-            delete_entry.execute(&[operation.into()])?;
-            delete.execute(&[operation.into()])?;
+            self.database.execute(DELETE_ENTRY, &[row_type.into(), row_id.into(), operation.into()])?;
+            self.database.execute(DELETE, &[operation.into()])?;
         }
         Ok(())
     }
