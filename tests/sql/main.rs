@@ -4,6 +4,7 @@
 mod clear_tables;
 mod clearing;
 mod connections;
+mod damaged_tables;
 mod direct_table_changes;
 mod direct_tables;
 mod identity;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{bench, bindings, consumers, node, python, readme, size, static_library, symbols, version};
+use crate::{bench, bindings, consumers, fuzz, node, panics, python, readme, size, static_library, symbols, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -27,6 +27,8 @@ const STEPS: &[Step] = &[
     ("packages", || consumers::run(&[])),
     ("README examples", readme::run),
     ("benchmark", bench::smoke),
+    ("panics", panics::check),
+    ("fuzzing", fuzz::check),
 ];
 
 /// Runs all steps and, last, the tests.

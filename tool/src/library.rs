@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::process;
 
+/// Has Cargo say what it built; errors are still shown as text.
+pub const JSON_MESSAGES: &str = "--message-format=json-render-diagnostics";
+
 /// Builds the loadable release library and gives its path.
 ///
 /// # Errors
@@ -31,14 +34,33 @@ pub fn build_static() -> Result<PathBuf> {
 pub fn build_for(target: &str, compiler: &str) -> Result<PathBuf> {
     let arguments = ["build", "--release", "--package", "powersync-loadable", "--target", target];
     let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    built(process::cargo(&arguments).arg("--message-format=json-render-diagnostics").env(linker, compiler), "cdylib")
+    built(process::cargo(&arguments).arg(JSON_MESSAGES).env(linker, compiler), "cdylib")
+}
+
+/// Builds the loadable library with checked arithmetic and assertions, and with further arguments for Cargo and
+/// environment variables.
+///
+/// # Errors
+/// If it does not build.
+pub fn build_checked(arguments: &[&str], variables: &[(&str, &str)]) -> Result<PathBuf> {
+    let mut command =
+        process::cargo(&["build", "--profile", "checked", "--package", "powersync-loadable", JSON_MESSAGES]);
+    built(command.args(arguments).envs(variables.iter().copied()), "cdylib")
+}
+
+/// Builds the release library with the names of its functions.
+///
+/// # Errors
+/// If it does not build.
+pub fn build_with_symbols() -> Result<PathBuf> {
+    let arguments = ["build", "--profile", "with-symbols", "--package", "powersync-loadable", JSON_MESSAGES];
+    built(&mut process::cargo(&arguments), "cdylib")
 }
 
 /// Builds a package alone (see the workspace manifest).
 fn build_kind(package: &str, kind: &str) -> Result<PathBuf> {
     let mut command = process::cargo(&["build", "--release", "--package", package]);
-    built(command.arg("--message-format=json-render-diagnostics"), kind)
-        .with_context(|| format!("cargo built no library of {package}"))
+    built(command.arg(JSON_MESSAGES), kind).with_context(|| format!("cargo built no library of {package}"))
 }
 
 /// Runs a cargo that reports in JSON, and gives the library of a kind that it built.

@@ -8,10 +8,12 @@ mod ci;
 mod consumers;
 #[cfg(test)]
 mod documents;
+mod fuzz;
 #[cfg(test)]
 mod layers;
 mod library;
 mod node;
+mod panics;
 mod process;
 mod python;
 mod readme;
@@ -76,6 +78,10 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
     },
+    /// Lists the places of the release library that could panic, and checks that each has a reason
+    Panics,
+    /// Runs the fuzz targets on random inputs
+    Fuzz(fuzz::Options),
     /// Runs the examples of the README
     Readme,
     /// Measures the release library, alone or against another one
@@ -108,6 +114,8 @@ fn main() -> ExitCode {
         Command::Version { bump: None, .. } => version::check(),
         Command::Version { bump: Some(new), .. } => version::bump(&new),
         Command::Node => node::run(|_| {}),
+        Command::Panics => panics::check(),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Readme => readme::run(),
     };
     match result {

@@ -1,8 +1,7 @@
 //! Writes JSON values as BSON and reads BSON as JSON, for tests that feed the same line in both encodings.
 //!
 //! Numbers are written as the reference service does: 32-bit integers where they fit, doubles above up to 2⁵³, and
-//! 64-bit integers where only those are exact. The reader knows the types that occur in sync lines and panics on
-//! anything else: tests use it on data that is known to be good.
+//! 64-bit integers where only those are exact. The reader knows the types that occur in sync lines and nothing else.
 
 use serde_json::{Map, Value};
 
@@ -64,63 +63,88 @@ fn number_element(integer: i64) -> (u8, Vec<u8>) {
 /// # Panics
 /// If the document is damaged or holds types that sync lines do not have.
 pub fn decode(document: &[u8]) -> Value {
-    let mut reader = Reader { bytes: document, position: 0 };
-    Value::Object(reader.document().into_iter().collect())
+    try_decode(document).expect("an undamaged BSON document of the types that sync lines have")
 }
+
+/// Like [`decode`]; None if the document is damaged, nested deeper than `serde_json` reads, or holds types or numbers
+/// that JSON lacks.
+pub fn try_decode(document: &[u8]) -> Option<Value> {
+    let mut reader = Reader { bytes: document, position: 0, depth: 0 };
+    let members = reader.document()?;
+    (reader.position == document.len()).then(|| Value::Object(members.into_iter().collect()))
+}
+
+/// Deepest nesting that is read.
+const DEPTH: usize = 128;
 
 struct Reader<'b> {
     bytes: &'b [u8],
     position: usize,
+    depth: usize,
 }
 
 impl<'b> Reader<'b> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        self.slice(N).try_into().expect("the slice has this length")
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.slice(N)?.try_into().ok()
     }
 
-    fn slice(&mut self, length: usize) -> &'b [u8] {
-        let slice = &self.bytes[self.position..self.position + length];
-        self.position += length;
-        slice
+    fn slice(&mut self, length: usize) -> Option<&'b [u8]> {
+        let end = self.position.checked_add(length)?;
+        let slice = self.bytes.get(self.position..end)?;
+        self.position = end;
+        Some(slice)
     }
 
-    fn name(&mut self) -> String {
-        let length = self.bytes[self.position..].iter().position(|byte| *byte == 0).expect("names end with zero");
-        let name = String::from_utf8(self.slice(length).to_vec()).expect("names are UTF-8");
+    fn name(&mut self) -> Option<String> {
+        let length = self.bytes.get(self.position..)?.iter().position(|byte| *byte == 0)?;
+        let name = String::from_utf8(self.slice(length)?.to_vec()).ok()?;
         self.position += 1;
-        name
+        Some(name)
     }
 
-    fn document(&mut self) -> Vec<(String, Value)> {
-        let _length: [u8; 4] = self.take();
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(i32::from_le_bytes(self.take()?)).ok()
+    }
+
+    fn document(&mut self) -> Option<Vec<(String, Value)>> {
+        let start = self.position;
+        let end = self.length()?.checked_add(start)?;
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return None;
+        }
         let mut members = Vec::new();
         loop {
-            let [kind] = self.take();
+            let [kind] = self.take()?;
             if kind == 0 {
-                return members;
+                self.depth -= 1;
+                return (self.position == end).then_some(members);
             }
-            let name = self.name();
-            members.push((name, self.value(kind)));
+            let name = self.name()?;
+            members.push((name, self.value(kind)?));
         }
     }
 
-    fn value(&mut self, kind: u8) -> Value {
-        match kind {
-            0x01 => double(f64::from_le_bytes(self.take())),
+    fn value(&mut self, kind: u8) -> Option<Value> {
+        Some(match kind {
+            0x01 => Some(f64::from_le_bytes(self.take()?)).filter(|real| real.is_finite()).map(double)?,
             0x02 => {
-                let length = usize::try_from(i32::from_le_bytes(self.take())).expect("a length is positive");
-                let text = String::from_utf8(self.slice(length - 1).to_vec()).expect("strings are UTF-8");
-                self.position += 1;
-                text.into()
+                let length = self.length()?.checked_sub(1)?;
+                let text = String::from_utf8(self.slice(length)?.to_vec()).ok()?;
+                (self.take()? == [0]).then(|| text.into())?
             }
-            0x03 => Value::Object(self.document().into_iter().collect::<Map<_, _>>()),
-            0x04 => self.document().into_iter().map(|(_, value)| value).collect(),
-            0x08 => Value::Bool(self.take() == [1]),
+            0x03 => Value::Object(self.document()?.into_iter().collect::<Map<_, _>>()),
+            0x04 => self.document()?.into_iter().map(|(_, value)| value).collect(),
+            0x08 => match self.take()? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                _ => return None,
+            },
             0x0a => Value::Null,
-            0x10 => i32::from_le_bytes(self.take()).into(),
-            0x12 => i64::from_le_bytes(self.take()).into(),
-            other => panic!("BSON type {other:#x} at byte {}", self.position),
-        }
+            0x10 => i32::from_le_bytes(self.take()?).into(),
+            0x12 => i64::from_le_bytes(self.take()?).into(),
+            _ => return None,
+        })
     }
 }
 
@@ -141,6 +165,22 @@ mod tests {
             "exact": i64::MAX, "real": 1.5, "list": [1, "two", [3]], "object": {"a": {}}, "": "empty name",
         });
         assert_eq!(decode(&encode(&value)), value);
+    }
+
+    #[test]
+    fn damaged_documents_are_told_apart() {
+        let good = encode(&json!({"a": [1, {"b": "c"}], "d": 1.5}));
+        assert!(try_decode(&good).is_some());
+        for length in 0..good.len() {
+            assert_eq!(try_decode(&good[..length]), None);
+        }
+        for (index, wrong) in [(0, 0), (0, 255), (3, 255), (4, 0x7f), (good.len() - 1, 1)] {
+            let mut damaged = good.clone();
+            damaged[index] = wrong;
+            assert_eq!(try_decode(&damaged), None, "{index}");
+        }
+        let deep = (0..200).fold(json!({}), |inner, _| json!({ "a": inner }));
+        assert_eq!(try_decode(&encode(&deep)), None);
     }
 
     #[test]

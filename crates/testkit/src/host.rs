@@ -279,6 +279,12 @@ macro_rules! payload_from {
 }
 payload_from!(String, i64, Vec<u8>, f64);
 
+impl From<rusqlite::types::Value> for Payload {
+    fn from(value: rusqlite::types::Value) -> Self {
+        Payload(value)
+    }
+}
+
 impl From<&str> for Payload {
     fn from(text: &str) -> Self {
         text.to_owned().into()

@@ -140,11 +140,21 @@ fn merged(mut objects: Vec<String>, limit: ArgumentLimit) -> String {
     while objects.len() > 1 {
         let merge = |group: &[String]| match group {
             [single] => single.clone(),
-            _ => alloc::format!("powersync_json_merge({})", group.join(",")),
+            _ => merge_call(group),
         };
         objects = objects.chunks(limit.0).map(merge).collect();
     }
     objects.pop().unwrap_or_default()
+}
+
+fn merge_call(objects: &[String]) -> String {
+    let mut sql = String::from("powersync_json_merge(");
+    for (position, object) in objects.iter().enumerate() {
+        sql.push_str(if position == 0 { "" } else { "," });
+        sql.push_str(object);
+    }
+    sql.push(')');
+    sql
 }
 
 #[cfg(test)]

@@ -78,7 +78,11 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     const HARD: &str = "DELETE FROM main.ps_kv WHERE key != 'client_id'";
     // The JavaScript SDK notes there that it repaired the keys of downloaded operations, which a soft clear keeps.
     const SOFT: &str = "DELETE FROM main.ps_kv WHERE key NOT IN ('client_id', 'powersync_js_migrated_subkeys')";
-    database.execute(if is_soft { SOFT } else { HARD }, &[])
+    // Without it no iteration starts, and nothing else makes a new one.
+    const REPAIR: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'client_id', uuid() \
+        WHERE NOT EXISTS (SELECT 1 FROM main.ps_kv WHERE key = 'client_id' AND typeof(value) = 'text')";
+    database.execute(if is_soft { SOFT } else { HARD }, &[])?;
+    database.execute(REPAIR, &[])
 }
 
 /// The JSON and direct tables to be emptied.

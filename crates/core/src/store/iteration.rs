@@ -40,9 +40,11 @@ impl IterationMark {
 }
 
 /// Makes every running iteration of any connection end at its next event. To be called by whatever changes downloaded
-/// data other than through the iteration.
+/// data other than through the iteration. A row that was lost is there again afterwards.
 pub fn advance_generation(database: &Database<'_>) -> Result<()> {
-    database.execute("UPDATE main.ps_checkpoint SET generation = generation + 1", &[])
+    const SQL: &str = "INSERT INTO main.ps_checkpoint(id, generation, last_op) VALUES (1, abs(random() >> 2), 0) \
+        ON CONFLICT (id) DO UPDATE SET generation = (generation & 4611686018427387903) + 1";
+    database.execute(SQL, &[])
 }
 
 fn generation(database: &Database<'_>) -> Result<Option<i64>> {
