@@ -1,9 +1,9 @@
 //! Building the libraries as they ship.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::process;
@@ -68,8 +68,9 @@ fn build_kind(package: &str, kind: &str) -> Result<PathBuf> {
 /// # Errors
 /// If it fails, or builds no such library.
 pub fn built(command: &mut Command, kind: &str) -> Result<PathBuf> {
-    let messages = process::output(command)?;
-    messages
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", output.status);
+    String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message.pointer("/target/kind/0").and_then(Value::as_str) == Some(kind))

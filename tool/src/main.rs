@@ -13,6 +13,7 @@ mod fuzz;
 mod layers;
 mod library;
 mod node;
+mod package;
 mod panics;
 mod process;
 mod python;
@@ -20,6 +21,7 @@ mod readme;
 mod size;
 mod static_library;
 mod symbols;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -82,6 +84,24 @@ enum Command {
     Panics,
     /// Runs the fuzz targets on random inputs
     Fuzz(fuzz::Options),
+    /// Builds the libraries for all targets into `target/dist`
+    Package {
+        /// Only these platforms (linux, android, apple, windows, wasm) or targets of rustc, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Fails if a target has to be left out
+        #[arg(long)]
+        require_all: bool,
+    },
+    /// Checks the libraries in `target/dist`, without running them
+    Verify {
+        /// Only these platforms (linux, android, apple, windows, wasm) or targets of rustc, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Fails if something is not there
+        #[arg(long)]
+        require_all: bool,
+    },
     /// Runs the examples of the README
     Readme,
     /// Measures the release library, alone or against another one
@@ -116,6 +136,8 @@ fn main() -> ExitCode {
         Command::Node => node::run(|_| {}),
         Command::Panics => panics::check(),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Package { only, require_all } => package::run(&only, require_all),
+        Command::Verify { only, require_all } => verify::run(&only, require_all),
         Command::Readme => readme::run(),
     };
     match result {

@@ -266,7 +266,7 @@ fn first_value(rows: Vec<Vec<Value>>) -> Value {
 /// The second argument of `powersync_control`. Made from text, bytes (a blob), integers, `()` (NULL) or JSON (its text;
 /// JSON null gives NULL).
 #[derive(Debug, Clone)]
-pub struct Payload(rusqlite::types::Value);
+pub struct Payload(pub(crate) rusqlite::types::Value);
 
 macro_rules! payload_from {
     ($($from:ty),*) => { $(

@@ -13,6 +13,7 @@ pub mod invariants;
 pub mod library;
 pub mod recordings;
 pub mod scenario;
+pub mod script;
 pub mod service;
 pub mod session;
 pub mod values;

@@ -85,21 +85,25 @@ impl Runner<'_> {
     }
 
     fn sql(&self, sql: &str, parameters: &Value) -> Result<Value, HostError> {
-        let parameters = parameters.as_array().map(Vec::as_slice).unwrap_or_default();
-        let values = parameters.iter().map(|value| match value {
-            Value::String(text) => text.clone().into(),
-            Value::Number(number) if number.is_i64() => number.as_i64().into(),
-            Value::Number(number) => number.as_f64().into(),
-            Value::Null => rusqlite::types::Value::Null,
-            other => rusqlite::types::Value::Text(other.to_string()),
-        });
-        let values: Vec<rusqlite::types::Value> = values.collect();
-        self.host.try_rows(sql, rusqlite::params_from_iter(values)).map(|rows| json!(rows))
+        self.host.try_rows(sql, rusqlite::params_from_iter(sql_values(parameters))).map(|rows| json!(rows))
     }
 }
 
+/// The parameters of a statement.
+pub(crate) fn sql_values(parameters: &Value) -> Vec<rusqlite::types::Value> {
+    let parameters = parameters.as_array().map(Vec::as_slice).unwrap_or_default();
+    let values = parameters.iter().map(|value| match value {
+        Value::String(text) => text.clone().into(),
+        Value::Number(number) if number.is_i64() => number.as_i64().into(),
+        Value::Number(number) => number.as_f64().into(),
+        Value::Null => rusqlite::types::Value::Null,
+        other => rusqlite::types::Value::Text(other.to_string()),
+    });
+    values.collect()
+}
+
 /// Compares what came of a step with what it expects; without expectations it must only succeed.
-fn judge(step: &Value, outcome: Result<Value, HostError>) -> Result<(), String> {
+pub(crate) fn judge(step: &Value, outcome: Result<Value, HostError>) -> Result<(), String> {
     let result = match (outcome, step.get("expect_error")) {
         (Ok(value), None) => value,
         (Ok(value), Some(expected)) => return Err(format!("no error, expected {expected}; result {value}")),
@@ -131,7 +135,7 @@ fn is_debug_line(instruction: &Value) -> bool {
 }
 
 /// A control call's payload: text, integers and null as they are, `{"$blob": "hex"}` as a blob, other JSON as its text.
-fn payload(value: &Value) -> Result<Payload, String> {
+pub(crate) fn payload(value: &Value) -> Result<Payload, String> {
     match value {
         Value::String(text) => Ok(text.as_str().into()),
         Value::Number(number) => number.as_i64().map(Payload::from).ok_or(format!("no integer: {number}")),
@@ -142,7 +146,7 @@ fn payload(value: &Value) -> Result<Payload, String> {
     }
 }
 
-fn unhex(digits: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
     let byte = |index| u8::from_str_radix(digits.get(index..index + 2)?, 16).ok();
     (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -1,0 +1,29 @@
+//! Linking for Apple's systems.
+
+use anyhow::{Context, Result};
+
+use super::{ENTRY_POINT, Link};
+use crate::process;
+
+/// What Apple's C library is asked for.
+const C_FUNCTIONS: &str = "_bcmp, _bzero, _memcmp, _memcpy, _memmove, _memset, _strlen, dyld_stub_binder";
+
+/// Links with an ad-hoc signature, and writes a map of all functions' addresses beside: what a debugger needs to name the
+/// functions in a report of a crash.
+pub fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
+    let apple = link.target.platform.apple().context("not a platform of Apple's")?;
+    let architecture = link.target.linker_architecture;
+    let targets = format!("{architecture}-{}", apple.name);
+    let stub = format!(
+        "--- !tapi-tbd\ntbd-version: 4\ntargets: [ {targets} ]\ninstall-name: /usr/lib/libSystem.B.dylib\n\
+         exports:\n  - targets: [ {targets} ]\n    symbols: [ {C_FUNCTIONS} ]\n...\n",
+    );
+    let library = link.write("libSystem.tbd", &stub)?;
+    let mut linker = link.toolchain.linker("darwin");
+    linker.args(["-dylib", "-arch", architecture, "-platform_version", apple.name, link.target.minimum, apple.sdk]);
+    linker.args(["-install_name", install_name, "-exported_symbol", &format!("_{ENTRY_POINT}")]);
+    linker.args(["-dead_strip", "-adhoc_codesign", "-x", "-S", "-map"]).arg(link.debug_file(".map"));
+    process::run(
+        linker.arg("-u").arg(format!("_{ENTRY_POINT}")).arg(link.archive).arg(library).arg("-o").arg(link.output),
+    )
+}

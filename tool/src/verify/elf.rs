@@ -1,0 +1,158 @@
+//! Libraries for Linux and Android.
+
+use anyhow::{Context, Result, bail, ensure};
+use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::elf::{Dyn, ElfFile, FileHeader, ProgramHeader, SectionHeader, Sym};
+use object::{Endianness, FileKind};
+
+use super::exports_only_the_entry_point;
+use crate::package::FROM_C_LIBRARY;
+use crate::package::target::{Platform, Target};
+
+/// What the dynamic linker reads in a library.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The processor.
+    pub machine: u16,
+    /// Symbols that others can use.
+    pub exported: Vec<String>,
+    /// Symbols that must be found elsewhere when the library is loaded.
+    pub undefined: Vec<String>,
+    /// Libraries that must be loaded first.
+    pub needed: Vec<String>,
+    /// What it calls itself.
+    pub name: Option<String>,
+    /// The smallest alignment of its segments.
+    pub alignment: u64,
+    /// Whether it has the older hash table of symbols, and the newer one.
+    pub hash_tables: (bool, bool),
+    /// Whether memory that is written or a stack would be executable, or code be changed while loading.
+    pub is_unsafe: bool,
+}
+
+/// Checks a library that is loaded at run time.
+pub fn check(target: &Target, content: &[u8]) -> Result<()> {
+    let found = read(content)?;
+    let machine = match target.architecture {
+        "x64" => elf::EM_X86_64,
+        "x86" => elf::EM_386,
+        "aarch64" => elf::EM_AARCH64,
+        "armv7" => elf::EM_ARM,
+        "riscv64gc" => elf::EM_RISCV,
+        other => bail!("no machine is called {other}"),
+    };
+    ensure!(found.machine == machine.0, "made for machine {}", found.machine);
+    ensure!(found.name.as_deref() == Some("libpowersync.so"), "the library calls itself {:?}", found.name);
+    ensure!(found.hash_tables == (true, true), "hash tables: {:?}", found.hash_tables);
+    if target.platform == Platform::Android {
+        ensure!(found.alignment >= 16384, "segments are aligned to {} bytes", found.alignment);
+        ensure!(!found.undefined.iter().any(|name| name == "bcmp"), "Android has no bcmp");
+    }
+    is_self_sufficient(&found, target.platform == Platform::Android)
+}
+
+/// Checks what holds for any library of ours, also for one that was linked by the system's linker.
+pub fn is_self_sufficient(found: &Contents, may_need_c_library: bool) -> Result<()> {
+    exports_only_the_entry_point(&found.exported)?;
+    let others: Vec<_> = found.undefined.iter().filter(|name| !FROM_C_LIBRARY.contains(&name.as_str())).collect();
+    ensure!(others.is_empty(), "undefined symbols: {others:?}");
+    let expected: &[&str] = if may_need_c_library { &["libc.so"] } else { &[] };
+    ensure!(found.needed == expected, "needed libraries: {:?}, expected {expected:?}", found.needed);
+    ensure!(!found.is_unsafe, "writable memory or the stack is executable, or code is relocated");
+    Ok(())
+}
+
+/// Reads a shared library of 32 or 64 bits.
+pub fn read(content: &[u8]) -> Result<Contents> {
+    match FileKind::parse(content)? {
+        FileKind::Elf32 => read_class::<FileHeader32<Endianness>>(content),
+        FileKind::Elf64 => read_class::<FileHeader64<Endianness>>(content),
+        other => bail!("not an ELF file but {other:?}"),
+    }
+}
+
+fn read_class<Header: FileHeader<Endian = Endianness>>(content: &[u8]) -> Result<Contents> {
+    let file: ElfFile<'_, Header> = ElfFile::parse(content).context("not an ELF file")?;
+    let endian = file.endian();
+    let mut found = Contents { machine: file.elf_header().e_machine(endian).0, ..Contents::default() };
+    let symbols = file.elf_dynamic_symbol_table();
+    for symbol in symbols.iter().skip(1) {
+        let name = String::from_utf8_lossy(symbol.name(endian, symbols.strings())?).into_owned();
+        if !symbol.is_undefined(endian) {
+            if !symbol.is_local() {
+                found.exported.push(name);
+            }
+        // Weak references may stay unresolved; they do not keep the library from loading.
+        } else if symbol.st_bind() != elf::STB_WEAK {
+            found.undefined.push(name);
+        }
+    }
+    let mut alignments = Vec::new();
+    for segment in file.elf_header().program_headers(endian, content)? {
+        let (kind, flags) = (segment.p_type(endian), segment.p_flags(endian));
+        let is_both = flags.contains(elf::PF_W | elf::PF_X);
+        found.is_unsafe |=
+            (kind == elf::PT_LOAD && is_both) || (kind == elf::PT_GNU_STACK && flags.contains(elf::PF_X));
+        if kind == elf::PT_LOAD {
+            alignments.push(segment.p_align(endian).into());
+        }
+    }
+    found.alignment = alignments.into_iter().min().unwrap_or_default();
+    let sections = file.elf_header().sections(endian, content)?;
+    for section in sections.iter() {
+        found.hash_tables.0 |= section.sh_type(endian) == elf::SHT_HASH;
+        found.hash_tables.1 |= section.sh_type(endian) == elf::SHT_GNU_HASH;
+    }
+    if let Some((entries, strings)) = sections.dynamic(endian, content)? {
+        let strings = sections.strings(endian, content, strings)?;
+        let text = |entry: &Header::Dyn| -> Result<String> {
+            Ok(String::from_utf8_lossy(entry.string(endian, strings)?).into_owned())
+        };
+        for entry in entries {
+            match entry.tag(endian) {
+                elf::DT_NEEDED => found.needed.push(text(entry)?),
+                elf::DT_SONAME => found.name = Some(text(entry)?),
+                elf::DT_TEXTREL => found.is_unsafe = true,
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::ENTRY_POINT;
+
+    /// This test program itself: it needs the C library and has undefined symbols.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_ordinary_program_is_no_such_library() {
+        let found = read(&std::fs::read(std::env::current_exe().unwrap()).unwrap()).unwrap();
+        assert!(found.needed.iter().any(|name| name.starts_with("libc.so")), "{found:?}");
+        assert!(found.undefined.iter().any(|name| name == "read"), "{found:?}");
+        assert!(found.name.is_none() && found.alignment >= 4096 && !found.is_unsafe, "{found:?}");
+        assert!(is_self_sufficient(&found, false).is_err());
+    }
+
+    #[test]
+    fn each_kind_of_name_counts() {
+        let good = || Contents {
+            exported: vec![ENTRY_POINT.to_owned()],
+            undefined: vec!["memcpy".to_owned()],
+            ..Contents::default()
+        };
+        let is_good = |contents: Contents| is_self_sufficient(&contents, false).is_ok();
+        assert!(is_good(good()));
+        assert!(!is_good(Contents::default()));
+        assert!(!is_good(Contents { undefined: vec!["x".into()], ..good() }));
+        assert!(!is_good(Contents { needed: vec!["libc.so".into()], ..good() }));
+        assert!(!is_good(Contents { is_unsafe: true, ..good() }));
+        assert!(!is_good(Contents { exported: vec![ENTRY_POINT.into(), "x".into()], ..good() }));
+        let needs = |library: &str| Contents { needed: vec![library.into()], ..good() };
+        assert!(is_self_sufficient(&needs("libc.so"), true).is_ok());
+        assert!(is_self_sufficient(&needs("libm.so"), true).is_err());
+        assert!(is_self_sufficient(&good(), true).is_err());
+    }
+}
