@@ -54,5 +54,9 @@ fn flags(toolchain: &Toolchain, target: &Target, core: Core) -> Result<Vec<Strin
     if core == Core::Source && target.platform.format() != Format::Pe {
         flags.push("-Cforce-unwind-tables=no".to_owned());
     }
+    // Otherwise each atomic operation asks the C library what the processor can do.
+    if target.triple == "aarch64-unknown-linux-gnu" {
+        flags.push("-Ctarget-feature=-outline-atomics".to_owned());
+    }
     Ok(flags)
 }

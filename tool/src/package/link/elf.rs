@@ -12,6 +12,10 @@ use crate::process;
 /// that needs no C library by name.
 const C_FUNCTIONS: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen"];
 
+/// The unwinder's functions; the last two are those of 32-bit ARM.
+const UNWINDER: &[&str] =
+    &["rust_eh_personality", "_Unwind_Resume", "__aeabi_unwind_cpp_pr0", "__aeabi_unwind_cpp_pr1"];
+
 /// The largest pages that Android has: libraries for smaller ones only are refused on devices with these.
 const ANDROID_PAGE_SIZE: &str = "max-page-size=16384";
 
@@ -25,8 +29,8 @@ pub fn loadable(link: &Link<'_>) -> Result<()> {
     linker.args(["--hash-style=both", "--build-id=sha1", "--gc-sections", "-O2"]);
     linker.args(["-z", "relro", "-z", "now", "-z", "noexecstack"]);
     // As in the build script of the loadable library: the prebuilt `core` mentions the unwinder.
-    linker.args(["--defsym=rust_eh_personality=0", "--defsym=_Unwind_Resume=0", "--no-eh-frame-hdr", "-T"]);
-    linker.arg(DISCARD);
+    linker.args(UNWINDER.iter().map(|name| format!("--defsym={name}=0")));
+    linker.args(["--no-eh-frame-hdr", "-T", DISCARD]);
     linker.arg("--version-script").arg(exports).args(["-u", ENTRY_POINT]).arg(link.archive);
     if link.target.platform == Platform::Android {
         linker.args(["-z", "defs", "-z", ANDROID_PAGE_SIZE]).arg(android_c_library(link)?);
