@@ -62,9 +62,9 @@ pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) ->
     Ok(())
 }
 
-const SELECT_ROW: &str = "SELECT id, iif(in_checkpoint, max(last_op, (SELECT last_op FROM main.ps_checkpoint)), last_op), \
-    last_applied_op, add_checksum, op_checksum, settled, (SELECT region FROM main.ps_checkpoint) \
-    FROM main.ps_buckets WHERE name = ?1";
+const SELECT_ROW: &str = "SELECT bucket.id, iif(in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op), \
+    last_applied_op, add_checksum, op_checksum, settled, region \
+    FROM main.ps_buckets AS bucket LEFT JOIN main.ps_checkpoint AS checkpoint WHERE bucket.name = +?1";
 
 /// The bucket called `name`, None if there is none.
 pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {

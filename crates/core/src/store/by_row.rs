@@ -5,11 +5,11 @@ use crate::collections::RowKeys;
 use crate::connection::Database;
 use crate::error::Result;
 
-/// Operations that are sorted at once, which bounds the memory for it to some 10 MB.
-const SORTED_AT_ONCE: usize = 100_000;
+/// Operations that are sorted at once, which bounds the memory for it to some 4 MB.
+const SORTED_AT_ONCE: usize = 50_000;
 
 /// The same for the bytes of their row ids.
-const SORTED_SIZE: usize = 8 << 20;
+const SORTED_SIZE: usize = 4 << 20;
 
 /// Calls `visit` with type, row id and operation id of all operations whose ids are in `ranges` (first and last).
 pub fn visit_by_row(
