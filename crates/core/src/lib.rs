@@ -1,7 +1,8 @@
 //! All behaviour of the PowerSync SQLite extension.
 //!
 //! The loadable and static libraries are thin shells around [`sql_api::register`]: they provide the C entry point, the
-//! allocator and the panic handler. `docs/architecture.md` shows how the modules depend on each other.
+//! allocator and the panic handler. Programs in Rust that link SQLite turn the feature `static` on and call
+//! `load_into_new_connections`. `docs/architecture.md` shows how the modules depend on each other.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -21,3 +22,21 @@ pub mod text;
 pub mod uuid;
 
 pub use powersync_protocol::{self as protocol, collections, error, json};
+
+/// Registers the extension on each connection that is opened from now on; again does no harm. The program links SQLite,
+/// for instance through rusqlite.
+///
+/// # Errors
+/// SQLite's result code.
+#[cfg(feature = "static")]
+pub fn load_into_new_connections() -> Result<(), sqlite_nostd::ResultCode> {
+    struct PowerSync;
+
+    impl sqlite_nostd::Extension for PowerSync {
+        fn load(connection: sqlite_nostd::Connection<'_>) -> sqlite_nostd::Result<(), sqlite_nostd::FunctionError> {
+            sql_api::register(connection)
+        }
+    }
+
+    sqlite_nostd::load_extension_into_new_connections::<PowerSync>()
+}

@@ -80,6 +80,43 @@ pub unsafe fn load_into_new_connections(entry_point: EntryPoint) -> c_int {
     }
 }
 
+/// An extension as a type, for programs in Rust that have their own allocator and panic handler.
+#[cfg(feature = "static")]
+pub trait Extension {
+    /// Registers the extension on a connection.
+    ///
+    /// # Errors
+    /// What SQLite is told when the connection is opened.
+    fn load(connection: Connection<'_>) -> Result<(), FunctionError>;
+}
+
+/// Like [`load_into_new_connections`], without an entry point of the program's own.
+///
+/// # Errors
+/// SQLite's result code.
+#[cfg(feature = "static")]
+pub fn load_extension_into_new_connections<E: Extension>() -> Result<(), ResultCode> {
+    // SAFETY: the function is an entry point.
+    match unsafe { load_into_new_connections(entry_point_of::<E>) } {
+        SQLITE_OK => Ok(()),
+        code => Err(ResultCode(code)),
+    }
+}
+
+/// The entry point of an extension.
+///
+/// # Safety
+/// Called as SQLite calls entry points.
+#[cfg(feature = "static")]
+unsafe extern "C" fn entry_point_of<E: Extension>(
+    db: *mut sqlite3,
+    error: *mut *mut c_char,
+    api: *const sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: by contract.
+    unsafe { entry_point(db, error, api, E::load) }
+}
+
 fn load_once(
     db: NonNull<sqlite3>,
     load: fn(Connection<'_>) -> Result<(), FunctionError>,

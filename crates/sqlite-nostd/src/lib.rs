@@ -29,7 +29,7 @@ pub use code::ResultCode;
 pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
 pub use data_version::DataVersions;
 #[cfg(feature = "static")]
-pub use entry::{EntryPoint, load_into_new_connections};
+pub use entry::{EntryPoint, Extension, load_extension_into_new_connections, load_into_new_connections};
 pub use entry::{connection_from_raw, entry_point, initialize};
 pub use error::{FunctionError, Result, SqliteError};
 pub use function::{Context, FunctionFlags};

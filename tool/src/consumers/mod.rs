@@ -4,11 +4,12 @@
 mod c;
 mod dart;
 mod npm;
+mod rust;
 mod wheel;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::bundles;
 use crate::bundles::distribution::Distribution;
@@ -25,23 +26,22 @@ pub enum Outcome {
 /// A kind of application: its name, and what tries it in a directory of its own.
 type Consumer = (&'static str, fn(&Distribution, &Path) -> Result<Outcome>);
 
-const CONSUMERS: &[Consumer] = &[("npm", npm::check), ("python", wheel::check), ("c", c::check), ("dart", dart::check)];
+const CONSUMERS: &[Consumer] =
+    &[("npm", npm::check), ("python", wheel::check), ("c", c::check), ("dart", dart::check), ("rust", rust::check)];
+
+/// Consumers that take long to build and are tried only when they are named.
+const SLOW_CONSUMERS: &[Consumer] = &[("rust-sdk", rust::check_sdk)];
 
 /// Makes the packages for this machine and tries all consumers, or those that are named.
 ///
 /// # Errors
 /// Names the consumer that failed.
 pub fn run(only: &[String]) -> Result<()> {
-    if let Some(unknown) = only.iter().find(|name| !CONSUMERS.iter().any(|(known, _)| known == name)) {
-        bail!("there is no consumer {unknown}");
-    }
+    let consumers = selected(only)?;
     let distribution = Distribution::of_host()?;
     bundles::write(&distribution)?;
-    for (name, consumer) in CONSUMERS {
-        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
-            continue;
-        }
-        let place = empty_directory(&distribution, name)?;
+    for (name, consumer) in consumers {
+        let place = directory(&distribution, name)?;
         match consumer(&distribution, &place).with_context(|| format!("the consumer {name} failed"))? {
             Outcome::Works => println!("{name}: works"),
             Outcome::Skipped(why) => println!("{name}: SKIPPED: {why}"),
@@ -50,7 +50,18 @@ pub fn run(only: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn empty_directory(distribution: &Distribution, name: &str) -> Result<PathBuf> {
+fn selected(only: &[String]) -> Result<Vec<Consumer>> {
+    if only.is_empty() {
+        return Ok(CONSUMERS.to_vec());
+    }
+    let find = |wanted: &String| {
+        let found = CONSUMERS.iter().chain(SLOW_CONSUMERS).find(|(name, _)| name == wanted);
+        found.copied().with_context(|| format!("there is no consumer {wanted}"))
+    };
+    only.iter().map(find).collect()
+}
+
+fn directory(distribution: &Distribution, name: &str) -> Result<PathBuf> {
     let place = distribution.directory.join("consumers").join(name);
     std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     Ok(place)
