@@ -75,6 +75,15 @@ fn operations_after_the_applied_one_are_pending() {
 }
 
 #[test]
+fn an_operation_without_data_shows_a_row_without_values() {
+    let host = published(&[(1, 0)], &[(1, 8, Some("t"), Some("a"), None, "", 6)]);
+    host.execute("UPDATE ps_oplog SET data = NULL");
+    migrate(&host, NEWEST);
+    assert_eq!(host.table("SELECT row_id, data FROM ps_operations"), json!([["a", "{}"]]));
+    assert_consistent(&host);
+}
+
+#[test]
 fn bucket_ids_that_do_not_fit_are_given_anew() {
     let operation = |bucket, id| (bucket, 1, Some("t"), Some(id), None, "{}", 1);
     let names = "SELECT id, name, (SELECT row_id FROM ps_operations WHERE id >> 34 = ps_buckets.id) FROM ps_buckets ORDER BY id";

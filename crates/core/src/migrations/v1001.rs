@@ -9,7 +9,7 @@
 //! | `ps_oplog` | a view of the shape of format 14, for diagnostics tools and the key repair of the JavaScript SDK |
 //!
 //! **Up.** Operations at or below a bucket's `last_applied_op` become settled, later ones pending. An operation without
-//! row type or row id can never be shown: it lives on in `add_checksum`. Rows of one bucket with equal type, id and
+//! row type or row id can never be shown: it lives on in `add_checksum`. One without data shows a row without values. Rows of one bucket with equal type, id and
 //! subkey (a fault of older versions) are reduced to the newest, in the same way. Bucket ids are kept if all of them
 //! fit 22 bits, else given anew.
 //!
@@ -114,7 +114,7 @@ CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
 /// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a character
 /// has depends on the database's encoding.
 const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash)
-  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, oplog.data, oplog.hash
+  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash
     FROM (
       SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey
         FROM (
