@@ -3,11 +3,12 @@
 //!
 //! Nothing here ships. Helpers report a failed expectation by panicking at the caller's line, as assertions do; the
 //! `try_*` forms give errors as values where a test is about the error.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 pub mod bson;
 pub mod expectation;
+pub mod faults;
 pub mod host;
 pub mod invariants;
 pub mod library;

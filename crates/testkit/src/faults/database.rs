@@ -7,35 +7,62 @@ use std::{ptr, slice};
 
 use rusqlite::ffi;
 
-/// A failed call: the extended code and the message.
+use super::interrupts;
+
+/// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// The extended result code.
     pub code: c_int,
+    /// SQLite's message.
     pub message: String,
 }
 
 impl Failure {
+    /// Whether memory ran out.
     pub fn is_out_of_memory(&self) -> bool {
         self.code == ffi::SQLITE_NOMEM || self.code == ffi::SQLITE_IOERR_NOMEM
     }
 }
 
-/// An open connection.
+/// An open connection. Unlike safe wrappers, it does not mind being out of memory.
+#[derive(Debug)]
 pub struct Database(*mut ffi::sqlite3);
 
 impl Database {
     /// Opens a database in memory.
-    pub fn open() -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open_in_memory() -> Result<Self, Failure> {
+        Self::open(c":memory:", None)
+    }
+
+    /// Opens or creates a database in the file system `vfs`, or in the default one.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open(name: &CStr, vfs: Option<&CStr>) -> Result<Self, Failure> {
         let mut db = ptr::null_mut();
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE;
+        let vfs = vfs.map_or(ptr::null(), CStr::as_ptr);
         // SAFETY: the place is valid; a connection is made even on most failures, and closed by `drop`.
-        let code = unsafe { ffi::sqlite3_open(c":memory:".as_ptr(), &raw mut db) };
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut db, flags, vfs) };
         let database = Self(db);
-        if code == ffi::SQLITE_OK { Ok(database) } else { Err(database.failure(code)) }
+        if code != ffi::SQLITE_OK {
+            return Err(database.failure(code));
+        }
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_progress_handler(db, 1, Some(interrupts::is_interrupted), ptr::null_mut()) };
+        Ok(database)
     }
 
     /// Loads the extension.
+    ///
+    /// # Errors
+    /// What SQLite reports; SQLITE_NOMEM where it says SQLITE_ERROR for want of memory.
     pub fn load(&self, library: &Path) -> Result<(), Failure> {
-        let library = CString::new(library.to_str().unwrap()).unwrap();
+        let library = CString::new(library.as_os_str().as_encoded_bytes()).expect("a path without NUL");
         let mut message: *mut c_char = ptr::null_mut();
         // SAFETY: the connection is open, the texts are C strings, and the message is SQLite's memory.
         unsafe {
@@ -65,19 +92,21 @@ impl Database {
     }
 
     /// Runs one statement and gives its rows, one line of values for each.
+    ///
+    /// # Errors
+    /// What SQLite reports, from preparing to the last step.
     pub fn run(&self, sql: &str, parameters: &[&str]) -> Result<Vec<String>, Failure> {
         let mut statement = ptr::null_mut();
-        let size = c_int::try_from(sql.len()).unwrap();
-        let size_of = |text: &str| u64::try_from(text.len()).unwrap();
+        let size = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
         // SAFETY: the connection is open, texts outlive the statement, which is finalized.
         unsafe {
             let code = ffi::sqlite3_prepare_v2(self.0, sql.as_ptr().cast(), size, &raw mut statement, ptr::null_mut());
             if code != ffi::SQLITE_OK {
                 return Err(self.failure(code));
             }
-            let encoding = u8::try_from(ffi::SQLITE_UTF8).unwrap();
+            let encoding = u8::try_from(ffi::SQLITE_UTF8).unwrap_or(1);
             for (index, text) in (1..).zip(parameters) {
-                let text = (text.as_ptr().cast(), size_of(text));
+                let text = (text.as_ptr().cast(), text.len() as u64);
                 let code = ffi::sqlite3_bind_text64(statement, index, text.0, text.1, None, encoding);
                 if code != ffi::SQLITE_OK {
                     let failure = self.failure(code);
@@ -112,7 +141,7 @@ impl Database {
                 unsafe {
                     let kind = ffi::sqlite3_column_type(statement, column);
                     let text = ffi::sqlite3_column_text(statement, column);
-                    let size = usize::try_from(ffi::sqlite3_column_bytes(statement, column)).unwrap();
+                    let size = usize::try_from(ffi::sqlite3_column_bytes(statement, column)).unwrap_or(0);
                     line.push(match (kind, text.is_null()) {
                         (ffi::SQLITE_NULL, _) => "NULL".into(),
                         (_, true) => return Err(self.failure(ffi::SQLITE_NOMEM)),
@@ -124,15 +153,24 @@ impl Database {
         }
     }
 
-    /// Rolls back what a failed step has left open.
-    pub fn roll_back(&self) {
+    /// Whether a transaction is open.
+    pub fn is_in_transaction(&self) -> bool {
         // SAFETY: the connection is open.
-        if unsafe { ffi::sqlite3_get_autocommit(self.0) } == 0 {
-            self.run("ROLLBACK", &[]).unwrap();
-        }
+        unsafe { ffi::sqlite3_get_autocommit(self.0) == 0 }
+    }
+
+    /// Rolls back what a failed step has left open.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn roll_back(&self) -> Result<(), Failure> {
+        if self.is_in_transaction() { self.run("ROLLBACK", &[]).map(|_| ()) } else { Ok(()) }
     }
 
     /// Closes the connection, which must not find anything left open.
+    ///
+    /// # Panics
+    /// If it does.
     pub fn close(mut self) {
         // SAFETY: open, and not used again.
         assert_eq!(unsafe { ffi::sqlite3_close(std::mem::replace(&mut self.0, ptr::null_mut())) }, ffi::SQLITE_OK);

@@ -5,14 +5,11 @@
 //! The process is one of its own for each kind of failure, so that an abort is a failed test that names the request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod allocator;
-mod database;
-
 use std::io::Write;
 use std::ops::Range;
 use std::process::{Command, Stdio};
 
-use database::{Database, Failure};
+use powersync_testkit::faults::{Database, Failure, allocator};
 use powersync_testkit::library;
 use powersync_testkit::service::Service;
 use rusqlite::ffi;
@@ -119,7 +116,7 @@ fn session() -> Vec<Step> {
 }
 
 fn open() -> Result<Database, Failure> {
-    let database = Database::open()?;
+    let database = Database::open_in_memory()?;
     database.load(library::loadable())?;
     Ok(database)
 }
@@ -196,7 +193,7 @@ fn run_session(goes_on: bool) -> usize {
             match result {
                 // The next attempt goes on from here.
                 Err(failure) if failure.is_out_of_memory() => {
-                    database.roll_back();
+                    database.roll_back().unwrap();
                     number += 1;
                     continue;
                 }
@@ -211,7 +208,7 @@ fn run_session(goes_on: bool) -> usize {
                 // A call before had done its work when it failed and was rolled back, so that the iteration has ended.
                 result => {
                     assert_eq!(step.kind, Kind::Control, "{result:?}");
-                    database.roll_back();
+                    database.roll_back().unwrap();
                     session.restart(&database, index);
                 }
             }
@@ -220,8 +217,7 @@ fn run_session(goes_on: bool) -> usize {
         }
         database.close();
     }
-    // SAFETY: no connection is open.
-    assert_eq!(unsafe { ffi::sqlite3_memory_used() }, 0, "memory was lost");
+    assert_eq!(allocator::memory_used(), 0, "memory was lost");
     failures
 }
 

@@ -1,0 +1,151 @@
+//! The standard session, in which the n-th call of some kind fails: a request for memory, a call of the file system, a
+//! step of SQLite's virtual machine that is interrupted.
+
+use std::sync::Arc;
+
+use powersync_testkit::faults::countdown::Countdown;
+use powersync_testkit::faults::disk::{Call, Fault};
+use powersync_testkit::faults::{Disk, allocator, interrupts};
+use rusqlite::ffi;
+
+use crate::client::{Client, Disturbances, Expected, Part, Setup, StepFailure, Surroundings};
+use crate::session::{Kind, Session};
+
+/// What fails.
+#[derive(Debug, Clone, Copy)]
+pub enum Failing {
+    /// Requests for memory.
+    Memory,
+    /// Calls of the file system, with this code.
+    Disk(Call, i32),
+    /// Steps of the virtual machine.
+    Interrupt,
+}
+
+/// A kind of failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Failures {
+    pub failing: Failing,
+    /// Whether all calls fail until a step has failed.
+    pub goes_on: bool,
+}
+
+/// The failure of one call on one disk.
+struct Planned {
+    failures: Failures,
+    countdown: CountdownOf,
+}
+
+/// Memory and interrupts concern the process, failing calls a disk.
+enum CountdownOf {
+    Process(&'static Countdown),
+    Disk(Arc<Countdown>),
+}
+
+impl Planned {
+    /// Plans that the call with this number fails.
+    fn new(failures: Failures, number: u64, disk: &Disk) -> Self {
+        let countdown = match failures.failing {
+            Failing::Memory => CountdownOf::Process(&allocator::REQUESTS),
+            Failing::Interrupt => CountdownOf::Process(&interrupts::STEPS),
+            Failing::Disk(call, code) => CountdownOf::Disk(disk.fail(Fault { call, code })),
+        };
+        let planned = Self { failures, countdown };
+        planned.countdown().fail(number, failures.goes_on);
+        planned
+    }
+
+    fn countdown(&self) -> &Countdown {
+        match &self.countdown {
+            CountdownOf::Process(countdown) => countdown,
+            CountdownOf::Disk(countdown) => countdown,
+        }
+    }
+
+    /// Whether the failing call may make a statement fail with this code.
+    fn explains(&self, failure: &StepFailure) -> bool {
+        let (code, part) = (failure.failure.code, failure.part);
+        match self.failures.failing {
+            Failing::Memory => code == ffi::SQLITE_NOMEM || code == ffi::SQLITE_IOERR_NOMEM,
+            Failing::Interrupt => code == ffi::SQLITE_INTERRUPT,
+            // A WAL's index is locked in several steps, which are tried again for some time.
+            Failing::Disk(Call::LockIndex, ffi::SQLITE_BUSY) => {
+                code & 0xff == ffi::SQLITE_BUSY || code == ffi::SQLITE_PROTOCOL
+            }
+            // Opening a database gives only the kind of some errors.
+            Failing::Disk(_, injected) => code == injected || part == Part::Open && code == injected & 0xff,
+        }
+    }
+}
+
+impl Surroundings for Planned {
+    fn set_active(&self, is_active: bool) {
+        self.countdown().set_active(is_active);
+    }
+
+    fn judge(&self, failure: &StepFailure) -> Result<(), String> {
+        let is_explained = self.countdown().has_failed() && self.explains(failure);
+        self.countdown().heal();
+        if is_explained { Ok(()) } else { Err(format!("failed with {failure:?}")) }
+    }
+
+    fn may_end_iterations(&self) -> bool {
+        matches!(self.failures.failing, Failing::Memory)
+    }
+}
+
+impl Drop for Planned {
+    fn drop(&mut self) {
+        self.countdown().heal();
+    }
+}
+
+/// How many calls of a kind an undisturbed session makes.
+pub fn count(session: &Session, setup: Setup, failures: Failures) -> u64 {
+    let disk = Disk::new();
+    let planned = Planned::new(failures, u64::MAX, &disk);
+    let mut client = Client::new(session, setup, &disk);
+    for index in 0..session.steps.len() {
+        client.take(index, &planned).unwrap();
+    }
+    planned.countdown().calls()
+}
+
+/// What came of a session with a failure: what it disturbed, if the call was made.
+type Outcome = Result<Option<Disturbances>, String>;
+
+/// The session with one failure, up to its end.
+pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failures, number: u64) -> Outcome {
+    let memory_before = allocator::memory_used();
+    let disk = Disk::new();
+    let planned = Planned::new(failures, number, &disk);
+    let mut client = Client::new(session, setup, &disk);
+    for index in 0..session.steps.len() {
+        let in_step = |problem| format!("step {index}, {:.300}: {problem}", format!("{:?}", session.steps[index]));
+        let had_failed = planned.countdown().has_failed();
+        let rows = client.take(index, &planned).map_err(in_step)?;
+        // What an iteration tells of the types that it sees begins anew with each one.
+        let is_comparable = client.disturbances.reconnects == 0 && !client.is_in_doubt;
+        if let Some(rows) = rows.filter(|rows| is_comparable && *rows != expected.rows[index]) {
+            return Err(in_step(format!("gives {rows:?}, expected {:?}", expected.rows[index])));
+        }
+        client.compare_status(index, expected).map_err(in_step)?;
+        let is_disturbed = planned.countdown().has_failed() != had_failed;
+        if is_disturbed || session.steps[index].kind == Kind::Query {
+            client.compare(index, expected).map_err(in_step)?;
+            client.compare_uploads(index, expected).map_err(in_step)?;
+        }
+    }
+    let disturbances = client.disturbances;
+    drop(client);
+    check_memory(memory_before)?;
+    Ok(planned.countdown().has_failed().then_some(disturbances))
+}
+
+/// Whether all memory was given back that was requested since `before`.
+pub fn check_memory(before: i64) -> Result<(), String> {
+    match allocator::memory_used() - before {
+        0 => Ok(()),
+        bytes => Err(format!("{bytes} bytes are in use after the end")),
+    }
+}

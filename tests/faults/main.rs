@@ -1,0 +1,181 @@
+//! Faults and crashes at any moment of a session: whatever fails is an error with the right code, what was rolled back
+//! and tried again comes to the same end, and a crash loses nothing that was promised to last ("quality requirements",
+//! Robustness, traps 2 to 4, 8 and 10).
+//!
+//! `cargo test` takes a sample, `cargo xtask faults` tries every call and every change of a file. `POWERSYNC_FAULTS` is
+//! `all` or the size of each sample.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod client;
+mod crashes;
+mod dump;
+mod failures;
+mod session;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use client::{Disturbances, Setup};
+use crashes::Recorded;
+use failures::{Failing, Failures};
+use powersync_testkit::faults::disk::{Call, Loss};
+use powersync_testkit::faults::{Database, Disk, allocator};
+use powersync_testkit::library;
+use rusqlite::ffi;
+use session::Session;
+
+/// Says how much is tried.
+const VARIABLE: &str = "POWERSYNC_FAULTS";
+
+/// The calls of the file system that can fail, with the codes of their failures.
+const CALLS: [(Call, i32); 14] = [
+    (Call::Open, ffi::SQLITE_CANTOPEN),
+    (Call::Read, ffi::SQLITE_IOERR_READ),
+    (Call::Write, ffi::SQLITE_IOERR_WRITE),
+    (Call::Write, ffi::SQLITE_FULL),
+    (Call::Sync, ffi::SQLITE_IOERR_FSYNC),
+    (Call::Truncate, ffi::SQLITE_IOERR_TRUNCATE),
+    (Call::Size, ffi::SQLITE_IOERR_FSTAT),
+    (Call::Delete, ffi::SQLITE_IOERR_DELETE),
+    (Call::Access, ffi::SQLITE_IOERR_ACCESS),
+    (Call::Lock, ffi::SQLITE_BUSY),
+    (Call::Lock, ffi::SQLITE_IOERR_LOCK),
+    (Call::MapIndex, ffi::SQLITE_IOERR_SHMMAP),
+    (Call::LockIndex, ffi::SQLITE_BUSY),
+    (Call::LockIndex, ffi::SQLITE_IOERR_SHMLOCK),
+];
+
+const WAL: Setup = Setup { journal: "wal", synchronous: "FULL" };
+const ROLLBACK_JOURNAL: Setup = Setup { journal: "delete", synchronous: "FULL" };
+
+/// What all tests share. Failing memory concerns the whole process, so that there is one test at a time.
+struct Surroundings {
+    /// Keeps the library loaded.
+    _database: Database,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Surroundings {
+    fn enter() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        allocator::install();
+        let database = Database::open_in_memory().unwrap();
+        database.load(library::loadable()).unwrap();
+        Self { _database: database, _alone }
+    }
+}
+
+/// The numbers below `total` that are tried: all, or `size` of them.
+fn sample(total: u64, size: u64) -> impl Iterator<Item = u64> {
+    let size = match std::env::var(VARIABLE) {
+        Ok(all) if all == "all" => total,
+        Ok(number) => number.parse().unwrap_or_else(|_| panic!("{VARIABLE} is no number: {number}")),
+        Err(_) => size,
+    };
+    let size = size.min(total);
+    (0..size).map(move |index| (2 * index + 1) * total / (2 * size))
+}
+
+/// Counts what was tried, and collects what was wrong.
+#[derive(Default)]
+struct Tally {
+    tried: usize,
+    disturbances: Disturbances,
+    problems: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, what: &str, outcome: Result<Disturbances, String>) {
+        self.tried += 1;
+        match outcome {
+            Ok(Disturbances { failures, reconnects }) => {
+                self.disturbances.failures += failures;
+                self.disturbances.reconnects += reconnects;
+            }
+            Err(problem) => self.problems.push(format!("{what}: {problem:.2000}")),
+        }
+    }
+
+    fn report(&self, what: &str) {
+        let (Self { tried, problems, .. }, Disturbances { failures, reconnects }) = (self, self.disturbances);
+        println!("{what}: {tried} sessions; {failures} steps were repeated, {reconnects} iterations began anew");
+        assert!(
+            problems.is_empty(),
+            "{} of {tried}:\n{}",
+            problems.len(),
+            problems[..problems.len().min(5)].join("\n")
+        );
+        assert!(*tried > 0, "nothing was tried");
+    }
+}
+
+/// Lets calls of one kind fail, each in a session of its own.
+fn try_failures(tally: &mut Tally, session: &Session, setup: Setup, failures: Failures, size: u64) {
+    let expected = client::expected(session, setup, &Disk::new(), || {});
+    for number in sample(failures::count(session, setup, failures), size) {
+        let outcome = failures::run(session, setup, &expected, failures, number);
+        let outcome = outcome.and_then(|reached| reached.ok_or_else(|| "there was no such call".to_owned()));
+        tally.add(&format!("call {number} of {failures:?} with {setup:?}"), outcome);
+    }
+}
+
+#[test]
+fn requests_for_memory_fail() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let mut tally = Tally::default();
+    for (setup, goes_on) in [(WAL, false), (WAL, true), (ROLLBACK_JOURNAL, false)] {
+        try_failures(&mut tally, &session, setup, Failures { failing: Failing::Memory, goes_on }, 40);
+    }
+    tally.report("requests for memory that fail");
+}
+
+#[test]
+fn statements_are_interrupted() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let mut tally = Tally::default();
+    for setup in [WAL, ROLLBACK_JOURNAL] {
+        let failures = Failures { failing: Failing::Interrupt, goes_on: false };
+        try_failures(&mut tally, &session, setup, failures, 50);
+    }
+    tally.report("interrupts");
+}
+
+#[test]
+fn calls_of_the_file_system_fail() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let mut tally = Tally::default();
+    for setup in [WAL, ROLLBACK_JOURNAL] {
+        for (call, code) in CALLS {
+            for goes_on in [false, true] {
+                let failures = Failures { failing: Failing::Disk(call, code), goes_on };
+                try_failures(&mut tally, &session, setup, failures, 6);
+            }
+        }
+    }
+    tally.report("calls of the file system that fail");
+}
+
+#[test]
+fn processes_and_power_fail() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let mut tally = Tally::default();
+    for journal in ["wal", "delete"] {
+        for synchronous in ["FULL", "NORMAL"] {
+            let setup = Setup { journal, synchronous };
+            let recorded = Recorded::new(&session, setup);
+            let total = u64::try_from(recorded.recording.length()).unwrap();
+            for changes in sample(total + 1, 15) {
+                for loss in [Loss::Nothing, Loss::Everything, Loss::Parts(2 * changes)] {
+                    let outcome = crashes::run(&session, setup, &recorded, usize::try_from(changes).unwrap(), loss);
+                    tally.add(&format!("crash after change {changes} with {setup:?}, losing {loss:?}"), outcome);
+                }
+            }
+        }
+    }
+    tally.report("crashes");
+}
