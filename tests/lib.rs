@@ -1,1 +1,1 @@
-//! The integration tests live in `sql/` (one file per subject); this library is empty.
+//! The integration tests live in `sql/` (one file per subject) and `faults/`; this library is empty.

@@ -113,7 +113,9 @@ impl Tally {
 /// Lets calls of one kind fail, each in a session of its own.
 fn try_failures(tally: &mut Tally, session: &Session, setup: Setup, failures: Failures, size: u64) {
     let expected = client::expected(session, setup, &Disk::new(), || {});
-    for number in sample(failures::count(session, setup, failures), size) {
+    let total = failures::count(session, setup, failures);
+    println!("{failures:?} with {setup:?}: {total} calls");
+    for number in sample(total, size) {
         let outcome = failures::run(session, setup, &expected, failures, number);
         let outcome = outcome.and_then(|reached| reached.ok_or_else(|| "there was no such call".to_owned()));
         tally.add(&format!("call {number} of {failures:?} with {setup:?}"), outcome);

@@ -8,6 +8,7 @@ mod ci;
 mod consumers;
 #[cfg(test)]
 mod documents;
+mod faults;
 mod fuzz;
 #[cfg(test)]
 mod layers;
@@ -102,6 +103,12 @@ enum Command {
         #[arg(long)]
         require_all: bool,
     },
+    /// Fails calls, interrupts statements and crashes at every moment of a session (takes about two hours)
+    Faults {
+        /// Tries only so many moments of each kind
+        #[arg(long, value_name = "NUMBER")]
+        samples: Option<u32>,
+    },
     /// Runs the examples of the README
     Readme,
     /// Measures the release library, alone or against another one
@@ -138,6 +145,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Package { only, require_all } => package::run(&only, require_all),
         Command::Verify { only, require_all } => verify::run(&only, require_all),
+        Command::Faults { samples } => faults::run(samples),
         Command::Readme => readme::run(),
     };
     match result {

@@ -222,7 +222,7 @@ fn run_session(goes_on: bool) -> usize {
 }
 
 /// Says what is about to be tried, for the case that the process ends.
-fn report(number: i64, what: &str) {
+fn report(number: u64, what: &str) {
     println!("TRY request {number} of {what}");
     std::io::stdout().flush().unwrap();
 }
