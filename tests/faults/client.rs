@@ -266,8 +266,8 @@ impl<'s> Client<'s> {
             }
         } else if step.kind == Kind::Control {
             let instructions: Value = rows.first().and_then(|row| serde_json::from_str(row).ok()).unwrap_or_default();
-            let statuses = instructions.as_array().into_iter().flatten().filter_map(|i| i.get("UpdateSyncStatus"));
-            if let Some(status) = statuses.last() {
+            let mut statuses = instructions.as_array().into_iter().flatten().filter_map(|i| i.get("UpdateSyncStatus"));
+            if let Some(status) = statuses.next_back() {
                 let mut status = status["status"].clone();
                 // Told until the connection ends.
                 status.as_object_mut().unwrap().remove("internal_last_applied_checkpoint_request_id");
