@@ -40,6 +40,13 @@ pub struct StepFailure {
 }
 
 impl StepFailure {
+    /// Whether a call of the library may have succeeded before this failure undid it. What the library says itself
+    /// begins with the name of the function.
+    fn may_undo_success(&self) -> bool {
+        let is_library = self.failure.message.starts_with("powersync_");
+        self.part == Part::Commit || self.part == Part::Statement && !is_library
+    }
+
     fn says_no_iteration(&self) -> bool {
         self.failure.code == ffi::SQLITE_MISUSE && self.failure.message.contains("No iteration is active")
     }
@@ -66,9 +73,6 @@ pub trait Surroundings {
 
     /// Judges a failure, after which nothing fails until the step is repeated. An error if it must not be.
     fn judge(&self, failure: &StepFailure) -> Result<(), String>;
-
-    /// Whether a call may fail after it has succeeded, so that the iteration may end.
-    fn may_end_iterations(&self) -> bool;
 }
 
 /// Surroundings without faults.
@@ -79,10 +83,6 @@ impl Surroundings for Undisturbed {
 
     fn judge(&self, failure: &StepFailure) -> Result<(), String> {
         Err(format!("{failure:?}"))
-    }
-
-    fn may_end_iterations(&self) -> bool {
-        false
     }
 }
 
@@ -215,7 +215,7 @@ impl<'s> Client<'s> {
                     surroundings.judge(&failure)?;
                     self.roll_back(surroundings)?;
                     self.disturbances.failures += 1;
-                    self.is_in_doubt |= failure.part == Part::Commit || surroundings.may_end_iterations();
+                    self.is_in_doubt |= failure.may_undo_success();
                 }
             }
         }

@@ -88,10 +88,6 @@ impl Surroundings for Planned {
         self.countdown().heal();
         if is_explained { Ok(()) } else { Err(format!("failed with {failure:?}")) }
     }
-
-    fn may_end_iterations(&self) -> bool {
-        matches!(self.failures.failing, Failing::Memory)
-    }
 }
 
 impl Drop for Planned {

@@ -173,6 +173,10 @@ fn processes_and_power_fail() {
             let total = u64::try_from(recorded.recording.length()).unwrap();
             for changes in sample(total + 1, 15) {
                 for loss in [Loss::Nothing, Loss::Everything, Loss::Parts(2 * changes)] {
+                    // SQLite documents that a database may be damaged then.
+                    if (journal, synchronous, loss) == ("delete", "NORMAL", Loss::Parts(2 * changes)) {
+                        continue;
+                    }
                     let outcome = crashes::run(&session, setup, &recorded, usize::try_from(changes).unwrap(), loss);
                     tally.add(&format!("crash after change {changes} with {setup:?}, losing {loss:?}"), outcome);
                 }
