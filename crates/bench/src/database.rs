@@ -33,7 +33,22 @@ impl Database {
     /// # Errors
     /// What SQLite reports.
     pub fn open(path: &Path, library: &Path) -> Result<Self> {
-        let connection = Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        Self::load(Self::connect(path)?, library)
+    }
+
+    /// Opens the database at `path` with plain SQLite.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn connect(path: &Path) -> Result<Connection> {
+        Connection::open(path).with_context(|| format!("cannot open {}", path.display()))
+    }
+
+    /// Loads `library` into a connection and applies the settings.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn load(connection: Connection, library: &Path) -> Result<Self> {
         powersync_client::library::load(&connection, library)
             .with_context(|| format!("cannot load {}", library.display()))?;
         connection.execute_batch(SETTINGS)?;

@@ -7,6 +7,7 @@ mod comparison;
 mod database;
 mod document;
 mod goals;
+mod growth;
 mod measurement;
 mod rows;
 mod service;
@@ -30,6 +31,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Varies one size of a client at a time, and measures how the costs of operations grow
+    Growth(growth::Options),
+    /// Builds and measures one client; `growth` starts this
+    #[command(hide = true)]
+    GrowthPoint(growth::Point),
     /// Runs one workload in this process and prints what was measured as JSON; the other commands start this one
     #[command(hide = true)]
     Measure(Measure),
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         None => comparison::run(&arguments.comparison),
+        Some(Command::Growth(options)) => growth::run(&options),
+        Some(Command::GrowthPoint(point)) => growth::run_point(&point),
         Some(Command::Measure(command)) => measure(command),
     };
     match result {

@@ -38,6 +38,7 @@ struct Bucket {
     checksum: u32,
     count: usize,
     priority: u8,
+    subscriptions: String,
 }
 
 /// The buckets of a service, in the order in which they were made.
@@ -46,17 +47,20 @@ pub struct Service {
     names: Vec<String>,
     buckets: HashMap<String, Bucket>,
     last_op_id: u64,
-    /// The member `subscriptions` of every bucket: JSON text, or nothing.
-    pub subscriptions: Option<&'static str>,
-    /// The member `streams` of checkpoints: JSON text, or nothing.
-    pub streams: Option<String>,
+    streams: Option<&'static str>,
 }
 
 impl Service {
-    /// Makes a bucket without operations.
-    pub fn add_bucket(&mut self, name: &str, priority: u8) {
+    /// A service without buckets. `streams` is the member of that name of its checkpoints, a list in JSON.
+    pub fn with_streams(streams: &'static str) -> Self {
+        Service { streams: Some(streams), ..Service::default() }
+    }
+
+    /// Makes a bucket without operations. `subscriptions` is its member of that name, a list in JSON.
+    pub fn add_bucket(&mut self, name: &str, priority: u8, subscriptions: &str) {
         self.names.push(name.to_owned());
-        self.buckets.insert(name.to_owned(), Bucket { checksum: 0, count: 0, priority });
+        let bucket = Bucket { checksum: 0, count: 0, priority, subscriptions: subscriptions.to_owned() };
+        self.buckets.insert(name.to_owned(), bucket);
     }
 
     /// The names of all buckets.
@@ -100,15 +104,15 @@ impl Service {
     /// A `checkpoint` with some of the buckets.
     pub fn checkpoint_of(&self, names: &[String]) -> String {
         let (last_op_id, buckets) = (self.last_op_id, self.describe(names));
-        let streams = self.streams.as_ref().map(|streams| format!(r#","streams":{streams}"#)).unwrap_or_default();
+        let streams = self.streams.map(|streams| format!(r#","streams":{streams}"#)).unwrap_or_default();
         format!(
             r#"{{"checkpoint":{{"last_op_id":"{last_op_id}","write_checkpoint":null,"buckets":[{buckets}]{streams}}}}}"#
         )
     }
 
-    /// A `checkpoint_diff` in which one bucket has changed.
-    pub fn diff(&self, changed: &str) -> String {
-        let (last_op_id, updated) = (self.last_op_id, self.describe(&[changed.to_owned()]));
+    /// A `checkpoint_diff` in which these buckets have changed.
+    pub fn diff(&self, changed: &[String]) -> String {
+        let (last_op_id, updated) = (self.last_op_id, self.describe(changed));
         format!(
             r#"{{"checkpoint_diff":{{"last_op_id":"{last_op_id}","write_checkpoint":null,"updated_buckets":[{updated}],"removed_buckets":[]}}}}"#
         )
@@ -127,12 +131,10 @@ impl Service {
 
     fn describe(&self, names: &[String]) -> String {
         let descriptions = names.iter().filter_map(|name| {
-            let Bucket { checksum, count, priority } = self.buckets.get(name)?;
+            let Bucket { checksum, count, priority, subscriptions } = self.buckets.get(name)?;
             let name = quoted(name);
-            let subscriptions =
-                self.subscriptions.map(|list| format!(r#","subscriptions":{list}"#)).unwrap_or_default();
             Some(format!(
-                r#"{{"bucket":{name},"priority":{priority},"checksum":{checksum},"count":{count}{subscriptions}}}"#
+                r#"{{"bucket":{name},"priority":{priority},"checksum":{checksum},"count":{count},"subscriptions":{subscriptions}}}"#
             ))
         });
         descriptions.collect::<Vec<_>>().join(",")
@@ -176,18 +178,18 @@ mod tests {
     #[test]
     fn buckets_have_the_sum_of_their_operations() {
         let (mut service, mut rows) = (Service::default(), Rows::new(1));
-        service.add_bucket("a[\"1\"]", 2);
+        service.add_bucket("a[\"1\"]", 2, "[]");
         let put = parse(&service.put(&mut rows, "a[\"1\"]", "items", "x", "{\"n\":\"\\\"\"}"));
         let remove = parse(&service.remove(&mut rows, "a[\"1\"]", "items", "x"));
         let sum = put["checksum"].as_u64().unwrap() + remove["checksum"].as_u64().unwrap();
         let checkpoint = parse(&service.checkpoint());
-        let bucket = json!({"bucket": "a[\"1\"]", "priority": 2, "checksum": sum & 0xffff_ffff, "count": 2});
+        let bucket = json!({"bucket": "a[\"1\"]", "priority": 2, "checksum": sum & 0xffff_ffff, "count": 2, "subscriptions": []});
         assert_eq!(checkpoint["checkpoint"]["buckets"], json!([bucket]));
         assert_eq!(checkpoint["checkpoint"]["last_op_id"], "2");
         assert_eq!(put["subkey"], remove["subkey"]);
         assert_eq!(put["subkey"].as_str().unwrap().len(), 61);
         assert_eq!(put["data"], "{\"n\":\"\\\"\"}");
-        assert_eq!(parse(&service.diff("a[\"1\"]"))["checkpoint_diff"]["updated_buckets"], json!([bucket]));
+        assert_eq!(parse(&service.diff(service.names()))["checkpoint_diff"]["updated_buckets"], json!([bucket]));
     }
 
     #[test]

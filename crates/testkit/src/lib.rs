@@ -7,6 +7,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 pub mod bson;
+pub mod counters;
 pub mod expectation;
 pub mod faults;
 pub mod host;

@@ -53,7 +53,7 @@ impl Download {
         for number in 0..size.buckets {
             let name = format!("bucket{number:05}[\"{}\"]", rows.owner(number));
             let priority = (size.priority)(number);
-            service.add_bucket(&name, priority);
+            service.add_bucket(&name, priority, "[]");
             buckets.push((name, priority, Vec::new()));
         }
         let mut ids = Vec::with_capacity(size.rows);
@@ -166,7 +166,7 @@ pub fn supersede(stage: &Stage) -> Result<(Database, Measurement)> {
     const TIMES: usize = 20;
     let (mut service, mut rows) = (Service::default(), Rows::new(5));
     let mut buckets: Vec<(String, Vec<String>)> = (0..5).map(|number| (format!("sup{number}[]"), Vec::new())).collect();
-    buckets.iter().for_each(|(name, _)| service.add_bucket(name, 3));
+    buckets.iter().for_each(|(name, _)| service.add_bucket(name, 3, "[]"));
     let ids: Vec<_> = (0..stage.count(10_000)).map(|_| (rows.table(), rows.id())).collect();
     for time in 1..=TIMES {
         for (number, (table, id)) in ids.iter().enumerate() {

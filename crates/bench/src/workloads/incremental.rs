@@ -40,7 +40,11 @@ impl Change {
     ) -> Self {
         let row = rows.row_with_id(number, id);
         let entry = service.put(rows, bucket, table, &row.id, &row.json());
-        Change { diff: service.diff(bucket), data: data(bucket, &[entry], false), complete: service.complete() }
+        Change {
+            diff: service.diff(&[bucket.to_owned()]),
+            data: data(bucket, &[entry], false),
+            complete: service.complete(),
+        }
     }
 
     /// Feeds the lines, and measures each.

@@ -14,11 +14,9 @@ const STREAM: &str = r#"[{"name":"s","is_default":true,"errors":[]}]"#;
 /// A checkpoint with many buckets, 500 lines of data, and 100 checkpoints with one changed row.
 pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut rows = Rows::new(11);
-    let mut service = Service::default();
-    service.subscriptions = Some(r#"[{"default":0}]"#);
-    service.streams = Some(STREAM.to_owned());
+    let mut service = Service::with_streams(STREAM);
     for _ in 0..stage.count(10_000) {
-        service.add_bucket(&format!("by_user[\"{}\"]", rows.id()), 3);
+        service.add_bucket(&format!("by_user[\"{}\"]", rows.id()), 3, r#"[{"default":0}]"#);
     }
     let names = service.names().to_vec();
     let mut lines = Vec::new();

@@ -16,7 +16,7 @@ fn service(stage: &Stage) -> (Service, Vec<String>) {
     let mut lines = Vec::new();
     for bucket_number in 0..stage.count(5_000) {
         let bucket = format!("proj[\"{}\"]", rows.id());
-        service.add_bucket(&bucket, 3);
+        service.add_bucket(&bucket, 3, "[]");
         let mut entries = Vec::new();
         for (number, (table, _)) in (0..ROWS_PER_BUCKET).zip(TABLES.iter().cycle()) {
             let row = rows.row(bucket_number * ROWS_PER_BUCKET + number);
