@@ -7,13 +7,13 @@
 mod client;
 mod exponent;
 mod operations;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 
 use crate::document;
@@ -104,8 +104,12 @@ const STUDIES: &[Study] = &[
     },
 ];
 
-/// The units in which costs are measured, with what a table shows of each.
-const UNITS: [(&str, &str); 3] = [("seconds", "CPU µs"), ("steps", "steps"), ("pages", "pages")];
+/// The costs of one study: for every number those of each operation, as [`operations::measure`] gives them.
+struct Measured {
+    study: &'static Study,
+    numbers: Vec<usize>,
+    costs: Vec<Value>,
+}
 
 /// Varies the sizes and prints a table for each.
 ///
@@ -116,13 +120,13 @@ pub fn run(options: &Options) -> Result<()> {
         ensure!(STUDIES.iter().any(|study| study.name == name), "there is no size {name:?}");
     }
     let chosen = |study: &&Study| options.size.is_empty() || options.size.iter().any(|name| name == study.name);
-    let mut text = String::new();
+    let mut measured = Vec::new();
     for study in STUDIES.iter().filter(chosen) {
-        let table = measure_study(study, options)?;
-        println!("\n{table}");
-        text.push_str(&table);
-        text.push('\n');
+        measured.push(measure_study(study, options)?);
+        println!("\n{}", measured.last().map(report::details).unwrap_or_default());
     }
+    let text = report::exponents(&measured);
+    println!("\n{text}");
     match &options.document {
         Some(path) => document::replace(path, "growth", &text),
         None => Ok(()),
@@ -142,41 +146,14 @@ pub fn run_point(point: &Point) -> Result<()> {
     Ok(())
 }
 
-fn measure_study(study: &Study, options: &Options) -> Result<String> {
-    let numbers: Vec<usize> = study.numbers.iter().copied().filter(|number| *number <= options.limit).collect();
-    let mut points = Vec::new();
-    for number in &numbers {
+fn measure_study(study: &'static Study, options: &Options) -> Result<Measured> {
+    let mut measured = Measured { study, numbers: Vec::new(), costs: Vec::new() };
+    for number in study.numbers.iter().copied().filter(|number| *number <= options.limit) {
         eprintln!("{} = {number}", study.name);
-        points.push(start(study, *number, &options.library)?);
+        measured.numbers.push(number);
+        measured.costs.push(start(study, number, &options.library)?);
     }
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    let mut header = vec![study.name.to_owned(), "unit".to_owned()];
-    header.extend(numbers.iter().map(usize::to_string));
-    header.extend(["exponent", "should be"].map(str::to_owned));
-    table.set_header(header);
-    for operation in operations::NAMES {
-        for (unit, label) in UNITS {
-            let values: Vec<f64> =
-                points.iter().filter_map(|point| point.get(operation)?.get(unit)?.as_f64()).collect();
-            table.add_row(line(study, operation, label, &numbers, &values));
-        }
-    }
-    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    Ok(format!("{table}\n"))
-}
-
-fn line(study: &Study, operation: &str, label: &str, numbers: &[usize], values: &[f64]) -> Vec<String> {
-    let shown = |value: &f64| match label {
-        "CPU µs" => format!("{:.1}", value * 1e6),
-        _ => format!("{value}"),
-    };
-    let mut cells = vec![operation.to_owned(), label.to_owned()];
-    cells.extend(values.iter().map(shown));
-    cells.resize(2 + numbers.len(), "-".to_owned());
-    cells.push(exponent::fit(numbers, values).map_or_else(|| "-".to_owned(), |exponent| format!("{exponent:.2}")));
-    cells.push(if study.proportional.contains(&operation) { "≤ 1" } else { "0" }.to_owned());
-    cells
+    Ok(measured)
 }
 
 /// Runs this program once more, for one number, and gives the costs.
