@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use powersync_testkit::Host;
+use powersync_testkit::random::Random;
 use powersync_testkit::session::Session;
 use serde_json::{Map, Value, json};
 
@@ -13,18 +14,6 @@ const SESSIONS: u64 = 60;
 const ROUNDS: usize = 15;
 const COLUMNS: [&str; 4] = ["a", "b", "A", "c\"d"];
 const IDS: [&str; 4] = ["1", "2", "3", "4"];
-
-/// A small generator (xorshift64*), so that a failing seed can be run again anywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit
-    }
-}
 
 /// What the schema says of type `t`.
 #[derive(Debug, Clone)]
@@ -127,7 +116,7 @@ fn sync(session: &mut Session) {
 #[test]
 fn every_checkpoint_shows_the_services_rows() {
     for seed in 1..=SESSIONS {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut random = Random::new(seed);
         let mut session = Session::with_schema(&json!({"tables": []}));
         let mut history = Vec::new();
         for _ in 0..ROUNDS {

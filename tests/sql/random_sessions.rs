@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use powersync_testkit::Host;
 use powersync_testkit::invariants::assert_consistent;
+use powersync_testkit::random::Random;
 use powersync_testkit::service::Service;
 use serde_json::{Value, json};
 
@@ -17,26 +18,6 @@ const LARGE_SESSIONS: u64 = 25;
 const CHANGES: (usize, usize) = (12, 4000);
 /// Rounds of changes and syncing in a session.
 const ROUNDS: usize = 12;
-
-/// A small generator (xorshift64*), so that a failing seed can be run again anywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() >> 33) as usize % limit
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// A client with its connection to the service.
 struct Session {
@@ -59,7 +40,7 @@ impl Session {
             "CREATE TABLE ps_data__a(id TEXT PRIMARY KEY NOT NULL, data TEXT);
              CREATE TABLE ps_data__b(id TEXT PRIMARY KEY NOT NULL, data TEXT);",
         );
-        let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let random = Random::new(seed);
         let mut session = Self {
             random,
             service: Service::new(),

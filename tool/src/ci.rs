@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
-use crate::{bench, bindings, consumers, fuzz, node, panics, python, readme, size, static_library, symbols, version};
+use crate::{
+    bench, bindings, consumers, converge, fuzz, node, panics, python, readme, size, static_library, symbols, version,
+};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -29,6 +31,7 @@ const STEPS: &[Step] = &[
     ("benchmark", bench::smoke),
     ("panics", panics::check),
     ("fuzzing", fuzz::check),
+    ("convergence", converge::bounded),
 ];
 
 /// Runs all steps and, last, the tests.

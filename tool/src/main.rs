@@ -6,6 +6,7 @@ mod bindings;
 mod bundles;
 mod ci;
 mod consumers;
+mod converge;
 #[cfg(test)]
 mod documents;
 mod faults;
@@ -117,6 +118,24 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
+    /// Runs random sessions of several clients, which are killed now and then: all must converge
+    Converge {
+        /// How long to go on
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+        /// Seed of the first session
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Runs one long session, in which memory and files must not grow
+    Soak {
+        /// How long to go on
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+        /// Seed of the session
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Generates the bindings to SQLite from its headers (needs libclang)
     Bindings {
         /// Only checks that they are current
@@ -146,6 +165,8 @@ fn main() -> ExitCode {
         Command::Package { only, require_all } => package::run(&only, require_all),
         Command::Verify { only, require_all } => verify::run(&only, require_all),
         Command::Faults { samples } => faults::run(samples),
+        Command::Converge { minutes, seed } => converge::run(minutes, seed),
+        Command::Soak { minutes, seed } => converge::soak(minutes, seed),
         Command::Readme => readme::run(),
     };
     match result {

@@ -3,6 +3,12 @@
 
 use rusqlite::ffi;
 
+/// The bytes in use now.
+pub fn used() -> i64 {
+    // SAFETY: may be called at any time, from any thread; it reads one counter.
+    unsafe { ffi::sqlite3_memory_used() }
+}
+
 /// The most bytes in use at any one time since the last [`reset_peak`].
 pub fn peak() -> i64 {
     // SAFETY: may be called at any time, from any thread; it reads one counter.

@@ -225,8 +225,15 @@ impl Host {
     /// # Errors
     /// What SQLite reports for the call or the COMMIT.
     pub fn try_control(&self, operation: &str, payload: impl Into<Payload>) -> Result<Value, HostError> {
-        let payload = payload.into();
-        let rows = self.try_transaction("SELECT powersync_control(?, ?)", (operation, &payload.0))?;
+        self.in_transaction(|host| host.try_control_within(operation, payload))
+    }
+
+    /// Like [`Host::try_control`], within a transaction that is open already.
+    ///
+    /// # Errors
+    /// What SQLite reports for the call.
+    pub fn try_control_within(&self, operation: &str, payload: impl Into<Payload>) -> Result<Value, HostError> {
+        let rows = self.try_rows("SELECT powersync_control(?, ?)", (operation, &payload.into().0))?;
         match first_value(rows) {
             Value::String(text) => serde_json::from_str(&text)
                 .map_err(|error| HostError { code: -1, message: format!("the result is no JSON ({error}): {text}") }),

@@ -10,10 +10,24 @@ use crate::host::Host;
 /// With the rows that break an invariant.
 #[track_caller]
 pub fn assert_consistent(host: &Host) {
-    assert_eq!(host.table("PRAGMA integrity_check"), json!([["ok"]]), "SQLite's own check");
-    assert_checksums(host);
-    assert_entries(host);
-    assert_published_rows(host);
+    if let Err(message) = check_consistent(host) {
+        panic!("{message}");
+    }
+}
+
+/// Like [`assert_consistent`], with the failure as a value.
+///
+/// # Errors
+/// The rows that break an invariant.
+pub fn check_consistent(host: &Host) -> Result<(), String> {
+    expect("SQLite's own check", &host.table("PRAGMA integrity_check"), &json!([["ok"]]))?;
+    check_checksums(host)?;
+    check_entries(host)?;
+    check_published_rows(host)
+}
+
+fn expect(what: &str, found: &Value, expected: &Value) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what}: {found}, expected {expected}")) }
 }
 
 /// Whether the database has our own storage format rather than the published one.
@@ -23,8 +37,7 @@ fn has_own_format(host: &Host) -> bool {
 
 /// `op_checksum` is the sum over the PUT operations that a bucket holds: in our own format over those that are settled
 /// ("storage").
-#[track_caller]
-pub fn assert_checksums(host: &Host) {
+fn check_checksums(host: &Host) -> Result<(), String> {
     let held = if has_own_format(host) {
         "SELECT b.id AS bucket, hash FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303
          WHERE removed = 0 AND o.id & 17179869183 <= b.settled"
@@ -37,33 +50,32 @@ pub fn assert_checksums(host: &Host) {
          FROM ps_buckets WHERE op_checksum & 0xffffffff <>
              (SELECT coalesce(sum(hash), 0) & 0xffffffff FROM held WHERE bucket = id)"
     ));
-    assert_eq!(wrong, json!([]), "buckets whose op_checksum is not the sum over their operations");
+    expect("buckets whose op_checksum is not the sum over their operations", &wrong, &json!([]))
 }
 
 /// In our own format, every entry of an operation by its row is of a settled operation, and each of these has one.
-#[track_caller]
-pub fn assert_entries(host: &Host) {
+fn check_entries(host: &Host) -> Result<(), String> {
     if !has_own_format(host) {
-        return;
+        return Ok(());
     }
     let entries = "SELECT row_type, row_id, operation FROM ps_row_operations";
     let settled =
         "SELECT row_type, row_id, o.id FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303
          WHERE o.id & 17179869183 <= b.settled";
-    assert_eq!(host.table(&format!("{entries} EXCEPT {settled}")), json!([]), "entries without a settled operation");
-    assert_eq!(host.table(&format!("{settled} EXCEPT {entries}")), json!([]), "settled operations without an entry");
+    let difference = |left: &str, right: &str| host.table(&format!("{left} EXCEPT {right}"));
+    expect("entries without a settled operation", &difference(entries, settled), &json!([]))?;
+    expect("settled operations without an entry", &difference(settled, entries), &json!([]))
 }
 
 /// When everything downloaded is published and no local write is queued, each data table shows exactly the newest
 /// operation of each of its rows.
-#[track_caller]
-pub fn assert_published_rows(host: &Host) {
+fn check_published_rows(host: &Host) -> Result<(), String> {
     let pending = host.value(
         "SELECT (SELECT count(*) FROM ps_crud) + (SELECT count(*) FROM ps_updated_rows)
               + (SELECT count(*) FROM ps_buckets WHERE last_applied_op <> last_op)",
     );
     if pending != 0 {
-        return;
+        return Ok(());
     }
     for table in data_tables(host) {
         let differences = host.table(&format!(
@@ -74,8 +86,9 @@ pub fn assert_published_rows(host: &Host) {
             crate::versions::quote(&table),
             table.replace('"', "\"\""),
         ));
-        assert_eq!(differences, json!([]), "{table} against the stored operations");
+        expect(&format!("{table} against the stored operations"), &differences, &json!([]))?;
     }
+    Ok(())
 }
 
 /// Names of the tables of synced rows.

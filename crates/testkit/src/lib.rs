@@ -13,6 +13,7 @@ pub mod faults;
 pub mod host;
 pub mod invariants;
 pub mod library;
+pub mod random;
 pub mod recordings;
 pub mod scenario;
 pub mod script;

@@ -30,10 +30,18 @@ impl LocalWrites {
     /// # Errors
     /// As for [`LocalWrites::append`].
     pub fn record(&self, database: &Database<'_>, entry: &str, row_type: &str, row_id: &str) -> Result<()> {
-        // Format 14 has a unique key here.
-        const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
         self.append(database, Some(entry))?;
         gate::close(database)?;
+        Self::mark(database, row_type, row_id)
+    }
+
+    /// Has a row looked at again when downloads are published.
+    ///
+    /// # Errors
+    /// Errors of SQLite.
+    pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
+        // Format 14 has a unique key here.
+        const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
         database.execute(SQL, &[row_type.into(), row_id.into()])
     }
 

@@ -1,0 +1,350 @@
+//! A client's side of a sync connection: feeds what the service sends, and checks what is published.
+
+use std::collections::BTreeMap;
+
+use powersync_testkit::bson;
+use serde_json::{Value, json};
+
+use crate::action::Disconnect;
+use crate::backend::Backend;
+use crate::client::{Client, Iteration, Step, Stop, ensure};
+use crate::replica::Expected;
+use crate::stream::{Stream, data_line};
+
+/// By these words SDKs know that they have to connect again.
+pub const NO_ITERATION: &str = "No iteration is active";
+
+/// What the instructions of one call say.
+#[derive(Debug, Default)]
+struct Told {
+    is_complete: bool,
+    is_delayed: bool,
+    is_closed: bool,
+    has_warning: bool,
+    text: String,
+}
+
+fn read(instructions: &Value) -> Step<Told> {
+    let mut told = Told { text: instructions.to_string(), ..Told::default() };
+    for instruction in instructions.as_array().into_iter().flatten() {
+        let Some((name, content)) = instruction.as_object().and_then(|members| members.iter().next()) else { continue };
+        ensure(!told.is_closed, || format!("an instruction after CloseSyncStream: {instructions}"))?;
+        match name.as_str() {
+            "DidCompleteSync" => told.is_complete = true,
+            "CheckpointDelayedDueToLocalData" => told.is_delayed = true,
+            "CloseSyncStream" => told.is_closed = true,
+            "LogLine" => told.has_warning |= content["severity"] == "WARNING",
+            "UpdateSyncStatus" => check_progress(&content["status"])?,
+            "EstablishSyncStream" | "FetchCredentials" => {}
+            _ => return Err(Stop::Failure(format!("an instruction that SDKs do not know: {instruction}"))),
+        }
+    }
+    Ok(told)
+}
+
+/// Progress is never negative and never more than all.
+fn check_progress(status: &Value) -> Step<()> {
+    let buckets = status["downloading"]["buckets"].as_object();
+    for progress in buckets.into_iter().flat_map(|buckets| buckets.values()) {
+        let (since, target) = (progress["since_last"].as_i64(), progress["target_count"].as_i64());
+        ensure(since >= Some(0) && since <= target, || format!("progress out of range: {status}"))?;
+    }
+    Ok(())
+}
+
+impl Client {
+    /// Starts an iteration, as SDKs do.
+    ///
+    /// # Errors
+    /// If the request does not tell what the client holds.
+    pub fn connect(&mut self, backend: &mut Backend, second: bool) -> Step<()> {
+        self.iteration = None;
+        let mode = if self.has_requests() { "requests" } else { "legacy" };
+        let options = json!({"schema": self.schema.json(), "checkpoint_mode": mode});
+        let instructions = self.control(second, "start", options)?;
+        read(&instructions)?;
+        let established = instructions.as_array().into_iter().flatten().find_map(|one| one.get("EstablishSyncStream"));
+        let Some(established) = established else {
+            return Err(Stop::Failure(format!("start gave {instructions}")));
+        };
+        let held: BTreeMap<String, i64> = established["request"]["buckets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|bucket| Some((bucket["name"].as_str()?.to_owned(), bucket["after"].as_str()?.parse().ok()?)))
+            .collect();
+        let expected = self.model.replica.buckets();
+        let is_right = held.len() == expected.len()
+            && held.iter().all(|(name, after)| expected.get(name).is_some_and(|held| held.may_continue_after(*after)));
+        ensure(is_right, || format!("the request says {held:?}, but the client holds {expected:?}"))?;
+        self.iteration = Some(Iteration { stream: Stream::new(held), second, is_disturbed: false });
+        if self.has_requests() {
+            let id = established["checkpoint_request"]["checkpoint_request_id"].as_str().and_then(|id| id.parse().ok());
+            let target = self.model.target.filter(|target| *target != i64::MAX).unwrap_or(0);
+            let expected = self.model.requested.unwrap_or(0).max(target).max(1);
+            ensure(id == Some(expected), || format!("asks for checkpoint {id:?} instead of {expected}"))?;
+            let seed = backend.request_checkpoint(self.index, expected);
+            if let Err(stop) = self.control(second, "seed_checkpoint_request_id", seed) {
+                // An SDK connects again.
+                self.iteration = None;
+                return Err(stop);
+            }
+            self.model.requested = Some(seed);
+        }
+        Ok(())
+    }
+
+    /// The stream of the iteration; None if there is none.
+    pub fn stream(&mut self) -> Option<&mut Stream> {
+        self.iteration.as_mut().map(|iteration| &mut iteration.stream)
+    }
+
+    /// Passes an event to the iteration. None if that has ended, which it may only for a reason.
+    fn feed(&mut self, operation: &str, payload: Payload, may_warn: bool) -> Step<Option<Told>> {
+        let Some(iteration) = &self.iteration else { return Ok(None) };
+        let (second, was_disturbed) = (iteration.second, iteration.is_disturbed);
+        let result = match payload {
+            Payload::Nothing => self.control(second, operation, ()),
+            Payload::Text(text) => self.control(second, operation, text),
+            Payload::Line(line) if self.is_binary() => self.control(second, "line_binary", bson::encode(&line)),
+            Payload::Line(line) => self.control(second, "line_text", line.to_string()),
+        };
+        if was_disturbed && matches!(&result, Err(Stop::Failure(message)) if message.contains(NO_ITERATION)) {
+            // The call that was rolled back has ended it.
+            self.iteration = None;
+            return Ok(None);
+        }
+        let told = read(&result?)?;
+        if told.is_closed && was_disturbed {
+            self.iteration = None;
+            return Ok(None);
+        }
+        ensure(may_warn || !told.has_warning, || format!("a warning: {}", told.text))?;
+        Ok(Some(told))
+    }
+
+    fn feed_line(&mut self, line: Value, may_fail: bool) -> Step<Option<Told>> {
+        let text = line.to_string();
+        let told = self.feed("", Payload::Line(line), may_fail)?;
+        if let Some(told) = &told {
+            ensure(may_fail || !told.is_closed, || format!("the iteration ended: {}, at {text}", told.text))?;
+        }
+        Ok(told)
+    }
+
+    /// The service announces its present state.
+    ///
+    /// # Errors
+    /// If the client does not take it.
+    pub fn announce(&mut self, backend: &mut Backend, wrong_checksum: Option<u8>) -> Step<()> {
+        let index = self.index;
+        let Some(stream) = self.stream() else { return Ok(()) };
+        let (announced, line) = stream.announce(backend, index, wrong_checksum);
+        if self.feed_line(line, false)?.is_some() {
+            self.model.replica.retain(|name| announced.buckets.contains_key(name));
+            if let Some(stream) = self.stream() {
+                stream.announced(announced);
+            }
+        }
+        Ok(())
+    }
+
+    /// The service sends a data line of buckets up to a priority number. False if there is nothing to be sent.
+    ///
+    /// # Errors
+    /// If the client does not take it.
+    pub fn data(&mut self, size: usize, limit: i64, twice: bool) -> Step<bool> {
+        let Some((bucket, operations)) = self.stream().and_then(|stream| stream.next_data(size, limit)) else {
+            return Ok(false);
+        };
+        for _ in 0..=u8::from(twice) {
+            if self.feed_line(data_line(&bucket, &operations), false)?.is_none() {
+                return Ok(false);
+            }
+            self.model.replica.store(&bucket, &operations);
+            if let Some(stream) = self.stream() {
+                stream.sent(&bucket, &operations);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The service sends what is left, with lines that say that priorities (bits of `partial`) are complete, and that
+    /// everything is. True if that was published.
+    ///
+    /// # Errors
+    /// If the client does not take it, or shows something else than it should.
+    pub fn complete(&mut self, partial: u8) -> Step<bool> {
+        if self.stream().is_none_or(|stream| stream.is_complete) {
+            return Ok(false);
+        }
+        for priority in 0..4 {
+            while self.data(4, priority, false)? {}
+            if priority < 3 && partial >> priority & 1 == 1 {
+                self.complete_part(priority)?;
+            }
+        }
+        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(false) };
+        let line = json!({"checkpoint_complete": {"last_op_id": announced.last_op_id.to_string()}});
+        let Some(told) = self.feed_line(line, announced.wrong.is_some())? else { return Ok(false) };
+        if let Some(wrong) = &announced.wrong {
+            self.check_refused(&told, wrong)?;
+            return Ok(false);
+        }
+        self.model.replica.validate(&announced.involved(None), announced.last_op_id);
+        if announced.write_checkpoint.is_some() {
+            self.model.seen = announced.write_checkpoint;
+        }
+        let is_open = self.model.gate_is_open();
+        if let Some(stream) = self.stream() {
+            (stream.is_complete, stream.is_waiting) = (true, !is_open);
+        }
+        if is_open {
+            ensure(told.is_complete, || format!("the gate is open, but nothing is published: {}", told.text))?;
+            self.published_all()?;
+            return Ok(true);
+        }
+        ensure(told.is_delayed && !told.is_complete, || format!("the gate is closed: {}", told.text))?;
+        if !announced.buckets.is_empty() && announced.buckets.values().all(|bucket| bucket.priority == 0) {
+            self.published_part(0)?;
+        }
+        Ok(false)
+    }
+
+    fn complete_part(&mut self, priority: i64) -> Step<()> {
+        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+        let line = json!({"partial_checkpoint_complete": {"last_op_id": announced.last_op_id.to_string(), "priority": priority}});
+        let wrong = announced.wrong.as_ref().filter(|name| announced.involved(Some(priority)).contains(name.as_str()));
+        let Some(told) = self.feed_line(line, wrong.is_some())? else { return Ok(()) };
+        if let Some(wrong) = wrong {
+            return self.check_refused(&told, wrong);
+        }
+        ensure(!told.is_complete, || format!("a part counts as everything: {}", told.text))?;
+        let is_held_back = priority > 0 && !self.model.gate_is_open();
+        ensure(told.is_delayed == is_held_back, || format!("delayed should be {is_held_back}: {}", told.text))?;
+        if is_held_back {
+            return Ok(());
+        }
+        self.model.replica.validate(&announced.involved(Some(priority)), announced.last_op_id);
+        self.published_part(priority)
+    }
+
+    /// A wrong checksum was announced: the bucket is downloaded again, and nothing shown.
+    fn check_refused(&mut self, told: &Told, wrong: &str) -> Step<()> {
+        let is_refused = told.is_closed && told.has_warning && told.text.contains(&wrong.replace('"', "\\\""));
+        ensure(is_refused && !told.is_complete, || format!("a wrong checksum of {wrong}: {}", told.text))?;
+        self.model.replica.retain(|name| name != wrong);
+        self.iteration = None;
+        Ok(())
+    }
+
+    /// The announced checkpoint was published: the client shows exactly that.
+    fn published_all(&mut self) -> Step<()> {
+        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+        let model = &mut self.model;
+        let (own, before, position) = (model.own_position, model.published_position, announced.position);
+        ensure(own <= position, || format!("published position {position} is before the client's own write {own}"))?;
+        ensure(before <= position, || format!("published position {position} is older than {before}"))?;
+        model.published_position = position;
+        let rows = model.replica.winners(|_| true);
+        model.shown.retain(|key, _| !key.0.is_synced());
+        model.shown.extend(rows);
+        model.written.clear();
+        if announced.write_checkpoint.is_some() {
+            model.applied = announced.write_checkpoint;
+        }
+        model.replica.publish(&announced.involved(None));
+        Ok(())
+    }
+
+    /// The buckets up to a priority number were published: takes over what the client shows, if it may show that.
+    fn published_part(&mut self, priority: i64) -> Step<()> {
+        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+        let involved = announced.involved(Some(priority));
+        let winners = self.model.replica.winners(|name| involved.contains(name));
+        let before = self.model.shown_of_service();
+        let mut found = self.read_shown(false)?;
+        found.retain(|key, _| key.0.is_synced());
+        let keys: std::collections::BTreeSet<_> = winners.keys().chain(before.keys()).chain(found.keys()).collect();
+        for key in keys {
+            let (row, unchanged) = (found.get(key), before.get(key));
+            let expected = self.model.replica.after_partial(key, &involved, &winners);
+            let is_right = match expected {
+                Expected::Exactly(expected) => row == Some(expected),
+                _ if row == unchanged => true,
+                // Local writes that the service has not seen are not undone by what it sent before.
+                _ if self.model.written.contains(key) => false,
+                Expected::PerhapsUnchanged(expected) => row == Some(expected),
+                Expected::Unchanged => false,
+                Expected::PerhapsGone => row.is_none(),
+            };
+            ensure(is_right, || {
+                format!("after priority {priority}, {key:?} is {row:?}, was {unchanged:?}, should be {expected:?}")
+            })?;
+        }
+        self.model.replica.publish(&involved);
+        self.model.shown.retain(|key, _| !key.0.is_synced());
+        self.model.shown.extend(found);
+        Ok(())
+    }
+
+    /// The service sends a keep-alive.
+    ///
+    /// # Errors
+    /// If the client does not take it.
+    pub fn keep_alive(&mut self) -> Step<()> {
+        self.feed_line(json!({"token_expires_in": 3600}), false).map(|_| ())
+    }
+
+    /// The uploads are done: a checkpoint that waits may be published.
+    ///
+    /// # Errors
+    /// If the client shows something else than it should.
+    pub fn upload_completed(&mut self) -> Step<()> {
+        let Some(told) = self.feed("completed_upload", Payload::Nothing, true)? else { return Ok(()) };
+        ensure(!told.is_closed, || format!("the iteration ended after an upload: {}", told.text))?;
+        let Some(iteration) = &self.iteration else { return Ok(()) };
+        let stream = &iteration.stream;
+        let acknowledged = stream.announced.as_ref().and_then(|announced| announced.write_checkpoint);
+        let is_waiting = stream.is_waiting;
+        let may_publish = is_waiting && self.model.gate_is_open() && acknowledged.is_some();
+        ensure(told.is_complete == (may_publish && acknowledged >= self.model.target), || {
+            format!("a checkpoint that waits: {is_waiting}, acknowledges {acknowledged:?}, but: {}", told.text)
+        })?;
+        if told.is_complete {
+            self.published_all()?;
+            self.stream().into_iter().for_each(|stream| stream.is_waiting = false);
+        }
+        Ok(())
+    }
+
+    /// The iteration ends.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn disconnect(&mut self, how: Disconnect) -> Step<()> {
+        let (operation, payload) = match how {
+            Disconnect::Stop => ("stop", Payload::Nothing),
+            Disconnect::End => ("connection", Payload::Text("end")),
+            Disconnect::Token => ("refreshed_token", Payload::Nothing),
+            Disconnect::Expired => ("", Payload::Line(json!({"token_expires_in": 0}))),
+        };
+        let event = self.feed(operation, payload, false);
+        if let Err(Stop::RolledBack) = event {
+            // It has ended all the same.
+            self.iteration = None;
+        }
+        if let Some(told) = event? {
+            ensure(told.is_closed, || format!("{how:?} does not end the iteration: {}", told.text))?;
+        }
+        self.iteration = None;
+        Ok(())
+    }
+}
+
+/// What is passed with an event.
+enum Payload {
+    Nothing,
+    Text(&'static str),
+    Line(Value),
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask converge` and `cargo xtask soak`: random sessions of several clients, several processes on one file, and
+//! one long session, all with the release library.
+
+use anyhow::Result;
+
+use crate::library;
+use crate::process::{self, cargo};
+
+/// Sessions in CI: about a minute on two processors.
+const SESSIONS: &str = "3000";
+
+/// Runs random sessions for some minutes.
+///
+/// # Errors
+/// If something does not build, or a session fails.
+pub fn run(minutes: f64, seed: u64) -> Result<()> {
+    program(&["sessions", "--minutes", &minutes.to_string(), "--seed", &seed.to_string()])
+}
+
+/// Runs one long session.
+///
+/// # Errors
+/// If something does not build, the session fails, or memory or files grow.
+pub fn soak(minutes: f64, seed: u64) -> Result<()> {
+    program(&["soak", "--minutes", &minutes.to_string(), "--seed", &seed.to_string()])
+}
+
+/// A bounded run of everything.
+///
+/// # Errors
+/// As above.
+pub fn bounded() -> Result<()> {
+    program(&["sessions", "--count", SESSIONS])?;
+    program(&["processes", "--transactions", "400"])?;
+    program(&["soak", "--minutes", "0.5"])
+}
+
+/// Runs the program with the release library.
+fn program(arguments: &[&str]) -> Result<()> {
+    let library = library::build()?;
+    let mut command = cargo(&["run", "--quiet", "--package", "powersync-converge", "--"]);
+    process::run(command.args(arguments).env("POWERSYNC_LIBRARY", library))
+}
