@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
 use crate::{
-    bench, bindings, consumers, converge, fuzz, node, panics, python, readme, size, static_library, symbols, version,
+    bench, bindings, consumers, converge, fuzz, memcheck, node, panics, python, readme, size, static_library, symbols,
+    version,
 };
 
 /// Names the recorded data; without it the tests that need them would be left out.
@@ -30,6 +31,7 @@ const STEPS: &[Step] = &[
     ("README examples", readme::run),
     ("benchmark", bench::smoke),
     ("panics", panics::check),
+    ("memory", memcheck::run),
     ("fuzzing", fuzz::check),
     ("convergence", converge::bounded),
 ];

@@ -14,6 +14,7 @@ mod fuzz;
 #[cfg(test)]
 mod layers;
 mod library;
+mod memcheck;
 mod node;
 mod package;
 mod panics;
@@ -82,6 +83,8 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
     },
+    /// Runs sessions with the release library under valgrind's memcheck
+    Memcheck,
     /// Lists the places of the release library that could panic, and checks that each has a reason
     Panics,
     /// Runs the fuzz targets on random inputs
@@ -160,6 +163,7 @@ fn main() -> ExitCode {
         Command::Version { bump: None, .. } => version::check(),
         Command::Version { bump: Some(new), .. } => version::bump(&new),
         Command::Node => node::run(|_| {}),
+        Command::Memcheck => memcheck::run(),
         Command::Panics => panics::check(),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Package { only, require_all } => package::run(&only, require_all),
