@@ -5,7 +5,11 @@ use crate::process::repository;
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "CONTRIBUTING.md",
+    "android/README.md",
+    "dart/README.md",
     "docs/architecture.md",
+    "docs/releasing.md",
+    "ios/README.md",
     "tests/scenarios/README.md",
     "tests/hosts/node/README.md",
 ];

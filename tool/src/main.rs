@@ -21,6 +21,7 @@ mod panics;
 mod process;
 mod python;
 mod readme;
+mod release;
 mod size;
 mod static_library;
 mod symbols;
@@ -30,7 +31,6 @@ mod version;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use bundles::distribution::Distribution;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -75,8 +75,6 @@ enum Command {
     },
     /// Runs the published JavaScript SDK on the library, against a small sync service
     Node,
-    /// Makes the packages of npm, PyPI and others from the libraries in `target/dist`
-    Bundles,
     /// Installs the packages for this machine into empty environments and uses them
     Consumers {
         /// Only these, separated by commas
@@ -89,7 +87,7 @@ enum Command {
     Panics,
     /// Runs the fuzz targets on random inputs
     Fuzz(fuzz::Options),
-    /// Builds the libraries for all targets into `target/dist`
+    /// Builds the libraries for all targets, and the packages with them, into `target/dist`
     Package {
         /// Only these platforms (linux, android, apple, windows, wasm) or targets of rustc, separated by commas
         #[arg(long, value_delimiter = ',')]
@@ -98,7 +96,7 @@ enum Command {
         #[arg(long)]
         require_all: bool,
     },
-    /// Checks the libraries in `target/dist`, without running them
+    /// Checks the libraries and packages in `target/dist`, without running them
     Verify {
         /// Only these platforms (linux, android, apple, windows, wasm) or targets of rustc, separated by commas
         #[arg(long, value_delimiter = ',')]
@@ -112,6 +110,12 @@ enum Command {
         /// Tries only so many moments of each kind
         #[arg(long, value_name = "NUMBER")]
         samples: Option<u32>,
+    },
+    /// Makes a draft release on GitHub from `target/dist` (needs GitHub's program `gh`)
+    Release {
+        /// The tag, which must be that of the version
+        #[arg(long)]
+        tag: String,
     },
     /// Runs the examples of the README
     Readme,
@@ -154,7 +158,6 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Bench { options } => bench::run(&options),
         Command::Bindings { check } => bindings::run(check),
-        Command::Bundles => Distribution::complete().and_then(|distribution| bundles::write(&distribution)),
         Command::Consumers { only } => consumers::run(&only),
         Command::Size => size::check(),
         Command::Python => python::run(),
@@ -171,6 +174,7 @@ fn main() -> ExitCode {
         Command::Faults { samples } => faults::run(samples),
         Command::Converge { minutes, seed } => converge::run(minutes, seed),
         Command::Soak { minutes, seed } => converge::soak(minutes, seed),
+        Command::Release { tag } => release::run(&tag),
         Command::Readme => readme::run(),
     };
     match result {

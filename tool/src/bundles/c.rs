@@ -21,10 +21,7 @@ const FILES: &[(&str, &str)] = &[
 /// The library inside of the archive.
 const LIBRARY: &str = "lib/libpowersync.a";
 
-/// Directory of all archives in the distribution.
-pub const DIRECTORY: &str = "c";
-
-/// Writes `c/*.tar.gz`, one for each static library that is there.
+/// Writes `powersync-c-*.tar.gz`, one for each static library that is there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
@@ -35,7 +32,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
         archive.add_tree(&name, files(&std::fs::read(library)?, distribution.version)?);
         let bytes = archive.to_tar_gz()?;
         check(&name, &bytes).with_context(|| name.clone())?;
-        tree::write(&distribution.directory.join(DIRECTORY).join(format!("{name}.tar.gz")), &bytes)?;
+        tree::write(&distribution.directory.join(format!("{name}.tar.gz")), &bytes)?;
     }
     Ok(())
 }
@@ -59,16 +56,16 @@ fn files(library: &[u8], version: &str) -> Result<Tree> {
 }
 
 /// Checks an archive: everything is in its one directory and filled in, and the library is an archive of objects.
-fn check(name: &str, bytes: &[u8]) -> Result<()> {
-    let tree = Tree::from_tar_gz(bytes)?;
-    for (path, _) in tree.iter() {
-        ensure!(path.starts_with(&format!("{name}/")), "{path} lies outside of {name}");
-    }
+///
+/// # Errors
+/// Says what is wrong.
+pub fn check(name: &str, bytes: &[u8]) -> Result<()> {
+    let tree = Tree::from_tar_gz(bytes)?.below(name)?;
     for (_, place) in FILES {
-        ensure!(!tree.text(&format!("{name}/{place}"))?.contains('@'), "{place} has something to be filled in");
+        ensure!(!tree.text(place)?.contains('@'), "{place} has something to be filled in");
     }
-    ensure!(tree.text(&format!("{name}/include/powersync.h"))?.contains("sqlite3_powersync_init"), "not our header");
-    let library = tree.file(&format!("{name}/{LIBRARY}"))?;
+    ensure!(tree.text("include/powersync.h")?.contains("sqlite3_powersync_init"), "not our header");
+    let library = tree.file(LIBRARY)?;
     ensure!(library.starts_with(b"!<arch>\n"), "{LIBRARY} is no static library");
     Ok(())
 }

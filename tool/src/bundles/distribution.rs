@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::bundles::platform::{self, PLATFORMS, Platform};
 use crate::library;
+use crate::package;
 use crate::process::repository;
 
 /// The C header, in the repository.
@@ -23,14 +24,9 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// What is in `target/dist` and `target/package/slices`.
-    ///
-    /// # Errors
-    /// If there is no such directory.
-    pub fn complete() -> Result<Self> {
-        let directory = repository().join("target/dist");
-        ensure!(directory.is_dir(), "there is no {}: cargo xtask package builds the libraries", directory.display());
-        Ok(Self::of(directory, repository().join("target/package/slices")))
+    /// What `cargo xtask package` builds.
+    pub fn complete() -> Self {
+        Self::of(package::distribution(), package::slices())
     }
 
     /// A new directory with the libraries of the platform that this program runs on, which are built.
@@ -47,8 +43,12 @@ impl Distribution {
         std::fs::create_dir_all(&directory)?;
         std::fs::copy(loadable, directory.join(host.library))?;
         std::fs::copy(linkable, directory.join(host.static_library))?;
-        let no_slices = directory.join("slices");
-        Ok(Self::of(directory, no_slices))
+        Ok(Self::in_directory(&directory))
+    }
+
+    /// A directory without libraries for an XCFramework.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self::of(directory.to_owned(), directory.join("slices"))
     }
 
     fn of(directory: PathBuf, slices: PathBuf) -> Self {

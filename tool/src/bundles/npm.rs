@@ -17,10 +17,7 @@ const FILES: &[&str] = &["index.js", "index.d.ts", "README.md"];
 /// Name of that package.
 pub const NAME: &str = "powersync-sqlite-core";
 
-/// Directory of all packages in the distribution.
-pub const DIRECTORY: &str = "npm";
-
-/// Writes `npm/*.tgz`: the package with the functions, and one for each library that is there.
+/// Writes `*.tgz`: the package with the functions, and one for each library that is there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
@@ -31,10 +28,10 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     }
     for package in packages {
         let bytes = package.to_tar_gz()?;
-        check(&bytes)?;
+        check(&bytes, distribution.version)?;
         let name = manifest_member(&package, "name")?;
         let file = format!("{name}-{}.tgz", distribution.version);
-        tree::write(&distribution.directory.join(DIRECTORY).join(file), &bytes)?;
+        tree::write(&distribution.directory.join(file), &bytes)?;
     }
     Ok(())
 }
@@ -88,7 +85,7 @@ fn manifest_member(package: &Tree, member: &str) -> Result<String> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(bytes: &[u8]) -> Result<()> {
+pub fn check(bytes: &[u8], version: &str) -> Result<()> {
     let package = Tree::from_tar_gz(bytes)?;
     let name = manifest_member(&package, "name")?;
     let outside = package.iter().find(|(path, _)| !path.starts_with("package/"));
@@ -100,7 +97,8 @@ pub fn check(bytes: &[u8]) -> Result<()> {
         let content = package.file(&format!("package/{file}")).with_context(|| name.clone())?;
         ensure!(!content.is_empty(), "{name}: {file} is empty");
     }
-    manifest_member(&package, "version")?;
+    let found = manifest_member(&package, "version")?;
+    ensure!(found == version, "{name} has version {found}, not {version}");
     Ok(())
 }
 
@@ -111,7 +109,7 @@ mod tests {
     #[test]
     fn the_package_with_functions_depends_on_all_libraries() {
         let package = main_package("0.5.100").unwrap();
-        check(&package.to_tar_gz().unwrap()).unwrap();
+        check(&package.to_tar_gz().unwrap(), "0.5.100").unwrap();
         let manifest: Value = serde_json::from_str(package.text("package/package.json").unwrap()).unwrap();
         let libraries = manifest["optionalDependencies"].as_object().unwrap();
         assert_eq!(libraries.len(), PLATFORMS.len());
@@ -122,7 +120,7 @@ mod tests {
     fn packages_with_a_library_say_where_they_run() {
         let windows = PLATFORMS.iter().find(|platform| platform.library == "powersync_aarch64.dll").unwrap();
         let package = platform_package(windows, b"library", "0.5.100").unwrap();
-        check(&package.to_tar_gz().unwrap()).unwrap();
+        check(&package.to_tar_gz().unwrap(), "0.5.100").unwrap();
         let manifest: Value = serde_json::from_str(package.text("package/package.json").unwrap()).unwrap();
         assert_eq!(manifest["os"], json!(["win32"]));
         assert_eq!(manifest["cpu"], json!(["arm64"]));
@@ -132,9 +130,11 @@ mod tests {
     #[test]
     fn a_missing_or_empty_file_is_found() {
         let linux = PLATFORMS.first().unwrap();
-        assert!(check(&platform_package(linux, b"", "0.5.100").unwrap().to_tar_gz().unwrap()).is_err());
+        assert!(check(&platform_package(linux, b"", "0.5.100").unwrap().to_tar_gz().unwrap(), "0.5.100").is_err());
+        let other = platform_package(linux, b"library", "0.5.101").unwrap();
+        assert!(check(&other.to_tar_gz().unwrap(), "0.5.100").is_err());
         let mut package = Tree::default();
-        package.add("package/package.json", r#"{"name": "x", "version": "1.0.0", "files": ["missing"]}"#);
-        assert!(check(&package.to_tar_gz().unwrap()).is_err());
+        package.add("package/package.json", r#"{"name": "x", "version": "0.5.100", "files": ["missing"]}"#);
+        assert!(check(&package.to_tar_gz().unwrap(), "0.5.100").is_err());
     }
 }

@@ -43,6 +43,18 @@ impl Tree {
         self.0.extend(other.0.into_iter().map(|(path, node)| (format!("{directory}/{path}"), node)));
     }
 
+    /// What is in a directory, which must be the only one.
+    ///
+    /// # Errors
+    /// If something lies outside of it.
+    pub fn below(self, directory: &str) -> Result<Self> {
+        let entries = self.0.into_iter().map(|(path, node)| {
+            let inside = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
+            Ok((inside.with_context(|| format!("{path} lies outside of {directory}"))?.to_owned(), node))
+        });
+        entries.collect::<Result<_>>().map(Self)
+    }
+
     /// All paths with what stands there, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(path, node)| (path.as_str(), node))

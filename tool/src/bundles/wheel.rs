@@ -22,10 +22,7 @@ const PACKAGE: &str = "powersync_sqlite_core";
 /// Files of the package.
 const FILES: &[&str] = &["__init__.py", "py.typed"];
 
-/// Directory of all wheels in the distribution.
-pub const DIRECTORY: &str = "python";
-
-/// Writes `python/*.whl`, one for each library that is there.
+/// Writes `*.whl`, one for each library that is there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
@@ -34,7 +31,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
         let bytes = wheel(platform, &std::fs::read(library)?, distribution.version)?.to_zip()?;
         let file = file_name(platform, distribution.version);
         check(&file, &bytes).with_context(|| file.clone())?;
-        tree::write(&distribution.directory.join(DIRECTORY).join(file), &bytes)?;
+        tree::write(&distribution.directory.join(file), &bytes)?;
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ struct Slice {
     library: Vec<u8>,
 }
 
+/// Name of the directory; the archive's has `.zip` added.
+const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
+
 /// Writes the XCFramework, as a directory and as a zip file, with what is there of it, and its descriptions.
 ///
 /// # Errors
@@ -60,11 +63,10 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     }
     let tree = xcframework(&slices, distribution.version)?;
     check(&tree, distribution.version)?;
-    let name = format!("{NAME}.xcframework");
-    tree.write_directory(&distribution.directory.join(&name))?;
+    tree.write_directory(&distribution.directory.join(DIRECTORY))?;
     let mut archive = Tree::default();
-    archive.add_tree(&name, tree);
-    tree::write(&distribution.directory.join(format!("{name}.zip")), &archive.to_zip()?)?;
+    archive.add_tree(DIRECTORY, tree);
+    tree::write(&distribution.directory.join(format!("{DIRECTORY}.zip")), &archive.to_zip()?)?;
     for file in ["Package.swift", "powersync-sqlite-core.podspec"] {
         let content = read(format!("ios/{file}"))?.replace("@VERSION@", distribution.version);
         std::fs::write(distribution.directory.join(file), content)?;
@@ -219,6 +221,14 @@ pub fn check(tree: &Tree, version: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks an archive with an XCFramework.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn check_archive(bytes: &[u8], version: &str) -> Result<()> {
+    check(&Tree::from_zip(bytes)?.below(DIRECTORY)?, version)
+}
+
 fn check_library(tree: &Tree, library: &Dictionary, version: &str) -> Result<()> {
     let is_simulator = library.get("SupportedPlatformVariant").is_some();
     let name = (text(library, "SupportedPlatform")?, is_simulator);
@@ -293,7 +303,11 @@ mod tests {
     #[test]
     fn a_zip_file_keeps_the_links() {
         let tree = example();
-        assert_eq!(Tree::from_zip(&tree.to_zip().unwrap()).unwrap(), tree);
+        let mut archive = Tree::default();
+        archive.add_tree(DIRECTORY, tree);
+        check_archive(&archive.to_zip().unwrap(), "0.5.100").unwrap();
+        archive.add("beside", "");
+        assert!(check_archive(&archive.to_zip().unwrap(), "0.5.100").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bundles::c::{DIRECTORY, name};
+use crate::bundles::c::name;
 use crate::bundles::distribution::Distribution;
 use crate::bundles::platform;
 use crate::bundles::tree::Tree;
@@ -48,7 +48,7 @@ pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
 /// Unpacks the archive for this machine and gives the directory with `include` and `lib`.
 fn unpack(distribution: &Distribution, place: &Path) -> Result<PathBuf> {
     let name = name(platform::host().context("no packages are made for this platform")?, distribution.version)?;
-    let archive = distribution.directory.join(DIRECTORY).join(format!("{name}.tar.gz"));
+    let archive = distribution.directory.join(format!("{name}.tar.gz"));
     let unpacked = place.join("unpacked");
     Tree::from_tar_gz(&std::fs::read(archive)?)?.write_directory(&unpacked)?;
     Ok(unpacked.join(name))

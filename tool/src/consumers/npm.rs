@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use crate::bundles::distribution::Distribution;
-use crate::bundles::npm::{DIRECTORY, NAME};
+use crate::bundles::npm::NAME;
 use crate::bundles::platform;
 use crate::consumers::Outcome;
 use crate::node::{self, NPM};
@@ -30,9 +30,8 @@ pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
         std::fs::copy(programs.join(file), place.join(file))?;
     }
     std::fs::write(place.join("package.json"), r#"{"private": true}"#)?;
-    let packages = distribution.directory.join(DIRECTORY);
     let mut install = process::program("node", &[]);
-    install.arg(programs.join("registry.mjs")).arg(packages).arg(NPM);
+    install.arg(programs.join("registry.mjs")).arg(&distribution.directory).arg(NPM);
     install.args(["install", "--no-audit", "--no-fund", "--cache", "npm-cache", NAME]).current_dir(place);
     process::run(&mut install)?;
     only_this_platform(place)?;

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::bundles::distribution::Distribution;
-use crate::bundles::wheel::DIRECTORY;
 use crate::consumers::Outcome;
 use crate::process::{self, repository};
 
@@ -30,9 +29,8 @@ pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
 
     let pip = ["-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"];
     process::run(process::program("python3", &pip).arg("apsw"))?;
-    let wheels = distribution.directory.join(DIRECTORY);
     let ours = ["--no-index", "powersync-sqlite-core", "--find-links"];
-    process::run(process::program("python3", &pip).args(ours).arg(wheels))?;
+    process::run(process::program("python3", &pip).args(ours).arg(&distribution.directory))?;
 
     let program = repository().join("tests/hosts/python/installed.py");
     process::run(process::program(python, &[]).arg(&program).arg("apsw"))?;

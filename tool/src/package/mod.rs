@@ -1,4 +1,4 @@
-//! `cargo xtask package`: builds the libraries for all targets.
+//! `cargo xtask package`: builds the libraries for all targets, and what package managers take of them (`bundles`).
 //!
 //! Into `target/dist` go the artefacts, by the names that SDKs expect, the header, `SHA256SUMS` and a list of what the
 //! libraries are made of; into `target/dist/debug` what debuggers want. `target/package/slices` has the libraries that
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bundles::{self, distribution::Distribution};
 use crate::process::repository;
 use link::Link;
 use target::{Core, Platform, TARGETS, Target};
@@ -81,6 +82,7 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
     let directory = distribution();
     create_dir_all(&directory)?;
     std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
+    bundles::write(&Distribution::complete())?;
     sbom::write(&directory)?;
     checksums::write(&directory)?;
     ensure!(!require_all || skipped.is_empty(), "not built: {}", skipped.join(", "));

@@ -14,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection};
 
+use crate::bundles::{self, distribution::Distribution};
 use crate::package::target::{Format, Target};
 use crate::package::{self, ENTRY_POINT, HEADER};
 use crate::process::repository;
@@ -42,7 +43,8 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
         }
     }
     ensure!(checked > 0, "no artefacts: cargo xtask package builds them");
-    for check in [header::check(&package::distribution().join(HEADER)), checksums()] {
+    let bundles = bundles::check(&Distribution::complete());
+    for check in [header::check(&package::distribution().join(HEADER)), checksums(), bundles] {
         problems.extend(check.err().map(|problem| format!("{problem:#}")));
     }
     if !missing.is_empty() {
