@@ -12,7 +12,7 @@ fn regions(session: &Session) -> Value {
     session.host.table("SELECT id >> 56 AS region, count(*) FROM ps_operations GROUP BY region ORDER BY region")
 }
 
-/// A session whose rows 0 to 9 are in the first region and 5 to 14 in the second, where row 14 is removed.
+/// A session whose rows 0 to 9 are in the first region, 5 to 9 with newer content, and rows 10 to 13 in the second.
 fn two_regions() -> Session {
     let mut session = Session::with_schema(&schema());
     for row in 0..10 {
@@ -26,7 +26,7 @@ fn two_regions() -> Session {
     session.sync();
     session.remove("t", "14");
     session.sync();
-    assert_eq!(regions(&session), json!([[0, 5], [1, 9]]));
+    assert_eq!(regions(&session), json!([[0, 10], [1, 4]]));
     session
 }
 
@@ -57,6 +57,22 @@ fn a_large_download_ends_its_region() {
 #[test]
 fn rows_are_replaced_and_removed_across_regions() {
     assert_shown(&two_regions());
+}
+
+#[test]
+fn many_operations_do_not_take_the_place_of_older_ones() {
+    let mut session = Session::with_schema(&schema());
+    for (rows, content) in [(0..150, "first"), (100..250, "second")] {
+        for row in rows {
+            session.put("t", &row.to_string(), &json!({"a": content}).to_string());
+        }
+        session.host.execute("UPDATE ps_checkpoint SET region_size = 1 << 40 WHERE region = 0");
+        session.sync();
+    }
+    assert_eq!(regions(&session), json!([[0, 100], [1, 150]]));
+    let shown = session.host.table("SELECT a, count(*) FROM t GROUP BY a");
+    assert_eq!(shown, json!([["first", 100], ["second", 150]]));
+    assert_consistent(&session.host);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Publishing: making downloaded rows visible in the app's tables (sync client, Publishing).
 //!
-//! First the pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all
-//! operations of a row can be found. Then each row that they name is looked at once: superseded operations and REMOVEs
-//! go, and the operation with the highest op id among those left is written to where the row's type lives.
+//! The pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all operations
+//! of a row can be found, or put in the place of an older one there. Each row that they name is looked at: superseded
+//! operations and REMOVEs go, and the operation with the highest op id among those left is written to where the row's
+//! type lives.
 
 mod destination;
+mod few;
 mod pending;
 mod rows;
 mod target;
@@ -28,9 +30,16 @@ pub fn publish(
 ) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
     let pending = Pending::load(database, changed)?;
-    pending.enter_row_operations(database)?;
+    let is_few = pending.is_few();
+    if !is_few {
+        pending.enter_row_operations(database)?;
+    }
     let mut publisher = Publisher::new(database, targets, pending, extent);
-    publisher.publish_pending()?;
+    if is_few {
+        publisher.publish_few()?
+    } else {
+        publisher.publish_pending()?
+    }
     if matches!(extent, Extent::Full) {
         publisher.publish_updated_rows()?;
     }

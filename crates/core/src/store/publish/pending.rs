@@ -12,8 +12,8 @@ use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{bucket_of, operations_after, sequence_of};
 use crate::store::regions::{Newest, all_of};
 
-/// Below this many operations, sorting them before they are entered does not pay.
-const SORTED_FROM: i64 = 32;
+/// Up to this many operations are published as few.
+const FEW: i64 = 100;
 
 /// From this many operations on, a pass over the keys of all stored rows may be cheaper than a look-up for each.
 const BULK_FROM: i64 = 1000;
@@ -113,6 +113,12 @@ impl Pending {
         }
     }
 
+    /// Whether so little is pending, and nothing to be published again, that operations are not entered before their rows
+    /// are looked at.
+    pub fn is_few(&self) -> bool {
+        self.operations <= FEW && self.buckets.iter().all(|(_, bucket)| !bucket.is_resync)
+    }
+
     /// Whether so much is pending that one pass over all rows is cheaper than a look-up for each.
     pub fn is_bulk(&self, database: &Database<'_>) -> Result<bool> {
         if self.operations < BULK_FROM {
@@ -123,17 +129,8 @@ impl Pending {
         Ok(self.operations.saturating_mul(BULK_SHARE) >= settled)
     }
 
-    /// Enters all pending operations into `ps_row_operations`, in its order where that pays.
-    pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
-        if self.unsettled_count() >= SORTED_FROM {
-            self.enter_sorted(database)
-        } else {
-            self.enter_each_bucket(database)
-        }
-    }
-
     /// The ranges of operation ids, first and last, that are not settled.
-    fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+    pub fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let unsettled = self.buckets.iter().filter(|(_, bucket)| bucket.settled < bucket.newest);
         unsettled.map(|(id, bucket)| operations_after(self.newest.region, *id, bucket.settled))
     }
@@ -144,13 +141,8 @@ impl Pending {
         self.buckets.iter().fold(0, |sum, (_, bucket)| sum.saturating_add(pending(bucket)))
     }
 
-    fn enter_each_bucket(&self, database: &Database<'_>) -> Result<()> {
-        const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
-            SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
-        self.unsettled().try_for_each(|(first, last)| database.execute(ENTER, &[first.into(), last.into()]))
-    }
-
-    fn enter_sorted(&self, database: &Database<'_>) -> Result<()> {
+    /// Enters all pending operations into `ps_row_operations`.
+    pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
         const ENTER: &str =
             "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
         let mut enter = database.cached(ENTER)?;

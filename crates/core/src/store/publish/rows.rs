@@ -1,5 +1,5 @@
 //! Publishing rows one by one: finding a row's stored operations, dropping those that no longer count, and writing the
-//! winner.
+//! winner. How few pending operations are stored is in [`few`](super::few).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,21 +18,25 @@ use crate::store::publish::versions::{RowVersions, Version};
 
 /// One publish in progress.
 pub struct Publisher<'a, 'c> {
-    database: &'a Database<'c>,
-    pending: Pending,
+    pub(super) database: &'a Database<'c>,
+    pub(super) pending: Pending,
     extent: Extent<'a>,
     targets: Targets<'a, 'c>,
-    versions: RowVersions,
+    /// Operations of the row that is looked at.
+    pub(super) versions: RowVersions,
     /// Data of the row's newest operation, which mostly is the one to publish.
     newest_data: String,
     /// The op id of that operation, and its own id.
     newest: (i64, i64),
-    obsolete: Vec<i64>,
+    /// Operations of the row that no longer count.
+    pub(super) obsolete: Vec<i64>,
 }
 
 /// Which pending operations of a row are counted as settled when it is looked at.
 #[derive(Clone, Copy)]
-enum Counted {
+pub(super) enum Counted {
+    /// All: the row is looked at once.
+    All,
     /// This one: the row is looked at once for each of its pending operations.
     One(i64),
     /// None: they were counted before.
@@ -42,6 +46,7 @@ enum Counted {
 impl Counted {
     fn includes(self, operation: i64) -> bool {
         match self {
+            Self::All => true,
             Self::One(counted) => counted == operation,
             Self::None => false,
         }
@@ -118,6 +123,13 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+        self.load_entered(row_type, row_id)?;
+        self.publish_row(row_type, row_id, counted)?;
+        self.delete_obsolete(row_type, row_id)
+    }
+
+    /// Makes the row's operations that are entered in `ps_row_operations` those that are looked at.
+    pub(super) fn load_entered(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         // The unary plus keeps newer SQLite from preparing the statement anew for each row: it would look at the bound
         // values to plan the join.
         const SELECT: &str = "SELECT operation.id, operation.op_id, operation.hash, operation.removed, \
@@ -130,12 +142,11 @@ impl<'a, 'c> Publisher<'a, 'c> {
         while let Some(row) = rows.next()? {
             self.add_version(&row)?;
         }
-        drop(rows);
-        self.publish_row(row_type, row_id, counted)?;
-        self.delete_obsolete(row_type, row_id)
+        Ok(())
     }
 
-    fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
+    /// Adds an operation of the row: its id, op id, hash, whether it is a REMOVE, subkey and data.
+    pub(super) fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
         let (operation, op_id) = (row.integer(0), row.integer(1));
         if self.versions.len() == 0 || op_id > self.newest.0 {
             replace(&mut self.newest_data, row.text(5)?)?;
@@ -146,7 +157,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Publishes the row whose operations are in `self.versions`.
-    fn publish_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+    pub(super) fn publish_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
         self.versions.resolve();
         let mut has_removal = false;
         for version in self.versions.iter() {
@@ -184,7 +195,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Deletes the row's operations that no longer count, with their entries.
-    fn delete_obsolete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
+    pub(super) fn delete_obsolete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const DELETE_ENTRY: &str =
             "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";

@@ -89,6 +89,17 @@ impl RowVersions {
         }
     }
 
+    /// The operations, by id, that `version` supersedes. To be asked after [`Self::resolve`].
+    pub fn superseded_by(&self, version: &Version) -> impl Iterator<Item = i64> + '_ {
+        let key = (bucket_of(version.operation), self.subkey(version));
+        let has_key = move |other: &&Version| (bucket_of(other.operation), self.subkey(other)) == key;
+        self.versions.iter().filter(|other| other.is_superseded).filter(has_key).map(|other| other.operation)
+    }
+
+    fn subkey(&self, version: &Version) -> Option<&str> {
+        version.subkey.and_then(|(start, end)| self.subkeys.get(start..end))
+    }
+
     /// The operations added.
     pub fn iter(&self) -> core::slice::Iter<'_, Version> {
         self.versions.iter()
