@@ -15,13 +15,16 @@ pub fn run(options: &[String]) -> Result<()> {
     process::run(command.args(options).arg("--library").arg(library))
 }
 
-/// Runs every workload once at a small scale, to see that they work; times say nothing here.
+/// Runs every workload once at a small scale, and one study of growth, to see that they work; times say nothing here.
 ///
 /// # Errors
 /// If something does not build, or a workload fails.
 pub fn smoke() -> Result<()> {
     let library = library::build()?;
-    let options = ["--runs", "1", "--scale", "0.005"];
-    let mut command = cargo(&["run", "--quiet", "--package", "powersync-bench", "--"]);
-    process::run(command.args(options).arg("--library").arg(library))
+    let run = |options: &[&str]| {
+        let mut command = cargo(&["run", "--quiet", "--package", "powersync-bench", "--"]);
+        process::run(command.args(options).arg("--library").arg(&library))
+    };
+    run(&["--runs", "1", "--scale", "0.005"])?;
+    run(&["growth", "--size", "buckets", "--limit", "100"])
 }
