@@ -207,3 +207,36 @@ fn to_json(results: &[Rounds]) -> Value {
     let workloads = results.iter().map(|rounds| (rounds.workload.name.to_owned(), json!(rounds.libraries)));
     Value::Object(workloads.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(seconds: f64, written: u64) -> Value {
+        json!({ "seconds": { "total": seconds }, "written": written, "memory": 1e6, "file": 4e6, "content": "x" })
+    }
+
+    fn rounds() -> Rounds {
+        let ours = vec![result(0.75, 2_000_000), result(0.5, 3_000_000)];
+        let theirs = vec![result(2.0, 8_000_000), result(2.5, 8_000_000)];
+        Rounds { workload: workloads::find("init_json").unwrap(), libraries: vec![ours, theirs] }
+    }
+
+    #[test]
+    fn the_smallest_figures_are_compared_with_the_goals() {
+        let rounds = rounds();
+        assert_eq!(rounds.figures(), ["total", "written", "memory", "file"]);
+        assert_eq!(line(&rounds, "total", 2), ["init_json", "total", "s", "0.5000", "2.0000", "4.00", "2.7", "3.2"]);
+        assert_eq!(line(&rounds, "written", 2), ["init_json", "written", "MB", "2.0", "8.0", "4.00", "3.3", "4"]);
+        assert_eq!(line(&rounds, "memory", 2), ["init_json", "memory", "MB", "1.0", "1.0", "1.00", "1", "1"]);
+        assert_eq!(line(&rounds, "total", 1), ["init_json", "total", "s", "0.5000"]);
+    }
+
+    #[test]
+    fn a_figure_that_is_not_known_is_left_out() {
+        let mut rounds = rounds();
+        rounds.libraries[1][0]["written"] = Value::Null;
+        rounds.libraries[1][1]["written"] = Value::Null;
+        assert_eq!(line(&rounds, "written", 2), ["init_json", "written", "MB", "2.0", "-", "-", "3.3", "4"]);
+    }
+}

@@ -70,3 +70,36 @@ pub fn exponents(all: &[Measured]) -> String {
         "Exponents of CPU time and of steps. Where a bound is given the operation may grow; all others should be 0.\n\n{table}\n"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::growth::STUDIES;
+
+    #[test]
+    fn exponents_and_their_bounds_are_shown() {
+        let study = STUDIES.iter().find(|study| study.name == "buckets").unwrap();
+        let cost = |seconds: f64, steps: u64| json!({ "seconds": seconds, "steps": steps, "pages": 0 });
+        let costs = [1, 10, 100].map(|factor| {
+            json!({ "start": cost(1e-3 * f64::from(factor), u64::try_from(factor).unwrap()), "diff": cost(1e-5, 49) })
+        });
+        let measured = Measured { study, numbers: vec![10, 100, 1000], costs: costs.to_vec() };
+        let text = exponents(std::slice::from_ref(&measured));
+        assert!(text.contains("buckets 10 to 1000"), "{text}");
+        assert!(text.lines().any(|line| line.contains("start") && line.contains("1.00, 1.00 (≤ 1)")), "{text}");
+        assert!(text.lines().any(|line| line.contains("diff") && line.contains("0.00, 0.00")), "{text}");
+        let text = details(&measured);
+        assert!(text.lines().any(|line| line.contains("CPU µs") && line.contains("100000.0")), "{text}");
+    }
+
+    #[test]
+    fn bounds_are_of_operations_that_there_are() {
+        for study in STUDIES {
+            for operation in study.proportional {
+                assert!(operations::NAMES.contains(operation), "{}: {operation}", study.name);
+            }
+        }
+    }
+}
