@@ -8,7 +8,7 @@ use powersync_testkit::faults::disk::{Call, Fault};
 use powersync_testkit::faults::{Disk, allocator, interrupts};
 use rusqlite::ffi;
 
-use crate::client::{Client, Disturbances, Expected, Part, Setup, StepFailure, Surroundings};
+use crate::client::{Client, Disturbances, Expected, Part, Setup, StepFailure, Surroundings, Undisturbed};
 use crate::session::{Kind, Session};
 
 /// What fails.
@@ -136,6 +136,19 @@ pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failu
     drop(client);
     check_memory(memory_before)?;
     Ok(planned.countdown().has_failed().then_some(disturbances))
+}
+
+/// Whether the iteration ends when the request for memory with this number in the step `index` is refused. None if the
+/// step needs fewer.
+pub fn ends_iteration(session: &Session, setup: Setup, index: usize, number: u64) -> Result<Option<bool>, String> {
+    let disk = Disk::new();
+    let mut client = Client::new(session, setup, &disk);
+    for before in 0..index {
+        client.take(before, &Undisturbed)?;
+    }
+    let planned = Planned::new(Failures { failing: Failing::Memory, goes_on: false }, number, &disk);
+    client.take(index, &planned)?;
+    Ok(planned.countdown().has_failed().then_some(client.disturbances.reconnects > 0))
 }
 
 /// Whether all memory was given back that was requested since `before`.

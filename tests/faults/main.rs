@@ -134,6 +134,19 @@ fn requests_for_memory_fail() {
 }
 
 #[test]
+fn a_call_that_runs_out_of_memory_is_not_remembered() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let checkpoint = session.steps.iter().position(|step| step.line.is_some()).unwrap();
+    let ends: Vec<bool> =
+        (0..).map_while(|number| failures::ends_iteration(&session, WAL, checkpoint, number).unwrap()).collect();
+    // At first nothing is remembered of the call; later, memory is ahead of the database.
+    let (before, after) = ends.split_at(ends.iter().position(|ends| *ends).unwrap());
+    assert!(after.iter().all(|ends| *ends), "{ends:?}");
+    assert!(before.len() > after.len(), "{ends:?}");
+}
+
+#[test]
 fn statements_are_interrupted() {
     let _surroundings = Surroundings::enter();
     let session = session::standard();

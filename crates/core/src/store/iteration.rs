@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use sqlite_nostd::{SqliteError, memory};
+
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::Result;
@@ -30,10 +32,14 @@ impl IterationMark {
         Ok(self.generation.get().is_some() && self.generation.get() == generation(database)?)
     }
 
-    /// Tells that memory now reflects changes of the current transaction.
-    pub fn note_change(&self, database: &Database<'_>) -> Result<()> {
+    /// Tells that memory now reflects changes of the current transaction. Fails if memory ran out since there were so
+    /// many `refusals`: the call ends as out of memory then, so that nothing of it may be remembered.
+    pub fn note_change(&self, database: &Database<'_>, refusals: usize) -> Result<()> {
         let transaction = database.state().transaction();
         transaction.join(database)?;
+        if memory::out_of_memory_count() != refusals {
+            return Err(SqliteError::out_of_memory().into());
+        }
         transaction.note_change(Remembered::SyncClient);
         Ok(())
     }

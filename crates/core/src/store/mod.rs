@@ -47,12 +47,14 @@ pub struct SqliteStorage<'c> {
     database: Database<'c>,
     memory: &'c StoreMemory,
     schemas: &'c KnownSchemas,
+    /// How often memory had been refused when the call began.
+    refusals: usize,
 }
 
 impl<'c> SqliteStorage<'c> {
-    /// The storage of `database`; `memory` and `schemas` belong to the connection.
+    /// The storage of `database` for one call; `memory` and `schemas` belong to the connection.
     pub fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
-        Self { database, memory, schemas }
+        Self { database, memory, schemas, refusals: sqlite_nostd::memory::out_of_memory_count() }
     }
 }
 
@@ -74,7 +76,7 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn note_change(&mut self) -> Result<()> {
-        self.memory.iteration.note_change(&self.database)
+        self.memory.iteration.note_change(&self.database, self.refusals)
     }
 
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
