@@ -35,6 +35,17 @@ fn has_own_format(host: &Host) -> bool {
     host.value("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ps_operations'") == 1
 }
 
+/// Checks only the checksums.
+///
+/// # Panics
+/// With the buckets whose checksum is wrong.
+#[track_caller]
+pub fn assert_checksums(host: &Host) {
+    if let Err(message) = check_checksums(host) {
+        panic!("{message}");
+    }
+}
+
 /// `op_checksum` is the sum over the PUT operations that a bucket holds: in our own format over those that are settled
 /// ("storage").
 fn check_checksums(host: &Host) -> Result<(), String> {
