@@ -61,8 +61,9 @@ fn selected(only: &[String]) -> Result<Vec<Consumer>> {
     only.iter().map(find).collect()
 }
 
+/// Where a consumer works; what it has built there before may still be there.
 fn directory(distribution: &Distribution, name: &str) -> Result<PathBuf> {
-    let place = distribution.directory.join("consumers").join(name);
+    let place = distribution.directory.with_file_name("consumers").join(name);
     std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     Ok(place)
 }

@@ -26,6 +26,8 @@ const NPX: &str = if cfg!(windows) { "npx.cmd" } else { "npx" };
 /// If one of them fails.
 pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     let programs = repository().join("tests/hosts/npm");
+    std::fs::remove_dir_all(place)?;
+    std::fs::create_dir(place)?;
     for file in ["use.mjs", "types.ts"] {
         std::fs::copy(programs.join(file), place.join(file))?;
     }
