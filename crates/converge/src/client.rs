@@ -225,7 +225,13 @@ impl Client {
     /// If the call fails, is rolled back, or the process is killed.
     pub fn control(&mut self, second: bool, operation: &str, payload: impl Into<Payload>) -> Step<Value> {
         self.execute(second, "BEGIN IMMEDIATE")?;
-        let result = self.control_within(second, operation, payload)?;
+        let result = match self.control_within(second, operation, payload) {
+            Err(Stop::Failure(message)) => {
+                self.execute(second, "ROLLBACK")?;
+                return Err(Stop::Failure(message));
+            }
+            result => result?,
+        };
         if self.rolls_back() {
             self.execute(second, "ROLLBACK")?;
             if let Some(iteration) = &mut self.iteration {

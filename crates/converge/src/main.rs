@@ -98,8 +98,9 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
     let plan = Plan { program, seed, writers: 3, transactions };
     let report = processes::run(&plan, directory.path())?;
     println!(
-        "6 processes on one file: {} local transactions, {} checkpoints published, {} calls refused as busy, {} processes killed",
-        report.transactions, report.published, report.refused, report.kills
+        "6 processes on one file: {} local transactions, {} checkpoints published ({} seen by a reader), {} calls refused as \
+         busy, {} processes killed",
+        report.transactions, report.published, report.seen, report.refused, report.kills
     );
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::client::create_database;
 use crate::compare::shown;
 use crate::rows::{Row, Schema, Table};
 use crate::stream::{Stream, data_line};
-use crate::worker::{WRITTEN, written_id};
+use crate::worker::{LAST_CHECKPOINT, WRITTEN, written_id};
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Report {
     pub transactions: u64,
     /// Checkpoints published.
     pub published: u64,
+    /// Checkpoints that a reader saw.
+    pub seen: u64,
     /// Processes killed.
     pub kills: u64,
     /// Calls that were refused with SQLITE_BUSY, and repeated.
@@ -48,6 +50,8 @@ pub struct Report {
 
 /// Rows that the service changes all at once.
 const SERVICE_ROWS: usize = 5;
+/// Their buckets, whose definitions have all columns.
+const BUCKETS: [u8; 4] = [0, 1, 3, 4];
 
 /// The client, as the service knows it: the first that gets all buckets.
 const CLIENT: usize = 4;
@@ -153,7 +157,7 @@ pub fn run(plan: &Plan, directory: &Path) -> Result<Report, String> {
 impl Run<'_> {
     fn all(&mut self) -> Result<(), String> {
         let mut reader = Process::start(&self.plan.program, &self.file, &self.refused)?;
-        reader.tell(&json!({"do": "read", "times": 100 + self.plan.transactions, "seed": self.plan.seed}))?;
+        reader.tell(&json!({"do": "read", "seed": self.plan.seed}))?;
         let mut generation = 0;
         loop {
             let is_over = self.drive_writers()?;
@@ -168,14 +172,12 @@ impl Run<'_> {
         }
         // Everything is written: two rounds without disturbance bring it to the service and back.
         while !self.upload()? {}
-        self.change_service_rows(generation + 1);
+        self.change_service_rows(LAST_CHECKPOINT);
         while !self.sync()? {
             self.upload()?;
         }
         let read = reader.hear().ok_or("the reader has died")?;
-        if read["result"]["newest"].is_null() {
-            return Err(format!("a reader saw parts: {read}"));
-        }
+        self.report.seen = read["result"]["seen"].as_u64().ok_or_else(|| format!("a reader saw parts: {read}"))?;
         self.check_end()
     }
 
@@ -210,11 +212,7 @@ impl Run<'_> {
         }
         if self.random.chance(10) {
             let index = self.random.below(2);
-            if let Some(process) = self.syncing[index].take() {
-                process.kill();
-                self.report.kills += 1;
-                self.iteration = self.iteration.take().filter(|(syncing, _)| *syncing != index);
-            }
+            self.kill_syncing(index);
         }
         if self.random.chance(10) {
             // The other connection takes over; the iteration of this one is left behind.
@@ -225,7 +223,8 @@ impl Run<'_> {
     fn change_service_rows(&mut self, generation: i64) {
         for index in 0..SERVICE_ROWS {
             let row = Row { name: None, n: Some(generation) };
-            self.backend.write((Table::Notes, format!("s{index}")), Some(row), &[]);
+            let places = [(BUCKETS[index % BUCKETS.len()], false)];
+            self.backend.write((Table::Notes, format!("s{index}")), Some(row), &places);
         }
         self.backend.replicate(usize::MAX);
     }
@@ -237,10 +236,24 @@ impl Run<'_> {
         self.syncing[index].as_mut().ok_or_else(|| "no process".to_owned())
     }
 
-    fn control(&mut self, index: usize, operation: &str, payload: &Value) -> Result<Value, String> {
+    /// Calls `powersync_control` in a syncing process; None if it was killed while it was at it.
+    fn control(&mut self, index: usize, operation: &str, payload: &str) -> Result<Option<Value>, String> {
         self.calls += 1;
         let command = json!({"do": "control", "operation": operation, "payload": payload, "number": self.calls});
-        self.process(index)?.ask(&command)
+        if self.random.chance(2) {
+            self.process(index)?.tell(&command)?;
+            self.kill_syncing(index);
+            return Ok(None);
+        }
+        self.process(index)?.ask(&command).map(Some)
+    }
+
+    fn kill_syncing(&mut self, index: usize) {
+        if let Some(process) = self.syncing[index].take() {
+            process.kill();
+            self.report.kills += 1;
+            self.iteration = self.iteration.take().filter(|(syncing, _)| *syncing != index);
+        }
     }
 
     /// Uploads what is queued, as SDKs do. True if the queue was empty then.
@@ -304,8 +317,8 @@ impl Run<'_> {
     fn sync(&mut self) -> Result<bool, String> {
         if self.iteration.is_none() {
             let index = self.random.below(2);
-            let instructions =
-                self.control(index, "start", &json!({"schema": Schema::First.json()}).to_string().into())?;
+            let options = json!({"schema": Schema::First.json()}).to_string();
+            let Some(instructions) = self.control(index, "start", &options)? else { return Ok(false) };
             let request = instructions.as_array().into_iter().flatten().find_map(|one| one.get("EstablishSyncStream"));
             let buckets = request.map(|request| &request["request"]["buckets"]).and_then(Value::as_array);
             let held = buckets.into_iter().flatten().filter_map(|bucket| {
@@ -337,7 +350,10 @@ impl Run<'_> {
 
     /// Whether the iteration goes on after a line, and whether a checkpoint was published.
     fn feed(&mut self, index: usize, line: &Value) -> Result<(bool, bool), String> {
-        let instructions = self.control(index, "line_text", &line.to_string().into())?.to_string();
+        let Some(instructions) = self.control(index, "line_text", &line.to_string())? else {
+            return Ok((false, false));
+        };
+        let instructions = instructions.to_string();
         if instructions.contains("\"WARNING\"") {
             return Err(format!("{line} gave {instructions}"));
         }
