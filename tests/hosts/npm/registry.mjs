@@ -56,6 +56,8 @@ let address;
 server.listen(0, '127.0.0.1', () => {
   address = `http://127.0.0.1:${server.address().port}`;
   const [program, ...parameters] = command;
-  const child = spawn(program, parameters, { stdio: 'inherit', env: { ...process.env, npm_config_registry: address } });
+  const env = { ...process.env, npm_config_registry: address };
+  // On Windows npm is a script of the shell.
+  const child = spawn(program, parameters, { stdio: 'inherit', env, shell: process.platform === 'win32' });
   child.on('exit', (code) => process.exit(code ?? 1));
 });
