@@ -3,14 +3,15 @@
 //! With two libraries their measurements alternate, and the order is flipped each round, so that what else happens on
 //! the machine hits both alike. Of several rounds the smallest figure counts: everything that disturbs makes it larger.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
+use crate::child;
 use crate::document;
 use crate::goals;
 use crate::workloads::{self, WORKLOADS, Workload};
@@ -50,7 +51,7 @@ struct Rounds {
 /// Runs the workloads and prints the table.
 ///
 /// # Errors
-/// If a measurement fails, or the two libraries do not end with the same data.
+/// If a measurement fails, or the two libraries do not end with the same data; the other workloads are in the table.
 pub fn run(options: &Options) -> Result<()> {
     let library = options.library.as_deref().context("--library is missing")?;
     let libraries: Vec<&Path> = std::iter::once(library).chain(options.against.as_deref()).collect();
@@ -58,9 +59,13 @@ pub fn run(options: &Options) -> Result<()> {
         [] => WORKLOADS.iter().collect(),
         names => names.iter().map(|name| workloads::find(name)).collect::<Result<_>>()?,
     };
-    let mut results = Vec::new();
+    let (mut results, mut failures) = (Vec::new(), Vec::new());
     for workload in chosen {
-        results.push(measure_rounds(workload, &libraries, options)?);
+        match measure_rounds(workload, &libraries, options) {
+            Ok(rounds) => results.push(rounds),
+            // The others are measured all the same: it takes long.
+            Err(error) => failures.push(format!("{error:#}")),
+        }
     }
     let text = report(&results, &libraries, options)?;
     println!("\n{text}");
@@ -71,6 +76,7 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.document {
         document::replace(path, "comparison", &text)?;
     }
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }
 
@@ -79,7 +85,7 @@ fn measure_rounds(workload: &'static Workload, libraries: &[&Path], options: &Op
     let prepared = |side: usize| directory.path().join(format!("prepared{side}.db"));
     if workload.prepare.is_some() {
         for (side, library) in libraries.iter().enumerate() {
-            start(workload, library, &prepared(side), options.scale, &["--prepare"])?;
+            start(workload, library, &prepared(side), options.scale, true)?;
         }
     }
     let mut rounds = Rounds { workload, libraries: vec![Vec::new(); libraries.len()] };
@@ -93,7 +99,7 @@ fn measure_rounds(workload: &'static Workload, libraries: &[&Path], options: &Op
             if workload.prepare.is_some() {
                 std::fs::copy(prepared(side), &database).context("cannot copy the prepared database")?;
             }
-            let printed = start(workload, library, &database, options.scale, &[])?;
+            let printed = start(workload, library, &database, options.scale, false)?;
             let result = serde_json::from_str(&printed).with_context(|| format!("this is no JSON: {printed}"))?;
             std::fs::remove_file(&database).context("cannot remove a database")?;
             rounds.libraries.get_mut(side).context("every library has its list")?.push(result);
@@ -106,23 +112,15 @@ fn measure_rounds(workload: &'static Workload, libraries: &[&Path], options: &Op
     Ok(rounds)
 }
 
-/// Runs this program once more, for one measurement or preparation, and gives what it prints.
-fn start(workload: &Workload, library: &Path, database: &Path, scale: f64, more: &[&str]) -> Result<String> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let output = Command::new(program)
-        .args(["measure", "--workload", workload.name, "--scale", &scale.to_string()])
-        .arg("--library")
-        .arg(library)
-        .arg("--database")
-        .arg(database)
-        .args(more)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start this program")?;
-    if !output.status.success() {
-        bail!("{} with {} failed ({})", workload.name, library.display(), output.status);
+/// Measures or prepares in a process of its own, and gives what that prints.
+fn start(workload: &Workload, library: &Path, database: &Path, scale: f64, prepare: bool) -> Result<String> {
+    let scale = scale.to_string();
+    let mut arguments: Vec<&OsStr> = ["measure", "--workload", workload.name, "--scale", &scale].map(OsStr::new).into();
+    arguments.extend([OsStr::new("--library"), library.as_os_str(), OsStr::new("--database"), database.as_os_str()]);
+    if prepare {
+        arguments.push(OsStr::new("--prepare"));
     }
-    Ok(String::from_utf8(output.stdout)?)
+    child::run(&format!("{} with {}", workload.name, library.display()), &arguments)
 }
 
 impl Rounds {

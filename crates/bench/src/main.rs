@@ -3,6 +3,7 @@
 //! `cargo xtask bench` builds the library and this program, and runs it.
 #![forbid(unsafe_code)]
 
+mod child;
 mod comparison;
 mod database;
 mod document;

@@ -9,13 +9,14 @@ mod exponent;
 mod operations;
 mod report;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 
+use crate::child;
 use crate::document;
 use client::Client;
 pub use client::Sizes;
@@ -156,20 +157,12 @@ fn measure_study(study: &'static Study, options: &Options) -> Result<Measured> {
     Ok(measured)
 }
 
-/// Runs this program once more, for one number, and gives the costs.
+/// Builds and measures one client in a process of its own, and gives the costs.
 fn start(study: &Study, number: usize, library: &Path) -> Result<Value> {
     let directory = tempfile::tempdir().context("cannot create a directory for the database")?;
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let output = Command::new(program)
-        .args(["growth-point", "--size", study.name, "--number", &number.to_string()])
-        .arg("--library")
-        .arg(library)
-        .arg("--database")
-        .arg(directory.path().join("client.db"))
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start this program")?;
-    ensure!(output.status.success(), "{} = {number} failed ({})", study.name, output.status);
-    let printed = String::from_utf8(output.stdout)?;
+    let (database, text) = (directory.path().join("client.db"), number.to_string());
+    let mut arguments: Vec<&OsStr> = ["growth-point", "--size", study.name, "--number", &text].map(OsStr::new).into();
+    arguments.extend([OsStr::new("--library"), library.as_os_str(), OsStr::new("--database"), database.as_os_str()]);
+    let printed = child::run(&format!("{} = {number}", study.name), &arguments)?;
     serde_json::from_str(&printed).with_context(|| format!("this is no JSON: {printed}"))
 }
