@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
 use crate::{
-    bench, bindings, consumers, converge, fuzz, memcheck, node, panics, python, readme, size, static_library, symbols,
-    version,
+    bench, bindings, consumers, converge, fuzz, hosts, memcheck, node, package, panics, python, readme, size,
+    static_library, symbols, verify, version,
 };
 
 /// Names the recorded data; without it the tests that need them would be left out.
@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     ("static library", static_library::check),
     ("Python host", python::run),
     ("packages", || consumers::run(&[])),
+    ("platforms", platforms),
     ("README examples", readme::run),
     ("benchmark", bench::smoke),
     ("panics", panics::check),
@@ -73,6 +74,15 @@ fn lints() -> Result<()> {
     process::run(cargo(&["clippy", "--all-targets"]).args(deny))?;
     process::run(cargo(&["clippy", "--package", "powersync-loadable"]).args(deny))?;
     process::run(cargo(&["clippy", "--package", "powersync-static"]).args(deny))
+}
+
+/// Builds, checks and runs the libraries of this machine, of one that is emulated, and of WebAssembly, as far as the tools
+/// for them are there. The whole matrix takes much longer: see the commands.
+fn platforms() -> Result<()> {
+    let targets = ["x86_64-unknown-linux", "aarch64-unknown-linux", "wasm"].map(str::to_owned);
+    package::run(&targets, false)?;
+    verify::run(&targets, false)?;
+    hosts::run(&["x86-64 Linux glibc", "aarch64 Linux", "WebAssembly"].map(str::to_owned), false)
 }
 
 fn documentation() -> Result<()> {

@@ -11,6 +11,7 @@ mod converge;
 mod documents;
 mod faults;
 mod fuzz;
+mod hosts;
 #[cfg(test)]
 mod layers;
 mod library;
@@ -117,6 +118,15 @@ enum Command {
         #[arg(long)]
         tag: String,
     },
+    /// Runs the libraries in `target/dist` in C programs: here, by emulators, and as WebAssembly
+    Hosts {
+        /// Only hosts whose names contain one of these, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Fails if a host cannot be run
+        #[arg(long)]
+        require_all: bool,
+    },
     /// Runs the examples of the README
     Readme,
     /// Measures the release library, alone or against another one
@@ -175,6 +185,7 @@ fn main() -> ExitCode {
         Command::Converge { minutes, seed } => converge::run(minutes, seed),
         Command::Soak { minutes, seed } => converge::soak(minutes, seed),
         Command::Release { tag } => release::run(&tag),
+        Command::Hosts { only, require_all } => hosts::run(&only, require_all),
         Command::Readme => readme::run(),
     };
     match result {

@@ -110,10 +110,19 @@ static void run_in_transaction(sqlite3 *db, char *sql) {
     if (!sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+
+/* Keeps a database in memory alive while it is closed and opened again. */
+static void keep(const char *name) {
+    static sqlite3 *keeper = NULL;
+    if (!keeper && strstr(name, "vfs=memdb")) sqlite3_open_v2(name, &keeper, flags, NULL);
+}
+
 static sqlite3 *open_with_extension(const char *name, const char *library) {
     sqlite3 *db = NULL;
     char *message = NULL;
-    int code = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL);
+    keep(name);
+    int code = sqlite3_open_v2(name, &db, flags, NULL);
 #ifdef POWERSYNC_STATIC
     (void)library;
 #else

@@ -1,10 +1,11 @@
 //! Static libraries: what rustc makes, reduced to what is used of it, with the entry points as the only visible names.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
+use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, ObjectReader, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
 
@@ -53,9 +54,13 @@ pub fn reduce(toolchain: &Toolchain, target: &Target, archive: &Path, scratch: &
 /// Makes one object of several, in which only the entry points can be seen from outside.
 fn merge(toolchain: &Toolchain, target: &Target, objects: &[PathBuf], scratch: &Path) -> Result<PathBuf> {
     let (merged, output) = (scratch.join("merged.o"), scratch.join("powersync_static.o"));
+    for object in objects {
+        // The prebuilt `core` mentions the unwinder, which nothing calls: as well another name that is never called. A
+        // definition of the real one, even a weak one, could get into the way of the program's.
+        process::run(toolchain.objcopy(&["--redefine-sym=_Unwind_Resume=rust_eh_personality"]).arg(object))?;
+    }
     let mut linker = toolchain.linker("gnu");
-    // The prebuilt `core` mentions the unwinder, which nothing calls.
-    linker.args(["-r", "-m", target.linker_architecture, "--defsym=_Unwind_Resume=0", "-T"]).arg(DISCARD).args(objects);
+    linker.args(["-r", "-m", target.linker_architecture, "-T", DISCARD]).args(objects);
     process::run(linker.arg("-o").arg(&merged))?;
     let mut objcopy = toolchain.objcopy(&["--strip-debug", "--strip-unneeded", "--remove-section=.comment"]);
     objcopy.args(["--remove-section=.llvmbc", "--remove-section=.llvmcmd"]);
@@ -102,13 +107,27 @@ fn needed(members: Vec<Member>) -> Result<Vec<Member>> {
     Ok(taken)
 }
 
+/// Reads objects of all our formats: the default one knows no WebAssembly.
+const READER: ObjectReader = ObjectReader { get_symbols: for_each_symbol, ..DEFAULT_OBJECT_READER };
+
+/// Calls a function with each name that an object defines for others; gives whether it is an object.
+fn for_each_symbol(content: &[u8], found: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
+    let object = object::File::parse(content).map_err(io::Error::other)?;
+    for symbol in object.symbols() {
+        if symbol.is_global() && !symbol.is_undefined() {
+            found(symbol.name_bytes().map_err(io::Error::other)?)?;
+        }
+    }
+    Ok(true)
+}
+
 /// Writes a library whose bytes depend on its members only.
 fn write(format: Format, objects: &[PathBuf], output: &Path) -> Result<()> {
     let mut members = Vec::new();
     for object in objects {
         members.push(NewArchiveMember {
             buf: Box::new(std::fs::read(object)?),
-            object_reader: &DEFAULT_OBJECT_READER,
+            object_reader: &READER,
             member_name: object.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             mtime: 0,
             uid: 0,
@@ -121,7 +140,7 @@ fn write(format: Format, objects: &[PathBuf], output: &Path) -> Result<()> {
         Format::MachO => ArchiveKind::Darwin,
         Format::Pe => ArchiveKind::Coff,
     };
-    let mut content = std::io::Cursor::new(Vec::new());
+    let mut content = io::Cursor::new(Vec::new());
     write_archive_to_stream(&mut content, &members, kind, false, None)?;
     Ok(std::fs::write(output, content.into_inner())?)
 }

@@ -25,6 +25,12 @@ pub fn check(target: &Target, path: &Path) -> Result<()> {
     ensure!(content.len() as u64 <= LIMIT, "{} bytes are more than {LIMIT}", content.len());
     super::says_nothing_of_places(&content)?;
     let archive = ArchiveFile::parse(content.as_slice())?;
+    let indexed = archive.symbols()?.into_iter().flatten().filter_map(|symbol| Some(symbol.ok()?.name().to_vec()));
+    let indexed: BTreeSet<String> =
+        indexed.map(|name| plain(target, &String::from_utf8_lossy(&name)).to_owned()).collect();
+    for name in ENTRY_POINTS {
+        ensure!(indexed.contains(*name), "the index of the archive lacks {name}");
+    }
     let (mut visible, mut defined, mut undefined) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for member in archive.members() {
         let object = File::parse(member?.data(content.as_slice())?)?;

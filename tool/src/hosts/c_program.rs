@@ -1,0 +1,113 @@
+//! The program `tests/hosts/c/main.c`, compiled for a host and started there.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::hosts::table::{Host, Runner, find};
+use crate::process::{self, repository};
+use crate::static_library;
+
+/// What SQLite lacks in WebAssembly: threads, and libraries that are loaded.
+const WASI_FLAGS: &[&str] = &["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-D_WASI_EMULATED_GETPID"];
+
+/// A compiled program.
+pub struct Program<'h> {
+    host: &'h Host,
+    path: PathBuf,
+}
+
+impl<'h> Program<'h> {
+    /// Compiles it, and SQLite unless it is there already.
+    ///
+    /// # Errors
+    /// If it does not compile.
+    pub fn build(host: &'h Host) -> Result<Self> {
+        let compiler = host.compiler.join("");
+        let directory = repository().join("target/hosts").join(compiler);
+        std::fs::create_dir_all(&directory)?;
+        let source = static_library::sqlite_source()?;
+        let sqlite = directory.join("sqlite3.o");
+        if !sqlite.is_file() {
+            let partial = directory.join("partial.o");
+            let mut command = compile(host)?;
+            command.args(["-O1", "-c"]).arg(source.join("sqlite3.c")).arg("-o").arg(&partial);
+            process::run(&mut command)?;
+            std::fs::rename(partial, &sqlite)?;
+        }
+        let kind = if host.is_static() { "static" } else { "loading" };
+        let path = directory.join(match host.runner {
+            Runner::Wine => format!("{kind}.exe"),
+            Runner::Node => format!("{kind}.wasm"),
+            Runner::Native | Runner::Emulated { .. } => kind.to_owned(),
+        });
+        let mut command = compile(host)?;
+        command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-I"]).arg(&source);
+        command.arg(repository().join("tests/hosts/c/main.c"));
+        if host.is_static() {
+            command.arg("-DPOWERSYNC_STATIC").arg("-I").arg(repository().join("crates/static/include"));
+            command.arg(host.artefact());
+        }
+        command.arg(sqlite).arg("-o").arg(&path);
+        match host.runner {
+            Runner::Native | Runner::Emulated { .. } => command.args(["-lm", "-lpthread", "-ldl"]),
+            Runner::Wine => command.arg("-static"),
+            Runner::Node => command.arg("-lwasi-emulated-getpid"),
+        };
+        process::run(&mut command)?;
+        Ok(Self { host, path })
+    }
+
+    /// How it is started on this machine.
+    ///
+    /// # Errors
+    /// If what starts it is not there.
+    pub fn command_line(&self) -> Result<Vec<OsString>> {
+        let mut words: Vec<OsString> = match self.host.runner {
+            Runner::Native => Vec::new(),
+            Runner::Emulated { emulator, root } => vec![emulator.into(), "-L".into(), root.into()],
+            Runner::Wine => vec![find("wine").context("there is no wine")?.into()],
+            Runner::Node => {
+                vec!["node".into(), "--no-warnings".into(), repository().join("tests/hosts/wasm/node.mjs").into()]
+            }
+        };
+        words.push(self.path.clone().into());
+        if !self.host.is_static() {
+            words.push(self.host.artefact().into());
+        }
+        Ok(words)
+    }
+
+    /// Environment variables that it is started with.
+    ///
+    /// # Errors
+    /// If a stand-in for Android's C library cannot be made.
+    pub fn environment(&self) -> Result<Vec<(&'static str, OsString)>> {
+        if self.host.runner == Runner::Wine {
+            return Ok(vec![("WINEDEBUG", "-all".into())]);
+        }
+        if !self.host.library.contains(".android.") {
+            return Ok(Vec::new());
+        }
+        // Android's libraries need the C library by the name that it has there; an empty one does, for the program has
+        // the real one.
+        let directory = self.path.with_file_name("android");
+        std::fs::create_dir_all(&directory)?;
+        let mut command = compile(self.host)?;
+        command.args(["-shared", "-nostdlib", "-Wl,-soname,libc.so", "-x", "c", "/dev/null", "-o"]);
+        process::run(command.arg(directory.join("libc.so")))?;
+        Ok(vec![("LD_LIBRARY_PATH", directory.into())])
+    }
+}
+
+/// The compiler.
+fn compile(host: &Host) -> Result<std::process::Command> {
+    let (name, arguments) = host.compiler.split_first().context("a host has a compiler")?;
+    let program = find(name).with_context(|| format!("there is no {name}"))?;
+    let mut command = process::program(&program.display().to_string(), arguments);
+    if host.runner == Runner::Node {
+        command.args(WASI_FLAGS);
+    }
+    Ok(command)
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask hosts`: runs the artefacts of `target/dist`, each in a small C program on its processor (emulated where it
+//! is another than this machine's) with the newest SQLite: all scenarios of `tests/scenarios`.
+
+mod c_program;
+mod table;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process;
+use c_program::Program;
+use table::{HOSTS, Host};
+
+/// Runs the hosts whose names contain one of the words, or all of them without; says which are skipped and why.
+///
+/// # Errors
+/// Which failed; also if none was run, or if all are required and one was skipped.
+pub fn run(only: &[String], require_all: bool) -> Result<()> {
+    let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
+    let fits = |host: &&Host| only.is_empty() || only.iter().any(|word| host.name.contains(word.as_str()));
+    for host in HOSTS.iter().filter(fits) {
+        match host.obstacle() {
+            Some(obstacle) => {
+                println!("SKIPPED {}: {obstacle}", host.name);
+                skipped += 1;
+            }
+            None => match run_one(host) {
+                Ok(()) => passed += 1,
+                Err(error) => failed.push(format!("{}: {error:#}", host.name)),
+            },
+        }
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    ensure!(passed > 0, "no host was run");
+    ensure!(!require_all || skipped == 0, "{skipped} hosts were skipped");
+    Ok(())
+}
+
+/// Has the scenarios run by a program for that host.
+fn run_one(host: &Host) -> Result<()> {
+    println!("{}", host.name);
+    let program = Program::build(host).context("cannot build the program")?;
+    let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-testkit", "--bin", "scenarios", "--"]);
+    command.arg(host.database()).args(program.command_line()?).envs(program.environment()?);
+    process::run(&mut command)
+}
