@@ -138,15 +138,20 @@ pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failu
     Ok(planned.countdown().has_failed().then_some(disturbances))
 }
 
-/// Whether the iteration ends when the request for memory with this number in the step `index` is refused. None if the
-/// step needs fewer.
-pub fn ends_iteration(session: &Session, setup: Setup, index: usize, number: u64) -> Result<Option<bool>, String> {
+/// The step `index` alone, with one failure: whether its iteration has ended. None if there was no such call.
+pub fn run_step(
+    session: &Session,
+    setup: Setup,
+    index: usize,
+    failures: Failures,
+    number: u64,
+) -> Result<Option<bool>, String> {
     let disk = Disk::new();
     let mut client = Client::new(session, setup, &disk);
     for before in 0..index {
         client.take(before, &Undisturbed)?;
     }
-    let planned = Planned::new(Failures { failing: Failing::Memory, goes_on: false }, number, &disk);
+    let planned = Planned::new(failures, number, &disk);
     client.take(index, &planned)?;
     Ok(planned.countdown().has_failed().then_some(client.disturbances.reconnects > 0))
 }

@@ -138,12 +138,25 @@ fn a_call_that_runs_out_of_memory_is_not_remembered() {
     let _surroundings = Surroundings::enter();
     let session = session::standard();
     let checkpoint = session.steps.iter().position(|step| step.line.is_some()).unwrap();
+    let failures = Failures { failing: Failing::Memory, goes_on: false };
     let ends: Vec<bool> =
-        (0..).map_while(|number| failures::ends_iteration(&session, WAL, checkpoint, number).unwrap()).collect();
+        (0..).map_while(|number| failures::run_step(&session, WAL, checkpoint, failures, number).unwrap()).collect();
     // At first nothing is remembered of the call; later, memory is ahead of the database.
     let (before, after) = ends.split_at(ends.iter().position(|ends| *ends).unwrap());
     assert!(after.iter().all(|ends| *ends), "{ends:?}");
     assert!(before.len() > after.len(), "{ends:?}");
+}
+
+#[test]
+fn ending_an_iteration_tells_what_fails() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let failures = Failures { failing: Failing::Disk(Call::Read, ffi::SQLITE_IOERR_READ), goes_on: true };
+    let mut tried = 0;
+    for stop in (0..session.steps.len()).filter(|index| session.steps[*index].ends_iteration()) {
+        tried += (0..).map_while(|number| failures::run_step(&session, WAL, stop, failures, number).unwrap()).count();
+    }
+    assert!(tried > 0, "nothing was read");
 }
 
 #[test]

@@ -106,6 +106,12 @@ impl Error {
         }
     }
 
+    /// Whether it is one of the errors on which SQLite may roll back the whole transaction by itself.
+    pub fn may_end_transaction(&self) -> bool {
+        const ENDING: [ResultCode; 4] = [ResultCode::FULL, ResultCode::IOERR, ResultCode::NOMEM, ResultCode::INTERRUPT];
+        ENDING.contains(&self.code().primary())
+    }
+
     /// This error as the SQL function or virtual table `name` reports it.
     #[cold]
     #[inline(never)]

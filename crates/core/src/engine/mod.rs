@@ -121,9 +121,17 @@ impl Engine {
     /// Ends the iteration because the SDK says so.
     fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage) -> Result<Outcome> {
         let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
-        // Ending works whatever state the database is in; at worst the last status is not quite right then.
-        if let Ok(false) = storage.iteration_is_current() {
-            let _ = iteration.forget_unstored(storage);
+        let is_current = storage.iteration_is_current();
+        let looked_up = is_current.and_then(|is_current| match is_current {
+            true => Ok(()),
+            false => iteration.forget_unstored(storage),
+        });
+        // Ending works whatever the database holds; at worst the last status is not quite right then. But where SQLite
+        // may have rolled the transaction back, success would end in a COMMIT that fails and does not say why.
+        if let Err(error) = looked_up
+            && error.may_end_transaction()
+        {
+            return Err(error);
         }
         self.conclude(Reaction::only(Next::Close { hide_disconnect }))
     }
