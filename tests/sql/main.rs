@@ -8,6 +8,8 @@ mod connections;
 mod damaged_tables;
 mod direct_table_changes;
 mod direct_tables;
+mod hostile_data;
+mod hostile_surroundings;
 mod identity;
 mod json_functions;
 mod loading;

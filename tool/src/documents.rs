@@ -1,14 +1,16 @@
-//! A test that the files and directories which the documents name exist.
+//! Tests that the files, directories and tests which the documents name exist.
 
 use crate::process::repository;
 
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "android/README.md",
     "dart/README.md",
     "docs/architecture.md",
     "docs/releasing.md",
+    "docs/reliability.md",
     "ios/README.md",
     "tests/scenarios/README.md",
     "tests/hosts/node/README.md",
@@ -43,6 +45,41 @@ fn named_files(text: &str) -> Vec<String> {
         characters && (name.contains('/') || name.ends_with(".rs") || name.ends_with(".md"))
     };
     text.split('`').skip(1).step_by(2).filter(is_path).map(str::to_owned).collect()
+}
+
+/// A part of a cell of `docs/reliability.md`, such as `` `tests/sql/a.rs`: `one_test`, `another_test` ``: the file and the
+/// tests.
+fn named_tests(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for part in text.split(['|', ';']) {
+        let Some((file, tests)) = part.split_once(".rs`: ") else { continue };
+        let file = file.rsplit('`').next().unwrap_or_default();
+        found.push((format!("{file}.rs"), tests.split('`').skip(1).step_by(2).map(str::to_owned).collect()));
+    }
+    found
+}
+
+#[test]
+fn named_tests_exist() {
+    let text = std::fs::read_to_string(repository().join("docs/reliability.md")).unwrap();
+    let named = named_tests(&text);
+    let traps = text.lines().filter(|line| line.starts_with("| ") && line.contains(". ") && line.contains(".rs`: "));
+    assert!(traps.count() >= 27, "each of the numbered traps has a test");
+    for (file, tests) in named {
+        let source =
+            std::fs::read_to_string(repository().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        for test in tests {
+            assert!(source.contains(&format!("#[test]\nfn {test}()")), "{file} has no test {test}");
+        }
+    }
+}
+
+#[test]
+fn tests_are_told_with_their_files() {
+    let text = "| 1. x | `a/b.rs`: `one`, `two`; `c.rs`: `three` |\n| y | `d.rs` |";
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let expected = [("a/b.rs".to_owned(), list(&["one", "two"])), ("c.rs".to_owned(), list(&["three"]))];
+    assert_eq!(named_tests(text), expected);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod hosts;
 mod layers;
 mod library;
 mod memcheck;
+mod miri;
 mod node;
 mod package;
 mod panics;
@@ -84,6 +85,8 @@ enum Command {
     },
     /// Runs sessions with the release library under valgrind's memcheck
     Memcheck,
+    /// Runs the tests of lines and JSON under Miri (needs a nightly Rust with it)
+    Miri,
     /// Lists the places of the release library that could panic, and checks that each has a reason
     Panics,
     /// Runs the fuzz targets on random inputs
@@ -177,6 +180,7 @@ fn main() -> ExitCode {
         Command::Version { bump: Some(new), .. } => version::bump(&new),
         Command::Node => node::run(|_| {}),
         Command::Memcheck => memcheck::run(),
+        Command::Miri => miri::run(),
         Command::Panics => panics::check(),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Package { only, require_all } => package::run(&only, require_all),
