@@ -12,13 +12,14 @@ const DOCUMENTS: &[&str] = &[
     "docs/releasing.md",
     "docs/reliability.md",
     "ios/README.md",
+    "tests/fuzz/README.md",
     "tests/scenarios/README.md",
     "tests/hosts/node/README.md",
     "wasm/README.md",
 ];
 
 /// Where a named file may lie.
-const ROOTS: &[&str] = &["", "tests/hosts/node", "crates", "crates/core/src", "crates/protocol/src"];
+const ROOTS: &[&str] = &["", "tests/fuzz", "tests/hosts/node", "crates", "crates/core/src", "crates/protocol/src"];
 
 /// Made by building, or given by whoever runs the tests.
 const NOT_IN_REPOSITORY: &[&str] = &["target/", "maven/", "node_modules", "streams/", "databases/"];
