@@ -156,6 +156,24 @@ pub fn run_step(
     Ok(planned.countdown().has_failed().then_some(client.disturbances.reconnects > 0))
 }
 
+/// The session up to the first failure after a read that gave less than there is, as damaged hardware might: whatever it
+/// comes to, the library neither loses memory nor blames itself.
+pub fn run_after_short_read(session: &Session, setup: Setup, number: u64) -> Result<Disturbances, String> {
+    let memory_before = allocator::memory_used();
+    let disk = Disk::new();
+    let failing = Failing::Disk(Call::Read, ffi::SQLITE_IOERR_SHORT_READ);
+    let planned = Planned::new(Failures { failing, goes_on: false }, number, &disk);
+    let mut client = Client::new(session, setup, &disk);
+    let problem = (0..session.steps.len()).find_map(|index| client.take(index, &planned).err());
+    let disturbances = client.disturbances;
+    drop(client);
+    check_memory(memory_before)?;
+    match problem {
+        Some(problem) if problem.contains("internal error") => Err(problem),
+        _ => Ok(disturbances),
+    }
+}
+
 /// Whether all memory was given back that was requested since `before`.
 pub fn check_memory(before: i64) -> Result<(), String> {
     match allocator::memory_used() - before {

@@ -188,6 +188,21 @@ fn calls_of_the_file_system_fail() {
 }
 
 #[test]
+fn reads_give_less_than_there_is() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let mut tally = Tally::default();
+    for setup in [WAL, ROLLBACK_JOURNAL] {
+        let failing = Failing::Disk(Call::Read, ffi::SQLITE_IOERR_SHORT_READ);
+        for number in sample(failures::count(&session, setup, Failures { failing, goes_on: false }), 20) {
+            let outcome = failures::run_after_short_read(&session, setup, number);
+            tally.add(&format!("short read {number} with {setup:?}"), outcome);
+        }
+    }
+    tally.report("short reads");
+}
+
+#[test]
 fn processes_and_power_fail() {
     let _surroundings = Surroundings::enter();
     let session = session::standard();
