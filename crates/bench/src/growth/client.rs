@@ -99,7 +99,7 @@ impl Client {
     pub fn change_row(&mut self, round: usize) -> (String, String) {
         self.made += 1;
         let number = round * self.sizes.tables % self.sizes.rows;
-        let bucket = bucket(round % self.sizes.buckets);
+        let bucket = bucket(number % self.sizes.buckets);
         let content = self.json(number, self.made);
         let entry = self.service.put(&mut self.random, &bucket, &table_name(0), &row_id(number), &content);
         (bucket, entry)
@@ -143,9 +143,10 @@ impl Client {
             let used = self.sizes.buckets.min(last - first);
             let mut buckets: Vec<(String, Vec<String>)> = Vec::new();
             for turn in 0..used {
+                let number = (first + turn) % self.sizes.buckets;
                 let rows: Vec<usize> = (first + turn..last).step_by(used).collect();
-                let entries = rows.into_iter().map(|row| self.new_row(row, turn)).collect();
-                buckets.push((bucket(turn), entries));
+                let entries = rows.into_iter().map(|row| self.new_row(row, number)).collect();
+                buckets.push((bucket(number), entries));
             }
             let names: Vec<String> = buckets.iter().map(|(name, _)| name.clone()).collect();
             database.text_line(&self.service.diff(&names))?;
