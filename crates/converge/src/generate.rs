@@ -55,7 +55,7 @@ fn service_action(random: &mut Random, client: u8) -> Action {
 
 fn write(random: &mut Random) -> Action {
     const SYNCED: [Table; 5] = [Table::Items, Table::Notes, Table::Direct, Table::Raw, Table::Ghosts];
-    let places = if random.chance(40) {
+    let places = if random.chance(55) {
         (0..=random.below(2)).map(|_| (small(random, 5), random.chance(30))).collect()
     } else {
         Vec::new()

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use powersync_testkit::service::Operation;
+use powersync_testkit::service::{Operation, current};
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
+use crate::rows::Key;
 
 /// A bucket as it was announced.
 #[derive(Debug, Clone)]
@@ -33,6 +34,13 @@ pub struct Announced {
 }
 
 impl Announced {
+    /// Whether a row is in any of its buckets.
+    pub fn has(&self, key: &Key) -> bool {
+        self.buckets.values().any(|bucket| {
+            current(&bucket.operations).iter().any(|row| row.row_type == key.0.name() && row.row_id == key.1)
+        })
+    }
+
     /// The buckets up to a priority number; None: all.
     pub fn involved(&self, limit: Option<i64>) -> BTreeSet<&str> {
         let in_limit = |bucket: &AnnouncedBucket| limit.is_none_or(|limit| bucket.priority <= limit);
