@@ -187,7 +187,9 @@ impl<'a, 'c> Publisher<'a, 'c> {
             // Another bucket may still hold the row: the full publish decides.
             (None, Extent::Partial { .. }) => {}
         }
-        if has_removal && matches!(self.extent, Extent::Partial { .. }) {
+        // The full publish shows the newest operation again that a less urgent bucket has had before.
+        let is_behind = || self.versions.winner(|_| true) != winner;
+        if matches!(self.extent, Extent::Partial { .. }) && (has_removal || is_behind()) {
             const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
             self.database.execute(MARK, &[row_type.into(), row_id.into()])?;
         }
