@@ -35,6 +35,7 @@ mod schema_interop;
 mod schema_moves;
 mod schema_names;
 mod schema_objects;
+mod schema_unchanged;
 mod sqlite_versions;
 mod stored_format;
 mod tables_in_old_sqlite;

@@ -287,8 +287,16 @@ fn strict_connections_migrate_read_and_repair() {
 #[test]
 fn tables_of_equal_names_elsewhere_are_left_alone() {
     let host = in_format(9);
-    let tables =
-        ["ps_migration", "ps_oplog", "ps_buckets", "ps_updated_rows", "ps_operations", "ps_checkpoint", "ps_kv"];
+    let tables = [
+        "ps_migration",
+        "ps_oplog",
+        "ps_buckets",
+        "ps_updated_rows",
+        "ps_operations",
+        "ps_checkpoint",
+        "ps_schema",
+        "ps_kv",
+    ];
     host.execute("ATTACH ':memory:' AS other");
     for table in tables {
         host.execute(&format!(

@@ -9,6 +9,7 @@ use crate::process::repository;
 /// [`TOP`] may use whatever it likes.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("uuid", &["sqlite_nostd"]),
+    ("version", &[]),
     ("text", &["json", "error"]),
     ("error", &["sqlite_nostd"]),
     ("collections", &["error"]),
@@ -18,7 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connection", &["collections", "text", "error", "sqlite_nostd"]),
     ("engine", &["collections", "storage", "protocol", "json", "text", "error"]),
     ("store", &["collections", "schema", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
-    ("schema", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    (
+        "schema",
+        &["collections", "storage", "connection", "protocol", "json", "text", "error", "version", "sqlite_nostd"],
+    ),
     ("crud", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
     (
         "migrations",

@@ -20,6 +20,7 @@ pub mod storage;
 pub mod store;
 pub mod text;
 pub mod uuid;
+pub mod version;
 
 pub use powersync_protocol::{self as protocol, collections, error, json};
 

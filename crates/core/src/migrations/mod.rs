@@ -116,7 +116,10 @@ pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
 }
 
 /// Whether exactly the steps up to `target` were taken.
-fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
+///
+/// # Errors
+/// Errors of SQLite, for instance because no step was ever taken.
+pub fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
     let mut statement = database.cached("SELECT id FROM main.ps_migration ORDER BY id")?;
     let mut applied = statement.query(&[])?;
     for expected in MIGRATIONS.iter().filter(|step| step.version <= target.0) {

@@ -5,6 +5,7 @@
 //! | `ps_operations` | every operation held, clustered by bucket: `id = (region << 56) \| (bucket << 34) \| sequence` |
 //! | `ps_row_operations` | the settled ones by row, so that publishing finds all versions of a row |
 //! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that tells iterations apart |
+//! | `ps_schema` | one row: what `powersync_replace_schema` applied last, and `PRAGMA schema_version` then |
 //! | `ps_updated_rows` | as in format 14, but append-only: a local write does not search for its row |
 //! | `ps_oplog` | a view of the shape of format 14, for diagnostics tools and the key repair of the JavaScript SDK |
 //!
@@ -60,6 +61,12 @@ CREATE TABLE main.ps_checkpoint(
   last_op INTEGER NOT NULL,
   region INTEGER NOT NULL DEFAULT 0,
   region_size INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE main.ps_schema(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  fingerprint BLOB NOT NULL,
+  schema_version INTEGER NOT NULL
 ) STRICT;
 
 -- The generation starts anywhere, so that an iteration that was running before a journey down and up notices it.
@@ -179,7 +186,7 @@ BEGIN
    WHERE id = OLD.operation;
 END;";
 
-const DOWN: [&str; 22] = [
+const DOWN: [&str; 23] = [
     // Their triggers use functions of ours; powersync_replace_schema makes them anew.
     "SELECT powersync_drop_view(view.name) FROM main.sqlite_master AS view
  WHERE view.type = 'view' AND view.sql GLOB '*-- powersync-auto-generated'",
@@ -256,5 +263,6 @@ downloaded_size INTEGER NOT NULL DEFAULT 0) STRICT",
     FROM main.ps_staged_buckets ORDER BY id",
     "DROP TABLE main.ps_staged_buckets",
     "DROP TABLE main.ps_checkpoint",
+    "DROP TABLE main.ps_schema",
     "DELETE FROM main.ps_migration WHERE id >= 1001",
 ];

@@ -2,14 +2,16 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::RefCell;
+use core::cell::{OnceCell, RefCell};
 
 use sqlite_nostd::ResultCode;
 
 use super::Schema;
+use super::fingerprint::Fingerprint;
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::{Error, Result};
+use crate::json::writer::write_raw;
 
 /// What a connection remembers of the schema applied last.
 #[derive(Default)]
@@ -21,24 +23,46 @@ pub struct AppliedSchema {
 
 struct Applied {
     json: String,
-    schema: Rc<Schema>,
+    /// Read from `json` when it is needed.
+    schema: OnceCell<Rc<Schema>>,
     /// `PRAGMA schema_version` afterwards; None if it could not be followed.
     version: Option<i64>,
 }
 
+impl Applied {
+    fn new(json: &str, version: Option<i64>) -> Result<Self> {
+        let mut copy = String::new();
+        write_raw(&mut copy, json)?;
+        Ok(Self { json: copy, schema: OnceCell::new(), version })
+    }
+
+    fn schema(&self) -> Result<Rc<Schema>> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(Rc::clone(schema));
+        }
+        let schema = Rc::new(Schema::parse(&self.json)?);
+        Ok(Rc::clone(self.schema.get_or_init(|| schema)))
+    }
+}
+
 impl AppliedSchema {
-    /// Whether the database matches the schema `json`, because this connection has applied it and no connection has
-    /// changed a table, view, index or trigger since.
+    /// Whether the database matches the schema `json`, because this build of the library has applied it and no connection
+    /// has changed a table, view, index or trigger since. What was applied on another connection is then known here too.
     ///
     /// # Errors
     /// Errors of SQLite.
     pub fn is_applied(&self, database: &Database<'_>, json: &str) -> Result<bool> {
-        match self.current(database) {
-            Some(applied) if applied.json == json && applied.version.is_some() => {
-                Ok(schema_version(database)? == applied.version)
-            }
-            _ => Ok(false),
+        let Some(version) = schema_version(database)? else { return Ok(false) };
+        if self.current(database).is_some_and(|applied| applied.version == Some(version) && applied.json == json) {
+            return Ok(true);
         }
+        let is_stored = Fingerprint::of(database, json).is_stored(database, version)?;
+        if is_stored {
+            // A rollback need not undo this: it leads back to a database of which this holds just as well, unless it
+            // undoes what this connection has stored, which is remembered as a change.
+            self.current.replace(Some(Rc::new(Applied::new(json, Some(version))?)));
+        }
+        Ok(is_stored)
     }
 
     /// Remembers that the database was made to match `schema`, which was read from `json`.
@@ -56,8 +80,13 @@ impl AppliedSchema {
             Err(error) if is_without_write_lock(&error) => None,
             Err(error) => return Err(error),
         };
-        let applied = Rc::new(Applied { json: json.into(), schema: Rc::new(schema), version });
-        let replaced = self.current.replace(Some(applied));
+        if let Some(version) = version {
+            Fingerprint::of(database, json).store(database, version)?;
+        }
+        let applied = Applied::new(json, version)?;
+        // It is new, so that there is none yet.
+        let _ = applied.schema.set(Rc::new(schema));
+        let replaced = self.current.replace(Some(Rc::new(applied)));
         if !transaction.has_changed(Remembered::Schema) {
             self.before.replace(replaced);
         }
@@ -66,8 +95,11 @@ impl AppliedSchema {
     }
 
     /// The schema applied last, None if there was none yet.
-    pub fn schema(&self, database: &Database<'_>) -> Option<Rc<Schema>> {
-        self.current(database).map(|applied| Rc::clone(&applied.schema))
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn schema(&self, database: &Database<'_>) -> Result<Option<Rc<Schema>>> {
+        self.current(database).map(|applied| applied.schema()).transpose()
     }
 
     /// What is remembered, after forgetting what was rolled back.

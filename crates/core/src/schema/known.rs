@@ -9,6 +9,7 @@ use core::cell::RefCell;
 use super::applied::AppliedSchema;
 use super::{RawTable, Schema};
 use crate::connection::Database;
+use crate::error::Result;
 
 /// The schemas given to a connection.
 #[derive(Default)]
@@ -28,27 +29,37 @@ struct Started {
 
 impl KnownSchemas {
     /// Remembers the schema, if any, in the options of a `start`.
-    pub fn start(&self, database: &Database<'_>, schema: Option<Schema>) {
-        let applied = self.applied.schema(database);
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn start(&self, database: &Database<'_>, schema: Option<Schema>) -> Result<()> {
+        let applied = self.applied.schema(database)?;
         self.started.replace(Started { schema: schema.map(Rc::new), applied });
+        Ok(())
     }
 
     /// The schemas, the newer one first.
-    pub fn newest_first(&self, database: &Database<'_>) -> [Option<Rc<Schema>>; 2] {
-        let applied = self.applied.schema(database);
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn newest_first(&self, database: &Database<'_>) -> Result<[Option<Rc<Schema>>; 2]> {
+        let applied = self.applied.schema(database)?;
         let Started { schema: started, applied: before } = &*self.started.borrow();
         let started = started.clone();
-        if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] }
+        Ok(if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] })
     }
 
     /// The raw table for rows of a type.
-    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Option<Rc<RawTable>> {
-        for schema in self.newest_first(database).into_iter().flatten() {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Result<Option<Rc<RawTable>>> {
+        for schema in self.newest_first(database)?.into_iter().flatten() {
             if let Some(table) = schema.raw_tables.iter().find(|table| table.name == row_type) {
-                return Some(Rc::clone(table));
+                return Ok(Some(Rc::clone(table)));
             }
         }
-        None
+        Ok(None)
     }
 }
 

@@ -8,6 +8,7 @@ mod crud_insert;
 mod data_table;
 mod definition;
 mod direct;
+mod fingerprint;
 mod known;
 mod moved_rows;
 mod names;

@@ -70,6 +70,11 @@ impl ArgumentLimit {
         Self::of_connection(database.connection().limit(Self::LIMIT))
     }
 
+    /// The limit as a number, as bytes.
+    pub(super) fn to_le_bytes(self) -> [u8; size_of::<usize>()] {
+        self.0.to_le_bytes()
+    }
+
     /// The limit for SQL made on a connection that allows `limit` arguments.
     pub(super) fn of_connection(limit: i32) -> Self {
         Self(usize::try_from(limit).unwrap_or(0).clamp(Self::LEAST, Self::DEFAULT))

@@ -19,7 +19,7 @@ fn clear(session: &Session, database: &Database<'_>, flags: i64) -> Result<()> {
     if is_soft {
         refuse_during_iteration(session)?;
     }
-    let schema = session.schemas.applied.schema(database);
+    let schema = session.schemas.applied.schema(database)?;
     store::clear(database, schema.as_deref(), Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
 }
 

@@ -9,14 +9,9 @@ use crate::connection::Database;
 use crate::sql_api::Session;
 use crate::store;
 use crate::uuid::random_uuid;
+use crate::version::VERSION;
 
 const CLIENT_ID: &str = "powersync_client_id";
-
-/// The first eight characters of the commit that was built, so that support can tell builds apart.
-const COMMIT: &str = match option_env!("POWERSYNC_GIT_HASH") {
-    Some(hash) => hash,
-    None => "unknown0",
-};
 
 /// Registers the functions.
 pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
@@ -30,8 +25,7 @@ pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nos
 }
 
 fn version(_: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
-    // SDKs split this on `.` and `/`.
-    context.result_text(&alloc::format!("{}/{COMMIT}", env!("CARGO_PKG_VERSION")));
+    context.result_text(VERSION);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, Val
 
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::migrations::{LATEST, migrate};
+use crate::migrations::{LATEST, is_at, migrate};
 use crate::schema::{Schema, StoredRows, apply};
 use crate::sql_api::session::Session;
 use crate::store::trigger_resync;
@@ -33,7 +33,7 @@ fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Valu
         _ => return Err(Error::argument("the schema must be JSON text")),
     };
     let applied = &session.schemas.applied;
-    if applied.is_applied(database, json)? {
+    if applied.is_applied(database, json)? && is_at(database, LATEST)? {
         return Ok(());
     }
     let schema = Schema::parse(json)?;

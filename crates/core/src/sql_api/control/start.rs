@@ -25,7 +25,7 @@ pub fn start(call: Call<'_>) -> Result<Outcome> {
         _ => parse(payload::text(call.payload, "start options")?)?,
     };
     let outcome = call.engine.handle(Event::Start(start), call.storage)?;
-    call.session.schemas.start(&call.database, schema);
+    call.session.schemas.start(&call.database, schema)?;
     Ok(outcome)
 }
 

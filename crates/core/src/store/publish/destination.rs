@@ -61,7 +61,7 @@ impl Destinations {
         let now = Circumstances {
             schema_version: schema_version(database)?,
             rollbacks: transaction.rollbacks(),
-            schemas: schemas.newest_first(database),
+            schemas: schemas.newest_first(database)?,
         };
         let mut found = self.found.borrow_mut();
         if !found.circumstances.as_ref().is_some_and(|before| before.are_same(&now)) {
@@ -84,7 +84,7 @@ impl Destinations {
 }
 
 fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Destination> {
-    if let Some(table) = schemas.raw_table(database, row_type) {
+    if let Some(table) = schemas.raw_table(database, row_type)? {
         return Ok(Destination::Rows(Rc::new(RowTable::raw(table))));
     }
     const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' \

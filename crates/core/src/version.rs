@@ -1,0 +1,12 @@
+//! Which build of the library this is.
+
+use const_format::concatcp;
+
+/// The first eight characters of the commit that was built, so that support can tell builds apart.
+const COMMIT: &str = match option_env!("POWERSYNC_GIT_HASH") {
+    Some(hash) => hash,
+    None => "unknown0",
+};
+
+/// The version and the commit, `0.5.100/0123abcd`. SDKs split it on `.` and `/`.
+pub const VERSION: &str = concatcp!(env!("CARGO_PKG_VERSION"), "/", COMMIT);
