@@ -41,3 +41,4 @@ mod stored_format;
 mod tables_in_old_sqlite;
 mod unknown_migrations;
 mod update_hooks;
+mod updated_rows;

@@ -25,6 +25,7 @@ mod line;
 mod priority;
 mod reader;
 mod row_data;
+mod row_object;
 mod scratch;
 #[cfg(test)]
 mod tests;
@@ -38,4 +39,5 @@ pub use line::{
 pub use priority::{Priority, PriorityOutOfRange};
 pub use reader::{Failed, Reader, read_argument, required};
 pub use row_data::{RowData, publishable};
+pub use row_object::{Infinite, RowObject, RowValue};
 pub use scratch::Scratch;

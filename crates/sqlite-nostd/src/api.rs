@@ -157,6 +157,7 @@ functions! {
     fn sqlite3_value_text / value_text(value: *mut sqlite3_value) -> *const u8 = core::ptr::null();
     fn sqlite3_value_blob / value_blob(value: *mut sqlite3_value) -> *const c_void = core::ptr::null();
     fn sqlite3_value_bytes / value_bytes(value: *mut sqlite3_value) -> c_int = 0;
+    fn sqlite3_value_encoding / value_encoding(value: *mut sqlite3_value) -> c_int = 0;
     fn sqlite3_value_subtype / value_subtype(value: *mut sqlite3_value) -> u32 = 0;
 
     fn sqlite3_user_data / user_data(context: *mut sqlite3_context) -> *mut c_void = core::ptr::null_mut();

@@ -152,6 +152,8 @@ pub struct OutOfMemory;
 
 /// Runs a call from SQLite into Rust; an error if memory ran out meanwhile, whatever the call came to.
 pub fn guard<T>(call: impl FnOnce() -> T) -> Result<T, OutOfMemory> {
+    // A refusal of an earlier call says nothing about this one, which may get by without a request.
+    IS_EXHAUSTED.store(false, Ordering::Relaxed);
     let before = out_of_memory_count();
     let result = call();
     if out_of_memory_count() == before { Ok(result) } else { Err(OutOfMemory) }

@@ -6,6 +6,7 @@ use core::{ptr, slice, str};
 
 use crate::api;
 use crate::bindings::{self, sqlite3_value};
+use crate::connection::sqlite_version_number;
 use crate::{ResultCode, SqliteError};
 
 /// The storage class of a value.
@@ -106,6 +107,16 @@ impl Value {
             )
         };
         Ok(bytes?.unwrap_or_default())
+    }
+
+    /// The bytes of a value that is text, which need not be valid UTF-8. SQLITE_NOMEM if memory ran out.
+    ///
+    /// Text that is stored in UTF-8 stays as it is, while [`Self::text`] has SQLite copy it to add a NUL.
+    pub fn text_bytes(&self) -> Result<&[u8], SqliteError> {
+        // SAFETY: see `value_type`; the entry exists from 3.40 on.
+        let is_utf8 = sqlite_version_number() >= 3_040_000
+            && unsafe { api::sqlite3_value_encoding(self.as_raw()) } == bindings::SQLITE_UTF8;
+        self.bytes(if is_utf8 { ValueType::Blob } else { ValueType::Text })
     }
 
     /// The value in the form in which SQLite has it. SQLITE_MISMATCH for text that is not UTF-8, SQLITE_NOMEM if memory

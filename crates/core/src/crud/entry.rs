@@ -66,28 +66,27 @@ impl Entry<'_> {
         self.operation == Operation::Patch && self.metadata.is_none() && self.data.is_some_and(is_empty)
     }
 
-    /// The entry's JSON.
+    /// Writes the entry's JSON in place of what `json` holds.
     ///
     /// # Errors
     /// Out of memory.
-    pub fn to_json(&self) -> Result<String> {
-        let mut json = String::new();
+    pub fn write(&self, json: &mut String) -> Result<()> {
+        json.clear();
         json.try_reserve(self.length())?;
-        write_raw(&mut json, "{\"op\":\"")?;
-        write_raw(&mut json, self.operation.name())?;
-        write_raw(&mut json, "\",\"id\":")?;
-        write_string(&mut json, self.id)?;
-        write_raw(&mut json, ",\"type\":")?;
-        write_string(&mut json, self.row_type)?;
+        write_raw(json, "{\"op\":\"")?;
+        write_raw(json, self.operation.name())?;
+        write_raw(json, "\",\"id\":")?;
+        write_string(json, self.id)?;
+        write_raw(json, ",\"type\":")?;
+        write_string(json, self.row_type)?;
         for (name, value) in [(",\"data\":", self.data), (",\"old\":", self.old_values)] {
             if let Some(value) = value {
-                write_raw(&mut json, name)?;
-                write_raw(&mut json, value)?;
+                write_raw(json, name)?;
+                write_raw(json, value)?;
             }
         }
-        write_metadata(&mut json, self.metadata)?;
-        write_raw(&mut json, "}")?;
-        Ok(json)
+        write_metadata(json, self.metadata)?;
+        write_raw(json, "}")
     }
 
     /// The length of its JSON, but for escapes.
@@ -136,16 +135,22 @@ mod tests {
         metadata: Some("line\n"),
     };
 
+    fn json(entry: &Entry<'_>) -> String {
+        let mut json = String::from("old");
+        entry.write(&mut json).unwrap();
+        json
+    }
+
     #[test]
     fn members_stand_in_their_order_and_absent_ones_are_left_out() {
         assert_eq!(
-            FULL.to_json().unwrap(),
+            json(&FULL),
             r#"{"op":"PATCH","id":"a\"b","type":"it's","data":{"x":1},"old":{ },"metadata":"line\n"}"#
         );
         let delete = Entry { operation: Operation::Delete, data: None, old_values: None, metadata: None, ..FULL };
-        assert_eq!(delete.to_json().unwrap(), r#"{"op":"DELETE","id":"a\"b","type":"it's"}"#);
+        assert_eq!(json(&delete), r#"{"op":"DELETE","id":"a\"b","type":"it's"}"#);
         let put = Entry { operation: Operation::Put, ..delete };
-        assert!(put.to_json().unwrap().starts_with(r#"{"op":"PUT","#));
+        assert!(json(&put).starts_with(r#"{"op":"PUT","#));
     }
 
     #[test]

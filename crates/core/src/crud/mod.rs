@@ -3,10 +3,9 @@
 
 mod entry;
 mod gate;
+mod marked_rows;
 mod queue;
-mod row;
 mod transaction_id;
 
 pub use entry::{Entry, Operation, insert_only_entry};
 pub use queue::LocalWrites;
-pub use row::{Infinite, RowValue, changed_members, members};

@@ -1,18 +1,27 @@
 //! Appending to the upload queue, and what else a local write leaves behind.
 
-use core::cell::Cell;
+use alloc::string::String;
+use core::cell::{Cell, RefCell};
 
+use super::entry::Entry;
+use super::marked_rows::MarkedRows;
 use super::{gate, transaction_id};
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::Result;
 
-/// What is remembered of the local writes of a connection's current transaction.
+/// What is remembered of the local writes of a connection.
 #[derive(Default)]
 pub struct LocalWrites {
-    /// The id of its upload entries; meaningless unless [`Remembered::TransactionId`] is noted.
+    /// The id of the upload entries of the current transaction; meaningless unless [`Remembered::TransactionId`] is noted.
     transaction_id: Cell<i64>,
+    /// Memory for an entry.
+    json: Cell<String>,
+    marked_rows: RefCell<MarkedRows>,
 }
+
+/// Memory that is kept for the next entry, in bytes.
+const KEPT_MEMORY: usize = 64 * 1024;
 
 impl LocalWrites {
     /// Appends `entry` to the queue, for the upload only: nothing else changes.
@@ -29,20 +38,27 @@ impl LocalWrites {
     ///
     /// # Errors
     /// As for [`LocalWrites::append`].
-    pub fn record(&self, database: &Database<'_>, entry: &str, row_type: &str, row_id: &str) -> Result<()> {
-        self.append(database, Some(entry))?;
+    pub fn record(&self, database: &Database<'_>, entry: &Entry<'_>) -> Result<()> {
+        let mut json = self.json.take();
+        let appended = entry.write(&mut json).and_then(|()| self.append(database, Some(&json)));
+        if json.capacity() <= KEPT_MEMORY {
+            self.json.set(json);
+        }
+        appended?;
         gate::close(database)?;
-        Self::mark(database, row_type, row_id)
+        self.mark(database, entry.row_type, entry.id)
     }
 
     /// Has a row looked at again when downloads are published.
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
-        // Format 14 has a unique key here.
-        const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
-        database.execute(SQL, &[row_type.into(), row_id.into()])
+    pub fn mark(&self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
+        match self.marked_rows.try_borrow_mut() {
+            Ok(mut marked_rows) => marked_rows.mark(database, row_type, row_id),
+            // A write by a trigger of the application on the table of marks.
+            Err(_) => MarkedRows::default().mark(database, row_type, row_id),
+        }
     }
 
     /// The id that all entries of the current transaction share.

@@ -11,7 +11,7 @@ use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
 use crate::connection::transaction::TransactionMonitor;
-use crate::crud::{Entry, LocalWrites, Operation};
+use crate::crud::{Entry, Operation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;
@@ -63,9 +63,9 @@ impl Kind for FromParts {
         };
         if options.integer() & TableOptions::IGNORE_EMPTY_UPDATE != 0 && entry.is_empty_update() {
             // The update has rewritten the row all the same, without the members that are no columns.
-            return LocalWrites::mark(database, entry.row_type, entry.id);
+            return session.local_writes.mark(database, entry.row_type, entry.id);
         }
-        session.local_writes.record(database, &entry.to_json()?, entry.row_type, entry.id)
+        session.local_writes.record(database, &entry)
     }
 }
 

@@ -12,13 +12,16 @@
 //! `names` is a JSON object of as many members as there are values, or pairs of values, but without values:
 //! `{"a":,"b":}`.
 
+use alloc::format;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
-use sqlite_nostd::{Connection, Content, Context, FunctionError, FunctionFlags, Value, ValueType};
+use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, ResultCode, SqliteError, Value, ValueType};
 
-use crate::crud::{Infinite, RowValue, changed_members, insert_only_entry, members};
+use crate::crud::insert_only_entry;
 use crate::error::{Error, Result};
 use crate::json::check_standard;
+use crate::protocol::{Infinite, RowObject, RowValue};
 use crate::sql_api::session::Session;
 
 /// The subtype of JSON that these functions have made, by which their callers know that it need not be checked.
@@ -27,70 +30,94 @@ use crate::sql_api::session::Session;
 /// application's function can claim what it likes.
 const CHECKED_JSON: u32 = b'P' as u32;
 
+/// Memory that is kept for the next row, in bytes.
+const KEPT_MEMORY: usize = 64 * 1024;
+
 /// Registers the functions.
-pub fn register(connection: Connection<'_>, _: &Rc<Session>) -> sqlite_nostd::Result<()> {
+pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
     let flags = FunctionFlags::DETERMINISTIC | FunctionFlags::INNOCUOUS | FunctionFlags::RESULT_SUBTYPE;
-    for (name, flags, function) in [
-        ("powersync_row_json", flags, row_json as Function),
+    for (name, flags, write) in [
+        ("powersync_row_json", flags, row_json as Write),
         ("powersync_row_put", flags, row_put),
         ("powersync_row_patch", flags, row_patch),
         ("powersync_row_old", flags, row_old),
         ("powersync_insert_entry", flags | FunctionFlags::SUBTYPE, insert_entry),
     ] {
-        connection.create_scalar_function(name, -1, flags, Rc::new((name, function)), call)?;
+        let function = RowFunction { name, write, session: Rc::clone(session) };
+        connection.create_scalar_function(name, -1, flags, Rc::new(function), call)?;
     }
     Ok(())
 }
 
-type Function = fn(&Context<'_>, &[&Value]) -> Result<()>;
-
-fn call(
-    (name, function): &(&'static str, Function),
-    context: &Context<'_>,
-    arguments: &[&Value],
-) -> Result<(), FunctionError> {
-    function(context, arguments).map_err(|error| error.in_function(name))
+struct RowFunction {
+    name: &'static str,
+    write: Write,
+    session: Rc<Session>,
 }
 
-fn row_json(context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
-    write_members(context, arguments, false, Infinite::Kept)
+/// Writes JSON made of the arguments in place of what there is.
+type Write = fn(&mut Vec<u8>, &[&Value]) -> Result<()>;
+
+fn call(function: &RowFunction, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
+    let mut json = function.session.row_json.take();
+    let outcome = (function.write)(&mut json, arguments).and_then(|()| {
+        context.result_text_with_subtype(checked_text(&json)?, CHECKED_JSON);
+        Ok(())
+    });
+    if json.capacity() <= KEPT_MEMORY {
+        function.session.row_json.set(json);
+    }
+    outcome.map_err(|error| error.in_function(function.name))
 }
 
-fn row_put(context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
-    write_members(context, arguments, true, Infinite::Refused)
+fn checked_text(json: &[u8]) -> Result<&str> {
+    let problem = |error| SqliteError::new(ResultCode::MISMATCH, format!("text is not valid UTF-8: {error}"));
+    Ok(str::from_utf8(json).map_err(problem)?)
 }
 
-fn row_old(context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
-    write_members(context, arguments, false, Infinite::AsNull)
+fn row_json(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
+    write_members(json, arguments, false, Infinite::Kept)
 }
 
-fn write_members(context: &Context<'_>, arguments: &[&Value], skip_null: bool, infinite: Infinite) -> Result<()> {
+fn row_put(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
+    write_members(json, arguments, true, Infinite::Refused)
+}
+
+fn row_old(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
+    write_members(json, arguments, false, Infinite::AsNull)
+}
+
+fn write_members(json: &mut Vec<u8>, arguments: &[&Value], skip_null: bool, infinite: Infinite) -> Result<()> {
     let (names, values) = split_names(arguments)?;
-    let json = members(names, values.iter().map(|value| row_value(value)), skip_null, infinite)?;
-    context.result_text_with_subtype(&json, CHECKED_JSON);
-    Ok(())
+    let mut object = RowObject::new(json, names, values.len(), infinite)?;
+    for value in values {
+        let value = row_value(value)?;
+        if skip_null { object.add_unless_null(value) } else { object.add(value) }?;
+    }
+    object.finish()
 }
 
-fn row_patch(context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+fn row_patch(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     let (names, values) = split_names(arguments)?;
     let (pairs, rest) = values.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(Error::argument("values must come in pairs"));
     }
-    let changes = pairs.iter().map(|[before, after]| Ok((row_value(before)?, row_value(after)?)));
-    context.result_text_with_subtype(&changed_members(names, changes, Infinite::Refused)?, CHECKED_JSON);
-    Ok(())
+    let mut object = RowObject::new(json, names, 0, Infinite::Refused)?;
+    for [before, after] in pairs {
+        object.add_if_changed(row_value(before)?, row_value(after)?)?;
+    }
+    object.finish()
 }
 
-fn insert_entry(context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+fn insert_entry(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     let (row_type, id, data, metadata) = match arguments {
         [row_type, id, data] => (row_type, id, data, None),
         [row_type, id, data, metadata] => (row_type, id, data, optional_text(metadata)?),
         _ => return Err(Error::argument("three or four arguments wanted")),
     };
     let data = json_text(data)?.ok_or_else(|| Error::argument("the data must be JSON text"))?;
-    let entry = insert_only_entry(row_type.text()?, id.text()?, data, metadata)?;
-    context.result_text_with_subtype(&entry, CHECKED_JSON);
+    *json = insert_only_entry(row_type.text()?, id.text()?, data, metadata)?.into_bytes();
     Ok(())
 }
 
@@ -102,12 +129,12 @@ fn split_names<'a>(arguments: &'a [&'a Value]) -> Result<(&'a str, &'a [&'a Valu
 }
 
 fn row_value(value: &Value) -> Result<RowValue<'_>> {
-    Ok(match value.content()? {
-        Content::Null => RowValue::Null,
-        Content::Integer(integer) => RowValue::Integer(integer),
-        Content::Real(real) => RowValue::Real(real),
-        Content::Text(text) => RowValue::Text(text),
-        Content::Blob(_) => RowValue::Blob,
+    Ok(match value.value_type() {
+        ValueType::Null => RowValue::Null,
+        ValueType::Integer => RowValue::Integer(value.integer()),
+        ValueType::Real => RowValue::Real(value.real()),
+        ValueType::Text => RowValue::Text(value.text_bytes()?),
+        ValueType::Blob => RowValue::Blob,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What everything registered on one connection shares.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use crate::connection::ConnectionState;
@@ -27,6 +28,8 @@ pub struct Session {
     pub schemas: KnownSchemas,
     /// What local writes of the current transaction share.
     pub local_writes: LocalWrites,
+    /// Memory in which triggers' functions build the JSON of a row.
+    pub row_json: Cell<Vec<u8>>,
     /// The hooks that tell which tables change, if the SDK asked for them.
     pub update_hooks: UpdateHooks,
 }

@@ -6,10 +6,9 @@
 //! a number that every reader takes for infinite. Versions before 3.43 would write `Inf`, which nobody can read.
 
 use alloc::string::String;
-use core::fmt::{self, Write};
 
 use super::scan::find_quote_backslash_or_control;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// An empty text with memory for what most calls write, so that it need not grow step by step.
 ///
@@ -52,29 +51,29 @@ pub fn write_string(json: &mut String, text: &str) -> Result<()> {
     loop {
         write_raw(json, text.get(written..next).unwrap_or_default())?;
         let Some(&byte) = bytes.get(next) else { break };
-        write_escape(json, byte)?;
+        write_raw(json, escape(byte))?;
         written = next + 1;
         next = find_quote_backslash_or_control(bytes, written);
     }
     write_raw(json, "\"")
 }
 
-fn write_escape(json: &mut String, byte: u8) -> Result<()> {
-    let short = match byte {
+/// The escape of a quote, backslash or control character.
+pub(crate) fn escape(byte: u8) -> &'static str {
+    match byte {
         b'"' => "\\\"",
         b'\\' => "\\\\",
-        b'\n' => "\\n",
-        b'\r' => "\\r",
-        b'\t' => "\\t",
-        0x08 => "\\b",
-        0x0c => "\\f",
-        _ => {
-            json.try_reserve("\\u0000".len())?;
-            return write!(json, "\\u{byte:04x}").map_err(impossible);
-        }
-    };
-    write_raw(json, short)
+        _ => CONTROL_ESCAPES.get(usize::from(byte)).copied().unwrap_or_default(),
+    }
 }
+
+#[rustfmt::skip]
+const CONTROL_ESCAPES: [&str; 32] = [
+    "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
+    "\\b", "\\t", "\\n", "\\u000b", "\\f", "\\r", "\\u000e", "\\u000f",
+    "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
+    "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f",
+];
 
 /// Appends an integer.
 ///
@@ -97,18 +96,18 @@ pub fn write_bool(json: &mut String, value: bool) -> Result<()> {
 /// # Errors
 /// Out of memory.
 pub fn write_real(json: &mut String, real: f64) -> Result<()> {
-    if real.is_nan() {
-        return write_raw(json, "null");
-    }
-    if real.is_infinite() {
-        return write_raw(json, if real > 0.0 { "9.0e+999" } else { "-9.0e+999" });
-    }
-    write_raw(json, zmij::Buffer::new().format_finite(real))
+    format_real(real, |text| write_raw(json, text))
 }
 
-/// Appending to a string in which room is reserved does not fail.
-fn impossible(_: fmt::Error) -> Error {
-    Error::new(ErrorKind::Internal, "writing a number failed")
+/// Gives `write` the text of a real; see [`write_real`].
+pub(crate) fn format_real<T>(real: f64, write: impl FnOnce(&str) -> T) -> T {
+    if real.is_nan() {
+        return write("null");
+    }
+    if real.is_infinite() {
+        return write(if real > 0.0 { "9.0e+999" } else { "-9.0e+999" });
+    }
+    write(zmij::Buffer::new().format_finite(real))
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 //! upload queue says about it (schema, JSON tables).
 //!
 //! Text stays text, also where it came from a JSON function.
+#![deny(clippy::arithmetic_side_effects)]
 
 use alloc::format;
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::error::{Error, Result};
 use crate::json::find_quote_backslash_or_control;
-use crate::json::writer::{write_integer, write_raw, write_real, write_string};
+use crate::json::writer::{escape, format_real};
 
 /// A column's value.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,8 @@ pub enum RowValue<'v> {
     Integer(i64),
     /// A real, which is never NaN.
     Real(f64),
-    /// Text.
-    Text(&'v str),
+    /// The bytes of text. If they are not UTF-8, neither is the object.
+    Text(&'v [u8]),
     /// A blob, which JSON cannot hold.
     Blob,
 }
@@ -36,50 +37,89 @@ pub enum Infinite {
     Refused,
 }
 
-/// A JSON object with the members `names` and `values`. Names come as a JSON object without its values,
-/// `{"a":,"b":}`, so that each can be copied with what is around it.
-///
-/// # Errors
-/// An argument error for blobs, refused infinite reals, and names that do not fit the values; out of memory.
-pub fn members<'v>(
-    names: &str,
-    values: impl ExactSizeIterator<Item = Result<RowValue<'v>>>,
-    skip_null: bool,
+/// A JSON object under construction: one value or pair of values after the other, in the order of their names.
+#[derive(Debug)]
+pub struct RowObject<'o> {
+    json: &'o mut Vec<u8>,
+    names: Names<'o>,
     infinite: Infinite,
-) -> Result<String> {
-    let mut object = Object::new(names.len(), values.len(), infinite)?;
-    let mut names = Names::new(names);
-    for value in values {
-        let (name, value) = (names.next()?, value?);
-        if !(skip_null && matches!(value, RowValue::Null)) {
-            object.add(name, value)?;
-        }
-    }
-    names.end()?;
-    object.finish()
 }
 
-/// A JSON object with those members whose values change, from the first of each pair to the second.
-///
-/// What became NULL is null. `1`, `1.0` and `'1'` are different.
-///
-/// # Errors
-/// As for [`members`].
-pub fn changed_members<'v>(
-    names: &str,
-    changes: impl ExactSizeIterator<Item = Result<(RowValue<'v>, RowValue<'v>)>>,
-    infinite: Infinite,
-) -> Result<String> {
-    let mut object = Object::new(names.len(), changes.len(), infinite)?;
-    let mut names = Names::new(names);
-    for change in changes {
-        let (name, (before, after)) = (names.next()?, change?);
-        if !are_equal(name, before, after)? {
-            object.add(name, after)?;
+const BLOB: &str = "JSON cannot hold BLOB values";
+
+impl<'o> RowObject<'o> {
+    /// An object without members, which takes the place of what `json` holds.
+    ///
+    /// The names of the members come as a JSON object without its values, `{"a":,"b":}`, so that each can be copied with
+    /// what is around it. `count` tells how many values will come, to reserve memory.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn new(json: &'o mut Vec<u8>, names: &'o str, count: usize, infinite: Infinite) -> Result<Self> {
+        json.clear();
+        // Room for most rows.
+        json.try_reserve(names.len().saturating_add(count.saturating_mul(32)))?;
+        Ok(Self { json, names: Names { bytes: names.as_bytes(), position: 0 }, infinite })
+    }
+
+    /// Adds the next member.
+    ///
+    /// # Errors
+    /// An argument error for a blob, a refused infinite real, or names that have come to their end; out of memory.
+    pub fn add(&mut self, value: RowValue<'_>) -> Result<()> {
+        let name = self.names.next()?;
+        self.write(name, value)
+    }
+
+    /// Adds the next member unless its value is NULL.
+    ///
+    /// # Errors
+    /// As for [`Self::add`].
+    pub fn add_unless_null(&mut self, value: RowValue<'_>) -> Result<()> {
+        let name = self.names.next()?;
+        if matches!(value, RowValue::Null) { Ok(()) } else { self.write(name, value) }
+    }
+
+    /// Adds the next member, with the value `after`, if that is another than `before`.
+    ///
+    /// What became NULL is null. `1`, `1.0` and `'1'` are different.
+    ///
+    /// # Errors
+    /// As for [`Self::add`]; blobs on both sides are refused.
+    pub fn add_if_changed(&mut self, before: RowValue<'_>, after: RowValue<'_>) -> Result<()> {
+        let name = self.names.next()?;
+        if are_equal(name, before, after)? { Ok(()) } else { self.write(name, after) }
+    }
+
+    /// Completes the object: `json` now holds it, in UTF-8 if all texts were.
+    ///
+    /// # Errors
+    /// An argument error if there are more names; out of memory.
+    pub fn finish(self) -> Result<()> {
+        self.names.end()?;
+        let end: &[u8] = if self.json.is_empty() { b"{}" } else { b"}" };
+        append(self.json, end)
+    }
+
+    fn write(&mut self, name: Name<'_>, value: RowValue<'_>) -> Result<()> {
+        let json = &mut *self.json;
+        json.try_reserve(name.0.len().saturating_add(1))?;
+        json.push(if json.is_empty() { b'{' } else { b',' });
+        json.extend_from_slice(name.0);
+        match value {
+            RowValue::Null => append(json, b"null"),
+            RowValue::Integer(integer) => append(json, itoa::Buffer::new().format(integer).as_bytes()),
+            RowValue::Real(real) if real.is_infinite() => match self.infinite {
+                Infinite::Kept => format_real(real, |text| append(json, text.as_bytes())),
+                Infinite::AsNull => append(json, b"null"),
+                Infinite::Refused => Err(name.error("JSON cannot hold infinite numbers")),
+            },
+            // Adding zero makes a negative zero a positive one, as SQLite writes it.
+            RowValue::Real(real) => format_real(real + 0.0, |text| append(json, text.as_bytes())),
+            RowValue::Text(text) => append_string(json, text),
+            RowValue::Blob => Err(name.error(BLOB)),
         }
     }
-    names.end()?;
-    object.finish()
 }
 
 /// Whether two values are written as equal JSON.
@@ -94,61 +134,37 @@ fn are_equal(name: Name<'_>, before: RowValue<'_>, after: RowValue<'_>) -> Resul
     }
 }
 
-const BLOB: &str = "JSON cannot hold BLOB values";
-
-/// A JSON object under construction.
-struct Object {
-    json: String,
-    infinite: Infinite,
+#[inline]
+fn append(json: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    json.try_reserve(bytes.len())?;
+    json.extend_from_slice(bytes);
+    Ok(())
 }
 
-impl Object {
-    fn new(length_of_names: usize, count: usize, infinite: Infinite) -> Result<Self> {
-        let mut json = String::new();
-        // Room for most rows.
-        json.try_reserve(length_of_names.saturating_add(count.saturating_mul(32)))?;
-        Ok(Self { json, infinite })
+/// Appends `text` as a JSON string, escaped as [`write_string`](crate::json::writer::write_string) does.
+fn append_string(json: &mut Vec<u8>, text: &[u8]) -> Result<()> {
+    json.try_reserve(text.len().saturating_add(2))?;
+    json.push(b'"');
+    let mut rest = text;
+    loop {
+        let (plain, found) = rest.split_at_checked(find_quote_backslash_or_control(rest, 0)).unwrap_or((rest, &[]));
+        append(json, plain)?;
+        let Some((&byte, after)) = found.split_first() else { break };
+        append(json, escape(byte).as_bytes())?;
+        rest = after;
     }
-
-    /// Adds a member.
-    fn add(&mut self, name: Name<'_>, value: RowValue<'_>) -> Result<()> {
-        let json = &mut self.json;
-        if json.is_empty() {
-            write_raw(json, "{")?;
-            write_raw(json, name.0.get(1..).unwrap_or_default())?;
-        } else {
-            write_raw(json, name.0)?;
-        }
-        match value {
-            RowValue::Null => write_raw(json, "null"),
-            RowValue::Integer(integer) => write_integer(json, integer),
-            RowValue::Real(real) if real.is_infinite() => match self.infinite {
-                Infinite::Kept => write_real(json, real),
-                Infinite::AsNull => write_raw(json, "null"),
-                Infinite::Refused => Err(name.error("JSON cannot hold infinite numbers")),
-            },
-            // Adding zero makes a negative zero a positive one, as SQLite writes it.
-            RowValue::Real(real) => write_real(json, real + 0.0),
-            RowValue::Text(text) => write_string(json, text),
-            RowValue::Blob => Err(name.error(BLOB)),
-        }
-    }
-
-    fn finish(mut self) -> Result<String> {
-        let end = if self.json.is_empty() { "{}" } else { "}" };
-        write_raw(&mut self.json, end)?;
-        Ok(self.json)
-    }
+    append(json, b"\"")
 }
 
-/// The name of a member as JSON, with the character before it and the colon after it: `,"name":`.
+/// The name of a member as JSON, with the colon after it: `"name":`.
 #[derive(Clone, Copy)]
-struct Name<'n>(&'n str);
+struct Name<'n>(&'n [u8]);
 
 impl Name<'_> {
     /// An argument error about the column.
+    #[cold]
     fn error(self, problem: &str) -> Error {
-        let name = self.0.trim_start_matches(['{', ',']).trim_end_matches(':');
+        let name = core::str::from_utf8(self.0).unwrap_or_default().trim_end_matches(':');
         Error::argument(format!("column {name}: {problem}"))
     }
 }
@@ -156,46 +172,44 @@ impl Name<'_> {
 /// The names of a JSON object without values and white space, one after the other.
 ///
 /// Triggers hold such text in the form that we write. Any other text is an error, and never ends in malformed JSON.
+#[derive(Debug)]
 struct Names<'n> {
-    rest: &'n str,
-    before: u8,
+    bytes: &'n [u8],
+    /// Of the character before the next name.
+    position: usize,
 }
 
 impl<'n> Names<'n> {
-    fn new(names: &'n str) -> Self {
-        Self { rest: names, before: b'{' }
-    }
-
     fn next(&mut self) -> Result<Name<'n>> {
-        let bytes = self.rest.as_bytes();
-        let end = if bytes.first() == Some(&self.before) { string_end(bytes, 1) } else { None };
-        let end = end.filter(|end| bytes.get(*end) == Some(&b':')).ok_or_else(unexpected_names)?;
-        let (name, rest) = self.rest.split_at_checked(end + 1).ok_or_else(unexpected_names)?;
-        (self.rest, self.before) = (rest, b',');
-        Ok(Name(name))
+        let start = self.position.saturating_add(1);
+        let before = if self.position == 0 { b'{' } else { b',' };
+        let is_expected = self.bytes.get(self.position) == Some(&before) && self.bytes.get(start) == Some(&b'"');
+        let end = if is_expected { string_end(self.bytes, start) } else { None };
+        let end = end.filter(|end| self.bytes.get(*end) == Some(&b':')).ok_or_else(unexpected_names)?;
+        self.position = end.saturating_add(1);
+        Ok(Name(self.bytes.get(start..self.position).unwrap_or_default()))
     }
 
     fn end(self) -> Result<()> {
-        let is_end = self.rest == if self.before == b'{' { "{}" } else { "}" };
-        if is_end { Ok(()) } else { Err(unexpected_names()) }
+        let rest = self.bytes.get(self.position..);
+        let expected: &[u8] = if self.position == 0 { b"{}" } else { b"}" };
+        if rest == Some(expected) { Ok(()) } else { Err(unexpected_names()) }
     }
 }
 
+#[cold]
 fn unexpected_names() -> Error {
     Error::argument("the first argument must be as many names as there are columns, as in {\"a\":,\"b\":}")
 }
 
-/// Where the JSON string ends that begins at `start`.
+/// Where the JSON string ends whose opening quote is at `start`.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    if bytes.get(start) != Some(&b'"') {
-        return None;
-    }
-    let mut position = start + 1;
+    let mut position = start.checked_add(1)?;
     loop {
         position = find_quote_backslash_or_control(bytes, position);
         match bytes.get(position)? {
-            b'"' => return Some(position + 1),
-            b'\\' => position += escape_length(bytes.get(position..)?)?,
+            b'"' => return position.checked_add(1),
+            b'\\' => position = position.checked_add(escape_length(bytes.get(position..)?)?)?,
             _ => return None,
         }
     }
@@ -216,18 +230,36 @@ mod tests {
     use super::*;
     use crate::json;
     use proptest::prelude::*;
-    use std::string::ToString;
+    use std::string::{String, ToString};
     use std::vec::Vec;
 
+    fn object(names: &str, infinite: Infinite, fill: impl FnOnce(&mut RowObject<'_>) -> Result<()>) -> Result<String> {
+        // What was there before does not matter.
+        let mut json = b"old".to_vec();
+        let mut object = RowObject::new(&mut json, names, 0, infinite)?;
+        fill(&mut object)?;
+        object.finish()?;
+        Ok(String::from_utf8(json).unwrap())
+    }
+
     fn row(names: &str, values: &[RowValue<'_>], skip_null: bool, infinite: Infinite) -> Result<String> {
-        members(names, values.iter().map(|value| Ok(*value)), skip_null, infinite)
+        let add = if skip_null { RowObject::add_unless_null } else { RowObject::add };
+        object(names, infinite, |object| values.iter().try_for_each(|value| add(object, *value)))
     }
 
     fn patch(names: &str, changes: &[(RowValue<'_>, RowValue<'_>)]) -> Result<String> {
-        changed_members(names, changes.iter().map(|change| Ok(*change)), Infinite::Refused)
+        let add = |object: &mut RowObject<'_>| {
+            changes.iter().try_for_each(|(before, after)| object.add_if_changed(*before, *after))
+        };
+        object(names, Infinite::Refused, add)
     }
 
-    use RowValue::{Blob, Integer, Null, Real, Text};
+    use RowValue::{Blob, Integer, Null, Real};
+
+    #[allow(non_snake_case, reason = "stands for the variant")]
+    fn Text(text: &str) -> RowValue<'_> {
+        RowValue::Text(text.as_bytes())
+    }
 
     #[test]
     fn rows_keep_order_and_nulls_and_upload_data_leaves_nulls_out() {
