@@ -243,7 +243,9 @@ mod tests {
     }
 
     fn row(names: &str, values: &[RowValue<'_>], skip_null: bool, infinite: Infinite) -> Result<String> {
-        let add = if skip_null { RowObject::add_unless_null } else { RowObject::add };
+        let add = |object: &mut RowObject<'_>, value| {
+            if skip_null { object.add_unless_null(value) } else { object.add(value) }
+        };
         object(names, infinite, |object| values.iter().try_for_each(|value| add(object, *value)))
     }
 
