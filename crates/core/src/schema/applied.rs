@@ -46,16 +46,28 @@ impl Applied {
 }
 
 impl AppliedSchema {
-    /// Whether the database matches the schema `json`, because this build of the library has applied it and no connection
-    /// has changed a table, view, index or trigger since. What was applied on another connection is then known here too.
+    /// Whether the database matches the schema `json`, because this connection has applied it and no connection has
+    /// changed a table, view, index or trigger since.
     ///
     /// # Errors
     /// Errors of SQLite.
     pub fn is_applied(&self, database: &Database<'_>, json: &str) -> Result<bool> {
-        let Some(version) = schema_version(database)? else { return Ok(false) };
-        if self.current(database).is_some_and(|applied| applied.version == Some(version) && applied.json == json) {
-            return Ok(true);
+        match self.current(database) {
+            Some(applied) if applied.json == json && applied.version.is_some() => {
+                Ok(schema_version(database)? == applied.version)
+            }
+            _ => Ok(false),
         }
+    }
+
+    /// The same if another connection has applied it, with this build of the library. It is then known here too.
+    ///
+    /// # Errors
+    /// Errors of SQLite.
+    pub fn is_applied_by_others(&self, database: &Database<'_>, json: &str) -> Result<bool> {
+        // Forgets what was rolled back.
+        drop(self.current(database));
+        let Some(version) = schema_version(database)? else { return Ok(false) };
         let is_stored = Fingerprint::of(database, json).is_stored(database, version)?;
         if is_stored {
             // A rollback need not undo this: it leads back to a database of which this holds just as well, unless it
