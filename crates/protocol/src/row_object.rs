@@ -134,7 +134,7 @@ fn are_equal(name: Name<'_>, before: RowValue<'_>, after: RowValue<'_>) -> Resul
     }
 }
 
-#[inline]
+#[inline(never)]
 fn append(json: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     json.try_reserve(bytes.len())?;
     json.extend_from_slice(bytes);
@@ -148,11 +148,13 @@ fn append_string(json: &mut Vec<u8>, text: &[u8]) -> Result<()> {
     let mut rest = text;
     loop {
         let (plain, found) = rest.split_at_checked(find_quote_backslash_or_control(rest, 0)).unwrap_or((rest, &[]));
-        append(json, plain)?;
         let Some((&byte, after)) = found.split_first() else { break };
+        append(json, plain)?;
         append(json, escape(byte).as_bytes())?;
         rest = after;
     }
+    // Most strings need no escape; there is room for them.
+    append(json, rest)?;
     append(json, b"\"")
 }
 

@@ -37,5 +37,5 @@ pub use hooks::{Hooks, InstalledHooks};
 pub use memory::SqliteAllocator;
 pub use panic::abort_on_panic;
 pub use statement::{Parameter, Row, Rows, Statement};
-pub use value::{Content, Value, ValueType};
+pub use value::{Content, Value, ValueType, checked_text};
 pub use vtab::EponymousTable;

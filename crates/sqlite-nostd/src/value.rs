@@ -164,8 +164,8 @@ pub(crate) unsafe fn read<'a>(
     if value_type == ValueType::Blob && size == 0 { Ok(Some(&[])) } else { Err(SqliteError::out_of_memory()) }
 }
 
-/// `bytes` as text.
-pub(crate) fn checked_text(bytes: &[u8]) -> Result<&str, SqliteError> {
+/// `bytes` as text, SQLITE_MISMATCH if they are not UTF-8.
+pub fn checked_text(bytes: &[u8]) -> Result<&str, SqliteError> {
     str::from_utf8(bytes)
         .map_err(|error| SqliteError::new(ResultCode::MISMATCH, alloc::format!("text is not valid UTF-8: {error}")))
 }

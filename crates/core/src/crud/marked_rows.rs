@@ -7,9 +7,7 @@
 //! if it is found there.
 
 use alloc::vec::Vec;
-use core::hash::BuildHasher;
 
-use hashbrown::DefaultHashBuilder;
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
@@ -22,7 +20,6 @@ pub(super) struct MarkedRows {
     places: Vec<Places>,
     /// Rows that were remembered.
     count: usize,
-    state: DefaultHashBuilder,
 }
 
 type Places = [u32; 4];
@@ -47,7 +44,7 @@ impl MarkedRows {
     pub(super) fn mark(&mut self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
         // Format 14 has a unique key here.
         const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
-        let key = key_of(self.state.hash_one((row_type, row_id)));
+        let key = key_of(row_type, row_id);
         for id in self.ids(key) {
             if is_at(database, id, row_type, row_id)? {
                 return Ok(());
@@ -107,8 +104,12 @@ fn index(key: u32, length: usize) -> usize {
     usize::try_from(key).unwrap_or(0) & length.wrapping_sub(1)
 }
 
-fn key_of(hash: u64) -> u32 {
-    u32::try_from(hash >> (u64::BITS - KEY_BITS)).unwrap_or(0)
+/// By the hash function FNV-1a, which is small, and a multiplication, because what is the same but for the last characters
+/// would be the same in the upper bits.
+fn key_of(row_type: &str, row_id: &str) -> u32 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = row_type.bytes().chain([0]).chain(row_id.bytes()).fold(0xcbf2_9ce4_8422_2325, mix);
+    u32::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - KEY_BITS)).unwrap_or(0)
 }
 
 /// The bits of a key that stand in a place.
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn key(number: u64) -> u32 {
-        key_of(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        key_of("items", &alloc::format!("{number}"))
     }
 
     fn remembering(count: u64) -> MarkedRows {

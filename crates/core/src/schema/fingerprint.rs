@@ -28,12 +28,11 @@ impl Fingerprint {
 
     fn from_parts(library: &str, sqlite: i32, limit: ArgumentLimit, json: &str) -> Self {
         let mut hasher = SipHasher13::new();
-        hasher.write(library.as_bytes());
-        // The end of the text.
-        hasher.write(&[0xff]);
-        hasher.write(&sqlite.to_le_bytes());
-        hasher.write(&limit.to_le_bytes());
-        hasher.write(json.as_bytes());
+        // No text holds the byte that ends the first one.
+        let parts = [library.as_bytes(), &[0xff], &sqlite.to_le_bytes(), &limit.to_le_bytes(), json.as_bytes()];
+        for part in parts {
+            hasher.write(part);
+        }
         Self(hasher.finish128().as_bytes())
     }
 

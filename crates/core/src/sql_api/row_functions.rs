@@ -12,11 +12,10 @@
 //! `names` is a JSON object of as many members as there are values, or pairs of values, but without values:
 //! `{"a":,"b":}`.
 
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, ResultCode, SqliteError, Value, ValueType};
+use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType, checked_text};
 
 use crate::crud::insert_only_entry;
 use crate::error::{Error, Result};
@@ -68,11 +67,6 @@ fn call(function: &RowFunction, context: &Context<'_>, arguments: &[&Value]) -> 
         function.session.row_json.set(json);
     }
     outcome.map_err(|error| error.in_function(function.name))
-}
-
-fn checked_text(json: &[u8]) -> Result<&str> {
-    let problem = |error| SqliteError::new(ResultCode::MISMATCH, format!("text is not valid UTF-8: {error}"));
-    Ok(str::from_utf8(json).map_err(problem)?)
 }
 
 fn row_json(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {

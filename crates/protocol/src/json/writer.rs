@@ -63,17 +63,24 @@ pub(crate) fn escape(byte: u8) -> &'static str {
     match byte {
         b'"' => "\\\"",
         b'\\' => "\\\\",
-        _ => CONTROL_ESCAPES.get(usize::from(byte)).copied().unwrap_or_default(),
+        b'\n' => "\\n",
+        b'\r' => "\\r",
+        b'\t' => "\\t",
+        0x08 => "\\b",
+        0x0c => "\\f",
+        _ => {
+            let start = usize::from(byte).saturating_mul(ESCAPE_LENGTH);
+            CONTROL_ESCAPES.get(start..start.saturating_add(ESCAPE_LENGTH)).unwrap_or_default()
+        }
     }
 }
 
-#[rustfmt::skip]
-const CONTROL_ESCAPES: [&str; 32] = [
-    "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
-    "\\b", "\\t", "\\n", "\\u000b", "\\f", "\\r", "\\u000e", "\\u000f",
-    "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
-    "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f",
-];
+const ESCAPE_LENGTH: usize = 6;
+
+/// One text, for a list of texts would be several times as long.
+const CONTROL_ESCAPES: &str = "\
+    \\u0000\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\u0008\\u0009\\u000a\\u000b\\u000c\\u000d\\u000e\\u000f\
+    \\u0010\\u0011\\u0012\\u0013\\u0014\\u0015\\u0016\\u0017\\u0018\\u0019\\u001a\\u001b\\u001c\\u001d\\u001e\\u001f";
 
 /// Appends an integer.
 ///
