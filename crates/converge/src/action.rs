@@ -85,7 +85,7 @@ pub enum Action {
     Announce { client: u8, wrong_checksum: Option<u8> },
     /// The service sends that many data lines of at most that many operations, perhaps each twice.
     Data { client: u8, lines: u8, size: u8, twice: bool },
-    /// The service sends the rest, says after which priorities (bits) a part is complete, and that all is.
+    /// The service sends the rest (with bit 3 twice), says after which priorities (bits) a part is complete, and that all is.
     Complete { client: u8, partial: u8 },
     /// The service sends a keep-alive.
     KeepAlive { client: u8 },

@@ -46,8 +46,8 @@ fn service_action(random: &mut Random, client: u8) -> Action {
     match random.below(22) {
         0..11 => write(random),
         11..16 => Action::Replicate { changes: 1 + small(random, 8) },
-        16 | 17 => Action::Compact { bucket, clear: random.chance(60) },
-        18 | 19 => Action::Redefine { bucket, priority: small(random, 4) },
+        16..19 => Action::Compact { bucket, clear: random.chance(80) },
+        19 => Action::Redefine { bucket, priority: small(random, 4) },
         20 => Action::DropBucket { bucket },
         _ => Action::Toggle { bucket, client },
     }
@@ -75,13 +75,13 @@ fn stream_action(random: &mut Random, client: u8) -> Action {
         7..12 => {
             Action::Data { client, lines: 1 + small(random, 5), size: 1 + small(random, 4), twice: random.chance(15) }
         }
-        12..15 => Action::Complete { client, partial: small(random, 8) },
+        12..15 => Action::Complete { client, partial: small(random, 16) },
         15 => Action::KeepAlive { client },
         16 => {
             const ALL: [Disconnect; 4] = [Disconnect::Stop, Disconnect::End, Disconnect::Token, Disconnect::Expired];
             Action::Disconnect { client, how: ALL[random.below(4)] }
         }
-        _ => Action::Sync { client, partial: small(random, 8) },
+        _ => Action::Sync { client, partial: small(random, 16) },
     }
 }
 

@@ -170,7 +170,7 @@ impl Client {
     }
 
     /// The service sends what is left, with lines that say that priorities (bits of `partial`) are complete, and that
-    /// everything is. True if that was published.
+    /// everything is; with bit 3 each data line comes twice. True if that was published.
     ///
     /// # Errors
     /// If the client does not take it, or shows something else than it should.
@@ -179,7 +179,7 @@ impl Client {
             return Ok(false);
         }
         for priority in 0..4 {
-            while self.data(4, priority, false)? {}
+            while self.data(4, priority, partial >> 3 & 1 == 1)? {}
             if priority < 3 && partial >> priority & 1 == 1 {
                 self.complete_part(priority)?;
             }
