@@ -18,7 +18,7 @@ use crate::process;
 pub const ENTRY_POINTS: &[&str] = &["powersync_init_static", ENTRY_POINT];
 
 /// Every program has these from its C library. Those that Rust brings along are slow, and not taken.
-pub const FROM_C_LIBRARY: &[&str] = &["bcmp", "bzero", "memcmp", "memcpy", "memmove", "memset", "strlen"];
+pub const FROM_C_LIBRARY: &[&str] = &["__bzero", "bcmp", "bzero", "memcmp", "memcpy", "memmove", "memset", "strlen"];
 
 /// A part of a static library.
 struct Member {

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use super::{ENTRY_POINT, Link};
 use crate::process;
 
-/// What Apple's C library is asked for.
-const C_FUNCTIONS: &str = "_bcmp, _bzero, _memcmp, _memcpy, _memmove, _memset, _strlen, dyld_stub_binder";
+/// What Apple's C library is asked for; on x86-64, compilers call `bzero` by its name with underscores.
+const C_FUNCTIONS: &str = "_bcmp, _bzero, ___bzero, _memcmp, _memcpy, _memmove, _memset, _strlen, dyld_stub_binder";
 
 /// Links with an ad-hoc signature, and writes a map of all functions' addresses beside: what a debugger needs to name the
 /// functions in a report of a crash.
