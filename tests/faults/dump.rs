@@ -2,8 +2,8 @@
 
 use powersync_testkit::faults::{Database, Failure};
 
-/// The schema, and the rows of each table and view in no order. Left out are the number that tells iterations apart and
-/// how much was downloaded, which includes what is sent twice.
+/// The schema, and the rows of each table and view in no order. Left out are the numbers that tell iterations and
+/// schemas apart, and how much was downloaded, which includes what is sent twice.
 pub fn dump(database: &Database) -> Result<Vec<String>, Failure> {
     let mut dump = Vec::new();
     let objects = database.run("SELECT type, name, quote(sql) FROM sqlite_schema ORDER BY name", &[])?;
@@ -13,6 +13,7 @@ pub fn dump(database: &Database) -> Result<Vec<String>, Failure> {
         if kind == "table" || kind == "view" {
             let columns = match name {
                 "ps_checkpoint" => "last_op",
+                "ps_schema" => "fingerprint",
                 "ps_buckets" => {
                     "id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete, \
                     count_at_last, count_since_last, settled, in_checkpoint"

@@ -11,12 +11,17 @@ use crate::protocol::{Scratch, decode_binary, decode_text};
 /// Memory for decoding that is kept from one line to the next, in bytes: services send lines of some 1 MB.
 const KEPT_SCRATCH: usize = 1 << 20;
 
+/// A line that has fewer bytes than one in so many of the memory kept gives it back.
+const KEPT_FACTOR: usize = 100;
+
 /// `line_text`
 pub fn line_text(call: Call<'_>) -> Result<Outcome> {
     let text = payload::text(call.payload, "a line")?;
     call.engine.require_iteration()?;
     // Asking for fresh memory costs more than a tenth of decoding: the system clears it page by page.
     let mut scratch = call.session.scratch.take();
+    // After large lines, a short one such as that which publishes them needs the memory elsewhere.
+    scratch.trim(text.len().saturating_mul(KEPT_FACTOR));
     let outcome = decode_text(text, &mut scratch)
         .and_then(|line| call.engine.handle(Event::Line { line, size: text.len() }, call.storage));
     scratch.trim(if call.engine.has_iteration() { KEPT_SCRATCH } else { 0 });
