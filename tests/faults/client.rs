@@ -170,8 +170,11 @@ impl<'s> Client<'s> {
                 let in_part = |part| move |failure| StepFailure { failure, part };
                 database.run("BEGIN IMMEDIATE", &[]).map_err(in_part(Part::Begin))?;
                 let rows = run_all(database, &step.statements)?;
-                database.run("COMMIT", &[]).map_err(in_part(Part::Commit))?;
-                Ok(rows)
+                match database.run("COMMIT", &[]) {
+                    // SQLite looks for an interrupt once more after it has committed.
+                    Err(failure) if failure.code == ffi::SQLITE_INTERRUPT && !database.is_in_transaction() => Ok(rows),
+                    committed => committed.map(|_| rows).map_err(in_part(Part::Commit)),
+                }
             }
         }
     }
