@@ -32,7 +32,7 @@ pub fn soak(minutes: f64, seed: u64) -> Result<()> {
 pub fn bounded() -> Result<()> {
     program(&["sessions", "--count", SESSIONS])?;
     program(&["processes", "--transactions", "400"])?;
-    program(&["soak", "--minutes", "1"])
+    program(&["soak", "--minutes", "2"])
 }
 
 /// Runs the program with the release library.
