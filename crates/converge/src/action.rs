@@ -101,8 +101,14 @@ pub enum Action {
 
     /// The process is killed before the client's n-th call of SQLite from now on.
     Kill { client: u8, after: u8 },
-    /// The transaction of the client's n-th control call from now on is rolled back although the call succeeded.
-    RollBack { client: u8, after: u8 },
+    /// The transaction of the client's n-th control call from now on is rolled back although the call succeeded, which
+    /// may then be repeated at once.
+    RollBack {
+        client: u8,
+        after: u8,
+        #[serde(default)]
+        repeat: bool,
+    },
     /// Closes and opens the database.
     Reopen { client: u8 },
     /// Carries the file to the newest published format and back.

@@ -106,8 +106,8 @@ pub struct Client {
     pub schema: Schema,
     /// Calls of SQLite until the process is killed.
     pub kill_after: Option<u8>,
-    /// Control calls until one is rolled back.
-    pub roll_back_after: Option<u8>,
+    /// Control calls until one is rolled back, and whether that one is repeated.
+    pub roll_back_after: Option<(u8, bool)>,
     /// How often it was killed.
     pub kills: u64,
     directory: PathBuf,
@@ -222,39 +222,41 @@ impl Client {
     /// Calls `powersync_control` in a transaction of its own.
     ///
     /// # Errors
-    /// If the call fails, is rolled back, or the process is killed.
+    /// If the call fails, is rolled back and not repeated, or the process is killed.
     pub fn control(&mut self, second: bool, operation: &str, payload: impl Into<Payload>) -> Step<Value> {
-        self.execute(second, "BEGIN IMMEDIATE")?;
-        let result = match self.control_within(second, operation, payload) {
-            Err(Stop::Failure(message)) => {
-                self.execute(second, "ROLLBACK")?;
-                return Err(Stop::Failure(message));
-            }
-            result => result?,
+        let payload = payload.into();
+        let result = self.control_in_transaction(second, operation, payload.clone())?;
+        let Some(is_repeated) = self.takes_rollback() else {
+            self.execute(second, "COMMIT")?;
+            return Ok(result);
         };
-        if self.rolls_back() {
-            self.execute(second, "ROLLBACK")?;
-            if let Some(iteration) = &mut self.iteration {
-                iteration.is_disturbed = true;
-            }
+        self.execute(second, "ROLLBACK")?;
+        if let Some(iteration) = &mut self.iteration {
+            iteration.is_disturbed = true;
+        }
+        if !is_repeated {
             return Err(Stop::RolledBack);
         }
+        let result = self.control_in_transaction(second, operation, payload)?;
         self.execute(second, "COMMIT")?;
         Ok(result)
     }
 
-    fn rolls_back(&mut self) -> bool {
-        match self.roll_back_after {
-            Some(0) => {
-                self.roll_back_after = None;
-                true
-            }
-            Some(after) => {
-                self.roll_back_after = Some(after - 1);
-                false
-            }
-            None => false,
+    /// Begins a transaction and calls; what fails is rolled back.
+    fn control_in_transaction(&mut self, second: bool, operation: &str, payload: Payload) -> Step<Value> {
+        self.execute(second, "BEGIN IMMEDIATE")?;
+        let result = self.control_within(second, operation, payload);
+        if matches!(result, Err(Stop::Failure(_))) {
+            self.execute(second, "ROLLBACK")?;
         }
+        result
+    }
+
+    /// Whether this call is to be rolled back, and then repeated.
+    fn takes_rollback(&mut self) -> Option<bool> {
+        let (after, is_repeated) = self.roll_back_after?;
+        self.roll_back_after = after.checked_sub(1).map(|after| (after, is_repeated));
+        (after == 0).then_some(is_repeated)
     }
 
     /// The process dies and starts again.

@@ -138,7 +138,7 @@ fn statement(random: &mut Random) -> Statement {
 fn disturbance(random: &mut Random, client: u8) -> Action {
     match random.below(24) {
         0..10 => Action::Kill { client, after: small(random, 24) },
-        10..14 => Action::RollBack { client, after: small(random, 6) },
+        10..14 => Action::RollBack { client, after: small(random, 6), repeat: random.chance(50) },
         14..16 => Action::Reopen { client },
         16 => Action::Migrate { client },
         17..20 => Action::Clear { client, flags: small(random, 4), behind: random.chance(30) },

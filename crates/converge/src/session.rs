@@ -160,7 +160,7 @@ impl World {
             }
             Action::Acknowledge { write_between, .. } => client.acknowledge(backend, *write_between)?,
             Action::Kill { after, .. } => client.kill_after = Some(*after),
-            Action::RollBack { after, .. } => client.roll_back_after = Some(*after),
+            Action::RollBack { after, repeat, .. } => client.roll_back_after = Some((*after, *repeat)),
             other => disturb(client, other)?,
         }
         Ok(())

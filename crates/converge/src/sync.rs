@@ -102,20 +102,22 @@ impl Client {
     /// Passes an event to the iteration. None if that has ended, which it may only for a reason.
     fn feed(&mut self, operation: &str, payload: Payload, may_warn: bool) -> Step<Option<Told>> {
         let Some(iteration) = &self.iteration else { return Ok(None) };
-        let (second, was_disturbed) = (iteration.second, iteration.is_disturbed);
+        let second = iteration.second;
         let result = match payload {
             Payload::Nothing => self.control(second, operation, ()),
             Payload::Text(text) => self.control(second, operation, text),
             Payload::Line(line) if self.is_binary() => self.control(second, "line_binary", bson::encode(&line)),
             Payload::Line(line) => self.control(second, "line_text", line.to_string()),
         };
-        if was_disturbed && matches!(&result, Err(Stop::Failure(message)) if message.contains(NO_ITERATION)) {
+        // Perhaps by this very call, which was rolled back and repeated.
+        let is_disturbed = self.iteration.as_ref().is_some_and(|iteration| iteration.is_disturbed);
+        if is_disturbed && matches!(&result, Err(Stop::Failure(message)) if message.contains(NO_ITERATION)) {
             // The call that was rolled back has ended it.
             self.iteration = None;
             return Ok(None);
         }
         let told = read(&result?)?;
-        if told.is_closed && was_disturbed {
+        if told.is_closed && is_disturbed {
             self.iteration = None;
             return Ok(None);
         }
@@ -330,9 +332,9 @@ impl Client {
             Disconnect::Token => ("refreshed_token", Payload::Nothing),
             Disconnect::Expired => ("", Payload::Line(json!({"token_expires_in": 0}))),
         };
+        let event = self.feed(operation, payload, false);
         // A call that was rolled back may have ended it before.
         let may_have_ended = self.iteration.as_ref().is_none_or(|iteration| iteration.is_disturbed);
-        let event = self.feed(operation, payload, false);
         if let Err(Stop::RolledBack) = event {
             // It has ended all the same.
             self.iteration = None;

@@ -142,9 +142,11 @@ impl Client {
         }
         // Without a counter, because somebody has cleared the database behind the iteration's back, an SDK connects again.
         let (Some(iteration), Some(_)) = (&self.iteration, self.model.requested) else { return Ok(None) };
-        let (second, was_disturbed) = (iteration.second, iteration.is_disturbed);
-        let id = match self.control(second, "next_checkpoint_request_id", ()) {
-            Err(Stop::Failure(message)) if was_disturbed && message.contains(NO_ITERATION) => {
+        let second = iteration.second;
+        let result = self.control(second, "next_checkpoint_request_id", ());
+        let is_disturbed = self.iteration.as_ref().is_some_and(|iteration| iteration.is_disturbed);
+        let id = match result {
+            Err(Stop::Failure(message)) if is_disturbed && message.contains(NO_ITERATION) => {
                 self.iteration = None;
                 return Ok(None);
             }
