@@ -8,7 +8,11 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=rust_eh_personality=0");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym=_Unwind_Resume=0");
         println!("cargo::rustc-cdylib-link-arg=-nostdlib");
-        let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        // A copy among the output, whose path Cargo keeps right when the repository moves.
+        let directory = std::env::var("OUT_DIR").unwrap_or_default();
+        if let Err(error) = std::fs::copy("discard.ld", format!("{directory}/discard.ld")) {
+            println!("cargo::error=cannot copy discard.ld: {error}");
+        }
         println!("cargo::rustc-cdylib-link-arg=-Wl,-T,{directory}/discard.ld");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--no-eh-frame-hdr");
         println!("cargo::rerun-if-changed=discard.ld");

@@ -76,6 +76,8 @@ pub enum Action {
     DropBucket { bucket: u8 },
     /// A client gets a bucket, or gets it no longer.
     Toggle { bucket: u8, client: u8 },
+    /// Everybody comes to show what the service has, which then compacts all buckets.
+    Converge,
 
     /// The client starts an iteration on one of its two connections to the file.
     Connect { client: u8, second: bool },

@@ -96,7 +96,8 @@ pub fn run_in_temporary(session: &Session) -> Result<Counts, String> {
     run(session, directory.path())
 }
 
-fn shorten(seed: u64, session: &Session) -> Failure {
+/// A short session that fails as well.
+pub fn shorten(seed: u64, session: &Session) -> Failure {
     let with = |actions: &[Action]| Session { clients: session.clients, actions: actions.to_vec() };
     let actions = shrink(&session.actions, ATTEMPTS, |actions| run_in_temporary(&with(actions)).is_err());
     let mut session = with(&actions);

@@ -50,9 +50,12 @@ enum Command {
         /// Seed of the session
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Minutes to go on for
-        #[arg(long, default_value_t = 1.0)]
-        minutes: f64,
+        /// Rounds of 150 actions, after each of which everybody converges
+        #[arg(long, default_value_t = 1000)]
+        rounds: usize,
+        /// Minutes to go on for, instead of a number of rounds
+        #[arg(long)]
+        minutes: Option<f64>,
     },
     /// One of those processes
     #[command(hide = true)]
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
         Command::Sessions { seed, count, minutes } => sessions(seed, count, minutes),
         Command::Replay { file } => replay(&file).map(|counts| println!("converged: {counts:?}")),
         Command::Processes { seed, transactions } => several_processes(seed, transactions),
-        Command::Soak { seed, minutes } => soak(seed, minutes),
+        Command::Soak { seed, rounds, minutes } => soak(seed, rounds, minutes),
         Command::Worker { file } => worker::serve(Path::new(&file)).map_err(|error| error.to_string()),
     };
     match result {
@@ -105,9 +108,13 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn soak(seed: u64, minutes: f64) -> Result<(), String> {
+fn soak(seed: u64, rounds: usize, minutes: Option<f64>) -> Result<(), String> {
+    let limit = match minutes {
+        Some(minutes) => soak::Limit::Time(Duration::from_secs_f64(minutes * 60.0)),
+        None => soak::Limit::Rounds(rounds),
+    };
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let report = soak::run(seed, Duration::from_secs_f64(minutes * 60.0), directory.path())?;
+    let report = soak::run(seed, limit, directory.path())?;
     println!(
         "{} steps, everybody converged {} times: {} kB allocated, {} MB resident, {} kB of files, and no more than before",
         report.counts.actions,

@@ -18,8 +18,8 @@ pub struct Held {
     /// The newest operation known to be there: that of the last validated checkpoint, or received.
     last_op: i64,
     rows: BTreeMap<BucketKey, (i64, String)>,
-    /// Rows put since the bucket was last published.
-    unpublished: BTreeSet<Key>,
+    /// Rows put since the bucket was last published, and still there.
+    unpublished: BTreeSet<BucketKey>,
 }
 
 /// All buckets of one client, by name.
@@ -71,14 +71,18 @@ impl Replica {
             let key = (operation.row_type.clone(), operation.row_id.clone(), operation.subkey.clone());
             match &operation.action {
                 Action::Put(data) => {
-                    held.unpublished.extend(row_key(&key));
+                    held.unpublished.insert(key.clone());
                     held.rows.insert(key, (operation.op_id, data.clone()));
                 }
                 Action::Remove => {
+                    held.unpublished.remove(&key);
                     held.rows.remove(&key);
                 }
                 Action::Move => {}
-                Action::Clear => held.rows.clear(),
+                Action::Clear => {
+                    held.unpublished.clear();
+                    held.rows.clear();
+                }
             }
         }
     }
@@ -104,7 +108,7 @@ impl Replica {
     /// Everything counts as not published.
     pub fn resync(&mut self) {
         for held in self.buckets.values_mut() {
-            held.unpublished.extend(held.rows.keys().filter_map(row_key));
+            held.unpublished.extend(held.rows.keys().cloned());
         }
     }
 
@@ -126,10 +130,10 @@ impl Replica {
     /// What `key` may show after `involved` buckets were published, in which `winners` win.
     pub fn after_partial<'r>(&self, key: &Key, involved: &BTreeSet<&str>, winners: &'r Rows) -> Expected<'r> {
         let of_interest = |names: &(&String, &Held)| involved.contains(names.0.as_str());
-        let is_new = self.buckets.iter().filter(of_interest).any(|(_, held)| held.unpublished.contains(key));
-        let is_held_elsewhere = self.buckets.iter().filter(|names| !of_interest(names)).any(|(_, held)| {
-            held.rows.keys().any(|(row_type, row_id, _)| row_type == key.0.name() && *row_id == key.1)
-        });
+        let is_of_row = |(row_type, row_id, _): &BucketKey| row_type == key.0.name() && *row_id == key.1;
+        let is_new = self.buckets.iter().filter(of_interest).any(|(_, held)| held.unpublished.iter().any(is_of_row));
+        let mut others = self.buckets.iter().filter(|names| !of_interest(names));
+        let is_held_elsewhere = others.any(|(_, held)| held.rows.keys().any(is_of_row));
         match winners.get(key) {
             Some(row) if is_new => Expected::Exactly(row),
             Some(row) => Expected::PerhapsUnchanged(row),

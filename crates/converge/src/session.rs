@@ -96,6 +96,11 @@ impl World {
     /// What is wrong.
     pub fn act(&mut self, action: &Action) -> Result<(), String> {
         self.counts.actions += 1;
+        if *action == Action::Converge {
+            self.converge()?;
+            self.backend.compact_all();
+            return Ok(());
+        }
         self.try_act(action).map_err(message)
     }
 
@@ -264,7 +269,8 @@ fn disturb(client: &mut Client, action: &Action) -> Step<()> {
 /// The client that an action is about.
 fn client_of(action: &Action) -> Option<u8> {
     match action {
-        Action::Write { .. }
+        Action::Converge
+        | Action::Write { .. }
         | Action::Replicate { .. }
         | Action::Compact { .. }
         | Action::Redefine { .. }

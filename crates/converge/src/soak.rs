@@ -1,13 +1,16 @@
 //! One long session: memory and files must stay as small as they are once everything was in use.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use powersync_client::memory;
 use powersync_testkit::random::Random;
 
+use crate::action::Action;
+use crate::campaign::{run_in_temporary, shorten};
 use crate::client::Stop;
-use crate::generate::any_action;
+use crate::generate::{Session, any_action};
 use crate::session::{Counts, World};
 
 /// Actions between two measurements.
@@ -15,6 +18,8 @@ const ACTIONS: usize = 150;
 /// Measurements at least, however little time there is.
 const MINIMUM_ROUNDS: usize = 30;
 const CLIENTS: usize = 4;
+/// Rounds in which a short session that fails is looked for.
+const REMEMBERED_ROUNDS: usize = 256;
 
 /// What was measured once everybody had converged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,30 +43,80 @@ pub struct Report {
     pub after: Sample,
 }
 
-/// Goes on for `time` with files in `directory`.
+/// When to stop.
+#[derive(Debug, Clone, Copy)]
+pub enum Limit {
+    /// After so many rounds.
+    Rounds(usize),
+    /// After so much time.
+    Time(Duration),
+}
+
+impl Limit {
+    fn is_reached(self, rounds: usize, start: Instant) -> bool {
+        match self {
+            Self::Rounds(limit) => rounds >= limit,
+            Self::Time(limit) => start.elapsed() >= limit,
+        }
+    }
+}
+
+/// Goes on for so long, or for so many rounds at the end of which everybody has converged, with files in `directory`.
 ///
 /// # Errors
 /// What is wrong, or what grows.
-pub fn run(seed: u64, time: Duration, directory: &Path) -> Result<Report, String> {
+pub fn run(seed: u64, limit: Limit, directory: &Path) -> Result<Report, String> {
     let start = Instant::now();
     let mut random = Random::new(seed);
     let mut world = World::new(CLIENTS, directory)?;
     let mut samples = Vec::new();
-    while samples.len() < MINIMUM_ROUNDS || start.elapsed() < time {
-        for _ in 0..ACTIONS {
-            let action = any_action(&mut random, CLIENTS);
-            world
-                .act(&action)
-                .map_err(|message| format!("seed {seed}, round {}: {action:?}: {message}", samples.len()))?;
+    let mut recent = Recent::default();
+    while samples.len() < MINIMUM_ROUNDS || !limit.is_reached(samples.len(), start) {
+        recent.begin_round();
+        let round = (0..ACTIONS).map(|_| any_action(&mut random, CLIENTS)).chain([Action::Converge]);
+        for action in round {
+            recent.push(&action);
+            world.act(&action).map_err(|message| {
+                format!("seed {seed}, round {}: {action:?}: {message}\n{}", samples.len(), recent.shorten(seed))
+            })?;
         }
-        world.converge().map_err(|message| format!("seed {seed}, round {}: {message}", samples.len()))?;
-        world.backend().compact_all();
         samples.push(measure(&mut world)?);
     }
     world.close()?;
     let counts = Counts { sessions: samples.len() as u64, ..world.counts() };
     let (before, after) = compare(&samples)?;
     Ok(Report { counts, before, after })
+}
+
+/// The actions of the last rounds.
+#[derive(Debug, Default)]
+struct Recent {
+    rounds: VecDeque<Vec<Action>>,
+}
+
+impl Recent {
+    fn begin_round(&mut self) {
+        self.rounds.truncate(REMEMBERED_ROUNDS - 1);
+        self.rounds.push_front(Vec::with_capacity(ACTIONS + 1));
+    }
+
+    fn push(&mut self, action: &Action) {
+        self.rounds.front_mut().into_iter().for_each(|round| round.push(action.clone()));
+    }
+
+    /// A short session that fails as well, if the last rounds alone do.
+    fn shorten(&self, seed: u64) -> String {
+        let mut rounds = 1;
+        while rounds <= self.rounds.len() {
+            let actions = self.rounds.iter().take(rounds).rev().flatten().cloned().collect();
+            let session = Session { clients: CLIENTS, actions };
+            if run_in_temporary(&session).is_err() {
+                return shorten(seed, &session).to_string();
+            }
+            rounds *= 2;
+        }
+        format!("The last {} rounds alone do not fail.", self.rounds.len())
+    }
 }
 
 fn measure(world: &mut World) -> Result<Sample, String> {

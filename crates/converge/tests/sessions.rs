@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
-use std::time::Duration;
 
 use powersync_converge::campaign::{Limit, replay, run_many};
 use powersync_converge::processes::{self, Plan};
@@ -45,6 +44,6 @@ fn several_processes_share_a_file() {
 #[test]
 fn memory_and_files_stay_small() {
     let directory = tempfile::tempdir().unwrap();
-    let report = soak::run(1, Duration::ZERO, directory.path()).unwrap();
+    let report = soak::run(1, soak::Limit::Rounds(30), directory.path()).unwrap();
     assert!(report.before.allocated > 0 && report.before.files > 0, "{report:?}");
 }

@@ -89,6 +89,11 @@ impl Pending {
         self.bucket(bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
     }
 
+    /// Whether operation `id` is one that its bucket was not published with before.
+    pub fn is_new(&self, id: i64) -> bool {
+        self.bucket(bucket_of(id)).is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
+    }
+
     /// The ranges of operation ids, first and last, whose rows are to be looked at.
     pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let resynced = self.buckets.iter().filter(|(_, bucket)| bucket.is_resync);
