@@ -9,8 +9,8 @@ use crate::process::{self, cargo};
 /// Sessions in CI: about a minute on two processors.
 const SESSIONS: &str = "3000";
 
-/// Rounds of the long session in CI: about a minute too. Counted rather than timed, so that it is the same everywhere.
-const ROUNDS: &str = "1500";
+/// Rounds of the long session in CI: about two minutes. Counted rather than timed, so that it is the same everywhere.
+const ROUNDS: &str = "2500";
 
 /// Runs random sessions for some minutes.
 ///

@@ -117,7 +117,9 @@ impl Client {
             return Ok(None);
         }
         let told = read(&result?)?;
-        if told.is_closed && is_disturbed {
+        // With a warning it ended because of a wrong checksum.
+        let is_refused = may_warn && told.has_warning;
+        if told.is_closed && is_disturbed && !is_refused {
             self.iteration = None;
             return Ok(None);
         }
