@@ -1,5 +1,7 @@
 // Publishes the AAR that `cargo xtask package` has built. Nothing is compiled here, so that the Android plugin is not needed.
 
+import java.util.Properties
+
 plugins {
     `maven-publish`
     signing
@@ -9,7 +11,9 @@ val manifest = rootDir.resolve("../Cargo.toml").readText()
 version = Regex("(?m)^version = \"([^\"]+)\"").find(manifest)?.groupValues?.get(1)
     ?: error("Cargo.toml of the workspace has no version")
 
-val artifact: String by project
+val publisher = Properties().apply { rootDir.resolve("../tool/packages/publisher.properties").reader().use(::load) }
+group = publisher.getProperty("group")
+val artifact: String = publisher.getProperty("artifact")
 val aar = rootDir.resolve("../target/dist/$artifact-$version.aar")
 
 publishing {
@@ -20,12 +24,15 @@ publishing {
             pom {
                 name.set(artifact)
                 description.set("The PowerSync SQLite extension for Android")
+                url.set(publisher.getProperty("home"))
                 licenses {
                     license {
                         name.set("Apache License 2.0")
                         url.set("https://www.apache.org/licenses/LICENSE-2.0.txt")
                     }
                 }
+                developers { developer { name.set(publisher.getProperty("author")) } }
+                scm { url.set(publisher.getProperty("home")) }
             }
         }
     }

@@ -1,15 +1,12 @@
-# POWERSYNC_RELEASE is the address of the directory with the release's files; without it, they lie beside this file.
-release = ENV.fetch('POWERSYNC_RELEASE', "file://#{__dir__}")
-
 Pod::Spec.new do |s|
   s.name = 'powersync-sqlite-core'
   s.version = '@VERSION@'
   s.summary = 'The PowerSync SQLite extension'
   s.description = 'An SQLite extension that turns a database into an offline-first replica of a server-side database.'
-  s.homepage = release
+  s.homepage = '@HOME@'
   s.license = { :type => 'Apache-2.0' }
-  s.author = 'The authors of this independent implementation'
-  s.source = { :http => "#{release}/powersync-sqlite-core.xcframework.zip" }
+  s.author = '@AUTHOR@'
+  s.source = { :http => '@RELEASES@/powersync-sqlite-core.xcframework.zip' }
   s.vendored_frameworks = 'powersync-sqlite-core.xcframework'
   s.ios.deployment_target = '12.0'
   s.osx.deployment_target = '10.13'

@@ -99,6 +99,9 @@ enum Command {
         /// Fails if a target has to be left out
         #[arg(long)]
         require_all: bool,
+        /// Then builds everything a second time elsewhere, and compares
+        #[arg(long)]
+        check_reproducible: bool,
     },
     /// Checks the libraries and packages in `target/dist`, without running them
     Verify {
@@ -183,7 +186,12 @@ fn main() -> ExitCode {
         Command::Miri => miri::run(),
         Command::Panics => panics::check(),
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::Package { only, require_all } => package::run(&only, require_all),
+        Command::Package { only, require_all, check_reproducible } => {
+            package::run(&only, require_all).and_then(|()| match check_reproducible {
+                true => package::reproducible::check(&only),
+                false => Ok(()),
+            })
+        }
         Command::Verify { only, require_all } => verify::run(&only, require_all),
         Command::Faults { samples } => faults::run(samples),
         Command::Converge { minutes, seed } => converge::run(minutes, seed),

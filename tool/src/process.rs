@@ -1,7 +1,7 @@
 //! Starting other programs, from the top of the repository.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +22,15 @@ pub fn program(name: &str, arguments: &[&str]) -> Command {
 /// The Cargo that runs this tool.
 pub fn cargo(arguments: &[&str]) -> Command {
     program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+}
+
+/// Where Cargo keeps what it has downloaded.
+///
+/// # Errors
+/// If no variable says so and there is no home directory.
+pub fn cargo_home() -> Result<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no home directory")
 }
 
 /// Runs a program that prints for itself.

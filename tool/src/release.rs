@@ -5,16 +5,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::bundles::distribution::{Distribution, read};
+use crate::bundles::publisher::Publisher;
 use crate::process;
 
 /// Makes the draft with GitHub's own program `gh`, for a tag.
 ///
 /// # Errors
-/// If the tag is not that of the version, the changelog says that the version is not released yet, or `gh` fails.
+/// If the tag is not that of the version, the publisher has not confirmed who and where they are, the changelog says that the
+/// version is not released yet, or `gh` fails.
 pub fn run(tag: &str) -> Result<()> {
     let distribution = Distribution::complete();
     let version = distribution.version;
     ensure!(tag == format!("v{version}"), "the tag {tag} is not that of version {version}");
+    ensure!(
+        Publisher::of(version)?.is_confirmed,
+        "tool/packages/publisher.properties is not confirmed by the publisher"
+    );
     let notes = notes(&read("CHANGELOG.md")?, version)?;
     let mut draft = process::program("gh", &["release", "create", tag, "--draft", "--verify-tag", "--title", version]);
     process::run(draft.arg("--notes").arg(notes).args(files(&distribution.directory)?))

@@ -48,21 +48,20 @@ pub fn name(version: &str) -> String {
     format!("powersync-sqlite-core-{version}.aar")
 }
 
-/// Writes the archive with the ABIs whose libraries are there, if any.
+/// Writes the archive, if the libraries of all ABIs are there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
 pub fn write(distribution: &Distribution) -> Result<()> {
+    let library = |abi: &&Abi| distribution.directory.join(abi.library);
+    let missing: Vec<&str> = ABIS.iter().filter(|abi| !library(abi).is_file()).map(|abi| abi.library).collect();
+    if !missing.is_empty() {
+        println!("not made, for want of {}", missing.join(", "));
+        return Ok(());
+    }
     let mut libraries = Vec::new();
     for abi in ABIS {
-        match std::fs::read(distribution.directory.join(abi.library)) {
-            Ok(library) => libraries.push((abi, library)),
-            Err(_) => println!("without {}", abi.library),
-        }
-    }
-    if libraries.is_empty() {
-        println!("no AAR: there is no library for Android");
-        return Ok(());
+        libraries.push((abi, std::fs::read(library(&abi))?));
     }
     let bytes = archive(&libraries, distribution.version)?.to_zip()?;
     check(&bytes, distribution.version)?;
@@ -119,14 +118,11 @@ pub fn check(bytes: &[u8], version: &str) -> Result<()> {
     ensure!(module.get("library_name").and_then(Value::as_str) == Some("libpowersync"), "module.json: library_name");
     let header = tree.text("prefab/modules/powersync/include/powersync.h")?;
     ensure!(header.contains("int sqlite3_powersync_init("), "the header does not declare the entry point");
-    let mut count = 0;
-    for (path, _) in tree.iter().filter(|(path, _)| path.starts_with("jni/")) {
-        let name = path.strip_prefix("jni/").and_then(|rest| rest.strip_suffix(&format!("/{LIBRARY}")));
-        let abi = ABIS.iter().find(|abi| Some(abi.name) == name).with_context(|| format!("{path}: unknown ABI"))?;
+    for abi in ABIS {
         check_library(&tree, abi)?;
-        count += 1;
     }
-    ensure!(count > 0, "it has no library");
+    let count = tree.iter().filter(|(path, _)| path.starts_with("jni/")).count();
+    ensure!(count == ABIS.len(), "it has {count} libraries for apps");
     Ok(())
 }
 
@@ -162,10 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn a_subset_of_the_abis_will_do() {
-        let one = vec![libraries().remove(0)];
-        check(&archive(&one, "0.5.100").unwrap().to_zip().unwrap(), "0.5.100").unwrap();
-        assert!(check(&archive(&[], "0.5.100").unwrap().to_zip().unwrap(), "0.5.100").is_err());
+    fn a_subset_of_the_abis_is_not_enough() {
+        let without_one = libraries().split_off(1);
+        assert!(check(&archive(&without_one, "0.5.100").unwrap().to_zip().unwrap(), "0.5.100").is_err());
+        let directory = tempfile::tempdir().unwrap();
+        for (abi, library) in without_one {
+            std::fs::write(directory.path().join(abi.library), library).unwrap();
+        }
+        let made = || {
+            write(&Distribution::in_directory(directory.path())).unwrap();
+            directory.path().join(name(env!("CARGO_PKG_VERSION"))).exists()
+        };
+        assert!(!made());
+        std::fs::write(directory.path().join(ABIS[0].library), elf(ABIS[0].architecture)).unwrap();
+        assert!(made());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Distribution {
 impl Distribution {
     /// What `cargo xtask package` builds.
     pub fn complete() -> Self {
-        Self::of(package::distribution(), package::slices())
+        Self::of(package::distribution(), package::slices::directory())
     }
 
     /// A new directory with the libraries of the platform that this program runs on, which are built.
@@ -60,7 +60,7 @@ impl Distribution {
         let path = |platform| self.directory.join(name(platform));
         let (there, missing): (Vec<_>, Vec<_>) = PLATFORMS.iter().partition(|platform| path(platform).is_file());
         if !missing.is_empty() {
-            println!("without {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
+            println!("not made, for want of {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
         }
         there.into_iter().map(|platform| (platform, path(platform))).collect()
     }

@@ -1,17 +1,15 @@
 //! The Android archive as a Maven repository in a directory, from which Gradle can take it as it is.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use crate::bundles::aar;
-use crate::bundles::distribution::{Distribution, read};
+use crate::bundles::distribution::Distribution;
+use crate::bundles::publisher::Publisher;
 use crate::bundles::tree::Tree;
 
 /// Directory of the repository in the distribution.
-const DIRECTORY: &str = "maven";
-
-/// Says under which coordinates the archive is published.
-const PROPERTIES: &str = "android/gradle.properties";
+pub const DIRECTORY: &str = "maven";
 
 /// Writes `maven/`, if there is an AAR.
 ///
@@ -22,20 +20,20 @@ pub fn write(distribution: &Distribution) -> Result<()> {
         println!("no Maven repository: there is no AAR");
         return Ok(());
     };
-    let repository = repository(&archive, &read(PROPERTIES)?, distribution.version)?;
+    let repository = repository(&archive, &Publisher::of(distribution.version)?, distribution.version)?;
     let directory = distribution.directory.join(DIRECTORY);
     repository.write_directory(&directory)?;
     println!("{}", directory.display());
     Ok(())
 }
 
-fn repository(archive: &[u8], properties: &str, version: &str) -> Result<Tree> {
-    let (group, artifact) = (property(properties, "group")?, property(properties, "artifact")?);
+fn repository(archive: &[u8], publisher: &Publisher, version: &str) -> Result<Tree> {
+    let (group, artifact) = (&publisher.group, &publisher.artifact);
     let directory = format!("{}/{artifact}", group.replace('.', "/"));
     let file = format!("{directory}/{version}/{artifact}-{version}");
     let mut tree = Tree::default();
     tree.add(&format!("{file}.aar"), archive);
-    tree.add(&format!("{file}.pom"), description(group, artifact, version));
+    tree.add(&format!("{file}.pom"), description(publisher, version));
     tree.add(&format!("{directory}/maven-metadata.xml"), versions(group, artifact, version));
     let files: Vec<String> = tree.iter().map(|(path, _)| path.to_owned()).collect();
     for path in files {
@@ -46,15 +44,8 @@ fn repository(archive: &[u8], properties: &str, version: &str) -> Result<Tree> {
     Ok(tree)
 }
 
-fn property<'p>(properties: &'p str, name: &str) -> Result<&'p str> {
-    let mut values = properties.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    let value = values.next().with_context(|| format!("{PROPERTIES} has no {name}"))?;
-    let is_good = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
-    ensure!(!value.is_empty() && value.chars().all(is_good), "{PROPERTIES}: {name} is {value:?}");
-    Ok(value)
-}
-
-fn description(group: &str, artifact: &str, version: &str) -> String {
+fn description(publisher: &Publisher, version: &str) -> String {
+    let Publisher { group, artifact, home, author, .. } = publisher;
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -65,12 +56,21 @@ fn description(group: &str, artifact: &str, version: &str) -> String {
   <packaging>aar</packaging>
   <name>{artifact}</name>
   <description>The PowerSync SQLite extension for Android</description>
+  <url>{home}</url>
   <licenses>
     <license>
       <name>Apache License 2.0</name>
       <url>https://www.apache.org/licenses/LICENSE-2.0.txt</url>
     </license>
   </licenses>
+  <developers>
+    <developer>
+      <name>{author}</name>
+    </developer>
+  </developers>
+  <scm>
+    <url>{home}</url>
+  </scm>
 </project>
 "#
     )
@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn files_lie_where_gradle_looks() {
-        let tree = repository(b"archive", "# Comment\ngroup=a.b\nartifact=c\n", "0.5.100").unwrap();
+        let publisher = Publisher { group: "a.b".into(), artifact: "c".into(), ..Publisher::of("0.5.100").unwrap() };
+        let tree = repository(b"archive", &publisher, "0.5.100").unwrap();
         assert_eq!(tree.file("a/b/c/0.5.100/c-0.5.100.aar").unwrap(), b"archive");
         assert!(tree.text("a/b/c/0.5.100/c-0.5.100.pom").unwrap().contains("<packaging>aar</packaging>"));
         assert!(tree.text("a/b/c/maven-metadata.xml").unwrap().contains("<release>0.5.100</release>"));
@@ -110,9 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_are_checked() {
-        assert!(repository(b"", "group=a\n", "0.5.100").is_err());
-        assert!(repository(b"", "group=a\nartifact=<c>\n", "0.5.100").is_err());
-        assert!(repository(b"", &read(PROPERTIES).unwrap(), "0.5.100").is_ok());
+    fn the_description_has_what_maven_central_asks_for() {
+        let publisher = Publisher::of("0.5.100").unwrap();
+        let text = description(&publisher, "0.5.100");
+        for element in ["name", "description", "url", "licenses", "developers", "scm"] {
+            assert!(text.contains(&format!("<{element}>")), "{element}");
+        }
     }
 }

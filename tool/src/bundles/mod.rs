@@ -10,14 +10,18 @@ pub mod mach_o;
 pub mod maven;
 pub mod npm;
 pub mod platform;
+pub mod publisher;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod tree;
 pub mod wheel;
 pub mod xcframework;
 
-use anyhow::{Context, Result};
+use std::path::Path;
 
+use anyhow::{Context, Result, ensure};
+
+use crate::verify::budget;
 use distribution::Distribution;
 
 /// Writes one kind of package.
@@ -32,14 +36,34 @@ const STEPS: &[Step] = &[
     ("XCFramework", xcframework::write),
 ];
 
-/// Writes all kinds of packages.
+/// Writes all kinds of packages anew. One that lacks a library is not made, which is said; one that fails does not keep
+/// the others from being made.
 ///
 /// # Errors
-/// Names the kind that failed.
+/// Lists the kinds that failed.
 pub fn write(distribution: &Distribution) -> Result<()> {
+    remove_earlier(&distribution.directory)?;
+    let mut failed = Vec::new();
     for (name, step) in STEPS {
         println!("-- {name}");
-        step(distribution).with_context(|| format!("cannot make the {name}"))?;
+        failed.extend(step(distribution).err().map(|problem| format!("cannot make the {name}: {problem:#}")));
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
+}
+
+/// Removes the packages of an earlier build, so that none stands for one that cannot be made now.
+fn remove_earlier(directory: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() {
+            if [maven::DIRECTORY, xcframework::DIRECTORY].contains(&name.as_str()) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        } else if check_of(&name).is_some() || xcframework::DESCRIPTIONS.contains(&name.as_str()) {
+            std::fs::remove_file(entry.path())?;
+        }
     }
     Ok(())
 }
@@ -57,7 +81,8 @@ pub fn check(distribution: &Distribution) -> Result<()> {
     for name in names {
         let path = distribution.directory.join(&name);
         let Some(check) = check_of(&name) else { continue };
-        check(&name, &std::fs::read(path)?, distribution.version).with_context(|| name.clone())?;
+        budget::check(&path).with_context(|| name.clone())?;
+        check(&name, &std::fs::read(&path)?, distribution.version).with_context(|| name.clone())?;
         println!("package   {name}");
     }
     Ok(())
@@ -81,6 +106,38 @@ fn check_of(name: &str) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_of_an_earlier_build_do_not_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        let stale = ["a.aar", "a-1-py3-none-any.whl", "powersync-sqlite-core-0.5.99.tgz", "Package.swift"];
+        for name in stale.iter().chain(&["libpowersync_x64.linux.so", "powersync.h"]) {
+            std::fs::write(place(name), "").unwrap();
+        }
+        for name in ["maven", "powersync-sqlite-core.xcframework", "debug"] {
+            std::fs::create_dir(place(name)).unwrap();
+        }
+        remove_earlier(directory.path()).unwrap();
+        assert!(stale.iter().all(|name| !place(name).exists()));
+        assert!(!place("maven").exists() && !place("powersync-sqlite-core.xcframework").exists());
+        assert!(["libpowersync_x64.linux.so", "powersync.h", "debug"].iter().all(|name| place(name).exists()));
+    }
+
+    /// A library that is no library keeps the wheels and archives from being made as little as a missing one does.
+    #[test]
+    fn one_kind_that_fails_does_not_keep_others_from_being_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = directory.path().join("libpowersync_x64.linux.so");
+        std::fs::write(directory.path().join("libpowersync_x64.linux.a"), "no archive").unwrap();
+        std::fs::write(library, "library").unwrap();
+        let problem = write(&Distribution::in_directory(directory.path())).unwrap_err().to_string();
+        assert!(problem.starts_with("cannot make the archives for C") && !problem.contains('\n'), "{problem}");
+        let wheels = std::fs::read_dir(directory.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".whl"));
+        assert_eq!(wheels.count(), 1);
+    }
 
     #[test]
     fn packages_are_told_from_other_files() {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bundles::distribution::{Distribution, read};
 use crate::bundles::platform::{PLATFORMS, Platform};
+use crate::bundles::publisher::Publisher;
 use crate::bundles::tree::{self, Tree};
 
 /// Where the files of the package with the functions are.
@@ -46,6 +47,7 @@ fn main_package(version: &str) -> Result<Tree> {
     let libraries: Map<String, Value> =
         PLATFORMS.iter().map(|platform| (platform_name(platform), json!(version))).collect();
     manifest.insert("version".to_owned(), json!(version));
+    manifest.insert("homepage".to_owned(), json!(Publisher::of(version)?.home));
     manifest.insert("optionalDependencies".to_owned(), libraries.into());
     tree.add("package/package.json", serde_json::to_string_pretty(&manifest)?);
     Ok(tree)

@@ -60,6 +60,21 @@ impl Tree {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
+    /// What stands at a path, if anything.
+    pub fn node(&self, path: &str) -> Option<&Node> {
+        self.0.get(path)
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Keeps only what stands at paths that a function is true for.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.0.retain(|path, _| is_kept(path));
+    }
+
     /// Content of a file.
     ///
     /// # Errors
@@ -98,6 +113,28 @@ impl Tree {
             .with_context(|| format!("cannot write {}", place.display()))?;
         }
         Ok(())
+    }
+
+    /// Reads everything below a directory.
+    ///
+    /// # Errors
+    /// If something cannot be read, or has a name that is not UTF-8.
+    pub fn from_directory(directory: &Path) -> Result<Self> {
+        let mut tree = Self::default();
+        for entry in std::fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
+            let (entry, kind) = entry.and_then(|entry| entry.file_type().map(|kind| (entry, kind)))?;
+            let name = entry.file_name();
+            let name = name.to_str().with_context(|| format!("{name:?} is not UTF-8"))?;
+            if kind.is_symlink() {
+                let target = std::fs::read_link(entry.path())?;
+                tree.add_link(name, target.to_str().with_context(|| format!("{target:?} is not UTF-8"))?);
+            } else if kind.is_dir() {
+                tree.add_tree(name, Self::from_directory(&entry.path())?);
+            } else {
+                tree.add(name, std::fs::read(entry.path())?);
+            }
+        }
+        Ok(tree)
     }
 
     /// The bytes of a zip file.
@@ -304,5 +341,18 @@ mod tests {
         tree.write_directory(&place).unwrap();
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
         assert_eq!(std::fs::read_to_string(place.join("only")).unwrap(), "this");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn directories_give_back_what_was_written_into_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("new");
+        let mut tree = Tree::default();
+        tree.add("a/b/file", "text");
+        tree.add_link("a/link", "b/file");
+        tree.add_link("directory", "a/b");
+        tree.write_directory(&place).unwrap();
+        assert_eq!(Tree::from_directory(&place).unwrap(), tree);
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bundles::distribution::{Distribution, read};
 use crate::bundles::platform::Platform;
+use crate::bundles::publisher::Publisher;
 use crate::bundles::tree::{self, Tree};
 
 /// Where the Python files and the README are.
@@ -57,7 +58,7 @@ fn wheel(platform: &Platform, library: &[u8], version: &str) -> Result<Tree> {
 }
 
 fn metadata(version: &str) -> Result<String> {
-    let readme = read(format!("{SOURCE}/README.md"))?;
+    let (readme, home) = (read(format!("{SOURCE}/README.md"))?, Publisher::of(version)?.home);
     Ok(format!(
         "Metadata-Version: 2.4\n\
          Name: powersync-sqlite-core\n\
@@ -66,6 +67,7 @@ fn metadata(version: &str) -> Result<String> {
          License-Expression: Apache-2.0\n\
          License-File: LICENSE\n\
          Requires-Python: >=3.9\n\
+         Project-URL: Homepage, {home}\n\
          Description-Content-Type: text/markdown\n\
          \n\
          {readme}"

@@ -9,6 +9,7 @@ use plist::{Dictionary, Value};
 
 use crate::bundles::distribution::{Distribution, HEADER, read};
 use crate::bundles::mach_o::{self, Image};
+use crate::bundles::publisher::Publisher;
 use crate::bundles::tree::{self, Tree};
 
 /// Name of the frameworks and of the libraries in them.
@@ -46,20 +47,24 @@ struct Slice {
 }
 
 /// Name of the directory; the archive's has `.zip` added.
-const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
+pub const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
 
-/// Writes the XCFramework, as a directory and as a zip file, with what is there of it, and its descriptions.
+/// What lies beside it for package managers.
+pub const DESCRIPTIONS: &[&str] = &["Package.swift", "powersync-sqlite-core.podspec"];
+
+/// Writes the XCFramework, as a directory and as a zip file, and its descriptions, if the libraries for all systems are
+/// there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
 pub fn write(distribution: &Distribution) -> Result<()> {
     let slices = read_slices(distribution)?;
-    if slices.is_empty() {
-        println!("no XCFramework: there is no library for Apple's systems");
+    let is_there = |system: &&System| slices.iter().any(|slice| slice.system.number == system.number);
+    let missing: Vec<&str> =
+        SYSTEMS.iter().filter(|system| !is_there(system)).map(|system| system.bundle_name).collect();
+    if !missing.is_empty() {
+        println!("not made, for want of {}", missing.join(", "));
         return Ok(());
-    }
-    for system in SYSTEMS.iter().filter(|system| !slices.iter().any(|slice| slice.system.number == system.number)) {
-        println!("without {}", system.bundle_name);
     }
     let tree = xcframework(&slices, distribution.version)?;
     check(&tree, distribution.version)?;
@@ -67,8 +72,9 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     let mut archive = Tree::default();
     archive.add_tree(DIRECTORY, tree);
     tree::write(&distribution.directory.join(format!("{DIRECTORY}.zip")), &archive.to_zip()?)?;
-    for file in ["Package.swift", "powersync-sqlite-core.podspec"] {
-        let content = read(format!("ios/{file}"))?.replace("@VERSION@", distribution.version);
+    let publisher = Publisher::of(distribution.version)?;
+    for file in DESCRIPTIONS {
+        let content = publisher.fill(&read(format!("ios/{file}"))?, distribution.version)?;
         std::fs::write(distribution.directory.join(file), content)?;
     }
     Ok(())

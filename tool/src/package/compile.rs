@@ -39,11 +39,9 @@ pub fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str
 }
 
 fn flags(toolchain: &Toolchain, target: &Target, core: Core) -> Result<Vec<String>> {
-    let cargo =
-        std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let places = [
         (repository().to_owned(), "/powersync"),
-        (cargo.context("there is no home directory")?, "/cargo"),
+        (process::cargo_home()?, "/cargo"),
         (toolchain.sources(), "/rust"),
         (toolchain.sysroot.clone(), "/toolchain"),
     ];

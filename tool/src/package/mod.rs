@@ -7,16 +7,18 @@
 mod archive;
 pub mod checksums;
 mod compile;
-mod link;
-mod sbom;
+pub mod difference;
+pub mod link;
+pub mod reproducible;
+pub mod sbom;
+pub mod slices;
 pub mod target;
-mod toolchain;
-mod universal;
+pub mod toolchain;
+pub mod universal;
 
 pub use archive::{ENTRY_POINTS, FROM_C_LIBRARY};
 pub use link::ENTRY_POINT;
 
-use std::collections::BTreeMap;
 use std::fs::create_dir_all;
 use std::path::PathBuf;
 
@@ -31,20 +33,12 @@ use toolchain::Toolchain;
 /// What C programs include.
 pub const HEADER: &str = "powersync.h";
 
-/// The framework's binary, and that of every slice.
-pub const FRAMEWORK: &str = "powersync-sqlite-core";
-
 /// The install name of macOS libraries outside of frameworks.
 pub const LIBRARY_INSTALL_NAME: &str = "@rpath/libpowersync.dylib";
 
 /// Where artefacts go.
 pub fn distribution() -> PathBuf {
     repository().join("target/dist")
-}
-
-/// Where the parts of the XCFramework go.
-pub fn slices() -> PathBuf {
-    repository().join("target/package/slices")
 }
 
 /// The targets that `--only` selects by platform (`linux`, `android`, `apple`, `windows`, `wasm`), triple, or the first
@@ -60,17 +54,29 @@ pub fn select(only: &[String]) -> Result<Vec<&'static Target>> {
     Ok(TARGETS.iter().filter(|target| only.is_empty() || only.iter().any(|word| fits(target, word))).collect())
 }
 
-/// Builds what is selected. A target that Rust cannot be had for is left out and named, or an error if all are required.
+/// Builds what is selected, and the packages that are complete with it. What does not build is named at the end; a target
+/// that Rust cannot be had for is left out and named, or an error if all are required.
 ///
 /// # Errors
-/// If one does not build.
+/// Lists what could not be built.
 pub fn run(only: &[String], require_all: bool) -> Result<()> {
     let toolchain = Toolchain::find()?;
-    let mut skipped = Vec::new();
+    let directory = distribution();
+    if only.is_empty() && directory.exists() {
+        std::fs::remove_dir_all(&directory)?;
+    }
+    create_dir_all(&directory)?;
+    let (mut failed, mut skipped) = (Vec::new(), Vec::new());
     for target in select(only)? {
+        remove_earlier(target)?;
         match toolchain.prepare(target) {
             Ok(core) => {
-                build(&toolchain, target, core).with_context(|| format!("cannot build for {}", target.triple))?
+                if let Err(problem) = build(&toolchain, target, core) {
+                    // What was made before the failure is of no use without the rest.
+                    remove_earlier(target)?;
+                    println!("FAILED {}: {problem:#}", target.triple);
+                    failed.push(format!("{}: {problem:#}", target.triple));
+                }
             }
             Err(reason) => {
                 println!("SKIPPED {}: {reason:#}", target.triple);
@@ -78,39 +84,63 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
             }
         }
     }
-    join_slices()?;
-    let directory = distribution();
-    create_dir_all(&directory)?;
+    slices::join()?;
     std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
-    bundles::write(&Distribution::complete())?;
+    failed.extend(bundles::write(&Distribution::complete()).err().map(|problem| format!("{problem:#}")));
     sbom::write(&directory)?;
     checksums::write(&directory)?;
+    ensure!(failed.is_empty(), "not built:\n{}", failed.join("\n"));
     ensure!(!require_all || skipped.is_empty(), "not built: {}", skipped.join(", "));
     Ok(())
+}
+
+/// Removes the libraries of an earlier build, so that none stands for one that cannot be built now.
+fn remove_earlier(target: &Target) -> Result<()> {
+    for path in libraries(target).into_iter().filter(|path| path.exists()) {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The libraries that are made for a target.
+fn libraries(target: &Target) -> Vec<PathBuf> {
+    let mut paths = vec![distribution().join(target.static_name())];
+    paths.extend(target.ships_loadable().then(|| distribution().join(target.loadable_name())));
+    paths.extend(target.has_framework_binary().then(|| framework_binary(target)));
+    paths
 }
 
 fn build(toolchain: &Toolchain, target: &Target, core: Core) -> Result<()> {
     println!("{}", target.triple);
     let (distribution, scratch) = (distribution(), scratch(target));
-    let debug = distribution.join("debug");
-    create_dir_all(&debug)?;
     create_dir_all(&scratch)?;
     if target.is_loadable {
         let archive = compile::compile(toolchain, target, core, compile::LOADABLE)?;
-        let link = |output: PathBuf, install_name: &str| {
+        let link = |output: PathBuf, debug: PathBuf, install_name: &str| {
+            create_dir_all(&debug)?;
             let link = Link { toolchain, target, archive: &archive, scratch: &scratch, output: &output, debug: &debug };
             link::loadable(&link, install_name)
         };
         if target.ships_loadable() {
-            link(distribution.join(target.loadable_name()), LIBRARY_INSTALL_NAME)?;
+            link(distribution.join(target.loadable_name()), debug(), LIBRARY_INSTALL_NAME)?;
         }
-        if target.slice.is_some() {
+        if target.has_framework_binary() {
             create_dir_all(scratch.join("framework"))?;
-            link(framework_binary(target), install_name(target.platform))?;
+            link(framework_binary(target), framework_debug(), install_name(target.platform))?;
         }
     }
     let archive = compile::compile(toolchain, target, core, compile::STATIC)?;
     archive::reduce(toolchain, target, &archive, &scratch, &distribution.join(target.static_name()))
+}
+
+/// Where debug information goes, in files that are called like their libraries with something added.
+pub fn debug() -> PathBuf {
+    distribution().join("debug")
+}
+
+/// The same for the binaries of frameworks, which have the names of libraries and other addresses.
+pub fn framework_debug() -> PathBuf {
+    debug().join("framework")
 }
 
 /// Where programs find the framework's binary.
@@ -129,38 +159,4 @@ pub fn framework_binary(target: &Target) -> PathBuf {
 /// Where a target's files go that are needed on the way.
 fn scratch(target: &Target) -> PathBuf {
     repository().join("target/package").join(target.triple)
-}
-
-/// Makes the parts of the XCFramework for which all architectures are there.
-fn join_slices() -> Result<()> {
-    let mut by_slice: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
-    for target in TARGETS {
-        if let Some(slice) = target.slice {
-            by_slice.entry(slice).or_default().push(target);
-        }
-    }
-    for (slice, targets) in by_slice {
-        let part = |target: &&Target| match target.is_loadable {
-            true => framework_binary(target),
-            false => distribution().join(target.static_name()),
-        };
-        let parts: Vec<PathBuf> = targets.iter().map(part).collect();
-        if !parts.iter().all(|part| part.is_file()) {
-            continue;
-        }
-        let mut contents = Vec::new();
-        for (target, part) in targets.iter().zip(&parts) {
-            contents.push((universal::processor(target.linker_architecture)?, std::fs::read(part)?));
-        }
-        let is_loadable = targets.iter().all(|target| target.is_loadable);
-        let name = if is_loadable { FRAMEWORK.to_owned() } else { format!("lib{FRAMEWORK}.a") };
-        let content = match contents.as_slice() {
-            [(_, only)] => only.clone(),
-            several => universal::join(several)?,
-        };
-        let directory = slices().join(slice);
-        create_dir_all(&directory)?;
-        std::fs::write(directory.join(name), content)?;
-    }
-    Ok(())
 }

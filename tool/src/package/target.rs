@@ -137,6 +137,11 @@ impl Target {
         }
     }
 
+    /// Whether a loadable library is made that becomes a part of the XCFramework.
+    pub fn has_framework_binary(&self) -> bool {
+        self.is_loadable && self.slice.is_some()
+    }
+
     /// Whether the loadable library is an artefact of its own, not only a part of the XCFramework.
     pub fn ships_loadable(&self) -> bool {
         self.is_loadable && (self.platform == Platform::MacOs || self.slice.is_none())
@@ -186,7 +191,8 @@ const TVOS_SIMULATOR_SLICE: &str = "tvos-arm64_x86_64-simulator";
 const WATCHOS_SLICE: &str = "watchos-arm64_arm64_32_armv7k";
 const WATCHOS_SIMULATOR_SLICE: &str = "watchos-arm64_x86_64-simulator";
 
-/// All targets. Android's minimum, API level 21, shows in nothing but the hash styles.
+/// All targets. Android's minimum, API level 21, shows in nothing but the hash styles. Libraries for simulators older than 13.0
+/// say the platform in a way that does not tell them from devices.
 pub const TARGETS: &[Target] = &[
     elf("x86_64-unknown-linux-gnu", Platform::Linux, "x64", "elf_x86_64"),
     elf("aarch64-unknown-linux-gnu", Platform::Linux, "aarch64", "aarch64linux"),
@@ -201,10 +207,10 @@ pub const TARGETS: &[Target] = &[
     apple("x86_64-apple-darwin", Platform::MacOs, X86_64, "10.12", MACOS_SLICE),
     apple("aarch64-apple-ios", Platform::Ios, ARM64, "12.0", "ios-arm64"),
     apple("aarch64-apple-ios-sim", Platform::IosSimulator, ARM64, "14.0", IOS_SIMULATOR_SLICE),
-    apple("x86_64-apple-ios", Platform::IosSimulator, X86_64, "12.0", IOS_SIMULATOR_SLICE),
+    apple("x86_64-apple-ios", Platform::IosSimulator, X86_64, "13.0", IOS_SIMULATOR_SLICE),
     apple("aarch64-apple-tvos", Platform::TvOs, ARM64, "12.0", "tvos-arm64"),
     apple("aarch64-apple-tvos-sim", Platform::TvOsSimulator, ARM64, "14.0", TVOS_SIMULATOR_SLICE),
-    apple("x86_64-apple-tvos", Platform::TvOsSimulator, X86_64, "12.0", TVOS_SIMULATOR_SLICE),
+    apple("x86_64-apple-tvos", Platform::TvOsSimulator, X86_64, "13.0", TVOS_SIMULATOR_SLICE),
     apple("aarch64-apple-watchos", Platform::WatchOs, ARM64, "9.0", WATCHOS_SLICE),
     apple("arm64_32-apple-watchos", Platform::WatchOs, ("arm64_32", "arm64_32"), "9.0", WATCHOS_SLICE),
     apple("armv7k-apple-watchos", Platform::WatchOs, ("armv7k", "armv7k"), "5.0", WATCHOS_SLICE),

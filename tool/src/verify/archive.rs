@@ -10,10 +10,6 @@ use object::{Architecture, File, Object, ObjectSymbol, SymbolScope};
 use crate::package::target::{Format, Target};
 use crate::package::{ENTRY_POINTS, FROM_C_LIBRARY};
 
-/// What a static library may be large, in bytes: before linking, with relocations and names. Those for Windows also hold
-/// the zeros of the memory reserve, which `objcopy` writes out.
-const LIMIT: u64 = 3_000_000;
-
 /// What the compiler asks of the program, beside functions: a marker, and on 32-bit x86 with Windows arithmetic.
 const WINDOWS: &[&str] = &["_fltused", "_aulldiv", "_aullrem", "_aulldvrm", "_allmul", "_alldiv", "_allrem"];
 
@@ -26,7 +22,6 @@ const WASM: &[&str] = &["", "__stack_pointer", "__indirect_function_table", "__l
 /// Checks that programs see the entry points, and have to bring SQLite and nothing else but a C library.
 pub fn check(target: &Target, path: &Path) -> Result<()> {
     let content = std::fs::read(path)?;
-    ensure!(content.len() as u64 <= LIMIT, "{} bytes are more than {LIMIT}", content.len());
     super::says_nothing_of_places(&content)?;
     let archive = ArchiveFile::parse(content.as_slice())?;
     let indexed = archive.symbols()?.into_iter().flatten().filter_map(|symbol| Some(symbol.ok()?.name().to_vec()));

@@ -26,8 +26,8 @@ pub struct Contents {
     pub alignment: u64,
     /// Whether it has the older hash table of symbols, and the newer one.
     pub hash_tables: (bool, bool),
-    /// Whether memory that is written or a stack would be executable, or code be changed while loading.
-    pub is_unsafe: bool,
+    /// What lets faults of the program be used against it: memory that is written and executed, and the like.
+    pub dangers: Vec<&'static str>,
 }
 
 /// Checks a library that is loaded at run time.
@@ -44,11 +44,22 @@ pub fn check(target: &Target, content: &[u8]) -> Result<()> {
     ensure!(found.machine == machine.0, "made for machine {}", found.machine);
     ensure!(found.name.as_deref() == Some("libpowersync.so"), "the library calls itself {:?}", found.name);
     ensure!(found.hash_tables == (true, true), "hash tables: {:?}", found.hash_tables);
+    let (alignment, page) = (found.alignment, largest_page(target));
+    ensure!(alignment >= page && alignment % page == 0, "segments are aligned to {alignment} bytes, not to {page}");
     if target.platform == Platform::Android {
-        ensure!(found.alignment >= 16384, "segments are aligned to {} bytes", found.alignment);
         ensure!(!found.undefined.iter().any(|name| name == "bcmp"), "Android has no bcmp");
     }
     is_self_sufficient(&found, target.platform == Platform::Android)
+}
+
+/// The largest pages of the systems that a library is for, in bytes. A library whose segments are aligned to less cannot be
+/// loaded there: 16 KiB on Android, 64 KiB with some kernels for 64-bit ARM.
+fn largest_page(target: &Target) -> u64 {
+    match (target.platform, target.architecture) {
+        (Platform::Android, _) => 0x4000,
+        (_, "aarch64") => 0x10000,
+        _ => 0x1000,
+    }
 }
 
 /// Checks what holds for any library of ours, also for one that was linked by the system's linker.
@@ -58,7 +69,7 @@ pub fn is_self_sufficient(found: &Contents, may_need_c_library: bool) -> Result<
     ensure!(others.is_empty(), "undefined symbols: {others:?}");
     let expected: &[&str] = if may_need_c_library { &["libc.so"] } else { &[] };
     ensure!(found.needed == expected, "needed libraries: {:?}, expected {expected:?}", found.needed);
-    ensure!(!found.is_unsafe, "writable memory or the stack is executable, or code is relocated");
+    ensure!(found.dangers.is_empty(), "{}", found.dangers.join(", "));
     Ok(())
 }
 
@@ -87,37 +98,64 @@ fn read_class<Header: FileHeader<Endian = Endianness>>(content: &[u8]) -> Result
             found.undefined.push(name);
         }
     }
-    let mut alignments = Vec::new();
-    for segment in file.elf_header().program_headers(endian, content)? {
-        let (kind, flags) = (segment.p_type(endian), segment.p_flags(endian));
-        let is_both = flags.contains(elf::PF_W | elf::PF_X);
-        found.is_unsafe |=
-            (kind == elf::PT_LOAD && is_both) || (kind == elf::PT_GNU_STACK && flags.contains(elf::PF_X));
-        if kind == elf::PT_LOAD {
-            alignments.push(segment.p_align(endian).into());
-        }
-    }
-    found.alignment = alignments.into_iter().min().unwrap_or_default();
+    read_segments::<Header>(file.elf_header(), content, &mut found)?;
     let sections = file.elf_header().sections(endian, content)?;
     for section in sections.iter() {
         found.hash_tables.0 |= section.sh_type(endian) == elf::SHT_HASH;
         found.hash_tables.1 |= section.sh_type(endian) == elf::SHT_GNU_HASH;
     }
+    let mut binds_now = false;
     if let Some((entries, strings)) = sections.dynamic(endian, content)? {
         let strings = sections.strings(endian, content, strings)?;
         let text = |entry: &Header::Dyn| -> Result<String> {
             Ok(String::from_utf8_lossy(entry.string(endian, strings)?).into_owned())
         };
         for entry in entries {
+            let has = |flag: u64| entry.val(endian) & flag != 0;
             match entry.tag(endian) {
                 elf::DT_NEEDED => found.needed.push(text(entry)?),
                 elf::DT_SONAME => found.name = Some(text(entry)?),
-                elf::DT_TEXTREL => found.is_unsafe = true,
+                elf::DT_TEXTREL => found.dangers.push("code is relocated"),
+                elf::DT_BIND_NOW => binds_now = true,
+                elf::DT_FLAGS => {
+                    binds_now |= has(elf::DF_BIND_NOW.0);
+                    found.dangers.extend(has(elf::DF_TEXTREL.0).then_some("code is relocated"));
+                }
+                elf::DT_FLAGS_1 => binds_now |= has(elf::DF_1_NOW.0),
                 _ => {}
             }
         }
     }
+    found.dangers.extend((!binds_now).then_some("functions are bound late, in memory that stays writable"));
     Ok(found)
+}
+
+/// Reads what the kernel and the dynamic linker map.
+fn read_segments<Header: FileHeader<Endian = Endianness>>(
+    header: &Header,
+    content: &[u8],
+    found: &mut Contents,
+) -> Result<()> {
+    let endian = header.endian()?;
+    let (mut alignments, mut has_stack, mut has_relro) = (Vec::new(), false, false);
+    for segment in header.program_headers(endian, content)? {
+        let (kind, flags) = (segment.p_type(endian), segment.p_flags(endian));
+        if kind == elf::PT_LOAD {
+            let alignment: u64 = segment.p_align(endian).into();
+            let (address, offset): (u64, u64) = (segment.p_vaddr(endian).into(), segment.p_offset(endian).into());
+            let remainder = |number: u64| number.checked_rem(alignment);
+            ensure!(remainder(address) == remainder(offset), "a segment lies differently in memory and in the file");
+            alignments.push(alignment);
+            let is_both = flags.contains(elf::PF_W | elf::PF_X);
+            found.dangers.extend(is_both.then_some("memory can be written and executed"));
+        }
+        has_stack |= kind == elf::PT_GNU_STACK && !flags.contains(elf::PF_X);
+        has_relro |= kind == elf::PT_GNU_RELRO;
+    }
+    found.alignment = alignments.into_iter().min().unwrap_or_default();
+    found.dangers.extend((!has_stack).then_some("the stack can be executed"));
+    found.dangers.extend((!has_relro).then_some("relocated memory stays writable"));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -132,7 +170,7 @@ mod tests {
         let found = read(&std::fs::read(std::env::current_exe().unwrap()).unwrap()).unwrap();
         assert!(found.needed.iter().any(|name| name.starts_with("libc.so")), "{found:?}");
         assert!(found.undefined.iter().any(|name| name == "read"), "{found:?}");
-        assert!(found.name.is_none() && found.alignment >= 4096 && !found.is_unsafe, "{found:?}");
+        assert!(found.name.is_none() && found.alignment >= 4096 && found.dangers.is_empty(), "{found:?}");
         assert!(is_self_sufficient(&found, false).is_err());
     }
 
@@ -148,7 +186,7 @@ mod tests {
         assert!(!is_good(Contents::default()));
         assert!(!is_good(Contents { undefined: vec!["x".into()], ..good() }));
         assert!(!is_good(Contents { needed: vec!["libc.so".into()], ..good() }));
-        assert!(!is_good(Contents { is_unsafe: true, ..good() }));
+        assert!(!is_good(Contents { dangers: vec!["x"], ..good() }));
         assert!(!is_good(Contents { exported: vec![ENTRY_POINT.into(), "x".into()], ..good() }));
         let needs = |library: &str| Contents { needed: vec![library.into()], ..good() };
         assert!(is_self_sufficient(&needs("libc.so"), true).is_ok());

@@ -1,11 +1,13 @@
 //! Libraries for Apple's systems.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result, bail, ensure};
 use object::macho::{self, MachHeader64};
 use object::read::macho::{LoadCommandVariant, MachHeader, MachOFile};
 use object::{Endianness, Object};
 
-use super::exports_only_the_entry_point;
+use super::{exports_only_the_entry_point, signature};
 use crate::package::FROM_C_LIBRARY;
 use crate::package::target::Target;
 
@@ -20,7 +22,8 @@ struct Contents {
     needed: Vec<String>,
     /// The platform's number, the oldest system, and the claimed SDK.
     platform: Option<(u32, String, String)>,
-    is_signed: bool,
+    /// Where the signature is, from and to which byte.
+    signature: Option<Range<usize>>,
     has_uuid: bool,
 }
 
@@ -43,7 +46,11 @@ pub fn check(target: &Target, content: &[u8], install_name: &str) -> Result<()> 
     ensure!(found.needed == [SYSTEM], "needed libraries: {:?}", found.needed);
     let expected = (apple.number, target.minimum.to_owned(), apple.sdk.to_owned());
     ensure!(found.platform == Some(expected.clone()), "platform is {:?}, expected {expected:?}", found.platform);
-    ensure!(found.is_signed && found.has_uuid, "without a signature or an identifier");
+    ensure!(found.has_uuid, "without an identifier");
+    signature::check(content, found.signature.context("without a signature")?)?;
+    let flags = header.flags(endian);
+    ensure!(flags.contains(macho::MH_TWOLEVEL), "imports are looked for in all libraries");
+    ensure!(flags.contains(macho::MH_NOUNDEFS), "imports are not assigned to libraries");
 
     let mut exported = Vec::new();
     for export in file.exports()? {
@@ -91,7 +98,15 @@ fn read(
                 let (minimum, sdk) = (version(build.version.get(endian).0), version(build.sdk.get(endian).0));
                 found.platform = Some((number, minimum, sdk));
             }
-            LoadCommandVariant::LinkeditData(_) => found.is_signed |= command.cmd() == macho::LC_CODE_SIGNATURE,
+            LoadCommandVariant::LinkeditData(data) if command.cmd() == macho::LC_CODE_SIGNATURE => {
+                let start = usize::try_from(data.dataoff.get(endian))?;
+                found.signature = Some(start..start.saturating_add(usize::try_from(data.datasize.get(endian))?));
+            }
+            LoadCommandVariant::Segment64(segment, _) => {
+                let protection = segment.initprot.get(endian);
+                let is_both = protection.contains(macho::VM_PROT_WRITE | macho::VM_PROT_EXECUTE);
+                ensure!(!is_both, "memory can be written and executed");
+            }
             _ => {}
         }
     }

@@ -3,11 +3,17 @@
 //! Each library is read with a parser that is not the linker's. What holds for all of them is here; the modules know the
 //! formats.
 
-pub mod archive;
+mod archive;
+pub mod budget;
+#[cfg(test)]
+mod damage;
+mod debug;
 pub mod elf;
 mod header;
 mod mach_o;
 mod pe;
+mod signature;
+mod slices;
 
 use std::path::Path;
 
@@ -18,9 +24,6 @@ use crate::bundles::{self, distribution::Distribution};
 use crate::package::target::{Format, Target};
 use crate::package::{self, ENTRY_POINT, HEADER};
 use crate::process::repository;
-
-/// What a loadable library may be large, in bytes: below the one that is published on npm for Linux x86-64.
-const LOADABLE_LIMIT: u64 = 485_000;
 
 /// Checks what is there of the selected targets' artefacts; names what is not.
 ///
@@ -43,8 +46,9 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
         }
     }
     ensure!(checked > 0, "no artefacts: cargo xtask package builds them");
-    let bundles = bundles::check(&Distribution::complete());
-    for check in [header::check(&package::distribution().join(HEADER)), checksums(), bundles] {
+    let distribution = Distribution::complete();
+    let (bundles, slices) = (bundles::check(&distribution), slices::check(&distribution));
+    for check in [header::check(&package::distribution().join(HEADER)), checksums(), bundles, slices] {
         problems.extend(check.err().map(|problem| format!("{problem:#}")));
     }
     if !missing.is_empty() {
@@ -64,27 +68,39 @@ fn artefacts(target: &Target) -> Vec<(std::path::PathBuf, Check)> {
     if target.ships_loadable() {
         artefacts.push((package::distribution().join(target.loadable_name()), loadable));
     }
-    if target.is_loadable && target.slice.is_some() {
+    if target.has_framework_binary() {
         artefacts.push((package::framework_binary(target), framework));
     }
-    artefacts.push((package::distribution().join(target.static_name()), archive::check));
+    artefacts.push((package::distribution().join(target.static_name()), linkable));
     artefacts
+}
+
+fn linkable(target: &Target, path: &Path) -> Result<()> {
+    budget::check(path)?;
+    archive::check(target, path)
 }
 
 fn framework(target: &Target, path: &Path) -> Result<()> {
     let content = std::fs::read(path)?;
-    common(&content)?;
-    mach_o::check(target, &content, package::install_name(target.platform))
+    budget::check(path)?;
+    debug::check(path, &content, &package::framework_debug())?;
+    library(target, &content, package::install_name(target.platform))
 }
 
 fn loadable(target: &Target, path: &Path) -> Result<()> {
     let content = std::fs::read(path)?;
-    common(&content)?;
-    ensure!(content.len() as u64 <= LOADABLE_LIMIT, "{} bytes are more than {LOADABLE_LIMIT}", content.len());
+    budget::check(path)?;
+    debug::check(path, &content, &package::debug())?;
+    library(target, &content, package::LIBRARY_INSTALL_NAME)
+}
+
+/// Checks a library that is loaded at run time. One for Apple's systems must have the install name.
+fn library(target: &Target, content: &[u8], install_name: &str) -> Result<()> {
+    common(content)?;
     match target.platform.format() {
-        Format::Elf => elf::check(target, &content),
-        Format::MachO => mach_o::check(target, &content, package::LIBRARY_INSTALL_NAME),
-        Format::Pe => pe::check(target, &content),
+        Format::Elf => elf::check(target, content),
+        Format::MachO => mach_o::check(target, content, install_name),
+        Format::Pe => pe::check(target, content),
         Format::Wasm => anyhow::bail!("WebAssembly has no loadable libraries"),
     }
 }

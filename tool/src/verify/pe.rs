@@ -43,6 +43,17 @@ where
     let flags = headers.optional_header().dll_characteristics();
     let safe = pe::IMAGE_DLLCHARACTERISTICS_NX_COMPAT | pe::IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE;
     ensure!(flags.contains(safe), "without protection of its memory: {flags:?}");
+    let uses_all_addresses = flags.contains(pe::IMAGE_DLLCHARACTERISTICS_HIGH_ENTROPY_VA);
+    ensure!(uses_all_addresses || !headers.is_type_64(), "placed at low addresses only: {flags:?}");
+    let has_relocations = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_BASERELOC).is_some();
+    let is_fixed = characteristics.contains(pe::IMAGE_FILE_RELOCS_STRIPPED);
+    ensure!(has_relocations && !is_fixed, "it cannot be placed at another address");
+    for section in file.section_table().iter() {
+        let flags = section.characteristics.get(object::LittleEndian);
+        let is_both = flags.contains(pe::IMAGE_SCN_MEM_WRITE | pe::IMAGE_SCN_MEM_EXECUTE);
+        ensure!(!is_both, "memory can be written and executed");
+    }
+    has_no_time(file)?;
 
     let mut exported = Vec::new();
     for export in file.exports()? {
@@ -56,5 +67,20 @@ where
         let is_known = library == b"ntdll.dll" && importable.contains(&name.as_str());
         ensure!(is_known, "imports {name} of {}", String::from_utf8_lossy(library));
     }
+    Ok(())
+}
+
+/// Where files have the time of linking, there is a hash of the content, which a note among the debug information says.
+fn has_no_time<'data, Headers: ImageNtHeaders, Data: ReadRef<'data>>(
+    file: &PeFile<'data, Headers, Data>,
+) -> Result<()> {
+    let Some(directory) = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_DEBUG) else { bail!("no debug directory") };
+    let entries = directory.data(file.data(), &file.section_table())?;
+    let size = size_of::<pe::ImageDebugDirectory>();
+    let entries: &[pe::ImageDebugDirectory] = entries
+        .read_slice_at(0, entries.len() / size)
+        .map_err(|()| anyhow::anyhow!("the debug directory cannot be read"))?;
+    let is_note = |entry: &pe::ImageDebugDirectory| entry.typ.get(object::LittleEndian) == pe::IMAGE_DEBUG_TYPE_REPRO;
+    ensure!(entries.iter().any(is_note), "it has the time of linking");
     Ok(())
 }

@@ -18,12 +18,17 @@ pub fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
         "--- !tapi-tbd\ntbd-version: 4\ntargets: [ {targets} ]\ninstall-name: /usr/lib/libSystem.B.dylib\n\
          exports:\n  - targets: [ {targets} ]\n    symbols: [ {C_FUNCTIONS} ]\n...\n",
     );
-    let library = link.write("libSystem.tbd", &stub)?;
+    link.write("libSystem.tbd", &stub)?;
+    // Relative names, for the map has those of all inputs.
+    std::fs::copy(link.archive, link.scratch.join("powersync.a"))?;
     let mut linker = link.toolchain.linker("darwin");
+    linker.current_dir(link.scratch);
     linker.args(["-dylib", "-arch", architecture, "-platform_version", apple.name, link.target.minimum, apple.sdk]);
     linker.args(["-install_name", install_name, "-exported_symbol", &format!("_{ENTRY_POINT}")]);
-    linker.args(["-dead_strip", "-adhoc_codesign", "-x", "-S", "-map"]).arg(link.debug_file(".map"));
-    process::run(
-        linker.arg("-u").arg(format!("_{ENTRY_POINT}")).arg(link.archive).arg(library).arg("-o").arg(link.output),
-    )
+    linker.args(["-dead_strip", "-adhoc_codesign", "-x", "-S", "-map", "powersync.map"]);
+    linker.args(["-u", &format!("_{ENTRY_POINT}"), "powersync.a", "libSystem.tbd", "-o", "powersync.dylib"]);
+    process::run(&mut linker)?;
+    std::fs::copy(link.scratch.join("powersync.map"), link.debug_file(".map"))?;
+    std::fs::copy(link.scratch.join("powersync.dylib"), link.output)?;
+    Ok(())
 }

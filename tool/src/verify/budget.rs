@@ -1,0 +1,102 @@
+//! What each artefact may be large.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+/// Bytes by the end of the artefact's name, which includes the whole of a library's: some hundredths above what there is.
+/// Static libraries are larger than loaded ones for they have relocations, and names; those for Windows also hold the
+/// zeros of the memory reserve, which `objcopy` writes out.
+const BUDGETS: &[(&str, u64)] = &[
+    ("libpowersync_x64.linux.so", 350_000),
+    ("libpowersync_aarch64.linux.so", 325_000),
+    ("libpowersync_armv7.linux.so", 363_000),
+    ("libpowersync_riscv64gc.linux.so", 312_000),
+    ("libpowersync_x86.linux.so", 372_000),
+    ("libpowersync_x64.android.so", 366_000),
+    ("libpowersync_aarch64.android.so", 325_000),
+    ("libpowersync_armv7.android.so", 260_000),
+    ("libpowersync_x86.android.so", 372_000),
+    ("libpowersync_aarch64.macos.dylib", 350_000),
+    ("libpowersync_aarch64.ios.dylib", 350_000),
+    ("libpowersync_aarch64.ios-sim.dylib", 350_000),
+    ("libpowersync_aarch64.tvos.dylib", 350_000),
+    ("libpowersync_aarch64.tvos-sim.dylib", 350_000),
+    ("libpowersync_x64.macos.dylib", 362_000),
+    ("libpowersync_x64.ios-sim.dylib", 362_000),
+    ("libpowersync_x64.tvos-sim.dylib", 362_000),
+    ("powersync_x64.dll", 400_000),
+    ("powersync_x86.dll", 400_000),
+    ("powersync_aarch64.dll", 400_000),
+    ("libpowersync_x64.linux.a", 940_000),
+    ("libpowersync_aarch64.linux.a", 1_115_000),
+    ("libpowersync_armv7.linux.a", 885_000),
+    ("libpowersync_riscv64gc.linux.a", 1_215_000),
+    ("libpowersync_x86.linux.a", 750_000),
+    ("libpowersync_x64.android.a", 940_000),
+    ("libpowersync_aarch64.android.a", 1_115_000),
+    ("libpowersync_armv7.android.a", 790_000),
+    ("libpowersync_x86.android.a", 750_000),
+    ("libpowersync_aarch64.macos.a", 795_000),
+    ("libpowersync_aarch64.ios.a", 795_000),
+    ("libpowersync_aarch64.ios-sim.a", 795_000),
+    ("libpowersync_aarch64.tvos.a", 795_000),
+    ("libpowersync_aarch64.tvos-sim.a", 795_000),
+    ("libpowersync_aarch64.watchos.a", 795_000),
+    ("libpowersync_aarch64.watchos-sim.a", 795_000),
+    ("libpowersync_x64.macos.a", 755_000),
+    ("libpowersync_x64.ios-sim.a", 755_000),
+    ("libpowersync_x64.tvos-sim.a", 755_000),
+    ("libpowersync_x64.watchos-sim.a", 755_000),
+    ("libpowersync_arm64_32.watchos.a", 795_000),
+    ("libpowersync_armv7k.watchos.a", 795_000),
+    ("libpowersync_x64.windows.a", 3_000_000),
+    ("libpowersync_x86.windows.a", 3_000_000),
+    ("libpowersync_aarch64.windows.a", 3_000_000),
+    ("libpowersync-wasm.a", 1_000_000),
+    (".tgz", 200_000),
+    (".whl", 200_000),
+    (".tar.gz", 400_000),
+    (".aar", 1_200_000),
+    (".xcframework.zip", 5_000_000),
+];
+
+/// Checks a file's size.
+///
+/// # Errors
+/// If it is larger, or nothing is said of it.
+pub fn check(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    within(&name, std::fs::metadata(path)?.len())
+}
+
+fn within(name: &str, size: u64) -> Result<()> {
+    let budget = BUDGETS.iter().find(|(end, _)| name.ends_with(end)).map(|(_, budget)| *budget);
+    let budget = budget.with_context(|| format!("nothing says how large {name} may be"))?;
+    ensure!(size <= budget, "{size} bytes are more than {budget}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::target::TARGETS;
+
+    #[test]
+    fn each_library_has_a_budget() {
+        for target in TARGETS {
+            within(&target.static_name(), 0).unwrap();
+            if target.is_loadable {
+                within(&target.loadable_name(), 0).unwrap();
+            }
+        }
+        assert!(within("libpowersync_x64.other.so", 0).is_err());
+    }
+
+    #[test]
+    fn what_is_larger_is_refused() {
+        assert!(within("libpowersync_x64.linux.so", 350_000).is_ok());
+        assert!(within("libpowersync_x64.linux.so", 350_001).is_err());
+        assert!(within("powersync_sqlite_core-0.5.100-py3-none-win32.whl", 10_000_000).is_err());
+    }
+}
