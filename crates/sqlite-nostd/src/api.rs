@@ -110,7 +110,7 @@ macro_rules! functions {
     };
 }
 
-type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
+pub type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
 type Function = Option<unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value)>;
 type FinalFunction = Option<unsafe extern "C" fn(*mut sqlite3_context)>;
 

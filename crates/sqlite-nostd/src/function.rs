@@ -90,11 +90,10 @@ impl Context<'_> {
 
     /// Returns text.
     pub fn result_text(&self, text: &str) {
-        if let Some((copy, size)) = self.copy(text.as_bytes()) {
-            // SAFETY: see above; SQLite frees the copy, also when it is too long for a value.
-            unsafe {
-                api::sqlite3_result_text64(self.raw(), copy.cast(), size, Some(memory::free), SQLITE_UTF8 as u8);
-            }
+        let size = text.len() as u64;
+        // SAFETY: see above; SQLite copies the text, or reports that it is too long or that there is no memory.
+        unsafe {
+            api::sqlite3_result_text64(self.raw(), text.as_ptr().cast(), size, copied(), SQLITE_UTF8 as u8);
         }
     }
 
@@ -112,24 +111,8 @@ impl Context<'_> {
 
     /// Returns a blob.
     pub fn result_blob(&self, blob: &[u8]) {
-        if let Some((copy, size)) = self.copy(blob) {
-            // SAFETY: see above; SQLite frees the copy.
-            unsafe { api::sqlite3_result_blob64(self.raw(), copy.cast(), size, Some(memory::free)) };
-        }
-    }
-
-    /// A copy in SQLite's memory; None after reporting that there is none.
-    fn copy(&self, bytes: &[u8]) -> Option<(*const c_void, u64)> {
-        // SAFETY: has no conditions.
-        let copy = unsafe { api::sqlite3_malloc64(bytes.len().max(1) as u64) };
-        if copy.is_null() {
-            // SAFETY: see above.
-            unsafe { api::sqlite3_result_error_nomem(self.raw()) };
-            return None;
-        }
-        // SAFETY: freshly allocated with that size.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len()) };
-        Some((copy, bytes.len() as u64))
+        // SAFETY: as for text.
+        unsafe { api::sqlite3_result_blob64(self.raw(), blob.as_ptr().cast(), blob.len() as u64, copied()) };
     }
 
     fn report(&self, error: &FunctionError) {
@@ -144,6 +127,12 @@ impl Context<'_> {
             api::sqlite3_result_error_code(self.raw(), error.raw_code());
         }
     }
+}
+
+/// SQLITE_TRANSIENT, in place of a destructor: SQLite makes a copy, often in memory that it has at hand.
+fn copied() -> api::Destructor {
+    // SAFETY: not null, which is all that a function pointer must be; SQLite never calls this one.
+    Some(unsafe { core::mem::transmute::<isize, unsafe extern "C" fn(*mut c_void)>(-1) })
 }
 
 type Implementation<T> = fn(&T, &Context<'_>, &[&Value]) -> Result<(), FunctionError>;

@@ -127,15 +127,6 @@ unsafe impl GlobalAlloc for SqliteAllocator {
     }
 }
 
-/// Frees memory of SQLite: the destructor given with results.
-///
-/// # Safety
-/// `memory` is from `sqlite3_malloc64`.
-pub(crate) unsafe extern "C" fn free(memory: *mut c_void) {
-    // SAFETY: by contract.
-    unsafe { api::sqlite3_free(memory) }
-}
-
 /// Changes whenever SQLite's allocator refused a request.
 pub fn out_of_memory_count() -> usize {
     REFUSALS.load(Ordering::Relaxed)
