@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo};
 use crate::{
-    bench, bindings, consumers, converge, fuzz, hosts, memcheck, node, package, panics, python, readme, size,
+    bench, bindings, browser, consumers, converge, fuzz, hosts, memcheck, node, package, panics, python, readme, size,
     static_library, symbols, verify, version,
 };
 
@@ -82,7 +82,8 @@ fn platforms() -> Result<()> {
     let targets = ["x86_64-unknown-linux", "aarch64-unknown-linux", "wasm"].map(str::to_owned);
     package::run(&targets, false)?;
     verify::run(&targets, false)?;
-    hosts::run(&["x86-64 Linux glibc", "aarch64 Linux", "WebAssembly"].map(str::to_owned), false)
+    hosts::run(&["x86-64 Linux glibc", "aarch64 Linux", "WebAssembly"].map(str::to_owned), false)?;
+    browser::check()
 }
 
 fn documentation() -> Result<()> {

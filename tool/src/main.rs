@@ -3,6 +3,7 @@
 
 mod bench;
 mod bindings;
+mod browser;
 mod bundles;
 mod ci;
 mod consumers;
@@ -124,7 +125,7 @@ enum Command {
         #[arg(long)]
         tag: String,
     },
-    /// Runs the libraries in `target/dist` in C programs: here, by emulators, and as WebAssembly
+    /// Runs the libraries in `target/dist` in C programs: here, by emulators, and as WebAssembly in Node.js and Chromium
     Hosts {
         /// Only hosts whose names contain one of these, separated by commas
         #[arg(long, value_delimiter = ',')]
@@ -135,6 +136,15 @@ enum Command {
     },
     /// Runs the examples of the README
     Readme,
+    /// Builds the example of `wasm/` and serves it to browsers on this machine (needs clang, wasi-libc and Node.js)
+    Browser {
+        /// The port at which it is served
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Uses it in a headless Chromium instead, built in all ways that `wasm/README.md` tells
+        #[arg(long)]
+        check: bool,
+    },
     /// Measures the release library, alone or against another one
     Bench {
         /// Options for `powersync-bench`, such as `--against LIBRARY --workload local_1tx,views`; `--help` lists them
@@ -173,6 +183,8 @@ fn main() -> ExitCode {
         Command::Test { options } => process::run(process::cargo(&["test"]).args(options)),
         Command::Ci => ci::run(),
         Command::Bench { options } => bench::run(&options),
+        Command::Browser { check: true, .. } => browser::check(),
+        Command::Browser { port, .. } => browser::serve(port),
         Command::Bindings { check } => bindings::run(check),
         Command::Consumers { only } => consumers::run(&only),
         Command::Size => size::check(),

@@ -12,13 +12,13 @@ use crate::process::{self, repository};
 
 /// One example.
 #[derive(Debug, PartialEq, Eq)]
-struct Example {
+pub struct Example {
     /// How to run it: `shell`, `python`, `node` or `rust`.
-    kind: String,
+    pub kind: String,
     /// The code.
-    code: String,
-    /// Line of the README on which the code begins.
-    line: usize,
+    pub code: String,
+    /// Line of the document on which the code begins.
+    pub line: usize,
 }
 
 /// Runs all examples.
@@ -41,7 +41,8 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-fn examples(text: &str) -> Vec<Example> {
+/// The marked code blocks of a document.
+pub fn examples(text: &str) -> Vec<Example> {
     let mut examples = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((_, line)) = lines.next() {
@@ -100,9 +101,15 @@ fn run_rust(example: &Example, place: &Path) -> Result<()> {
     compare(&process::output(command.env("CARGO_TARGET_DIR", target).current_dir(place))?, &example.code)
 }
 
-fn compare(printed: &str, code: &str) -> Result<()> {
-    let expected: Vec<&str> =
-        code.lines().filter_map(|line| line.strip_prefix("#> ").or(line.strip_prefix("//> "))).collect();
+/// Compares what an example printed with what its lines say.
+///
+/// # Errors
+/// If they differ, or nothing is expected.
+pub fn compare(printed: &str, code: &str) -> Result<()> {
+    let expected: Vec<&str> = code
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("#> ").or(line.trim_start().strip_prefix("//> ")))
+        .collect();
     ensure!(!expected.is_empty(), "the example does not say what it prints");
     let printed: Vec<&str> = printed.lines().collect();
     let matches = |(printed, expected): (&&str, &&str)| match expected.strip_suffix('…') {

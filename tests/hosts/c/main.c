@@ -170,7 +170,7 @@ static char *read_line(void) {
         line[size++] = (char)character;
         if (size == capacity) line = realloc(line, capacity *= 2);
     }
-    if (!line || (size == 0 && feof(stdin))) {
+    if (!line || (size == 0 && (feof(stdin) || ferror(stdin)))) {
         free(line);
         return NULL;
     }

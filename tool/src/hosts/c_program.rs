@@ -9,9 +9,6 @@ use crate::hosts::table::{Host, Runner, find};
 use crate::process::{self, repository};
 use crate::static_library;
 
-/// What SQLite lacks in WebAssembly: threads, and libraries that are loaded.
-const WASI_FLAGS: &[&str] = &["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-D_WASI_EMULATED_GETPID"];
-
 /// A compiled program.
 pub struct Program<'h> {
     host: &'h Host,
@@ -39,7 +36,6 @@ impl<'h> Program<'h> {
         let kind = if host.is_static() { "static" } else { "loading" };
         let path = directory.join(match host.runner {
             Runner::Wine => format!("{kind}.exe"),
-            Runner::Node => format!("{kind}.wasm"),
             Runner::Native | Runner::Emulated { .. } => kind.to_owned(),
         });
         let mut command = compile(host)?;
@@ -53,7 +49,6 @@ impl<'h> Program<'h> {
         match host.runner {
             Runner::Native | Runner::Emulated { .. } => command.args(["-lm", "-lpthread", "-ldl"]),
             Runner::Wine => command.arg("-static"),
-            Runner::Node => command.arg("-lwasi-emulated-getpid"),
         };
         process::run(&mut command)?;
         Ok(Self { host, path })
@@ -68,9 +63,6 @@ impl<'h> Program<'h> {
             Runner::Native => Vec::new(),
             Runner::Emulated { emulator, root } => vec![emulator.into(), "-L".into(), root.into()],
             Runner::Wine => vec![find("wine").context("there is no wine")?.into()],
-            Runner::Node => {
-                vec!["node".into(), "--no-warnings".into(), repository().join("tests/hosts/wasm/node.mjs").into()]
-            }
         };
         words.push(self.path.clone().into());
         if !self.host.is_static() {
@@ -105,9 +97,5 @@ impl<'h> Program<'h> {
 fn compile(host: &Host) -> Result<std::process::Command> {
     let (name, arguments) = host.compiler.split_first().context("a host has a compiler")?;
     let program = find(name).with_context(|| format!("there is no {name}"))?;
-    let mut command = process::program(&program.display().to_string(), arguments);
-    if host.runner == Runner::Node {
-        command.args(WASI_FLAGS);
-    }
-    Ok(command)
+    Ok(process::program(&program.display().to_string(), arguments))
 }

@@ -2,7 +2,8 @@
 //! is another than this machine's) with the newest SQLite: all scenarios of `tests/scenarios`.
 
 mod c_program;
-mod table;
+pub mod table;
+pub mod web;
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,18 +17,22 @@ use table::{HOSTS, Host};
 /// Which failed; also if none was run, or if all are required and one was skipped.
 pub fn run(only: &[String], require_all: bool) -> Result<()> {
     let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
-    let fits = |host: &&Host| only.is_empty() || only.iter().any(|word| host.name.contains(word.as_str()));
-    for host in HOSTS.iter().filter(fits) {
-        match host.obstacle() {
-            Some(obstacle) => {
-                println!("SKIPPED {}: {obstacle}", host.name);
-                skipped += 1;
-            }
-            None => match run_one(host) {
-                Ok(()) => passed += 1,
-                Err(error) => failed.push(format!("{}: {error:#}", host.name)),
-            },
+    let fits = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word.as_str()));
+    let mut run = |name: &str, obstacle: Option<String>, run: &dyn Fn() -> Result<()>| match obstacle {
+        Some(obstacle) => {
+            println!("SKIPPED {name}: {obstacle}");
+            skipped += 1;
         }
+        None => match run() {
+            Ok(()) => passed += 1,
+            Err(error) => failed.push(format!("{name}: {error:#}")),
+        },
+    };
+    for host in HOSTS.iter().filter(|host| fits(host.name)) {
+        run(host.name, host.obstacle(), &|| run_one(host));
+    }
+    for host in web::HOSTS.iter().filter(|host| fits(host.name)) {
+        run(host.name, host.obstacle(), &|| host.run());
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
     ensure!(passed > 0, "no host was run");
@@ -40,6 +45,6 @@ fn run_one(host: &Host) -> Result<()> {
     println!("{}", host.name);
     let program = Program::build(host).context("cannot build the program")?;
     let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-testkit", "--bin", "scenarios", "--"]);
-    command.arg(host.database()).args(program.command_line()?).envs(program.environment()?);
+    command.arg("scenario.db").args(program.command_line()?).envs(program.environment()?);
     process::run(&mut command)
 }

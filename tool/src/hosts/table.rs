@@ -13,8 +13,6 @@ pub enum Runner {
     Emulated { emulator: &'static str, root: &'static str },
     /// By Wine.
     Wine,
-    /// By Node.js, as WebAssembly with WASI.
-    Node,
 }
 
 /// One host.
@@ -42,7 +40,6 @@ const ON_X86: Runner = Runner::Emulated { emulator: "qemu-i386", root: "/usr/i68
 const X64: &[&str] = &["x86_64-linux-gnu-gcc"];
 const MUSL: &[&str] = &["musl-gcc"];
 const WINDOWS: &[&str] = &["x86_64-w64-mingw32-gcc"];
-const WASI: &[&str] = &["clang", "--target=wasm32-wasi"];
 
 const fn host(name: &'static str, library: &'static str, compiler: &'static [&'static str], runner: Runner) -> Host {
     Host { name, library, compiler, runner }
@@ -67,7 +64,6 @@ pub const HOSTS: &[Host] = &[
     host("x86-64 library of Android", "libpowersync_x64.android.so", X64, Runner::Native),
     host("x86 library of Android", "libpowersync_x86.android.so", X86, ON_X86),
     host("x64 Windows", "powersync_x64.dll", WINDOWS, Runner::Wine),
-    host("WebAssembly in Node.js", "libpowersync-wasm.a", WASI, Runner::Node),
 ];
 
 impl Host {
@@ -80,7 +76,6 @@ impl Host {
             Runner::Native => None,
             Runner::Emulated { emulator, .. } => Some(emulator),
             Runner::Wine => Some("wine"),
-            Runner::Node => Some("node"),
         };
         let programs = self.compiler.first().into_iter().copied().chain(starter);
         let missing: Vec<&str> = programs.filter(|name| find(name).is_none()).collect();
@@ -96,17 +91,13 @@ impl Host {
     pub fn is_static(&self) -> bool {
         self.library.ends_with(".a")
     }
-
-    /// The name of the database: a file, but where a system has none, memory that all connections share.
-    pub fn database(&self) -> &'static str {
-        if self.runner == Runner::Node { "file:/scenario?vfs=memdb" } else { "scenario.db" }
-    }
 }
 
 /// Where a program is: in the search path by its name, or by one that Debian gives it.
 pub fn find(name: &str) -> Option<PathBuf> {
     let names = match name {
-        "clang" => &["clang", "clang-14"][..],
+        "chromium" => &["chromium", "chromium-browser", "google-chrome"][..],
+        "clang" => &["clang", "clang-14"],
         "wine" => &["wine", "/usr/lib/wine/wine64"],
         _ => &[name],
     };
