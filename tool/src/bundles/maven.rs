@@ -1,6 +1,6 @@
 //! The Android archive as a Maven repository in a directory, from which Gradle can take it as it is.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundles::aar;
@@ -24,6 +24,20 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     let directory = distribution.directory.join(DIRECTORY);
     repository.write_directory(&directory)?;
     println!("{}", directory.display());
+    Ok(())
+}
+
+/// Checks that the repository in a distribution, if there is an AAR, is the one of that.
+///
+/// # Errors
+/// If it is not.
+pub fn check(distribution: &Distribution) -> Result<()> {
+    let Ok(archive) = std::fs::read(distribution.directory.join(aar::name(distribution.version))) else {
+        return Ok(());
+    };
+    let expected = repository(&archive, &Publisher::of(distribution.version)?, distribution.version)?;
+    let found = Tree::from_directory(&distribution.directory.join(DIRECTORY))?;
+    ensure!(found == expected, "the Maven repository is not that of the AAR");
     Ok(())
 }
 
@@ -108,6 +122,20 @@ mod tests {
         // `printf archive | sha256sum`
         let expected = "0eb3e36bfb24dcd9bb1d1bece1531216b59539a8fde17ee80224af0653c92aa3";
         assert_eq!(tree.text("a/b/c/0.5.100/c-0.5.100.aar.sha256").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_repository_of_another_archive_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let distribution = Distribution::in_directory(directory.path());
+        assert!(check(&distribution).is_ok());
+        let archive = directory.path().join(aar::name(distribution.version));
+        std::fs::write(&archive, "archive").unwrap();
+        assert!(check(&distribution).is_err());
+        write(&distribution).unwrap();
+        assert!(check(&distribution).is_ok());
+        std::fs::write(archive, "another").unwrap();
+        assert!(check(&distribution).is_err());
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub fn check(distribution: &Distribution) -> Result<()> {
         check(&name, &std::fs::read(&path)?, distribution.version).with_context(|| name.clone())?;
         println!("package   {name}");
     }
-    Ok(())
+    maven::check(distribution)
 }
 
 /// Checks a file of the given name and content, which should be of the given version.

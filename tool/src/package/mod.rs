@@ -66,32 +66,63 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
         std::fs::remove_dir_all(&directory)?;
     }
     create_dir_all(&directory)?;
-    let (mut failed, mut skipped) = (Vec::new(), Vec::new());
-    for target in select(only)? {
+    let mut outcome = outcome(&select(only)?, |target| {
         remove_earlier(target)?;
         match toolchain.prepare(target) {
-            Ok(core) => {
-                if let Err(problem) = build(&toolchain, target, core) {
-                    // What was made before the failure is of no use without the rest.
-                    remove_earlier(target)?;
-                    println!("FAILED {}: {problem:#}", target.triple);
-                    failed.push(format!("{}: {problem:#}", target.triple));
-                }
+            // What was made before a failure is of no use without the rest.
+            Ok(core) => build(&toolchain, target, core).or_else(|problem| remove_earlier(target).and(Err(problem)))?,
+            Err(reason) => return Ok(Built::Not(format!("{reason:#}"))),
+        }
+        Ok(Built::Libraries)
+    });
+    slices::join()?;
+    std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
+    outcome.failed.extend(bundles::write(&Distribution::complete()).err().map(|problem| format!("{problem:#}")));
+    sbom::write(&directory)?;
+    checksums::write(&directory)?;
+    outcome.into_result(require_all)
+}
+
+/// What became of a target.
+enum Built {
+    Libraries,
+    /// Nothing, for want of what the text says.
+    Not(String),
+}
+
+/// What is not there after all targets.
+#[derive(Debug, Default)]
+struct Outcome {
+    failed: Vec<String>,
+    skipped: Vec<&'static str>,
+}
+
+impl Outcome {
+    fn into_result(self, require_all: bool) -> Result<()> {
+        ensure!(self.failed.is_empty(), "not built:\n{}", self.failed.join("\n"));
+        ensure!(!require_all || self.skipped.is_empty(), "left out: {}", self.skipped.join(", "));
+        Ok(())
+    }
+}
+
+/// Builds for all targets, whatever becomes of single ones.
+fn outcome(targets: &[&'static Target], mut build: impl FnMut(&Target) -> Result<Built>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for target in targets {
+        println!("{}", target.triple);
+        match build(target) {
+            Ok(Built::Libraries) => {}
+            Ok(Built::Not(reason)) => {
+                println!("SKIPPED {}: {reason}", target.triple);
+                outcome.skipped.push(target.triple);
             }
-            Err(reason) => {
-                println!("SKIPPED {}: {reason:#}", target.triple);
-                skipped.push(target.triple);
+            Err(problem) => {
+                println!("FAILED {}: {problem:#}", target.triple);
+                outcome.failed.push(format!("{}: {problem:#}", target.triple));
             }
         }
     }
-    slices::join()?;
-    std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
-    failed.extend(bundles::write(&Distribution::complete()).err().map(|problem| format!("{problem:#}")));
-    sbom::write(&directory)?;
-    checksums::write(&directory)?;
-    ensure!(failed.is_empty(), "not built:\n{}", failed.join("\n"));
-    ensure!(!require_all || skipped.is_empty(), "not built: {}", skipped.join(", "));
-    Ok(())
+    outcome
 }
 
 /// Removes the libraries of an earlier build, so that none stands for one that cannot be built now.
@@ -111,7 +142,6 @@ fn libraries(target: &Target) -> Vec<PathBuf> {
 }
 
 fn build(toolchain: &Toolchain, target: &Target, core: Core) -> Result<()> {
-    println!("{}", target.triple);
     let (distribution, scratch) = (distribution(), scratch(target));
     create_dir_all(&scratch)?;
     if target.is_loadable {
@@ -159,4 +189,45 @@ pub fn framework_binary(target: &Target) -> PathBuf {
 /// Where a target's files go that are needed on the way.
 fn scratch(target: &Target) -> PathBuf {
     repository().join("target/package").join(target.triple)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn a_target_that_fails_does_not_keep_others_from_being_built() {
+        let mut built = Vec::new();
+        let targets = select(&["android".to_owned()]).unwrap();
+        let outcome = outcome(&targets, |target| {
+            built.push(target.triple.to_owned());
+            match target.architecture {
+                "aarch64" => bail!("broken"),
+                "armv7" => Ok(Built::Not("no Rust".to_owned())),
+                _ => Ok(Built::Libraries),
+            }
+        });
+        assert_eq!(built.len(), 4);
+        assert_eq!(outcome.failed, ["aarch64-linux-android: broken"]);
+        assert_eq!(outcome.skipped, ["armv7-linux-androideabi"]);
+        assert!(outcome.into_result(false).is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_is_an_error_if_all_is_required() {
+        let outcome = || Outcome { skipped: vec!["a"], ..Outcome::default() };
+        assert!(outcome().into_result(false).is_ok());
+        assert!(outcome().into_result(true).is_err());
+        assert!(Outcome::default().into_result(true).is_ok());
+    }
+
+    #[test]
+    fn targets_are_selected_by_platform_or_name() {
+        let names = |word: &str| select(&[word.to_owned()]).map(|targets| targets.len());
+        assert_eq!((names("linux").unwrap(), names("x86_64-apple").unwrap()), (5, 4));
+        assert!(names("amiga").is_err());
+        assert_eq!(select(&[]).unwrap().len(), TARGETS.len());
+    }
 }

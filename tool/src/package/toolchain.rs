@@ -28,7 +28,8 @@ impl Toolchain {
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
         let sysroot = PathBuf::from(sysroot.trim());
         let programs = sysroot.join("lib/rustlib").join(host).join("bin");
-        ensure!(programs.join("rust-lld").is_file(), "no rust-lld in {}", programs.display());
+        let linker = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
+        ensure!(programs.join(linker).is_file(), "no rust-lld in {}", programs.display());
         Ok(Self { sysroot, programs })
     }
 
