@@ -42,7 +42,7 @@ pub fn reduce(toolchain: &Toolchain, target: &Target, archive: &Path, scratch: &
     match target.platform.format() {
         Format::Elf => objects = vec![merge(toolchain, target, &objects, scratch)?],
         Format::MachO | Format::Pe => {
-            for object in &objects {
+            for object in objects.iter().filter(|_| target.can_be_stripped()) {
                 process::run(toolchain.objcopy(&["--strip-debug", "--remove-section=__LLVM,__bitcode"]).arg(object))?;
             }
         }

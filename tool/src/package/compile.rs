@@ -29,7 +29,7 @@ pub fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str
         command.arg("-Zbuild-std=core,alloc").arg(format!("-Zbuild-std-features=optimize_for_size{memory}"));
         command.env("RUSTC_BOOTSTRAP", "1");
     }
-    let debug = if target.platform.format() == Format::Wasm { "none" } else { "line-tables-only" };
+    let debug = if target.can_be_stripped() { "line-tables-only" } else { "none" };
     command.env("CARGO_PROFILE_RELEASE_DEBUG", debug).env("CARGO_PROFILE_RELEASE_STRIP", "none");
     if let Some(apple) = target.platform.apple() {
         command.env(apple.variable, target.minimum);

@@ -12,6 +12,9 @@ use crate::process::{self, repository};
 /// Where the second build happens; its length is another one than that of usual paths.
 const PLACE: &str = "target/package/again";
 
+/// The variable that tells the library its commit, as its build script reads it.
+const COMMIT: &str = "POWERSYNC_GIT_HASH";
+
 /// Builds what is selected again, and compares it with what is in `target/dist`.
 ///
 /// # Errors
@@ -63,6 +66,12 @@ fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
     let mut command = process::cargo(&["run", "--quiet", "--locked", "--package", "xtask", "--", "package"]);
     command.current_dir(sources).env("CARGO_TARGET_DIR", place.join("build"));
     command.env("TZ", "Pacific/Kiritimati").env("SOURCE_DATE_EPOCH", "1");
+    // The copy is no repository, which could tell the library its commit.
+    if std::env::var_os(COMMIT).is_none()
+        && let Ok(commit) = process::output(&mut process::program("git", &["rev-parse", "--verify", "HEAD"]))
+    {
+        command.env(COMMIT, commit.get(..8).unwrap_or(&commit));
+    }
     if let Some(home) = cargo_home(place)? {
         command.env("CARGO_HOME", home);
     }

@@ -137,6 +137,12 @@ impl Target {
         }
     }
 
+    /// Whether debug information can be removed from its objects: `objcopy` crashes on those for arm64_32 (LLVM 22), and cannot
+    /// change WebAssembly. These are compiled without.
+    pub fn can_be_stripped(&self) -> bool {
+        self.platform != Platform::Wasm && self.linker_architecture != "arm64_32"
+    }
+
     /// Whether a loadable library is made that becomes a part of the XCFramework.
     pub fn has_framework_binary(&self) -> bool {
         self.is_loadable && self.slice.is_some()
