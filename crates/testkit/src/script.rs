@@ -40,6 +40,29 @@ pub fn run(scenario: &Value, encoding: LineEncoding, database: &str, program: &m
     Ok(())
 }
 
+/// Checks that what the library logs arrives as it is: of all functions of SQLite that it calls, this one has variable
+/// arguments, which systems pass in different ways.
+///
+/// # Errors
+/// What was different, or what is wrong with the program.
+pub fn check_log(database: &str, program: &mut Command) -> Result<(), String> {
+    let schema = |columns: Value| json!({"tables": [{"name": "things", "columns": columns, "direct": true}]});
+    let column = |name: &str| json!({"name": name, "type": "text"});
+    let mut script = opening(database, Some(&schema(json!([column("name"), column("size")]))));
+    script.push_str(&command("run", "CREATE INDEX by_size ON things (size)", &[]));
+    let smaller = schema(json!([column("name")])).to_string();
+    script.push_str(&command("transaction", "SELECT powersync_replace_schema(?)", &[smaller.into()]));
+    script.push_str("logged\n");
+    let printed = converse(program, script)?;
+    let mut answers = Answers(printed.lines());
+    answers.succeed(OPENING + 2, "the schemas")?;
+    let logged = answers.next()?.map_err(|error| error.to_string())?;
+    let text = logged.pointer("/0/0").and_then(Value::as_str).unwrap_or_default();
+    let is_whole =
+        text.starts_with("powersync_replace_schema: column not dropped") && text.ends_with("DROP COLUMN \"size\"");
+    if is_whole { Ok(()) } else { Err(format!("logged: {text:?}")) }
+}
+
 /// How many commands open a database.
 const OPENING: usize = 2;
 
@@ -196,5 +219,6 @@ mod tests {
         let scenario = json!({"steps": []});
         let run = |name: &str| run(&scenario, LineEncoding::Text, "x", &mut Command::new(name));
         assert!(run("false").is_err() && run("true").is_err() && run("/nothing/there").is_err());
+        assert!(check_log("x", &mut Command::new("true")).is_err());
     }
 }

@@ -5,6 +5,7 @@
  *   close               closes it
  *   run SQL VALUE…      runs one statement
  *   transaction SQL VALUE…   the same between BEGIN IMMEDIATE and COMMIT, rolled back if it fails
+ *   logged              gives the last message that the extension logged, as a row
  *
  * Each command is answered by any number of lines `row VALUE…`, then `done` or `error CODE MESSAGE`. A value is `n` (NULL),
  * `i` and an integer, `r` and a real, `t` and text, or `b` and a blob; texts, SQL, names and blobs are hexadecimal. */
@@ -13,8 +14,11 @@
 #include <string.h>
 
 #include "sqlite3.h"
-#ifdef POWERSYNC_STATIC
+/* How the extension gets into connections: linked, mapped by our own loader (see ../image), or loaded by SQLite. */
+#if defined(POWERSYNC_STATIC)
 #include "powersync.h"
+#elif defined(POWERSYNC_IMAGE)
+#include "image.h"
 #endif
 
 /* Decodes hexadecimal in place; gives the number of bytes, of which a NUL follows. */
@@ -123,7 +127,7 @@ static sqlite3 *open_with_extension(const char *name, const char *library) {
     char *message = NULL;
     keep(name);
     int code = sqlite3_open_v2(name, &db, flags, NULL);
-#ifdef POWERSYNC_STATIC
+#if defined(POWERSYNC_STATIC) || defined(POWERSYNC_IMAGE)
     (void)library;
 #else
     if (code == SQLITE_OK) {
@@ -138,6 +142,14 @@ static sqlite3 *open_with_extension(const char *name, const char *library) {
     }
     sqlite3_free(message);
     return db;
+}
+
+static char logged[1024];
+
+/* Keeps what the extension logs, and not what SQLite does. */
+static void keep_logged(void *unused, int code, const char *message) {
+    (void)unused, (void)code;
+    if (strncmp(message, "powersync", 9) == 0) snprintf(logged, sizeof logged, "%s", message);
 }
 
 static void command(sqlite3 **db, const char *library, char *line) {
@@ -155,6 +167,10 @@ static void command(sqlite3 **db, const char *library, char *line) {
         if (run(*db, argument) == SQLITE_DONE) printf("done\n");
     } else if (!strcmp(word, "transaction") && argument) {
         run_in_transaction(*db, argument);
+    } else if (!strcmp(word, "logged")) {
+        printf("row t");
+        print_encoded(logged, (int)strlen(logged));
+        printf("\ndone\n");
     } else {
         fail(NULL, SQLITE_MISUSE, "no such command");
     }
@@ -182,10 +198,14 @@ int main(int count, char **arguments) {
     sqlite3 *db = NULL;
     char *line;
     const char *library = count > 1 ? arguments[1] : NULL;
+    sqlite3_config(SQLITE_CONFIG_LOG, keep_logged, NULL);
 #ifdef POWERSYNC_STATIC
     if (powersync_init_static() != SQLITE_OK) return 1;
 #else
     if (!library) return 2;
+#ifdef POWERSYNC_IMAGE
+    if (image_register(library) != SQLITE_OK) return 1;
+#endif
 #endif
     while ((line = read_line())) {
         command(&db, library, line);

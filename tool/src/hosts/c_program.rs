@@ -2,17 +2,24 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::hosts::table::{Host, Runner, find};
+use crate::hosts::static_image;
+use crate::hosts::table::{Host, Runner, Way, find};
 use crate::process::{self, repository};
 use crate::static_library;
+
+/// The parts of the loader, in `tests/hosts/image`.
+const LOADER: &[&str] = &["image.c", "functions.c", "pe.c", "mach_o.c", "mach_o_opcodes.c"];
 
 /// A compiled program.
 pub struct Program<'h> {
     host: &'h Host,
     path: PathBuf,
+    /// What it loads or maps.
+    library: Option<PathBuf>,
 }
 
 impl<'h> Program<'h> {
@@ -33,7 +40,11 @@ impl<'h> Program<'h> {
             process::run(&mut command)?;
             std::fs::rename(partial, &sqlite)?;
         }
-        let kind = if host.is_static() { "static" } else { "loading" };
+        let kind = match host.way {
+            Way::Loaded => "loading",
+            Way::Linked => "static",
+            Way::Mapped | Way::LinkedAndMapped => "mapping",
+        };
         let path = directory.join(match host.runner {
             Runner::Wine => format!("{kind}.exe"),
             Runner::Native | Runner::Emulated { .. } => kind.to_owned(),
@@ -41,17 +52,23 @@ impl<'h> Program<'h> {
         let mut command = compile(host)?;
         command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-I"]).arg(&source);
         command.arg(repository().join("tests/hosts/c/main.c"));
-        if host.is_static() {
-            command.arg("-DPOWERSYNC_STATIC").arg("-I").arg(repository().join("crates/static/include"));
-            command.arg(host.artefact());
-        }
+        add_library(host, &mut command);
         command.arg(sqlite).arg("-o").arg(&path);
         match host.runner {
             Runner::Native | Runner::Emulated { .. } => command.args(["-lm", "-lpthread", "-ldl"]),
             Runner::Wine => command.arg("-static"),
         };
         process::run(&mut command)?;
-        Ok(Self { host, path })
+        let library = match host.way {
+            Way::Loaded | Way::Mapped => Some(host.artefact()),
+            Way::Linked => None,
+            Way::LinkedAndMapped => {
+                let output = directory.join(host.library).with_extension("image");
+                static_image::link(host.target().context("no target has that library")?, &host.artefact(), &output)?;
+                Some(output)
+            }
+        };
+        Ok(Self { host, path, library })
     }
 
     /// How it is started on this machine.
@@ -65,9 +82,7 @@ impl<'h> Program<'h> {
             Runner::Wine => vec![find("wine").context("there is no wine")?.into()],
         };
         words.push(self.path.clone().into());
-        if !self.host.is_static() {
-            words.push(self.host.artefact().into());
-        }
+        words.extend(self.library.clone().map(OsString::from));
         Ok(words)
     }
 
@@ -93,8 +108,25 @@ impl<'h> Program<'h> {
     }
 }
 
+/// What puts the library into the program.
+fn add_library(host: &Host, command: &mut Command) {
+    match host.way {
+        Way::Loaded => {}
+        Way::Linked => {
+            command.arg("-DPOWERSYNC_STATIC").arg("-I").arg(repository().join("crates/static/include"));
+            command.arg(host.artefact());
+        }
+        Way::Mapped | Way::LinkedAndMapped => {
+            let loader = repository().join("tests/hosts/image");
+            // A library finds SQLite's functions in the program by their names.
+            command.args(["-DPOWERSYNC_IMAGE", "-rdynamic", "-I"]).arg(&loader);
+            command.args(LOADER.iter().map(|file| loader.join(file)));
+        }
+    }
+}
+
 /// The compiler.
-fn compile(host: &Host) -> Result<std::process::Command> {
+fn compile(host: &Host) -> Result<Command> {
     let (name, arguments) = host.compiler.split_first().context("a host has a compiler")?;
     let program = find(name).with_context(|| format!("there is no {name}"))?;
     Ok(process::program(&program.display().to_string(), arguments))

@@ -2,6 +2,7 @@
 //! is another than this machine's) with the newest SQLite: all scenarios of `tests/scenarios`.
 
 mod c_program;
+mod static_image;
 pub mod table;
 pub mod web;
 
