@@ -210,7 +210,8 @@ impl Tree {
     /// If it is none, or damaged.
     pub fn from_tar_gz(bytes: &[u8]) -> Result<Self> {
         let mut tree = Self::default();
-        for entry in tar::Archive::new(GzDecoder::new(bytes)).entries()? {
+        let mut decoder = GzDecoder::new(bytes);
+        for entry in tar::Archive::new(&mut decoder).entries()? {
             let mut entry = entry?;
             let path = String::from_utf8(entry.path_bytes().into_owned())?;
             match entry.header().entry_type() {
@@ -226,6 +227,8 @@ impl Tree {
                 other => bail!("{path} is of kind {other:?}"),
             }
         }
+        // The checksum comes behind what is read of the archive.
+        std::io::copy(&mut decoder, &mut std::io::sink())?;
         Ok(tree)
     }
 
@@ -307,6 +310,21 @@ mod tests {
         assert_eq!(Tree::from_tar_gz(&tree.to_tar_gz().unwrap()).unwrap(), tree);
         assert!(Tree::from_zip(b"no zip file").is_err());
         assert!(Tree::from_tar_gz(b"no tar file").is_err());
+    }
+
+    #[test]
+    fn damaged_archives_are_refused() {
+        let is_damaged = |archive: Vec<u8>, read: fn(&[u8]) -> Result<Tree>, at: usize| {
+            let mut changed = archive;
+            changed[at] ^= 1;
+            read(&changed).is_err()
+        };
+        let (zip, tar) = (example().to_zip().unwrap(), example().to_tar_gz().unwrap());
+        // The checksum of the first file in the list at the end, and that of everything, before the size.
+        let list = zip.windows(4).position(|part| part == b"PK\x01\x02").unwrap();
+        assert!(is_damaged(zip, Tree::from_zip, list + 16));
+        let checksum = tar.len() - 8;
+        assert!(is_damaged(tar, Tree::from_tar_gz, checksum));
     }
 
     #[test]
