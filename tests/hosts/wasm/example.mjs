@@ -47,6 +47,13 @@ try {
   assert.equal(queue.length, 1);
   assert.deepEqual(JSON.parse(queue[0][1]), { op: 'PUT', id, type: 'lists', data: { name: 'Groceries' } });
 
+  // Without randomness of the browser's, what is opened in the same second would choose the same ids.
+  const [one, other] = await browser.evaluate(`import('/database.js').then(async ({ Database }) => {
+    const databases = await Promise.all([Database.open(), Database.open()]);
+    return databases.map((database) => database.run('SELECT uuid()')[0][0]);
+  })`);
+  assert.notEqual(one, other);
+
   await open(browser, address);
   assert.match(await browser.evaluate("document.getElementById('state').textContent"), /bytes found in the browser$/);
   assert.deepEqual(await rows(browser, 'lists'), written);
