@@ -17,6 +17,12 @@
 /* How the extension gets into connections: linked, mapped by our own loader (see ../image), or loaded by SQLite. */
 #if defined(POWERSYNC_STATIC)
 #include "powersync.h"
+/* For all connections, by the function for that or by the entry point. */
+#ifdef POWERSYNC_ENTRY_POINT
+#define register_extension() sqlite3_auto_extension((void (*)(void))sqlite3_powersync_init)
+#else
+#define register_extension() powersync_init_static()
+#endif
 #elif defined(POWERSYNC_IMAGE)
 #include "image.h"
 #endif
@@ -200,7 +206,7 @@ int main(int count, char **arguments) {
     const char *library = count > 1 ? arguments[1] : NULL;
     sqlite3_config(SQLITE_CONFIG_LOG, keep_logged, NULL);
 #ifdef POWERSYNC_STATIC
-    if (powersync_init_static() != SQLITE_OK) return 1;
+    if (register_extension() != SQLITE_OK) return 1;
 #else
     if (!library) return 2;
 #ifdef POWERSYNC_IMAGE

@@ -71,7 +71,7 @@ impl Compiler {
         if self == Self::Emscripten {
             return None;
         }
-        command.args(["-x", "c", "-include", "stdio.h", "-fsyntax-only", "/dev/null"]).stderr(Stdio::null());
+        command.args(["-x", "c", "-include", "stdio.h", "-fsyntax-only", "-"]).stderr(Stdio::null());
         let has_c_library = command.status().is_ok_and(|status| status.success());
         (!has_c_library)
             .then(|| "not installed: WASI's C library (Debian: wasi-libc, libclang-rt-14-dev-wasm32)".into())
@@ -111,10 +111,13 @@ impl Compiler {
         command.arg(repository().join("tests/hosts/c/main.c")).arg(sqlite).arg(distribution().join(LIBRARY));
         match self {
             Self::Wasi => command.arg("-lwasi-emulated-getpid"),
-            Self::Emscripten => {
-                let name = "-sEXPORT_NAME=createProgram";
-                command.args(["-sMODULARIZE", name, "-sALLOW_MEMORY_GROWTH", "-sEXIT_RUNTIME"])
-            }
+            // One of the two takes the other way into connections.
+            Self::Emscripten => command.arg("-DPOWERSYNC_ENTRY_POINT").args([
+                "-sMODULARIZE",
+                "-sEXPORT_NAME=createProgram",
+                "-sALLOW_MEMORY_GROWTH",
+                "-sEXIT_RUNTIME",
+            ]),
         };
         process::run(command.arg("-o").arg(&program))?;
         Ok(program)
