@@ -16,7 +16,7 @@ const TOO_LONG: &[&str] = &[
     "recordings::",
 ];
 
-/// Random cases of each property: with this many all of it takes some ten minutes.
+/// Random cases of each property: with this many all of it takes half an hour on a busy machine.
 const CASES: &str = "1";
 
 /// Runs the tests of lines and JSON.
