@@ -81,13 +81,16 @@ fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
     process::run(&mut command).context("the second build failed")
 }
 
-/// Another home for Cargo, with links to what the first has downloaded.
+/// Another home for Cargo, with links to what the first has downloaded. The sources of crates are unpacked anew, for
+/// compilers see through links.
 #[cfg(unix)]
 fn cargo_home(place: &Path) -> Result<Option<PathBuf>> {
     let (home, first) = (place.join("home of cargo"), process::cargo_home()?);
-    std::fs::create_dir_all(&home)?;
-    for name in ["registry", "git", "config.toml"].iter().filter(|name| first.join(name).exists()) {
-        std::os::unix::fs::symlink(first.join(name), home.join(name))?;
+    std::fs::create_dir_all(home.join("registry"))?;
+    for name in ["registry/index", "registry/cache", "git", "config.toml"] {
+        if first.join(name).exists() {
+            std::os::unix::fs::symlink(first.join(name), home.join(name))?;
+        }
     }
     Ok(Some(home))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use crate::package::target::{Core, Target};
 use crate::process;
@@ -13,6 +14,8 @@ use crate::process;
 pub struct Toolchain {
     /// Where it is installed.
     pub sysroot: PathBuf,
+    /// Where Cargo puts what it builds.
+    pub target_directory: PathBuf,
     /// Where its linker is.
     programs: PathBuf,
 }
@@ -21,7 +24,7 @@ impl Toolchain {
     /// Finds it.
     ///
     /// # Errors
-    /// If there is no rustc, or if it came without its linker.
+    /// If there is no rustc, or if it came without its linker; also if Cargo cannot be asked.
     pub fn find() -> Result<Self> {
         let sysroot = process::output(&mut rustc(&["--print", "sysroot"]))?;
         let version = process::output(&mut rustc(&["-vV"]))?;
@@ -30,7 +33,11 @@ impl Toolchain {
         let programs = sysroot.join("lib/rustlib").join(host).join("bin");
         let linker = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
         ensure!(programs.join(linker).is_file(), "no rust-lld in {}", programs.display());
-        Ok(Self { sysroot, programs })
+        let metadata = process::output(&mut process::cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
+        let metadata: Value = serde_json::from_str(&metadata)?;
+        let target_directory = metadata.get("target_directory").and_then(Value::as_str);
+        let target_directory = target_directory.context("Cargo names no target directory")?.into();
+        Ok(Self { sysroot, target_directory, programs })
     }
 
     /// LLD, as the linker of one format: `gnu`, `darwin`, `link` or `wasm`.
