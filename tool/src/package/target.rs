@@ -217,7 +217,8 @@ pub const TARGETS: &[Target] = &[
     apple("aarch64-apple-tvos", Platform::TvOs, ARM64, "12.0", "tvos-arm64"),
     apple("aarch64-apple-tvos-sim", Platform::TvOsSimulator, ARM64, "14.0", TVOS_SIMULATOR_SLICE),
     apple("x86_64-apple-tvos", Platform::TvOsSimulator, X86_64, "13.0", TVOS_SIMULATOR_SLICE),
-    apple("aarch64-apple-watchos", Platform::WatchOs, ARM64, "9.0", WATCHOS_SLICE),
+    // The first version for this processor: LLVM writes it into objects whatever it is asked for.
+    apple("aarch64-apple-watchos", Platform::WatchOs, ARM64, "26.0", WATCHOS_SLICE),
     apple("arm64_32-apple-watchos", Platform::WatchOs, ("arm64_32", "arm64_32"), "9.0", WATCHOS_SLICE),
     apple("armv7k-apple-watchos", Platform::WatchOs, ("armv7k", "armv7k"), "5.0", WATCHOS_SLICE),
     apple("aarch64-apple-watchos-sim", Platform::WatchOsSimulator, ARM64, "9.0", WATCHOS_SIMULATOR_SLICE),

@@ -1,12 +1,11 @@
 //! The header: each of the compilers that are there takes it, as C and as C++.
 
-use std::io::ErrorKind;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process;
+use crate::hosts::table::find;
 
 /// Compilers with the language that they are given.
 const COMPILERS: &[(&str, &[&str])] = &[
@@ -21,19 +20,14 @@ const COMPILERS: &[(&str, &[&str])] = &[
 pub fn check(header: &Path) -> Result<()> {
     let mut compiled = 0;
     for (compiler, language) in COMPILERS {
-        let mut command = process::program(compiler, language);
-        command
-            .args(["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"])
-            .arg(header)
-            .stdout(Stdio::inherit());
-        match command.status() {
-            Ok(status) => ensure!(status.success(), "{compiler} {language:?} refuses {}", header.display()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                println!("SKIPPED header with {compiler} {}: there is no such compiler", language.join(" "));
-                continue;
-            }
-            Err(error) => return Err(error).context("cannot start a compiler"),
-        }
+        let Some(program) = find(compiler) else {
+            println!("SKIPPED header with {compiler} {}: there is no such compiler", language.join(" "));
+            continue;
+        };
+        let mut command = Command::new(program);
+        command.args(*language).args(["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]).arg(header);
+        let status = command.status().context("cannot start a compiler")?;
+        ensure!(status.success(), "{compiler} {language:?} refuses {}", header.display());
         compiled += 1;
     }
     ensure!(compiled > 0, "no compiler for the header");
