@@ -77,7 +77,7 @@ fn changes_by_others_are_noticed() {
         "UPDATE ps_schema SET fingerprint = x'00'",
         "DELETE FROM ps_schema",
         "INSERT INTO ps_migration(id, down_migrations) \
-            VALUES (1002, '[{\"sql\":\"DELETE FROM ps_migration WHERE id = 1002\"}]')",
+            VALUES (2000, '[{\"sql\":\"DELETE FROM ps_migration WHERE id = 2000\"}]')",
     ] {
         let file = File::new();
         file.open().execute(change);

@@ -17,6 +17,7 @@ mod v08;
 mod v09;
 mod v10;
 mod v1001;
+mod v1002;
 mod v11;
 mod v12;
 mod v13;
@@ -48,7 +49,7 @@ enum Up {
 }
 
 /// All steps, in order.
-const MIGRATIONS: [Migration; 15] = [
+const MIGRATIONS: [Migration; 16] = [
     v01::MIGRATION,
     v02::MIGRATION,
     v03::MIGRATION,
@@ -64,6 +65,7 @@ const MIGRATIONS: [Migration; 15] = [
     v13::MIGRATION,
     v14::MIGRATION,
     v1001::MIGRATION,
+    v1002::MIGRATION,
 ];
 
 /// A format that this library knows.
@@ -71,10 +73,10 @@ const MIGRATIONS: [Migration; 15] = [
 pub struct Version(i64);
 
 /// The format that the running code uses.
-pub const LATEST: Version = Version(v1001::MIGRATION.version);
+pub const LATEST: Version = Version(v1002::MIGRATION.version);
 
 impl Version {
-    /// The format with that number, None if there is none: 1 to 14 and 1001.
+    /// The format with that number, None if there is none: 1 to 14, 1001 and 1002.
     pub fn from_number(number: i64) -> Option<Self> {
         is_known(number).then_some(Self(number))
     }
