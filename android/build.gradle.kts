@@ -11,7 +11,7 @@ val manifest = rootDir.resolve("../Cargo.toml").readText()
 version = Regex("(?m)^version = \"([^\"]+)\"").find(manifest)?.groupValues?.get(1)
     ?: error("Cargo.toml of the workspace has no version")
 
-val publisher = Properties().apply { rootDir.resolve("../tool/packages/publisher.properties").reader().use { load(it) } }
+val publisher = Properties().apply { rootDir.resolve("../tool/dist/packages/publisher.properties").reader().use { load(it) } }
 group = publisher.getProperty("group")
 val artifact: String = publisher.getProperty("artifact")
 val aar = rootDir.resolve("../target/dist/$artifact-$version.aar")

@@ -1,0 +1,74 @@
+//! `cargo xtask consumers`: uses the packages for this machine as an application would: installs them into empty
+//! environments, builds programs with them, and runs these.
+
+mod c;
+mod dart;
+mod npm;
+mod rust;
+mod wheel;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::packages;
+use crate::packages::distribution::Distribution;
+use tool_support::process;
+
+/// What came of a consumer.
+pub enum Outcome {
+    /// Everything that it tries works.
+    Works,
+    /// A program that it needs is not installed here: which one, and what installs it.
+    Skipped(String),
+}
+
+/// A kind of application: its name, and what tries it in a directory of its own.
+type Consumer = (&'static str, fn(&Distribution, &Path) -> Result<Outcome>);
+
+const CONSUMERS: &[Consumer] =
+    &[("npm", npm::check), ("python", wheel::check), ("c", c::check), ("dart", dart::check), ("rust", rust::check)];
+
+/// Consumers that take long to build and are tried only when they are named.
+const SLOW_CONSUMERS: &[Consumer] = &[("rust-sdk", rust::check_sdk)];
+
+/// Makes the packages for this machine and tries all consumers, or those that are named.
+///
+/// # Errors
+/// Names the consumer that failed.
+pub fn run(only: &[String]) -> Result<()> {
+    let consumers = selected(only)?;
+    let distribution = Distribution::of_host()?;
+    packages::write(&distribution)?;
+    for (name, consumer) in consumers {
+        let place = directory(&distribution, name)?;
+        match consumer(&distribution, &place).with_context(|| format!("the consumer {name} failed"))? {
+            Outcome::Works => println!("{name}: works"),
+            Outcome::Skipped(why) => println!("{name}: SKIPPED: {why}"),
+        }
+    }
+    Ok(())
+}
+
+fn selected(only: &[String]) -> Result<Vec<Consumer>> {
+    if only.is_empty() {
+        return Ok(CONSUMERS.to_vec());
+    }
+    let find = |wanted: &String| {
+        let found = CONSUMERS.iter().chain(SLOW_CONSUMERS).find(|(name, _)| name == wanted);
+        found.copied().with_context(|| format!("there is no consumer {wanted}"))
+    };
+    only.iter().map(find).collect()
+}
+
+/// Where a consumer works; what it has built there before may still be there.
+fn directory(distribution: &Distribution, name: &str) -> Result<PathBuf> {
+    let place = distribution.directory.with_file_name("consumers").join(name);
+    std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    Ok(place)
+}
+
+/// Whether a program can be started: it knows `--version`.
+fn is_installed(program: &str) -> bool {
+    process::program(program, &["--version"]).output().is_ok_and(|output| output.status.success())
+}

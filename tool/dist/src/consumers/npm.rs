@@ -1,0 +1,67 @@
+//! Installs the npm packages from a registry that has nothing else, and uses them with better-sqlite3, with node:sqlite,
+//! and from TypeScript.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::consumers::Outcome;
+use crate::packages::distribution::Distribution;
+use crate::packages::npm::NAME;
+use crate::packages::platform;
+use tool_support::node::{self, NPM};
+use tool_support::process::{self, repository};
+
+/// Checks the package's types.
+const TYPESCRIPT: &[&str] =
+    &["--yes", "--package=typescript@5", "tsc", "--noEmit", "--strict", "--module", "nodenext", "types.ts"];
+
+/// How npm's command to run packages is started.
+const NPX: &str = if cfg!(windows) { "npx.cmd" } else { "npx" };
+
+/// Installs and uses.
+///
+/// # Errors
+/// If one of them fails.
+pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+    let programs = repository().join("tests/hosts/npm");
+    std::fs::remove_dir_all(place)?;
+    std::fs::create_dir(place)?;
+    for file in ["use.mjs", "types.ts"] {
+        std::fs::copy(programs.join(file), place.join(file))?;
+    }
+    std::fs::write(place.join("package.json"), r#"{"private": true}"#)?;
+    let mut install = process::program("node", &[]);
+    install.arg(programs.join("registry.mjs")).arg(&distribution.directory).arg(NPM);
+    install.args(["install", "--no-audit", "--no-fund", "--cache", "npm-cache", NAME]).current_dir(place);
+    process::run(&mut install)?;
+    only_this_platform(place)?;
+    let better = node::project()?;
+    process::run(in_place("node", &["use.mjs", "better-sqlite3"], place).env("POWERSYNC_BETTER_SQLITE3", better))?;
+    // The registry's package of that name is Node.js itself, in a version that has the module.
+    let node = &["--yes", "node@24", "--no-warnings", "use.mjs", "node:sqlite"];
+    process::run(&mut in_place(NPX, node, place))?;
+    process::run(&mut in_place(NPX, TYPESCRIPT, place))?;
+    Ok(Outcome::Works)
+}
+
+fn in_place(program: &str, arguments: &[&str], place: &Path) -> Command {
+    let mut command = process::program(program, arguments);
+    command.current_dir(place);
+    command
+}
+
+/// npm must have installed one library and left out those of all other platforms.
+fn only_this_platform(place: &Path) -> Result<()> {
+    let mut installed = Vec::new();
+    for entry in std::fs::read_dir(place.join("node_modules"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&format!("{NAME}-")) {
+            installed.push(name);
+        }
+    }
+    let expected = platform::host().map(|host| format!("{NAME}-{}-{}", host.node.0, host.node.1));
+    ensure!(installed.iter().eq(&expected), "npm installed {installed:?}, expected {expected:?}");
+    Ok(())
+}

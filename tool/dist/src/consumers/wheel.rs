@@ -1,0 +1,43 @@
+//! Installs the wheel into a new virtual environment and uses it with apsw and with Python's own module sqlite3.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::consumers::Outcome;
+use crate::packages::distribution::Distribution;
+use tool_support::process::{self, repository};
+
+/// Exits with 0 if the module sqlite3 of the Python that runs it was built with loading of extensions.
+const CAN_LOAD: &str = "import sqlite3, sys; sys.exit(not hasattr(sqlite3.Connection, 'enable_load_extension'))";
+
+/// The system's Python; its sqlite3 can load extensions where that of another one, such as pyenv's, cannot.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+/// Installs and uses.
+///
+/// # Errors
+/// If one of them fails.
+pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+    let can_load = |python: &&&str| process::run(&mut process::program(python, &["-c", CAN_LOAD])).is_ok();
+    let capable = ["python3", SYSTEM_PYTHON].iter().find(can_load).copied();
+    let environment = place.join("environment");
+    let new = &["-m", "venv", "--clear", "--without-pip"];
+    process::run(process::program(capable.unwrap_or("python3"), new).arg(&environment))?;
+    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let python = python.to_str().context("the path is not UTF-8")?;
+
+    let pip = ["-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"];
+    process::run(process::program("python3", &pip).arg("apsw"))?;
+    let ours = ["--no-index", "powersync-sqlite-core", "--find-links"];
+    process::run(process::program("python3", &pip).args(ours).arg(&distribution.directory))?;
+
+    let program = repository().join("tests/hosts/python/installed.py");
+    process::run(process::program(python, &[]).arg(&program).arg("apsw"))?;
+    if capable.is_some() {
+        process::run(process::program(python, &[]).arg(&program).arg("sqlite3"))?;
+    } else {
+        println!("SKIPPED: the module sqlite3 of this machine's Pythons cannot load extensions");
+    }
+    Ok(Outcome::Works)
+}

@@ -1,0 +1,62 @@
+//! Compiling the two libraries for a target: rustc makes static libraries only, from which all others are linked.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::package::target::{Core, Format, Target};
+use crate::package::toolchain::Toolchain;
+use tool_support::library;
+use tool_support::process;
+use tool_support::process::repository;
+
+/// The package whose functions reach SQLite through the table that it gives to loaded extensions.
+pub const LOADABLE: &str = "powersync-loadable";
+/// The package that is linked with SQLite.
+pub const STATIC: &str = "powersync-static";
+
+/// Compiles a package to a static library with debug information, which depends on nothing but the sources and the
+/// compiler's version, and gives its path.
+///
+/// # Errors
+/// If it does not compile.
+pub fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str) -> Result<PathBuf> {
+    let mut command =
+        process::cargo(&["rustc", "--quiet", "--release", "--locked", "--package", package, "--target", target.triple]);
+    command.args(["--crate-type", "staticlib", "--message-format=json-render-diagnostics"]);
+    if core == Core::Source {
+        let memory = if target.platform.format() == Format::Pe { ",compiler-builtins-mem" } else { "" };
+        command.arg("-Zbuild-std=core,alloc").arg(format!("-Zbuild-std-features=optimize_for_size{memory}"));
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    let debug = if target.can_be_stripped() { "line-tables-only" } else { "none" };
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", debug).env("CARGO_PROFILE_RELEASE_STRIP", "none");
+    if let Some(apple) = target.platform.apple() {
+        command.env(apple.variable, target.minimum);
+    }
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain, target, core)?.join("\u{1f}")).env_remove("RUSTFLAGS");
+    library::built(&mut command, "staticlib").with_context(|| format!("cannot compile {package} for {}", target.triple))
+}
+
+fn flags(toolchain: &Toolchain, target: &Target, core: Core) -> Result<Vec<String>> {
+    let places = [
+        // Debug information for Windows names object files, which lie in the repository or elsewhere.
+        (toolchain.target_directory.clone(), "/target"),
+        (repository().to_owned(), "/powersync"),
+        (process::cargo_home()?, "/cargo"),
+        (toolchain.sources(), "/rust"),
+        (toolchain.sysroot.clone(), "/toolchain"),
+    ];
+    // The last one that fits counts.
+    let mut flags: Vec<String> =
+        places.iter().rev().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect();
+    // Nothing unwinds through the library. Windows insists on its tables.
+    if core == Core::Source && target.platform.format() != Format::Pe {
+        flags.push("-Cforce-unwind-tables=no".to_owned());
+    }
+    // Otherwise each atomic operation asks the C library what the processor can do.
+    if target.triple == "aarch64-unknown-linux-gnu" {
+        flags.push("-Ctarget-feature=-outline-atomics".to_owned());
+    }
+    Ok(flags)
+}

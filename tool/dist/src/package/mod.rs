@@ -1,0 +1,249 @@
+//! `cargo xtask package`: builds the libraries for all targets, and what package managers take of them (`packages`).
+//!
+//! Into `target/dist` go the artefacts, by the names that SDKs expect, the header, `SHA256SUMS` and a list of what the
+//! libraries are made of; into `target/dist/debug` what debuggers want. `target/package/slices` has the libraries that
+//! become an XCFramework, one directory for each of its own.
+
+mod archive;
+pub mod checksums;
+mod compile;
+pub mod difference;
+pub mod link;
+pub mod reproducible;
+pub mod sbom;
+pub mod slices;
+pub mod target;
+pub mod toolchain;
+pub mod universal;
+
+pub use archive::{ENTRY_POINTS, FROM_C_LIBRARY};
+pub use link::ENTRY_POINT;
+
+use std::fs::create_dir_all;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::packages::{self, distribution::Distribution};
+use link::Link;
+use target::{Core, Platform, TARGETS, Target};
+use tool_support::process::repository;
+use toolchain::Toolchain;
+
+/// What C programs include.
+pub const HEADER: &str = "powersync.h";
+
+/// The install name of macOS libraries outside of frameworks.
+pub const LIBRARY_INSTALL_NAME: &str = "@rpath/libpowersync.dylib";
+
+/// Where artefacts go.
+pub fn distribution() -> PathBuf {
+    repository().join("target/dist")
+}
+
+/// The words that select targets: those given with `--only`, none for all of them, else this machine's target.
+pub fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
+    if all || !only.is_empty() {
+        return only;
+    }
+    let system = match std::env::consts::OS {
+        "linux" => "unknown-linux",
+        "macos" => "apple-darwin",
+        "windows" => "pc-windows",
+        other => other,
+    };
+    let target = format!("{}-{system}", std::env::consts::ARCH);
+    println!("building for this machine ({target}); --all builds for all {} targets", TARGETS.len());
+    vec![target]
+}
+
+/// The targets that `--only` selects by platform (`linux`, `android`, `apple`, `windows`, `wasm`), triple, or the first
+/// part of it; all of them without.
+///
+/// # Errors
+/// If a word selects none.
+pub fn select(only: &[String]) -> Result<Vec<&'static Target>> {
+    let fits = |target: &Target, word: &str| target.platform.group() == word || target.triple.starts_with(word);
+    for word in only {
+        ensure!(TARGETS.iter().any(|target| fits(target, word)), "--only {word:?} selects no target");
+    }
+    Ok(TARGETS.iter().filter(|target| only.is_empty() || only.iter().any(|word| fits(target, word))).collect())
+}
+
+/// Builds what is selected, and the packages that are complete with it. What does not build is named at the end; a target
+/// that Rust cannot be had for is left out and named, or an error if all are required.
+///
+/// # Errors
+/// Lists what could not be built.
+pub fn run(only: &[String], require_all: bool) -> Result<()> {
+    let toolchain = Toolchain::find()?;
+    let directory = distribution();
+    if only.is_empty() && directory.exists() {
+        std::fs::remove_dir_all(&directory)?;
+    }
+    create_dir_all(&directory)?;
+    let mut outcome = outcome(&select(only)?, |target| {
+        remove_earlier(target)?;
+        match toolchain.prepare(target) {
+            // What was made before a failure is of no use without the rest.
+            Ok(core) => build(&toolchain, target, core).or_else(|problem| remove_earlier(target).and(Err(problem)))?,
+            Err(reason) => return Ok(Built::Not(format!("{reason:#}"))),
+        }
+        Ok(Built::Libraries)
+    });
+    slices::join()?;
+    std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
+    outcome.failed.extend(packages::write(&Distribution::complete()).err().map(|problem| format!("{problem:#}")));
+    sbom::write(&directory)?;
+    checksums::write(&directory)?;
+    outcome.into_result(require_all)
+}
+
+/// What became of a target.
+enum Built {
+    Libraries,
+    /// Nothing, for want of what the text says.
+    Not(String),
+}
+
+/// What is not there after all targets.
+#[derive(Debug, Default)]
+struct Outcome {
+    failed: Vec<String>,
+    skipped: Vec<&'static str>,
+}
+
+impl Outcome {
+    fn into_result(self, require_all: bool) -> Result<()> {
+        ensure!(self.failed.is_empty(), "not built:\n{}", self.failed.join("\n"));
+        ensure!(!require_all || self.skipped.is_empty(), "left out: {}", self.skipped.join(", "));
+        Ok(())
+    }
+}
+
+/// Builds for all targets, whatever becomes of single ones.
+fn outcome(targets: &[&'static Target], mut build: impl FnMut(&Target) -> Result<Built>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for target in targets {
+        println!("{}", target.triple);
+        match build(target) {
+            Ok(Built::Libraries) => {}
+            Ok(Built::Not(reason)) => {
+                println!("SKIPPED {}: {reason}", target.triple);
+                outcome.skipped.push(target.triple);
+            }
+            Err(problem) => {
+                println!("FAILED {}: {problem:#}", target.triple);
+                outcome.failed.push(format!("{}: {problem:#}", target.triple));
+            }
+        }
+    }
+    outcome
+}
+
+/// Removes the libraries of an earlier build, so that none stands for one that cannot be built now.
+fn remove_earlier(target: &Target) -> Result<()> {
+    for path in libraries(target).into_iter().filter(|path| path.exists()) {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The libraries that are made for a target.
+fn libraries(target: &Target) -> Vec<PathBuf> {
+    let mut paths = vec![distribution().join(target.static_name())];
+    paths.extend(target.ships_loadable().then(|| distribution().join(target.loadable_name())));
+    paths.extend(target.has_framework_binary().then(|| framework_binary(target)));
+    paths
+}
+
+fn build(toolchain: &Toolchain, target: &Target, core: Core) -> Result<()> {
+    let (distribution, scratch) = (distribution(), scratch(target));
+    create_dir_all(&scratch)?;
+    if target.is_loadable {
+        let archive = compile::compile(toolchain, target, core, compile::LOADABLE)?;
+        let link = |output: PathBuf, debug: PathBuf, install_name: &str| {
+            create_dir_all(&debug)?;
+            let link = Link { toolchain, target, archive: &archive, scratch: &scratch, output: &output, debug: &debug };
+            link::loadable(&link, install_name)
+        };
+        if target.ships_loadable() {
+            link(distribution.join(target.loadable_name()), debug(), LIBRARY_INSTALL_NAME)?;
+        }
+        if target.has_framework_binary() {
+            create_dir_all(scratch.join("framework"))?;
+            link(framework_binary(target), framework_debug(), install_name(target.platform))?;
+        }
+    }
+    let archive = compile::compile(toolchain, target, core, compile::STATIC)?;
+    archive::reduce(toolchain, target, &archive, &scratch, &distribution.join(target.static_name()))
+}
+
+/// Where debug information goes, in files that are called like their libraries with something added.
+pub fn debug() -> PathBuf {
+    distribution().join("debug")
+}
+
+/// The same for the binaries of frameworks, which have the names of libraries and other addresses.
+pub fn framework_debug() -> PathBuf {
+    debug().join("framework")
+}
+
+/// Where programs find the framework's binary.
+pub fn install_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::MacOs => "@rpath/powersync-sqlite-core.framework/Versions/A/powersync-sqlite-core",
+        _ => "@rpath/powersync-sqlite-core.framework/powersync-sqlite-core",
+    }
+}
+
+/// What a target contributes to the framework.
+pub fn framework_binary(target: &Target) -> PathBuf {
+    scratch(target).join("framework").join(target.loadable_name())
+}
+
+/// Where a target's files go that are needed on the way.
+fn scratch(target: &Target) -> PathBuf {
+    repository().join("target/package").join(target.triple)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn a_target_that_fails_does_not_keep_others_from_being_built() {
+        let mut built = Vec::new();
+        let targets = select(&["android".to_owned()]).unwrap();
+        let outcome = outcome(&targets, |target| {
+            built.push(target.triple.to_owned());
+            match target.architecture {
+                "aarch64" => bail!("broken"),
+                "armv7" => Ok(Built::Not("no Rust".to_owned())),
+                _ => Ok(Built::Libraries),
+            }
+        });
+        assert_eq!(built.len(), 4);
+        assert_eq!(outcome.failed, ["aarch64-linux-android: broken"]);
+        assert_eq!(outcome.skipped, ["armv7-linux-androideabi"]);
+        assert!(outcome.into_result(false).is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_is_an_error_if_all_is_required() {
+        let outcome = || Outcome { skipped: vec!["a"], ..Outcome::default() };
+        assert!(outcome().into_result(false).is_ok());
+        assert!(outcome().into_result(true).is_err());
+        assert!(Outcome::default().into_result(true).is_ok());
+    }
+
+    #[test]
+    fn targets_are_selected_by_platform_or_name() {
+        let names = |word: &str| select(&[word.to_owned()]).map(|targets| targets.len());
+        assert_eq!((names("linux").unwrap(), names("x86_64-apple").unwrap()), (5, 4));
+        assert!(names("amiga").is_err());
+        assert_eq!(select(&[]).unwrap().len(), TARGETS.len());
+    }
+}

@@ -1,0 +1,76 @@
+//! The directory with the artefacts, from which packages are made and into which they go.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::package;
+use crate::packages::platform::{self, PLATFORMS, Platform};
+use tool_support::library;
+use tool_support::process::repository;
+
+/// The C header, in the repository.
+pub const HEADER: &str = "crates/static/include/powersync.h";
+
+/// A directory of artefacts under their final names.
+#[derive(Debug)]
+pub struct Distribution {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// Where the libraries are that go into the XCFramework, each in a directory of its own.
+    pub slices: PathBuf,
+    /// Version of all packages.
+    pub version: &'static str,
+}
+
+impl Distribution {
+    /// What `cargo xtask package` builds.
+    pub fn complete() -> Self {
+        Self::of(package::distribution(), package::slices::directory())
+    }
+
+    /// A new directory with the libraries of the platform that this program runs on, which are built.
+    ///
+    /// # Errors
+    /// If they do not build, or nothing is published for the platform.
+    pub fn of_host() -> Result<Self> {
+        let host = platform::host().context("no packages are made for this platform")?;
+        let (loadable, linkable) = (library::build()?, library::build_static()?);
+        let directory = loadable.with_file_name("host-packages");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory)?;
+        }
+        std::fs::create_dir_all(&directory)?;
+        std::fs::copy(loadable, directory.join(host.library))?;
+        std::fs::copy(linkable, directory.join(host.static_library))?;
+        Ok(Self::in_directory(&directory))
+    }
+
+    /// A directory without libraries for an XCFramework.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self::of(directory.to_owned(), directory.join("slices"))
+    }
+
+    fn of(directory: PathBuf, slices: PathBuf) -> Self {
+        Self { directory, slices, version: env!("CARGO_PKG_VERSION") }
+    }
+
+    /// The platforms of which an artefact is there, which the function names, with its path. Says which are missing.
+    pub fn available(&self, name: fn(&Platform) -> &'static str) -> Vec<(&'static Platform, PathBuf)> {
+        let path = |platform| self.directory.join(name(platform));
+        let (there, missing): (Vec<_>, Vec<_>) = PLATFORMS.iter().partition(|platform| path(platform).is_file());
+        if !missing.is_empty() {
+            println!("not made, for want of {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
+        }
+        there.into_iter().map(|platform| (platform, path(platform))).collect()
+    }
+}
+
+/// Reads a text file of the repository.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read(path: impl AsRef<Path>) -> Result<String> {
+    let path = repository().join(path);
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,139 @@
+//! `cargo xtask verify`: checks the artefacts in `target/dist`, without running them.
+//!
+//! Each library is read with a parser that is not the linker's. What holds for all of them is here; the modules know the
+//! formats.
+
+mod archive;
+pub mod budget;
+#[cfg(test)]
+mod damage;
+mod debug;
+pub mod elf;
+mod header;
+mod mach_o;
+mod pe;
+mod signature;
+mod slices;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use object::{Object, ObjectSection};
+
+use crate::package::target::{Format, Target};
+use crate::package::{self, ENTRY_POINT, HEADER};
+use crate::packages::{self, distribution::Distribution};
+use tool_support::process::repository;
+
+/// Checks what is there of the selected targets' artefacts; names what is not.
+///
+/// # Errors
+/// All that is wrong; also if nothing is there, or if all is required and something is missing.
+pub fn run(only: &[String], require_all: bool) -> Result<()> {
+    let (mut problems, mut missing, mut checked) = (Vec::new(), Vec::new(), 0);
+    for target in package::select(only)? {
+        for (path, check) in artefacts(target) {
+            let name = path.file_name().unwrap_or_default().display().to_string();
+            if !path.is_file() {
+                missing.push(name);
+                continue;
+            }
+            checked += 1;
+            match check(target, &path) {
+                Ok(()) => println!("{:>8}  {name}", std::fs::metadata(&path)?.len()),
+                Err(problem) => problems.push(format!("{name}: {problem:#}")),
+            }
+        }
+    }
+    ensure!(checked > 0, "no artefacts: cargo xtask package builds them");
+    let distribution = Distribution::complete();
+    let (packages, slices) = (packages::check(&distribution), slices::check(&distribution));
+    for check in [header::check(&package::distribution().join(HEADER)), checksums(), packages, slices] {
+        problems.extend(check.err().map(|problem| format!("{problem:#}")));
+    }
+    if !missing.is_empty() {
+        println!("not there: {}", missing.join(", "));
+    }
+    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    ensure!(!require_all || missing.is_empty(), "artefacts are missing");
+    Ok(())
+}
+
+/// A check of one file.
+type Check = fn(&Target, &Path) -> Result<()>;
+
+/// The files that are made for a target, with their checks.
+fn artefacts(target: &Target) -> Vec<(std::path::PathBuf, Check)> {
+    let mut artefacts: Vec<(std::path::PathBuf, Check)> = Vec::new();
+    if target.ships_loadable() {
+        artefacts.push((package::distribution().join(target.loadable_name()), loadable));
+    }
+    if target.has_framework_binary() {
+        artefacts.push((package::framework_binary(target), framework));
+    }
+    artefacts.push((package::distribution().join(target.static_name()), linkable));
+    artefacts
+}
+
+fn linkable(target: &Target, path: &Path) -> Result<()> {
+    budget::check(path)?;
+    archive::check(target, path)
+}
+
+fn framework(target: &Target, path: &Path) -> Result<()> {
+    let content = std::fs::read(path)?;
+    budget::check(path)?;
+    debug::check(path, &content, &package::framework_debug())?;
+    library(target, &content, package::install_name(target.platform))
+}
+
+fn loadable(target: &Target, path: &Path) -> Result<()> {
+    let content = std::fs::read(path)?;
+    budget::check(path)?;
+    debug::check(path, &content, &package::debug())?;
+    library(target, &content, package::LIBRARY_INSTALL_NAME)
+}
+
+/// Checks a library that is loaded at run time. One for Apple's systems must have the install name.
+fn library(target: &Target, content: &[u8], install_name: &str) -> Result<()> {
+    common(content)?;
+    match target.platform.format() {
+        Format::Elf => elf::check(target, content),
+        Format::MachO => mach_o::check(target, content, install_name),
+        Format::Pe => pe::check(target, content),
+        Format::Wasm => anyhow::bail!("WebAssembly has no loadable libraries"),
+    }
+}
+
+/// What holds for all loadable libraries: they carry no debug information, and say nothing of where they were built.
+fn common(content: &[u8]) -> Result<()> {
+    let object = object::File::parse(content)?;
+    let debug = object.sections().find(|section| section.name().is_ok_and(|name| name.contains("debug_")));
+    ensure!(debug.is_none(), "debug information is in the library");
+    says_nothing_of_places(content)
+}
+
+/// No path of this machine is in an artefact: the same sources give the same bytes elsewhere.
+pub fn says_nothing_of_places(content: &[u8]) -> Result<()> {
+    let home = std::env::home_dir().context("there is no home directory")?;
+    for place in [repository(), &home] {
+        let text = place.to_string_lossy();
+        let found = content.windows(text.len()).any(|part| part == text.as_bytes());
+        ensure!(!found || text.len() < 4, "the library names {text}");
+    }
+    Ok(())
+}
+
+/// The sums agree with the files.
+fn checksums() -> Result<()> {
+    let directory = package::distribution();
+    let written = std::fs::read_to_string(directory.join(package::checksums::FILE))?;
+    ensure!(written == package::checksums::sums(&directory)?, "{} is not current", package::checksums::FILE);
+    Ok(())
+}
+
+/// The names are the entry point, and nothing else.
+fn exports_only_the_entry_point(exported: &[String]) -> Result<()> {
+    ensure!(exported == [ENTRY_POINT], "exported: {exported:?}, expected only {ENTRY_POINT}");
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! `cargo xtask ci`: everything that must hold before a change is merged, one step after the other.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tool_support::process::{self, cargo};
+use tool_support::{examples, node};
+
+use crate::{bench, bindings, converge, dist, fuzz, memcheck, python, version};
+
+/// Names the recorded data; without it the tests that need them would be left out.
+const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
+
+/// A step that can fail, with its name.
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
+    ("lints", lints),
+    ("documentation", documentation),
+    ("bindings", || bindings::run(true)),
+    ("version", version::check),
+    ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
+    ("symbols", || dist::run("symbols", [])),
+    ("size", || dist::run("size", [])),
+    ("static library", || dist::run("static", [])),
+    ("Python host", python::run),
+    ("packages", || dist::run("consumers", [])),
+    ("platforms", platforms),
+    ("README examples", examples::run),
+    ("benchmark", bench::smoke),
+    ("panics", || dist::run("panics", [])),
+    ("memory", memcheck::run),
+    ("fuzzing", fuzz::check),
+    ("convergence", converge::bounded),
+];
+
+/// Runs all steps and, last, the tests.
+///
+/// # Errors
+/// Names the step that failed.
+pub fn run() -> Result<()> {
+    let data = std::env::var_os(DATA_VARIABLE).unwrap_or_default();
+    ensure!(std::path::Path::new(&data).is_dir(), "{DATA_VARIABLE} must name the directory with recorded data");
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for (name, step) in STEPS {
+        times.push((*name, timed(name, *step)?));
+    }
+    let mut counts = Counts::default();
+    times.push(("tests", timed("tests", || tests(&mut counts))?));
+    times.push(("JavaScript SDK", timed("JavaScript SDK", || javascript(&mut counts))?));
+    println!("\n{:>8}  step", "seconds");
+    for (name, time) in times {
+        println!("{:8.1}  {name}", time.as_secs_f64());
+    }
+    println!("{:8.1}  all", start.elapsed().as_secs_f64());
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
+    Ok(())
+}
+
+fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    println!("\n== {name}");
+    let start = Instant::now();
+    step().with_context(|| format!("step {name:?} failed"))?;
+    Ok(start.elapsed())
+}
+
+/// The libraries are linted alone, as they are built: see the workspace manifest.
+fn lints() -> Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    process::run(cargo(&["clippy", "--all-targets"]).args(deny))?;
+    process::run(cargo(&["clippy", "--package", "powersync-loadable"]).args(deny))?;
+    process::run(cargo(&["clippy", "--package", "powersync-static"]).args(deny))
+}
+
+/// Builds, checks and runs the libraries of this machine, of one that is emulated, and of WebAssembly, as far as the tools
+/// for them are there. The whole matrix takes much longer: see the commands.
+fn platforms() -> Result<()> {
+    const TARGETS: [&str; 2] = ["--only", "x86_64-unknown-linux,aarch64-unknown-linux,wasm"];
+    dist::run("package", TARGETS)?;
+    dist::run("verify", TARGETS)?;
+    dist::run("hosts", ["--only", "x86-64 Linux glibc,aarch64 Linux,WebAssembly"])?;
+    dist::run("browser", ["--check"])
+}
+
+fn documentation() -> Result<()> {
+    let doc = |arguments: &[&str]| {
+        process::run(cargo(&["doc", "--no-deps", "--quiet"]).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    doc(&[])?;
+    doc(&["--package", "powersync-loadable"])
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Adds a number of tests; `kind` is the word of Cargo or of Node.js for what became of them.
+    fn add(&mut self, kind: &str, number: &str) {
+        let number = number.parse().unwrap_or(0);
+        match kind {
+            "passed" | "pass" => self.passed += number,
+            "failed" | "fail" | "cancelled" => self.failed += number,
+            "ignored" | "skipped" | "todo" => self.ignored += number,
+            _ => {}
+        }
+    }
+}
+
+fn tests(counts: &mut Counts) -> Result<()> {
+    let result = process::watch(&mut cargo(&["test", "--no-fail-fast"]), |line| count(line, counts));
+    result?;
+    check_counts(counts, 0)
+}
+
+fn javascript(counts: &mut Counts) -> Result<()> {
+    let before = counts.passed;
+    node::run(|line| count_javascript(line, counts))?;
+    check_counts(counts, before)
+}
+
+/// Fails if no test has passed since there were `before`, or if one was left out.
+fn check_counts(counts: &Counts, before: u64) -> Result<()> {
+    ensure!(counts.passed > before, "no test was run");
+    ensure!(counts.ignored == 0, "{} tests were left out", counts.ignored);
+    Ok(())
+}
+
+/// Adds up lines such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+fn count(line: &str, counts: &mut Counts) {
+    let Some((_, numbers)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+    for part in numbers.split("; ") {
+        let Some((number, kind)) = part.split_once(' ') else { continue };
+        counts.add(kind, number);
+    }
+}
+
+/// Adds up lines such as `ℹ pass 3` and `ℹ skipped 0`, which Node.js prints at the end of all tests.
+fn count_javascript(line: &str, counts: &mut Counts) {
+    let Some((kind, number)) = line.strip_prefix("ℹ ").and_then(|rest| rest.split_once(' ')) else { return };
+    counts.add(kind, number);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_added_up() {
+        let mut counts = Counts::default();
+        count(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.05s",
+            &mut counts,
+        );
+        count("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out", &mut counts);
+        count("something else", &mut counts);
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (5, 5, 1));
+    }
+
+    #[test]
+    fn results_of_node_are_added_up() {
+        let mut counts = Counts::default();
+        let printed = "✔ first sync\nℹ tests 10\nℹ suites 0\nℹ pass 5\nℹ fail 2\nℹ cancelled 1\nℹ skipped 1\nℹ todo 1\nℹ duration_ms 123.4";
+        printed.lines().for_each(|line| count_javascript(line, &mut counts));
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (5, 3, 2));
+    }
+}
