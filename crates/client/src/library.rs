@@ -3,7 +3,7 @@
 //! Running foreign code is the one thing that these programs do that Rust cannot check. It is kept here, in one function,
 //! so that all the rest of them can forbid unsafe code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -13,15 +13,6 @@ pub const ENTRY_POINT: &str = "sqlite3_powersync_init";
 /// The file name of the loadable library on this platform, such as `libpowersync.so`.
 pub fn file_name() -> String {
     format!("{}powersync{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
-}
-
-/// The library that lies in the same directory as the running program, if there is one.
-///
-/// `cargo build` puts programs and libraries of one profile into one directory, and so do our packages.
-pub fn next_to_program() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let candidate = program.parent()?.join(file_name());
-    candidate.is_file().then_some(candidate)
 }
 
 /// Loads the library at `path` into `connection`; loading by SQL stays disabled.

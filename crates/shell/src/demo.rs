@@ -1,7 +1,7 @@
 //! `powersync demo`: a sync, a local write, and how the two meet.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -47,13 +47,13 @@ const GATE: &str = "WITH state AS (SELECT
         coalesce(seen, 'none') AS \"acknowledged upload\" FROM state";
 
 impl Demo {
-    pub fn run(&self, extension: &Path) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         if let Some(file) = &self.db
             && file.exists()
         {
             bail!("{} exists already; the demo needs a new file", file.display());
         }
-        let demo = Stage { session: Session::open(self.db.as_deref(), extension)? };
+        let demo = Stage { session: Session::open(self.db.as_deref())? };
         demo.download()?;
         demo.write_locally()?;
         demo.meet()?;

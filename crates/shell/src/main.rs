@@ -1,14 +1,13 @@
 //! `powersync`: shows and checks the extension on the command line, without an app or a server.
-#![forbid(unsafe_code)]
 
 mod demo;
+mod extension;
 mod progress;
 mod query;
 mod replay;
 mod session;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,9 +20,6 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "powersync", version, after_help = EXAMPLES)]
 struct Arguments {
-    /// The extension to load, instead of the one that lies next to this program
-    #[arg(long, global = true, value_name = "PATH")]
-    extension: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -47,10 +43,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = session::find_extension(arguments.extension).and_then(|extension| match arguments.command {
-        Command::Demo(command) => command.run(&extension),
-        Command::Replay(command) => command.run(&extension),
-        Command::Query(command) => command.run(&extension),
+    let result = extension::load_into_new_connections().and_then(|()| match arguments.command {
+        Command::Demo(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Query(command) => command.run(),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! `powersync query`: SQL on a database file with the extension loaded.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use rusqlite::Batch;
@@ -19,11 +19,11 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn run(&self, extension: &Path) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         let session = if self.file.as_os_str() == ":memory:" {
-            Session::open(None, extension)?
+            Session::open(None)?
         } else {
-            Session::open_existing(&self.file, extension)?
+            Session::open_existing(&self.file)?
         };
         let connection = session.connection();
         let mut batch = Batch::new(connection, &self.sql);

@@ -1,7 +1,7 @@
 //! `powersync replay`: feeds a recorded sync stream to a database.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use powersync_client::stream::Lines;
@@ -30,7 +30,7 @@ pub struct Replay {
 const ROW_COUNTS: &str = "SELECT type AS \"table\", count(*) AS rows FROM ps_untyped GROUP BY type";
 
 impl Replay {
-    pub fn run(&self, extension: &Path) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         let file = File::open(&self.stream).with_context(|| format!("cannot open {}", self.stream.display()))?;
         let lines = Lines::new(file).with_context(|| format!("cannot read {}", self.stream.display()))?;
         let schema = match &self.schema {
@@ -39,7 +39,7 @@ impl Replay {
             }
             None => None,
         };
-        let session = Session::open(self.db.as_deref(), extension)?;
+        let session = Session::open(self.db.as_deref())?;
         session.prepare(schema.as_deref())?;
         session.control("start", SqlValue::Null)?;
         let mut progress = Progress::new();

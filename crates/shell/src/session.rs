@@ -1,28 +1,12 @@
 //! A database with the extension loaded, used the way an SDK uses it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use powersync_client::library;
+use anyhow::{Context, Result};
 use powersync_client::stream::Line;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-
-/// The extension to load: the one asked for, or the one next to this program.
-pub fn find_extension(asked_for: Option<PathBuf>) -> Result<PathBuf> {
-    if let Some(path) = asked_for {
-        return Ok(path);
-    }
-    let Some(path) = library::next_to_program() else {
-        bail!(
-            "no {} next to this program; build it with `cargo build --release -p powersync-loadable`, \
-             or name it with --extension PATH",
-            library::file_name()
-        );
-    };
-    Ok(path)
-}
 
 /// A connection with the extension loaded.
 pub struct Session {
@@ -34,26 +18,20 @@ pub type Instructions = Vec<Value>;
 
 impl Session {
     /// Opens `file`, which is made if it does not exist; a database in memory without one.
-    pub fn open(file: Option<&Path>, extension: &Path) -> Result<Self> {
+    pub fn open(file: Option<&Path>) -> Result<Self> {
         let connection = match file {
             Some(path) => Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?,
             None => Connection::open_in_memory()?,
         };
-        Self::load(connection, extension)
+        Ok(Self { connection })
     }
 
     /// Opens a database file that must exist.
-    pub fn open_existing(file: &Path, extension: &Path) -> Result<Self> {
+    pub fn open_existing(file: &Path) -> Result<Self> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let connection =
             Connection::open_with_flags(file, flags).with_context(|| format!("cannot open {}", file.display()))?;
-        Self::load(connection, extension)
-    }
-
-    fn load(connection: Connection, extension: &Path) -> Result<Self> {
-        library::load(&connection, extension)
-            .with_context(|| format!("cannot load the extension {}", extension.display()))?;
-        Ok(Session { connection })
+        Ok(Self { connection })
     }
 
     /// The connection itself.

@@ -5,15 +5,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use powersync_testkit::library;
-
 fn powersync(arguments: &[&str]) -> Output {
-    let program = Command::new(env!("CARGO_BIN_EXE_powersync"))
-        .args(arguments)
-        .arg("--extension")
-        .arg(library::loadable())
-        .output();
-    program.unwrap()
+    Command::new(env!("CARGO_BIN_EXE_powersync")).args(arguments).output().unwrap()
 }
 
 fn succeeds(arguments: &[&str]) -> String {

@@ -62,8 +62,7 @@ pub unsafe fn entry_point(
     code
 }
 
-/// What SQLite calls for a new connection.
-#[cfg(feature = "static")]
+/// What SQLite calls to load an extension into a connection.
 pub type EntryPoint = unsafe extern "C" fn(*mut sqlite3, *mut *mut c_char, *const sqlite3_api_routines) -> c_int;
 
 /// Has SQLite call `entry_point` for each connection that is opened from now on; again is harmless. Gives SQLite's
@@ -81,7 +80,6 @@ pub unsafe fn load_into_new_connections(entry_point: EntryPoint) -> c_int {
 }
 
 /// An extension as a type, for programs in Rust that have their own allocator and panic handler.
-#[cfg(feature = "static")]
 pub trait Extension {
     /// Registers the extension on a connection.
     ///
@@ -107,8 +105,7 @@ pub fn load_extension_into_new_connections<E: Extension>() -> Result<(), ResultC
 ///
 /// # Safety
 /// Called as SQLite calls entry points.
-#[cfg(feature = "static")]
-unsafe extern "C" fn entry_point_of<E: Extension>(
+pub unsafe extern "C" fn entry_point_of<E: Extension>(
     db: *mut sqlite3,
     error: *mut *mut c_char,
     api: *const sqlite3_api_routines,

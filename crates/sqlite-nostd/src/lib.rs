@@ -28,9 +28,9 @@ mod vtab;
 pub use code::ResultCode;
 pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
 pub use data_version::DataVersions;
+pub use entry::{EntryPoint, Extension, connection_from_raw, entry_point, entry_point_of, initialize};
 #[cfg(feature = "static")]
-pub use entry::{EntryPoint, Extension, load_extension_into_new_connections, load_into_new_connections};
-pub use entry::{connection_from_raw, entry_point, initialize};
+pub use entry::{load_extension_into_new_connections, load_into_new_connections};
 pub use error::{FunctionError, Result, SqliteError};
 pub use function::{Context, FunctionFlags};
 pub use hooks::{Hooks, InstalledHooks};
@@ -39,3 +39,6 @@ pub use panic::abort_on_panic;
 pub use statement::{Parameter, Row, Rows, Statement};
 pub use value::{Content, Value, ValueType, checked_text};
 pub use vtab::EponymousTable;
+
+/// Whether SQLite's functions are linked symbols (the feature `static`) rather than entries of SQLite's API table.
+pub const IS_STATIC: bool = cfg!(feature = "static");

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use tool_support::{examples, library, node, process};
+use tool_support::{examples, node, process};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's own commands")]
@@ -166,9 +166,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(options: &[String]) -> Result<()> {
-    let library = library::build()?;
-    let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-shell", "--"]);
-    process::run(command.arg("--extension").arg(library).arg("demo").args(options))
+    process::run(process::cargo(&["run", "--package", "powersync-shell", "--", "demo"]).args(options))
 }
 
 #[cfg(test)]
