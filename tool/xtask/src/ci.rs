@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tool_support::process::{self, cargo};
 use tool_support::{examples, node};
 
-use crate::{bench, bindings, converge, dist, fuzz, memcheck, python, version};
+use crate::{bench, bindings, converge, dependencies, dist, fuzz, memcheck, python, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -17,6 +17,8 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("lints", lints),
+    ("dependencies", dependencies::check),
+    ("spelling", dependencies::spelling),
     ("documentation", documentation),
     ("bindings", || bindings::run(true)),
     ("version", version::check),

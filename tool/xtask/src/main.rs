@@ -5,6 +5,7 @@ mod bench;
 mod bindings;
 mod ci;
 mod converge;
+mod dependencies;
 mod dist;
 #[cfg(test)]
 mod documents;
@@ -99,6 +100,10 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Looks for unused dependencies, licences that do not fit, and duplicates (needs cargo-machete and cargo-deny)
+    Dependencies,
+    /// Checks the spelling of code and documents (needs typos)
+    Spelling,
     /// Generates the bindings to SQLite from its headers (needs libclang)
     Bindings {
         /// Only checks that they are current
@@ -134,6 +139,8 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Bench(Options { options }) => bench::run(&options),
         Command::Bindings { check } => bindings::run(check),
+        Command::Dependencies => dependencies::check(),
+        Command::Spelling => dependencies::spelling(),
         Command::Python => python::run(),
         Command::Version { bump: None, .. } => version::check(),
         Command::Version { bump: Some(new), .. } => version::bump(&new),
