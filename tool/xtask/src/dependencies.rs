@@ -2,15 +2,15 @@
 //! programs are installed once: `cargo install cargo-machete cargo-deny` and `pip install typos`.
 
 use anyhow::{Context, Result};
-use tool_support::process::{self, cargo, program};
+use tool_support::process::{self, program};
 
 /// No unused dependency; licences, sources and duplicates of all others as `deny.toml` allows.
 ///
 /// # Errors
 /// What was found, or how to install what is missing.
 pub fn check() -> Result<()> {
-    process::run(&mut cargo(&["machete"])).context("needs `cargo install cargo-machete`")?;
-    process::run(&mut cargo(&["deny", "--workspace", "check", "licenses", "bans", "sources"]))
+    process::run(&mut program("cargo-machete", &[])).context("needs `cargo install cargo-machete`")?;
+    process::run(&mut program("cargo-deny", &["--workspace", "check", "licenses", "bans", "sources"]))
         .context("needs `cargo install cargo-deny`")
 }
 
