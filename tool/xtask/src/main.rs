@@ -7,8 +7,6 @@ mod ci;
 mod converge;
 mod dependencies;
 mod dist;
-#[cfg(test)]
-mod documents;
 mod faults;
 mod fuzz;
 #[cfg(test)]

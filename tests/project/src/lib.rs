@@ -1,0 +1,21 @@
+//! Checks of the documents. `tests/documents.rs` runs them on the repository.
+//!
+//! - [`coverage`]: everything that the running library registers, returns or stores is in the reference.
+//! - [`example`]: each `sql` block of a page runs and prints what the page says.
+//! - [`link`]: each link, and each citation of a page in code, leads somewhere.
+//! - [`path`]: the files and tests that documents name exist.
+//!
+//! Each check takes text and gives a list of problems, so that its tests can hand it a broken page.
+
+pub mod coverage;
+pub mod example;
+pub mod library;
+pub mod link;
+pub mod page;
+pub mod path;
+pub mod repository;
+pub mod session;
+pub mod source;
+
+/// Something wrong with a document, and where.
+pub type Problem = String;
