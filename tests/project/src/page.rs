@@ -96,7 +96,7 @@ impl Page {
         Some((heading.line, end))
     }
 
-    /// The names in the first column of the tables between two lines: the first word of each code span.
+    /// The names in the first column of the tables between two lines: see [`code_words`].
     pub fn names(&self, (first, end): (usize, usize)) -> Vec<(&Row, String)> {
         let rows = self.rows.iter().filter(|row| (first..end).contains(&row.line));
         rows.flat_map(|row| row.cells.first().into_iter().flat_map(move |cell| code_words(cell).map(move |w| (row, w))))
@@ -109,11 +109,15 @@ impl Page {
     }
 }
 
-/// The first word of each code span in `text`: letters, digits, `_` and `$`.
+/// The name that each code span in `text` begins with: letters, digits, `_` and `$`. Of a path such as `a[].b` it is the
+/// last part, of a call such as `f(x.y)` what is called.
 pub fn code_words(text: &str) -> impl Iterator<Item = String> {
-    let is_word = |character: char| character.is_alphanumeric() || "_$".contains(character);
-    code_spans(text)
-        .map(move |span| span.trim_matches('"').chars().take_while(|&character| is_word(character)).collect::<String>())
+    let is_word = |character: &char| character.is_alphanumeric() || "_$".contains(*character);
+    code_spans(text).map(move |span| {
+        let path = span.split('(').next().unwrap_or_default();
+        let name = path.rsplit('.').next().unwrap_or_default();
+        name.trim_matches('"').chars().take_while(is_word).collect()
+    })
 }
 
 /// The code spans in `text`, without their backquotes.
@@ -205,6 +209,12 @@ mod tests {
         assert_eq!(names(page.section("A page").unwrap()), ["a", "c", "z"]);
         assert!(names(page.section("b and c").unwrap()).is_empty());
         assert!(page.section("d").is_none());
+    }
+
+    #[test]
+    fn a_name_is_the_last_part_of_a_path() {
+        let words: Vec<_> = code_words("`a[].b`, `….c`, `f(x.y)`, `\"d\"`, `prio_<n>`, `e: f`").collect();
+        assert_eq!(words, ["b", "c", "f", "d", "prio_", "e"]);
     }
 
     #[test]
