@@ -1,8 +1,8 @@
 //! Running the examples of a page.
 //!
-//! Every code block of the language `sql` is an example. The blocks of one section (from one heading of level 1 or 2 to
-//! the next) run in order on one fresh database in memory that has the library loaded. Lines that begin with `-->` say
-//! what the statement before them prints:
+//! Every code block of the language `sql` is an example. The blocks of one section, from one heading to the next, run in
+//! order on one fresh database in memory that has the library loaded. Lines that begin with `-->` say what the statement
+//! before them prints:
 //!
 //! ```text
 //! SELECT 1, 'a', NULL;
@@ -34,7 +34,7 @@ pub fn check(page: &Page) -> Vec<Problem> {
     let mut section = 0;
     let mut host: Option<Host> = None;
     for block in page.blocks.iter().filter(|block| block.language == LANGUAGE) {
-        let begins = page.headings.iter().rev().find(|heading| heading.level <= 2 && heading.line < block.line);
+        let begins = page.headings.iter().rev().find(|heading| heading.line < block.line);
         let begins = begins.map_or(0, |heading| heading.line);
         if begins != section {
             (section, host) = (begins, None);
@@ -235,8 +235,8 @@ mod tests {
     fn each_section_has_a_database_of_its_own() {
         let create = "```sql\nCREATE TABLE t(a);\nSELECT count(*) FROM t;\n--> 0\n```\n";
         let page = |between: &str| Page::parse("p.md", &format!("## A\n{create}{between}\n{create}"));
-        assert!(check(&page("## B")).is_empty());
-        assert!(check(&page("### B"))[0].contains("table t already exists"));
+        assert!(check(&page("### B")).is_empty());
+        assert!(check(&page("Text."))[0].contains("table t already exists"));
     }
 
     #[test]
