@@ -14,7 +14,7 @@
 //! One line is one row, `(no rows)` none, and `error: ` begins the message of a statement that fails. A line that is
 //! indented after `-->` goes on with the one before. `…` stands for any text. Every block says something that it prints.
 
-use powersync_testkit::{Host, HostError};
+use powersync_testkit::Host;
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Row};
@@ -93,8 +93,8 @@ impl Step {
         let printed = match self.printed(host) {
             Ok(rows) if rows.is_empty() => vec!["(no rows)".to_owned()],
             Ok(rows) => rows,
-            Err((error, is_last)) if is_last || self.expected.is_empty() => vec![format!("error: {}", error.message)],
-            Err((error, _)) => return Err(format!("a statement before the last one fails: {}", error.message)),
+            Err((error, is_last)) if is_last || self.expected.is_empty() => vec![format!("error: {error}")],
+            Err((error, _)) => return Err(format!("a statement before the last one fails: {error}")),
         };
         let fails = printed.first().is_some_and(|row| row.starts_with("error: "));
         if self.expected.is_empty() && !fails {
@@ -114,7 +114,7 @@ impl Step {
     }
 
     /// The rows of the last statement. With an error: whether the last statement failed.
-    fn printed(&self, host: &Host) -> Result<Vec<String>, (HostError, bool)> {
+    fn printed(&self, host: &Host) -> Result<Vec<String>, (String, bool)> {
         let mut batch = Batch::new(host.connection(), &self.sql);
         let mut printed = Vec::new();
         loop {
@@ -122,17 +122,26 @@ impl Step {
                 Ok(None) => return Ok(printed),
                 Ok(Some(statement)) => statement,
                 // A statement that SQLite does not understand: what follows it is never tried.
-                Err(error) => return Err((error.into(), true)),
+                Err(error) => return Err((message(error), true)),
             };
             let columns = statement.column_count();
             match rows(statement.raw_query(), columns) {
                 Ok(rows) => printed = rows,
                 Err(error) => {
                     drop(statement);
-                    return Err((error.into(), matches!(batch.next(), Ok(None))));
+                    return Err((message(error), matches!(batch.next(), Ok(None))));
                 }
             }
         }
+    }
+}
+
+/// SQLite's message alone.
+fn message(error: rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message,
+        rusqlite::Error::SqlInputError { msg, .. } => msg,
+        other => other.to_string(),
     }
 }
 

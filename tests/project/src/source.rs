@@ -33,13 +33,13 @@ impl Place {
 /// The string literals on the left of `=>` in a function of a file; tests do not count.
 fn names_in(text: &str, function: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let start = format!("fn {function}(");
+    let starts = [format!("fn {function}("), format!("fn {function}<")];
     let mut is_in = function.is_empty();
     let mut names = BTreeSet::new();
     for line in code.lines() {
         if !function.is_empty() {
             // Functions end where a line has no indentation again.
-            is_in = if is_in { !line.starts_with('}') } else { line.contains(&start) };
+            is_in = if is_in { !line.starts_with('}') } else { starts.iter().any(|start| line.contains(start)) };
         }
         if let (true, Some((left, _))) = (is_in, line.split_once("=>")) {
             names.extend(left.split('"').skip(1).step_by(2).map(str::to_owned));
@@ -78,9 +78,11 @@ mod tests {
     fn names_are_those_of_match_arms() {
         let code = "fn a(x: &str) {\n    match x {\n        \"one\" | \"two\" => 1,\n        _ => \"three\",\n    }\n}\n\
                     fn b() {\n    \"four\" => 1\n}\n#[cfg(test)]\nfn a(\n \"five\" => 1\n";
+        let code = &code.replace("fn b()", "fn b<'a>()");
         let names = |function| names_in(code, function).into_iter().collect::<Vec<_>>();
         assert_eq!(names("a"), ["one", "two"]);
         assert_eq!(names(""), ["four", "one", "two"]);
+        assert_eq!(names("b"), ["four"]);
         assert!(names("c").is_empty());
     }
 
