@@ -1,8 +1,15 @@
 //! The checks of this crate on the documents of this repository.
 
+use std::collections::BTreeMap;
+
+use rowtide_project_tests::coverage::{self, Pages};
+use rowtide_project_tests::library::Library;
 use rowtide_project_tests::page::Page;
 use rowtide_project_tests::repository::{self, TextFile};
+use rowtide_project_tests::session::Seen;
 use rowtide_project_tests::{Problem, example, link, path};
+
+const REFERENCE: &str = "docs/reference/";
 
 fn files() -> Vec<TextFile> {
     repository::text_files().unwrap()
@@ -15,6 +22,15 @@ fn pages() -> Vec<Page> {
 #[track_caller]
 fn assert_none(problems: &[Problem]) {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn nothing_of_the_library_is_missing_from_the_reference() {
+    let pages: Pages = pages()
+        .into_iter()
+        .filter_map(|page| Some((page.path.strip_prefix(REFERENCE)?.to_owned(), page)))
+        .collect::<BTreeMap<_, _>>();
+    assert_none(&coverage::check(&pages, &Library::ask().unwrap(), &Seen::run().unwrap()));
 }
 
 #[test]
