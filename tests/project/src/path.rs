@@ -11,6 +11,7 @@ const DOCUMENTS: &[&str] = &[
     "android/README.md",
     "dart/README.md",
     "docs/architecture.md",
+    "docs/design.md",
     "docs/releasing.md",
     "docs/reliability.md",
     "ios/README.md",
