@@ -50,7 +50,7 @@ pub fn check(files: &[TextFile], exists: &dyn Fn(&str) -> bool) -> Vec<Problem> 
 
 fn missing_files(document: &TextFile, exists: &dyn Fn(&str) -> bool) -> Vec<Problem> {
     let is_missing = |name: &String| {
-        let is_there = ROOTS.iter().any(|root| exists(&format!("{root}/{name}").trim_start_matches('/').to_owned()));
+        let is_there = ROOTS.iter().any(|root| exists(format!("{root}/{name}").trim_start_matches('/')));
         !is_there && !NOT_IN_REPOSITORY.iter().any(|start| name.starts_with(start))
     };
     let missing = named_files(&document.text).into_iter().filter(is_missing);
