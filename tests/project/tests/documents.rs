@@ -1,4 +1,5 @@
 //! The checks of this crate on the documents of this repository.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 
