@@ -1,7 +1,7 @@
 //! What the library has and the reference must name, and nothing else.
 //!
 //! A name counts as documented where the first cell of a table's row has it as code: `` `name` ``, `` `name(x)` ``. Where
-//! names belong to something that has a heading of its own, such as the columns of a table, the row is looked for in that
+//! names belong to something with its own heading, such as the columns of a table, the row is looked for in that
 //! section.
 
 use std::collections::{BTreeMap, BTreeSet};

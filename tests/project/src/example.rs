@@ -12,7 +12,7 @@
 //! ```
 //!
 //! One line is one row, `(no rows)` none, and `error: ` begins the message of a statement that fails. A line that is
-//! indented after `-->` goes on with the one before. `…` stands for any text. Every block says something that it prints.
+//! indented after `-->` continues the one before. `…` matches any text. Every block says something that it prints.
 
 use powersync_testkit::Host;
 use rusqlite::fallible_iterator::FallibleIterator;
@@ -171,7 +171,7 @@ fn print(row: &Row<'_>, columns: usize) -> rusqlite::Result<String> {
     Ok(cells.join(" | "))
 }
 
-/// Whether `printed` is `expected`, in which each `…` stands for any text.
+/// Whether `printed` is `expected`, in which each `…` matches any text.
 fn matches(printed: &str, expected: &str) -> bool {
     let mut parts = expected.split('…');
     let Some(mut rest) = parts.next().and_then(|start| printed.strip_prefix(start)) else { return false };

@@ -19,7 +19,7 @@ pub struct Function {
 /// Tables by name, and of each the columns.
 pub type Tables = BTreeMap<String, BTreeSet<String>>;
 
-/// Everything that SQLite tells about the library.
+/// Everything that SQLite lists of the library.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     /// The functions that loading adds.

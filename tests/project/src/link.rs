@@ -17,7 +17,7 @@ pub fn check(files: &[TextFile]) -> Vec<Problem> {
     check_with(files, &repository::exists)
 }
 
-/// The same where `exists` tells which other files there are.
+/// The same, with `exists` to ask for files that are not in `files`.
 fn check_with(files: &[TextFile], exists: &dyn Fn(&str) -> bool) -> Vec<Problem> {
     let documents = files.iter().filter(|file| file.is_document());
     let pages: HashMap<&str, Page> =
