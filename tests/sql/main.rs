@@ -38,6 +38,7 @@ mod schema_objects;
 mod schema_unchanged;
 mod sqlite_versions;
 mod stored_format;
+mod subscriptions;
 mod tables_in_old_sqlite;
 mod unknown_migrations;
 mod update_hooks;

@@ -197,8 +197,15 @@ pub trait Storage {
     /// Inserts a subscription with no further properties, or finds the one with equal name and parameters.
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription>;
 
-    /// Writes all properties of the subscription with that id.
-    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()>;
+    /// Writes what the app decides of the subscription with that id: `ttl`, `expires_at` and `local_priority`. It was
+    /// read in this transaction, for other connections decide too.
+    fn update_explicit_subscription(&mut self, subscription: &StoredSubscription) -> Result<()>;
+
+    /// Writes what a checkpoint says of the subscription with that id.
+    fn describe_subscription(&mut self, id: i64, active: bool, is_default: bool) -> Result<()>;
+
+    /// Sets the `last_synced_at` of the subscription with that id.
+    fn record_subscription_sync(&mut self, id: i64, time: Timestamp) -> Result<()>;
 
     /// Deletes a subscription.
     fn delete_subscription(&mut self, id: i64) -> Result<()>;

@@ -12,6 +12,7 @@ use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
 use super::iteration::{Iteration, Next, Reaction, Waiting};
 use super::memory::copy;
+use super::requested::Requested;
 use super::status::Connection;
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
@@ -66,7 +67,7 @@ impl Iteration {
         let is_involved = |id| target.involves(id, priority);
         let extent = Extent::Partial { priority: priority.into(), is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, extent)?;
-        let publication = publish(target, &self.streams, &changed, Some(priority), storage)?;
+        let publication = publish(target, (&self.streams, &self.requested), &changed, Some(priority), storage)?;
         storage.note_change()?;
         self.adopt_partial(publication, priority);
         Ok(Reaction::only(Next::Report))
@@ -115,7 +116,7 @@ impl Iteration {
     ) -> Result<Reaction> {
         let target = complete_target(self.target.as_mut())?;
         let request_id = target.write_checkpoint;
-        let Publication { time, streams } = publish(target, &self.streams, changed, None, storage)?;
+        let Publication { time, streams } = publish(target, (&self.streams, &self.requested), changed, None, storage)?;
         if let Some(id) = request_id {
             storage.set_request_id(RequestId::LastApplied, Some(id))?;
         }
@@ -137,7 +138,7 @@ impl Iteration {
     fn delay(&mut self, changed: &[ChangedBucket], storage: &mut dyn Storage) -> Result<Reaction> {
         let target = complete_target(self.target.as_ref())?;
         let publication = if target.progress.is_all_highest_priority() {
-            Some(publish(target, &self.streams, changed, Some(Priority::HIGHEST), storage)?)
+            Some(publish(target, (&self.streams, &self.requested), changed, Some(Priority::HIGHEST), storage)?)
         } else {
             None
         };
@@ -218,7 +219,7 @@ fn record_validated(target: &Target, changed: &[ChangedBucket], storage: &mut dy
 /// Publishes the buckets up to `limit` (None: all).
 fn publish(
     target: &Target,
-    streams: &[StreamRow],
+    (known, requested): (&[StreamRow], &Requested),
     changed: &[ChangedBucket],
     limit: Option<Priority>,
     storage: &mut dyn Storage,
@@ -232,6 +233,6 @@ fn publish(
     }
     let time = storage.now()?;
     storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;
-    let streams = streams::record_sync(streams, &target.progress, limit, time, storage)?;
+    let streams = streams::record_sync(known, requested, &target.progress, limit, time, storage)?;
     Ok(Publication { time, streams })
 }

@@ -16,12 +16,13 @@ use super::event::{StartOptions, StreamKey};
 use super::instruction::{Diagnostics, Instruction};
 use super::progress::ProgressSums;
 use super::request;
+use super::requested::Requested;
 use super::status::{Connection, Status};
-use super::streams::{self, RequestedSubscription, StreamRow};
+use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
 use crate::error::{Error, Result};
 use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
-use crate::storage::{Storage, StoredSubscription, UnpublishableOperation};
+use crate::storage::{Storage, UnpublishableOperation};
 
 /// From this number of seconds before its expiry on, a token should be replaced.
 const TOKEN_EXPIRES_SOON: i64 = 30;
@@ -32,7 +33,7 @@ pub struct Iteration {
     /// The streams in use by the app.
     active_streams: Vec<StreamKey>,
     /// The subscriptions that the service was asked for.
-    pub(super) requested: Vec<RequestedSubscription>,
+    pub(super) requested: Requested,
     /// The checkpoint that is, or was last, downloaded.
     pub(super) target: Option<Target>,
     /// Set while the checkpoint is validated, but held back by local writes.
@@ -97,8 +98,8 @@ impl Iteration {
         let now = storage.now()?;
         let mut rows = streams::extend_expiry(&options.active_streams, now, storage)?;
         streams::delete_ended(&mut rows, now, storage)?;
-        let requested = streams::to_request(&rows, now);
-        let establish = request::establish(&options, &requested, storage)?;
+        let requested = Requested::new(&rows, now)?;
+        let establish = request::establish(&options, requested.as_slice(), storage)?;
         let status =
             Status { connection: Connection::Connecting, sync_times: storage.sync_times()?, ..Status::default() };
         let streams: Vec<_> = rows.into_iter().map(StreamRow::unrelated).collect();
@@ -182,7 +183,7 @@ impl Iteration {
     }
 
     fn checkpoint(&mut self, line: Checkpoint<'_>, storage: &mut dyn Storage) -> Result<Reaction> {
-        let LoadedTarget { target, obsolete, shrunk } = Target::load(line, self.requested.len(), storage)?;
+        let LoadedTarget { target, obsolete, shrunk } = Target::load(line, self.requested.as_slice().len(), storage)?;
         for name in &obsolete {
             storage.delete_bucket(name)?;
         }
@@ -265,6 +266,8 @@ impl Iteration {
     fn keep_alive(&mut self, token_expires_in: i64, storage: &mut dyn Storage) -> Result<Reaction> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&self.active_streams, now, storage)?;
+        let is_requested = self.requested.is_current(&rows, now);
+        let streams = streams::relate(rows, &self.streams, &self.requested)?;
         if !self.active_streams.is_empty() {
             storage.note_change()?;
         }
@@ -275,47 +278,34 @@ impl Iteration {
         } else if token_expires_in <= TOKEN_EXPIRES_SOON {
             instructions.push(Instruction::FetchCredentials { did_expire: false });
             self.connect(storage)?
-        } else if streams::to_request(&rows, now) != self.requested {
+        } else if !is_requested {
             Next::Close { hide_disconnect: true }
         } else {
             self.connect(storage)?
         };
-        self.adopt_expiry(&rows);
+        // When subscriptions end is no reason for a status: it would come with every keep-alive.
+        self.streams = streams;
         Ok(Reaction::with(instructions, next))
     }
 
     /// The app uses these streams now.
-    pub fn streams_in_use(&mut self, streams: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Reaction> {
+    pub fn streams_in_use(&mut self, in_use: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Reaction> {
         let now = storage.now()?;
-        let rows = streams::extend_expiry(&streams, now, storage)?;
-        let is_requested = streams::to_request(&rows, now) == self.requested;
+        let rows = streams::extend_expiry(&in_use, now, storage)?;
+        let is_requested = self.requested.is_current(&rows, now);
+        let rows = streams::relate(rows, &self.streams, &self.requested)?;
         storage.note_change()?;
-        self.active_streams = streams;
-        self.adopt_expiry(&rows);
+        self.active_streams = in_use;
+        self.streams = rows;
         Ok(Reaction::only(if is_requested { Next::Continue } else { Next::Close { hide_disconnect: true } }))
     }
 
-    /// Takes over when subscriptions end. That alone is no reason for a status: it would come with every keep-alive.
-    fn adopt_expiry(&mut self, rows: &[StoredSubscription]) {
-        for row in rows {
-            if let Ok(index) = self.streams.binary_search_by_key(&row.id, |known| known.stored.id)
-                && let Some(known) = self.streams.get_mut(index)
-            {
-                known.stored.expires_at = row.expires_at;
-            }
-        }
-    }
-
-    /// Takes over a subscription that the app made, renewed or ended; the next status tells.
-    pub fn adopt_subscription(&mut self, row: StoredSubscription) {
-        match self.streams.binary_search_by_key(&row.id, |known| known.stored.id) {
-            Ok(index) => {
-                if let Some(known) = self.streams.get_mut(index) {
-                    known.stored = row;
-                }
-            }
-            Err(index) => self.streams.insert(index, StreamRow::unrelated(row)),
-        }
+    /// Takes over the subscriptions after the app made, renewed or ended one; the next status tells.
+    pub fn adopt_subscriptions(&mut self, storage: &mut dyn Storage) -> Result<()> {
+        let rows = streams::current(&self.streams, &self.requested, storage)?;
+        storage.note_change()?;
+        self.streams = rows;
+        Ok(())
     }
 }
 

@@ -20,6 +20,7 @@ mod iteration;
 mod memory;
 mod progress;
 mod request;
+mod requested;
 mod slots;
 mod status;
 mod streams;
@@ -36,7 +37,7 @@ pub use instruction::{
 pub use status::offline_status;
 
 use crate::error::{Error, Result};
-use crate::storage::{Storage, StoredSubscription};
+use crate::storage::Storage;
 use iteration::{Iteration, Next, Reaction};
 
 /// The sync client of one connection.
@@ -82,12 +83,15 @@ impl Engine {
                 self.react(storage, |iteration, storage| iteration.streams_in_use(streams, storage))
             }
             Event::Subscribe(command) => {
-                let row = streams::subscribe(&command, storage)?;
-                self.adopt_subscription(Some(row), storage)
+                streams::subscribe(&command, storage)?;
+                self.adopt_subscriptions(storage)?;
+                Ok(Outcome::Nothing)
             }
             Event::Unsubscribe(stream) => {
-                let row = streams::unsubscribe(&stream, storage)?;
-                self.adopt_subscription(row, storage)
+                if streams::unsubscribe(&stream, storage)? {
+                    self.adopt_subscriptions(storage)?;
+                }
+                Ok(Outcome::Nothing)
             }
             Event::SeedRequestId(id) => {
                 self.require_iteration()?;
@@ -153,12 +157,11 @@ impl Engine {
         Ok(Outcome::Instructions(instructions))
     }
 
-    fn adopt_subscription(&mut self, row: Option<StoredSubscription>, storage: &mut dyn Storage) -> Result<Outcome> {
-        if let (Some(row), Some(iteration)) = (row, &mut self.iteration) {
-            storage.note_change()?;
-            iteration.adopt_subscription(row);
+    fn adopt_subscriptions(&mut self, storage: &mut dyn Storage) -> Result<()> {
+        match &mut self.iteration {
+            Some(iteration) => iteration.adopt_subscriptions(storage),
+            None => Ok(()),
         }
-        Ok(Outcome::Nothing)
     }
 }
 

@@ -102,9 +102,10 @@ pub struct StreamSum {
 }
 
 impl StreamSum {
-    /// The most urgent priority among the buckets, None without buckets.
+    /// The least urgent priority among the buckets, None without buckets.
     pub fn priority(&self) -> Option<Priority> {
-        Priority::ALL.into_iter().zip(self.buckets).find_map(|(priority, buckets)| (buckets > 0).then_some(priority))
+        let mut priorities = Priority::ALL.into_iter().zip(self.buckets).rev();
+        priorities.find_map(|(priority, buckets)| (buckets > 0).then_some(priority))
     }
 }
 
@@ -268,7 +269,7 @@ mod tests {
         let priorities: Vec<_> = sums.priorities().map(|(p, sum)| (p, sum.total(), sum.downloaded())).collect();
         assert_eq!(priorities, [(URGENT, 5, 5), (LAZY, 6, 1)]);
         assert_eq!(sums.of_reason(default).priority(), Some(LAZY));
-        assert_eq!(sums.of_reason(first).priority(), Some(URGENT));
+        assert_eq!(sums.of_reason(first).priority(), Some(LAZY));
         assert_eq!(sums.of_reason(first).sum.total(), 11);
         assert_eq!(sums.of_reason(second).priority(), None);
         assert_eq!(sums.of_reason(SubscriptionReason::Default(9)).priority(), None);
@@ -277,6 +278,7 @@ mod tests {
         sums.subtract(LAZY, &counts(Some(10), 4, 1), &[default, first, default]);
         assert!(sums.is_all_highest_priority());
         assert_eq!((sums.of_reason(default).sum, sums.of_reason(default).priority()), (Sum::default(), None));
+        assert_eq!(sums.of_reason(first).priority(), Some(URGENT));
         sums.subtract(URGENT, &counts(Some(5), 0, 5), &[first]);
         assert!(!sums.is_all_highest_priority());
     }

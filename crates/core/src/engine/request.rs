@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
-use super::streams::RequestedSubscription;
+use super::requested::RequestedSubscription;
 use crate::error::Result;
 use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
 use crate::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};

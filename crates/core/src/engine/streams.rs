@@ -1,10 +1,13 @@
 //! Stream subscriptions: those stored, those requested from the service, and how both relate to the streams that a
 //! checkpoint describes (sync client, Streams).
 //!
-//! Where the specification is silent: a full publish counts as a sync of all rows but those that were subscribed
-//! explicitly after the request was sent, because their data were not asked for yet. A row that was requested keeps the
-//! buckets of its subscription even when the app unsubscribes meanwhile. Of several rows of one default stream without
-//! an explicit subscription, the one without parameters has the default buckets.
+//! The rows belong to the app, which may change them on any connection. So they are read again whenever they matter, and
+//! each change writes only the columns that it is about.
+//!
+//! Where the specification is silent: a row that was requested stays until the next request even when the app
+//! unsubscribes and the service does not list its stream. Of several rows of one default stream without an explicit
+//! subscription, the one without parameters has the default buckets; without any such row, one that was subscribed
+//! without parameters after the request. A row with parameters never counts as synced because of default buckets.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,6 +16,7 @@ use alloc::vec::Vec;
 use super::event::{StreamKey, Subscribe};
 use super::instruction::Instruction;
 use super::progress::ProgressSums;
+use super::requested::{Requested, is_expired, is_explicit};
 use super::target::DescribedStream;
 use crate::collections::{Index, Key};
 use crate::error::Result;
@@ -34,33 +38,12 @@ pub struct StreamRow {
     pub reason: Option<SubscriptionReason>,
 }
 
-/// A subscription as it is sent to the service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestedSubscription {
-    /// The stored row.
-    pub id: i64,
-    /// The stream's name.
-    pub stream: String,
-    /// JSON text of the parameters.
-    pub parameters: String,
-    /// The priority asked for.
-    pub override_priority: Option<i64>,
-}
-
-fn is_explicit(row: &StoredSubscription) -> bool {
-    row.ttl.is_some()
-}
-
-fn is_expired(row: &StoredSubscription, now: Timestamp) -> bool {
-    row.expires_at.is_some_and(|expires_at| expires_at < now)
-}
-
 fn expiry(now: Timestamp, ttl: i64) -> Timestamp {
     now.saturating_add(ttl.saturating_mul(1_000_000))
 }
 
 /// Inserts or renews a subscription.
-pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<StoredSubscription> {
+pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<()> {
     let StreamKey { name, parameters } = &command.stream;
     let mut row = storage.find_or_insert_subscription(NewSubscription { stream_name: name, parameters })?;
     let ttl = command.ttl.unwrap_or(DEFAULT_TTL);
@@ -71,17 +54,16 @@ pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<Store
         (Some(old), Some(new)) => Some(old.min(new)),
         (old, new) => old.or(new),
     };
-    storage.update_subscription(&row)?;
-    Ok(row)
+    storage.update_explicit_subscription(&row)
 }
 
-/// Ends an explicit subscription. Returns its row, if there is one.
-pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<Option<StoredSubscription>> {
+/// Ends an explicit subscription. Returns whether there is one of that name and parameters.
+pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<bool> {
     let is_meant = |row: &StoredSubscription| row.stream_name == stream.name && row.parameters == stream.parameters;
-    let Some(mut row) = storage.subscriptions()?.into_iter().find(is_meant) else { return Ok(None) };
+    let Some(mut row) = storage.subscriptions()?.into_iter().find(is_meant) else { return Ok(false) };
     row.ttl = None;
-    storage.update_subscription(&row)?;
-    Ok(Some(row))
+    storage.update_explicit_subscription(&row)?;
+    Ok(true)
 }
 
 /// All subscriptions, after those that are in use got their expiry extended.
@@ -97,7 +79,7 @@ pub fn extend_expiry(
         let Some(ttl) = row.ttl else { continue };
         if index.find(Key::Part(&row.stream_name, &row.parameters), &key_at).is_some() {
             row.expires_at = Some(expiry(now, ttl));
-            storage.update_subscription(row)?;
+            storage.update_explicit_subscription(row)?;
         }
     }
     Ok(rows)
@@ -115,23 +97,10 @@ pub fn delete_ended(rows: &mut Vec<StoredSubscription>, now: Timestamp, storage:
     Ok(())
 }
 
-/// The subscriptions that a request sent `now` asks for.
-pub fn to_request(rows: &[StoredSubscription], now: Timestamp) -> Vec<RequestedSubscription> {
-    let requested = rows.iter().filter(|row| is_explicit(row) && !is_expired(row, now));
-    requested
-        .map(|row| RequestedSubscription {
-            id: row.id,
-            stream: row.stream_name.clone(),
-            parameters: row.parameters.clone(),
-            override_priority: row.local_priority,
-        })
-        .collect()
-}
-
 /// Makes the stored subscriptions follow the streams that a checkpoint describes, and returns them.
 pub fn reconcile(
     described: &[DescribedStream],
-    requested: &[RequestedSubscription],
+    requested: &Requested,
     storage: &mut dyn Storage,
 ) -> Result<Vec<StreamRow>> {
     let name_at = |position: usize| Key::Name(described.get(position).map_or("", |stream| &stream.name));
@@ -143,7 +112,8 @@ pub fn reconcile(
     let mut rows = Vec::new();
     for mut row in storage.subscriptions()? {
         let position = index.find(Key::Name(&row.stream_name), &name_at);
-        if position.is_none() && !is_explicit(&row) {
+        let reason = requested.reason(&row);
+        if position.is_none() && reason.is_none() && !is_explicit(&row) {
             storage.delete_subscription(row.id)?;
             continue;
         }
@@ -151,7 +121,8 @@ pub fn reconcile(
         if let Some(has_row) = position.and_then(|position| has_row.get_mut(position)) {
             *has_row = true;
         }
-        rows.push(StreamRow { reason: requested_reason(&row, requested), stored: row });
+        rows.try_reserve(1)?;
+        rows.push(StreamRow { reason, stored: row });
     }
     for (position, stream) in described.iter().enumerate().filter(|(_, stream)| stream.is_default) {
         let is_first = index.find(Key::Name(&stream.name), &name_at) == Some(position);
@@ -160,18 +131,17 @@ pub fn reconcile(
             let mut row = storage.find_or_insert_subscription(new)?;
             describe_row(&mut row, Some(stream), storage)?;
             let before = rows.partition_point(|known: &StreamRow| known.stored.id < row.id);
+            rows.try_reserve(1)?;
             rows.insert(before, StreamRow::unrelated(row));
         }
     }
-    // Of several rows without an explicit subscription, one has the default buckets: that without parameters.
     has_row.fill(false);
-    for needs_parameters in [false, true] {
-        for row in rows.iter_mut().filter(|row| row.reason.is_none() && !is_explicit(&row.stored)) {
+    for kind in DefaultRow::BY_PREFERENCE {
+        for row in rows.iter_mut().filter(|row| row.reason.is_none() && DefaultRow::of(&row.stored) == Some(kind)) {
             let position = index.find(Key::Name(&row.stored.stream_name), &name_at);
             let is_taken = position.and_then(|position| has_row.get_mut(position));
             if let (Some(position), Some(is_taken @ false)) = (position, is_taken)
                 && row.stored.is_default
-                && (row.stored.parameters == NO_PARAMETERS) != needs_parameters
             {
                 *is_taken = true;
                 row.reason = Some(SubscriptionReason::Default(position));
@@ -181,10 +151,32 @@ pub fn reconcile(
     Ok(rows)
 }
 
-/// The reason that names a row because the request asked for it. Requested subscriptions are in order of their rows.
-fn requested_reason(row: &StoredSubscription, requested: &[RequestedSubscription]) -> Option<SubscriptionReason> {
-    let index = requested.binary_search_by_key(&row.id, |requested| requested.id).ok()?;
-    Some(SubscriptionReason::Subscription(index))
+/// A kind of rows, of which one can have the buckets of its default stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DefaultRow {
+    /// Not subscribed explicitly, without parameters.
+    Plain,
+    /// Not subscribed explicitly (any more), with parameters.
+    Ended,
+    /// Subscribed without parameters after the request, which is the default all the same.
+    Subscribed,
+}
+
+impl DefaultRow {
+    const BY_PREFERENCE: [Self; 3] = [Self::Plain, Self::Ended, Self::Subscribed];
+
+    fn of(row: &StoredSubscription) -> Option<Self> {
+        match (is_explicit(row), has_parameters(row)) {
+            (false, false) => Some(Self::Plain),
+            (false, true) => Some(Self::Ended),
+            (true, false) => Some(Self::Subscribed),
+            (true, true) => None,
+        }
+    }
+}
+
+fn has_parameters(row: &StoredSubscription) -> bool {
+    row.parameters != NO_PARAMETERS
 }
 
 fn describe_row(
@@ -195,28 +187,25 @@ fn describe_row(
     let (active, is_default) = (stream.is_some(), stream.is_some_and(|stream| stream.is_default));
     if (row.active, row.is_default) != (active, is_default) {
         (row.active, row.is_default) = (active, is_default);
-        storage.update_subscription(row)?;
+        storage.describe_subscription(row.id, active, is_default)?;
     }
     Ok(())
 }
 
 /// Log lines for what went wrong with the streams of a checkpoint.
-pub fn log_errors(
-    described: &[DescribedStream],
-    requested: &[RequestedSubscription],
-    instructions: &mut Vec<Instruction>,
-) {
+pub fn log_errors(described: &[DescribedStream], requested: &Requested, instructions: &mut Vec<Instruction>) {
     for stream in described {
         let name = &stream.name;
         for (subscription, message) in &stream.errors {
             let line = match *subscription {
                 SubscriptionReference::Default => format!("Default subscription {name} has errors: {message}"),
                 SubscriptionReference::Index(index) => {
-                    let parameters = match requested.get(index).map(|requested| requested.parameters.as_str()) {
-                        None => format!("unknown subscription {index}"),
-                        Some(NO_PARAMETERS) => String::from("without parameters"),
-                        Some(parameters) => format!("with parameters {parameters}"),
-                    };
+                    let parameters =
+                        match requested.as_slice().get(index).map(|requested| requested.parameters.as_str()) {
+                            None => format!("unknown subscription {index}"),
+                            Some(NO_PARAMETERS) => String::from("without parameters"),
+                            Some(parameters) => format!("with parameters {parameters}"),
+                        };
                     format!("Subscription to stream {name} ({parameters}) could not be resolved: {message}")
                 }
             };
@@ -225,30 +214,46 @@ pub fn log_errors(
     }
 }
 
-/// Whether the row was subscribed explicitly after the request was sent, and does not get its data by default either.
-fn is_awaiting_request(row: &StreamRow) -> bool {
-    let StreamRow { stored, reason } = row;
-    is_explicit(stored) && reason.is_none() && !(stored.is_default && stored.parameters == NO_PARAMETERS)
+/// The rows as they are stored now, each with the reason that it had among those `known` before.
+pub fn current(known: &[StreamRow], requested: &Requested, storage: &mut dyn Storage) -> Result<Vec<StreamRow>> {
+    relate(storage.subscriptions()?, known, requested)
 }
 
-/// The rows after a publish up to `limit` (None: a full one) at `now`; stored as well.
+/// The `stored` rows, each with the reason that it had among those `known` before.
+pub fn relate(stored: Vec<StoredSubscription>, known: &[StreamRow], requested: &Requested) -> Result<Vec<StreamRow>> {
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(stored.len())?;
+    rows.extend(stored.into_iter().map(|stored| {
+        let reason = requested.reason(&stored).or_else(|| known_reason(&stored, known));
+        StreamRow { stored, reason }
+    }));
+    Ok(rows)
+}
+
+/// The reason of a row among those known before. Ids can be used again.
+fn known_reason(row: &StoredSubscription, known: &[StreamRow]) -> Option<SubscriptionReason> {
+    let position = known.binary_search_by_key(&row.id, |known| known.stored.id).ok()?;
+    let StreamRow { stored, reason } = known.get(position)?;
+    let is_same = stored.stream_name == row.stream_name && stored.parameters == row.parameters;
+    reason.filter(|_| is_same)
+}
+
+/// Records that what was requested, and what is default, was published up to `limit` (None: all) at `now`. Gives all
+/// rows as they are stored then.
 pub fn record_sync(
-    rows: &[StreamRow],
+    known: &[StreamRow],
+    requested: &Requested,
     progress: &ProgressSums,
     limit: Option<Priority>,
     now: Timestamp,
     storage: &mut dyn Storage,
 ) -> Result<Vec<StreamRow>> {
-    let mut rows = rows.to_vec();
-    for row in &mut rows {
-        let priority = row.priority(progress);
-        let is_synced = match limit {
-            Some(limit) => priority.is_some_and(|priority| priority <= limit),
-            None => !is_awaiting_request(row),
-        };
-        if is_synced && row.stored.last_synced_at != Some(now) {
+    let mut rows = current(known, requested, storage)?;
+    for row in rows.iter_mut().filter(|row| row.has_own_data()) {
+        let is_published = limit.is_none_or(|limit| row.priority(progress).is_some_and(|priority| priority <= limit));
+        if is_published && row.stored.last_synced_at != Some(now) {
             row.stored.last_synced_at = Some(now);
-            storage.update_subscription(&row.stored)?;
+            storage.record_subscription_sync(row.stored.id, now)?;
         }
     }
     Ok(rows)
@@ -260,8 +265,17 @@ impl StreamRow {
         Self { stored, reason: None }
     }
 
-    /// The most urgent priority among its buckets.
+    /// The priority of its least urgent bucket: only with that one it is there as a whole.
     pub fn priority(&self, progress: &ProgressSums) -> Option<Priority> {
         progress.of_reason(self.reason?).priority()
+    }
+
+    /// Whether the checkpoint holds the data that this row stands for.
+    fn has_own_data(&self) -> bool {
+        match self.reason {
+            Some(SubscriptionReason::Subscription(_)) => true,
+            Some(SubscriptionReason::Default(_)) => !has_parameters(&self.stored),
+            None => false,
+        }
     }
 }

@@ -138,8 +138,16 @@ impl Storage for SqliteStorage<'_> {
         subscriptions::find_or_insert(&self.database, subscription)
     }
 
-    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
-        subscriptions::update(&self.database, subscription)
+    fn update_explicit_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
+        subscriptions::update_explicit(&self.database, subscription)
+    }
+
+    fn describe_subscription(&mut self, id: i64, active: bool, is_default: bool) -> Result<()> {
+        subscriptions::describe(&self.database, id, active, is_default)
+    }
+
+    fn record_subscription_sync(&mut self, id: i64, time: Timestamp) -> Result<()> {
+        subscriptions::record_sync(&self.database, id, time)
     }
 
     fn delete_subscription(&mut self, id: i64) -> Result<()> {

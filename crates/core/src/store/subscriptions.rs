@@ -7,7 +7,7 @@ use sqlite_nostd::Row;
 
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::storage::{NewSubscription, StoredSubscription};
+use crate::storage::{NewSubscription, StoredSubscription, Timestamp};
 
 const COLUMNS: &str =
     "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
@@ -56,22 +56,24 @@ pub fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Resu
     }
 }
 
-/// Writes all properties of the subscription with that id.
-pub fn update(database: &Database<'_>, subscription: &StoredSubscription) -> Result<()> {
-    const SQL: &str = "UPDATE main.ps_stream_subscriptions SET active = ?2, is_default = ?3, local_priority = ?4, ttl = ?5, \
-        expires_at = ?6, last_synced_at = ?7 WHERE id = ?1";
-    database.execute(
-        SQL,
-        &[
-            subscription.id.into(),
-            i64::from(subscription.active).into(),
-            i64::from(subscription.is_default).into(),
-            subscription.local_priority.into(),
-            subscription.ttl.into(),
-            subscription.expires_at.into(),
-            subscription.last_synced_at.into(),
-        ],
-    )
+/// Writes what the app decides of the subscription with that id.
+pub fn update_explicit(database: &Database<'_>, subscription: &StoredSubscription) -> Result<()> {
+    const SQL: &str =
+        "UPDATE main.ps_stream_subscriptions SET local_priority = ?2, ttl = ?3, expires_at = ?4 WHERE id = ?1";
+    let StoredSubscription { id, local_priority, ttl, expires_at, .. } = *subscription;
+    database.execute(SQL, &[id.into(), local_priority.into(), ttl.into(), expires_at.into()])
+}
+
+/// Writes what a checkpoint says of the subscription with that id.
+pub fn describe(database: &Database<'_>, id: i64, active: bool, is_default: bool) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_stream_subscriptions SET active = ?2, is_default = ?3 WHERE id = ?1";
+    database.execute(SQL, &[id.into(), i64::from(active).into(), i64::from(is_default).into()])
+}
+
+/// Sets when the subscription with that id was synced.
+pub fn record_sync(database: &Database<'_>, id: i64, time: Timestamp) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_stream_subscriptions SET last_synced_at = ?2 WHERE id = ?1";
+    database.execute(SQL, &[id.into(), time.into()])
 }
 
 /// Deletes a subscription.

@@ -80,6 +80,11 @@ impl MemoryStorage {
         self.data.buckets.iter().find(|(_, bucket)| bucket.name == name).map(|(id, _)| *id)
     }
 
+    fn subscription(&mut self, id: i64) -> &mut StoredSubscription {
+        let row = self.data.subscriptions.iter_mut().find(|row| row.id == id);
+        row.expect("a subscription that is stored")
+    }
+
     fn names(&self, changed: &[ChangedBucket]) -> Vec<String> {
         let mut names: Vec<_> = changed.iter().map(|bucket| self.data.buckets[&bucket.id.0].name.clone()).collect();
         names.sort();
@@ -295,10 +300,25 @@ impl Storage for MemoryStorage {
         Ok(row)
     }
 
-    fn update_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
+    fn update_explicit_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
         self.count_call()?;
-        let row = self.data.subscriptions.iter_mut().find(|row| row.id == subscription.id);
-        *row.expect("a subscription that is stored") = subscription.clone();
+        let row = self.subscription(subscription.id);
+        row.ttl = subscription.ttl;
+        row.expires_at = subscription.expires_at;
+        row.local_priority = subscription.local_priority;
+        Ok(())
+    }
+
+    fn describe_subscription(&mut self, id: i64, active: bool, is_default: bool) -> Result<()> {
+        self.count_call()?;
+        let row = self.subscription(id);
+        (row.active, row.is_default) = (active, is_default);
+        Ok(())
+    }
+
+    fn record_subscription_sync(&mut self, id: i64, time: Timestamp) -> Result<()> {
+        self.count_call()?;
+        self.subscription(id).last_synced_at = Some(time);
         Ok(())
     }
 

@@ -187,19 +187,19 @@ fn buckets_belong_to_the_rows_that_their_reasons_name() {
     };
     assert_eq!(progress(&status, "first"), (Some(2), Some(10), Some(0)));
     assert_eq!(progress(&status, "second"), (Some(3), Some(1), Some(0)));
-    assert_eq!(progress(&status, "default"), (Some(1), Some(15), Some(0)));
+    assert_eq!(progress(&status, "default"), (Some(2), Some(15), Some(0)));
     let status = host.line(&data("a", &[1, 2])).status().clone();
     assert_eq!(progress(&status, "first"), (Some(2), Some(10), Some(2)));
-    assert_eq!(progress(&status, "default"), (Some(1), Some(15), Some(2)));
+    assert_eq!(progress(&status, "default"), (Some(2), Some(15), Some(2)));
     let diff = r#"{"checkpoint_diff":{"last_op_id":"6","removed_buckets":["b"],"updated_buckets":[
         {"bucket":"a","checksum":2,"priority":0,"count":12,"subscriptions":[{"sub":1}]}]}}"#;
     let status = host.line(diff).status().clone();
     assert_eq!(progress(&status, "first"), (None, Some(0), Some(0)));
-    assert_eq!(progress(&status, "second"), (Some(0), Some(13), Some(2)));
+    assert_eq!(progress(&status, "second"), (Some(3), Some(13), Some(2)));
     assert_eq!(progress(&status, "default"), (None, Some(0), Some(0)));
     // After the publish the priority stays and the progress ends.
     let status = host.lines([complete(6)]).status().clone();
-    assert_eq!(progress(&status, "second"), (Some(0), Some(0), Some(0)));
+    assert_eq!(progress(&status, "second"), (Some(3), Some(0), Some(0)));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn publishing_sets_when_streams_were_synced() {
 }
 
 #[test]
-fn rows_that_nobody_subscribes_explicitly_are_synced_with_everything() {
+fn rows_are_synced_if_they_were_requested_or_are_default() {
     let mut host = Host::default();
     host.subscribe("ended", "null", None, None);
     host.unsubscribe("ended", "null");
@@ -294,7 +294,7 @@ fn rows_that_nobody_subscribes_explicitly_are_synced_with_everything() {
     let rows = host.storage.data.subscriptions.iter();
     let synced: Vec<_> =
         rows.map(|row| (row.stream_name.as_str(), row.parameters.as_str(), row.last_synced_at.is_some())).collect();
-    assert_eq!(synced, [("ended", "null", true), ("default", "null", true), ("default", "[1]", false)]);
+    assert_eq!(synced, [("ended", "null", false), ("default", "null", true), ("default", "[1]", false)]);
 }
 
 #[test]
