@@ -4,6 +4,7 @@
 mod budgets;
 mod clear_tables;
 mod clearing;
+mod closing;
 mod connections;
 mod damaged_tables;
 mod direct_table_changes;

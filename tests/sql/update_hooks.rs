@@ -95,7 +95,52 @@ fn the_hook_of_an_application_stays() {
     assert!(error.message.contains("powersync_update_hooks"), "{error}");
     host.execute("INSERT INTO a VALUES (1)");
     assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert_is_told_nothing(&host);
+}
+
+/// Asking must fail: an empty answer would say that nothing changed.
+#[track_caller]
+fn assert_is_told_nothing(host: &Host) {
+    let error = host.error("SELECT powersync_update_hooks('get')");
+    assert_eq!(error.code, 21, "{error}");
+    assert!(error.message.contains("powersync_update_hooks('install')"), "{error}");
+}
+
+#[test]
+fn nothing_can_be_asked_before_hooks_are_installed() {
+    let host = Host::open_in_memory();
+    host.execute("CREATE TABLE a(x); INSERT INTO a VALUES (1)");
+    assert_is_told_nothing(&host);
+    install(&host);
     assert_eq!(changed(&host), json!([]));
+}
+
+/// Replaces a hook with one of the application's, or removes it.
+type Replace = fn(&mut rusqlite::Connection, bool);
+
+#[test]
+fn hooks_that_the_application_replaced_can_be_installed_again() {
+    let replacements: [Replace; 3] = [
+        |connection, is_there| connection.update_hook(is_there.then_some(|_, _: &str, _: &str, _| {})).unwrap(),
+        |connection, is_there| connection.commit_hook(is_there.then_some(|| false)).unwrap(),
+        |connection, is_there| connection.rollback_hook(is_there.then_some(|| {})).unwrap(),
+    ];
+    for replace in replacements {
+        let mut host = watched();
+        host.execute("INSERT INTO a VALUES (1)");
+        replace(host.connection_mut(), true);
+        assert_is_told_nothing(&host);
+        let error = host.error("SELECT powersync_update_hooks('install')");
+        assert!(error.message.contains("installed already"), "{error}");
+        assert_is_told_nothing(&host);
+        replace(host.connection_mut(), false);
+        assert_is_told_nothing(&host);
+        for _ in 0..2 {
+            install(&host);
+            assert_eq!(changed(&host), json!(["a"]), "what was known before is not lost");
+            host.execute("BEGIN; INSERT INTO c VALUES (1); ROLLBACK; INSERT INTO a VALUES (1)");
+        }
+    }
 }
 
 #[test]

@@ -217,6 +217,27 @@ impl InstalledHooks {
             && self.installed.iter().all(|installed| self.is_in_place(installed) != Some(false))
     }
 
+    /// Whether the connection has statements, and so would not close now. To be asked while it is open.
+    pub fn connection_has_statements(&self) -> bool {
+        // SAFETY: a connection with something of ours is open.
+        connections::state(self.db) != State::Unknown
+            && unsafe { !api::sqlite3_next_stmt(self.db.as_ptr(), ptr::null_mut()).is_null() }
+    }
+
+    /// Puts those hooks back that the application has removed.
+    ///
+    /// Fails with SQLITE_MISUSE, as [`Connection::install_hooks`] does, if the application has one of its own there.
+    pub fn restore(&mut self) -> Result<(), SqliteError> {
+        if connections::state(self.db) == State::Unknown {
+            return Err(SqliteError::new(ResultCode::MISUSE, "the connection of the hooks is closed"));
+        }
+        for installed in &mut self.installed {
+            // SAFETY: the connection is open, and what it is called with keeps it on this thread. The hooks are alive.
+            *installed = unsafe { install_one(self.db, installed.kind, installed.hook) }?;
+        }
+        Ok(())
+    }
+
     /// Whether a hook is in place; None if that cannot be known.
     fn is_in_place(&self, installed: &Installed) -> Option<bool> {
         // SAFETY: the callers know that the connection is open; what they are called with keeps it on this thread.

@@ -95,6 +95,11 @@ impl Host {
         &self.connection
     }
 
+    /// The connection, for what rusqlite changes through an exclusive reference only, such as hooks.
+    pub fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Closes the connection with `sqlite3_close`.
     ///
     /// # Errors

@@ -77,6 +77,16 @@ impl ChangedTables {
         mem::take(&mut self.committed).into_sorted()
     }
 
+    /// Goes on after the hooks were not in place for a while. What became of transactions meanwhile is not known: their
+    /// tables count as changed, for a watcher that looks once too often misses nothing.
+    pub fn resume(&mut self) {
+        if let Some((changes, _)) = self.committing.take() {
+            self.open.extend(&changes);
+        }
+        // They also stay changes of the open transaction, in case there is one.
+        self.committed.extend(&self.open.tables);
+    }
+
     /// Counts the transaction that was about to commit as committed, if it was.
     fn settle(&mut self, versions: &dyn Versions) {
         if let Some((changes, version)) = self.committing.take() {
@@ -139,6 +149,20 @@ mod tests {
         database.commit(&mut tables, &["kept"]);
         tables.rollback(&database);
         assert_eq!(tables.take(&database), ["kept"], "a rollback without changes");
+    }
+
+    #[test]
+    fn what_became_of_a_transaction_without_hooks_counts_as_committed() {
+        let (mut tables, database) = (ChangedTables::default(), Database::default());
+        tables.update("main", "about to commit", &database);
+        tables.commit(&database);
+        tables.update("main", "open", &database);
+        tables.resume();
+        assert_eq!(tables.take(&database), ["about to commit", "open"]);
+        database.commit(&mut tables, &["later"]);
+        assert_eq!(tables.take(&database), ["about to commit", "later", "open"], "the transaction was still open");
+        tables.resume();
+        assert!(tables.take(&database).is_empty());
     }
 
     #[test]

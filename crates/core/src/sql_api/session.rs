@@ -48,14 +48,12 @@ impl Session {
         Ok(())
     }
 
-    /// Ends what depends on the connection, which is about to close: cached statements and the sync client.
+    /// Lets go of what keeps the connection from closing.
+    ///
+    /// It may live on: `sqlite3_close` gives SQLITE_BUSY if the application has a statement open. So everything else
+    /// stays, and is dropped with the session when the connection has closed.
     pub fn close(&self) {
         self.connection.release_statements();
-        self.update_hooks.remove();
-        self.scratch.take();
-        // A nested call cannot close the connection, so that nothing is borrowed here.
-        if let Ok(mut engine) = self.engine.try_borrow_mut() {
-            *engine = Engine::default();
-        }
+        self.update_hooks.close();
     }
 }

@@ -54,32 +54,52 @@ impl UpdateHooks {
     /// Installs the hooks, unless they are.
     fn install(&self, connection: Connection<'_>) -> Result<()> {
         let mut installed = self.installed.borrow_mut();
-        if installed.as_ref().is_some_and(|(hooks, _)| hooks.are_in_place()) {
-            return Ok(());
+        match &mut *installed {
+            Some((hooks, _)) if hooks.are_in_place() => {}
+            // The same ones again: others would find those that are still in place, and take them for foreign ones.
+            Some((hooks, observer)) => {
+                hooks.restore()?;
+                observer.tables.borrow_mut().resume();
+            }
+            None => {
+                let observer = Rc::new(Observer { tables: RefCell::default(), versions: connection.data_versions() });
+                *installed = Some((connection.install_hooks(Rc::clone(&observer))?, observer));
+            }
         }
-        let observer = Rc::new(Observer { tables: RefCell::default(), versions: connection.data_versions() });
-        *installed = Some((connection.install_hooks(Rc::clone(&observer))?, observer));
         Ok(())
     }
 
     /// The tables changed since the last call, as a JSON array.
+    ///
+    /// # Errors
+    /// The hooks are not in place, so that changes may be missing.
     fn take(&self) -> Result<String> {
+        let installed = self.installed.borrow();
+        let Some((hooks, observer)) = &*installed else {
+            return Err(Error::state("no hooks are installed: call powersync_update_hooks('install') first"));
+        };
+        if !hooks.are_in_place() {
+            return Err(Error::state(
+                "the application has removed or replaced an update, commit or rollback hook of this library, so that \
+                 changes may be missing: let it remove its own, and call powersync_update_hooks('install') again",
+            ));
+        }
         let mut json = String::from("[");
-        if let Some((_, observer)) = &*self.installed.borrow() {
-            for (index, table) in observer.tables.borrow_mut().take(&observer.versions).iter().enumerate() {
-                if index > 0 {
-                    json.push(',');
-                }
-                write_string(&mut json, table)?;
+        for (index, table) in observer.tables.borrow_mut().take(&observer.versions).iter().enumerate() {
+            if index > 0 {
+                json.push(',');
             }
+            write_string(&mut json, table)?;
         }
         json.push(']');
         Ok(json)
     }
 
-    /// Removes the hooks.
-    pub fn remove(&self) {
-        if let Ok(mut installed) = self.installed.try_borrow_mut() {
+    /// Removes the hooks from a connection that is about to close. If statements keep it from closing, they stay.
+    pub fn close(&self) {
+        if let Ok(mut installed) = self.installed.try_borrow_mut()
+            && installed.as_ref().is_some_and(|(hooks, _)| !hooks.connection_has_statements())
+        {
             installed.take();
         }
     }

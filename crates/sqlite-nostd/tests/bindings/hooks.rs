@@ -161,6 +161,29 @@ fn hooks_of_the_application_stay() {
 }
 
 #[test]
+fn hooks_that_were_removed_can_be_put_back() {
+    let mut calls = [0_u32; 3];
+    let argument = calls.as_mut_ptr().cast::<c_void>();
+    for index in 0..3 {
+        let host = host();
+        let (log, mut installed) = install(&host);
+        set_foreign(&host, index, Some(argument));
+        let error = installed.restore().unwrap_err();
+        assert!(error.message().ends_with("is installed already"), "{error}");
+        assert!(!installed.are_in_place());
+        set_foreign(&host, index, None);
+        for _ in 0..2 {
+            installed.restore().unwrap();
+            assert!(installed.are_in_place());
+            host.execute("INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (1); ROLLBACK");
+            assert_eq!(log.take(), "main.t commit main.t rollback");
+        }
+        drop(installed);
+        assert_eq!(Rc::strong_count(&log), 1);
+    }
+}
+
+#[test]
 fn hooks_may_be_removed_by_a_hook() {
     let host = host();
     let (log, installed) = install(&host);
@@ -174,12 +197,12 @@ fn hooks_may_be_removed_by_a_hook() {
 #[test]
 fn hooks_outlive_or_follow_their_connection() {
     let host_with_hooks = host();
-    let (log, installed) = install(&host_with_hooks);
+    let (log, mut installed) = install(&host_with_hooks);
     host_with_hooks.execute("BEGIN; INSERT INTO t VALUES (1)");
     log.take();
     host_with_hooks.close();
     assert_eq!(log.take(), "rollback");
-    assert!(!installed.are_in_place());
+    assert!(!installed.are_in_place() && installed.restore().is_err());
     // Another connection may be where the first one was.
     let other = host();
     let (other_log, other_installed) = install(&other);

@@ -167,13 +167,77 @@ impl Database {
         if self.is_in_transaction() { self.run("ROLLBACK", &[]).map(|_| ()) } else { Ok(()) }
     }
 
+    /// A statement of the application that has given its first row and stays open.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn open_statement(&self, sql: &str) -> Result<OpenStatement, Failure> {
+        let mut statement = ptr::null_mut();
+        let size = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
+        // SAFETY: the connection is open, and the text is valid for its size. The statement is finalized on drop.
+        unsafe {
+            let code = ffi::sqlite3_prepare_v2(self.0, sql.as_ptr().cast(), size, &raw mut statement, ptr::null_mut());
+            let statement = OpenStatement(statement);
+            match code {
+                ffi::SQLITE_OK => match ffi::sqlite3_step(statement.0) {
+                    ffi::SQLITE_ROW | ffi::SQLITE_DONE => Ok(statement),
+                    code => Err(self.failure(code)),
+                },
+                code => Err(self.failure(code)),
+            }
+        }
+    }
+
+    /// The SQL of all statements that are running.
+    pub fn running_statements(&self) -> Vec<String> {
+        let mut running = Vec::new();
+        let mut statement = ptr::null_mut();
+        loop {
+            // SAFETY: the connection is open, and the statements are its own.
+            unsafe {
+                statement = ffi::sqlite3_next_stmt(self.0, statement);
+                if statement.is_null() {
+                    return running;
+                }
+                if ffi::sqlite3_stmt_busy(statement) != 0 {
+                    running.push(CStr::from_ptr(ffi::sqlite3_sql(statement)).to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+
+    /// Closes the connection with `sqlite3_close`; it lives on if that fails.
+    ///
+    /// # Errors
+    /// SQLITE_BUSY while a statement is open.
+    pub fn try_close(&mut self) -> Result<(), Failure> {
+        // SAFETY: open or NULL, and not used again if it is closed.
+        match unsafe { ffi::sqlite3_close(self.0) } {
+            ffi::SQLITE_OK => {
+                self.0 = ptr::null_mut();
+                Ok(())
+            }
+            code => Err(self.failure(code)),
+        }
+    }
+
     /// Closes the connection, which must not find anything left open.
     ///
     /// # Panics
     /// If it does.
     pub fn close(mut self) {
-        // SAFETY: open, and not used again.
-        assert_eq!(unsafe { ffi::sqlite3_close(std::mem::replace(&mut self.0, ptr::null_mut())) }, ffi::SQLITE_OK);
+        assert_eq!(self.try_close(), Ok(()));
+    }
+}
+
+/// A statement that is open until this is dropped.
+#[derive(Debug)]
+pub struct OpenStatement(*mut ffi::sqlite3_stmt);
+
+impl Drop for OpenStatement {
+    fn drop(&mut self) {
+        // SAFETY: a statement or NULL, and not used again.
+        unsafe { ffi::sqlite3_finalize(self.0) };
     }
 }
 
