@@ -89,6 +89,7 @@ fn text_that_is_not_utf8_is_refused_everywhere() {
     ] {
         let sql = format!("SELECT {call} FROM (SELECT CAST(x'7bff7d' AS TEXT) AS x)");
         let error = host.try_transaction(&sql, []).unwrap_err();
+        assert_eq!(error.code, 3091, "{call}: {error}");
         assert!(error.message.contains("UTF-8") || error.message.contains("utf-8"), "{call}: {error}");
     }
     for sql in [

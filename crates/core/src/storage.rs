@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::protocol::{Checksum, DataLine};
 
 /// Microseconds since 1970-01-01 UTC.
@@ -191,8 +191,11 @@ pub trait Storage {
     /// numbers.
     fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()>;
 
-    /// All stream subscriptions in id order.
+    /// All stream subscriptions in id order. An error of local data if one cannot be read.
     fn subscriptions(&mut self) -> Result<Vec<StoredSubscription>>;
+
+    /// Deletes the subscriptions that [`Self::subscriptions`] cannot read, and says of each what is wrong.
+    fn delete_unreadable_subscriptions(&mut self) -> Result<Vec<Error>>;
 
     /// Inserts a subscription with no further properties, or finds the one with equal name and parameters.
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription>;

@@ -142,6 +142,11 @@ impl From<SqliteError> for Error {
     fn from(error: SqliteError) -> Self {
         match error.code().primary() {
             ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
+            ResultCode::CORRUPT if error.is_unreadable_text() => {
+                Self::local_data(alloc::format!("{}, in: {}", error.message(), error.sql().unwrap_or_default()))
+            }
+            // Only arguments are refused for that without a statement.
+            ResultCode::MISMATCH if error.sql().is_none() => Self::argument(error.message()),
             _ => Self::new(ErrorKind::Sqlite(error.code()), error.to_string()),
         }
     }

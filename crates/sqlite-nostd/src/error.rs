@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::ffi::CStr;
 use core::fmt;
+use core::str::Utf8Error;
 
 use crate::ResultCode;
 use crate::api;
@@ -40,6 +41,7 @@ struct Details {
     code: ResultCode,
     message: String,
     sql: Option<String>,
+    is_unreadable_text: bool,
 }
 
 impl SqliteError {
@@ -47,7 +49,22 @@ impl SqliteError {
     #[cold]
     #[inline(never)]
     pub fn new(code: ResultCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { code, message: message.into(), sql: None }))
+        Self(Box::new(Details { code, message: message.into(), sql: None, is_unreadable_text: false }))
+    }
+
+    /// A row holds text that is not UTF-8 in the column called `column`: SQLITE_CORRUPT.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unreadable_text(column: &str, error: Utf8Error, sql: &str) -> Self {
+        let message = alloc::format!("column {column} holds text that is not valid UTF-8: {error}");
+        let mut result = Self::new(ResultCode::CORRUPT, message).with_sql(sql);
+        result.0.is_unreadable_text = true;
+        result
+    }
+
+    /// Whether SQLite has given a row with text that is not UTF-8, which it does not mind.
+    pub fn is_unreadable_text(&self) -> bool {
+        self.0.is_unreadable_text
     }
 
     /// The extended result code.
@@ -112,7 +129,7 @@ impl SqliteError {
 
 impl fmt::Display for SqliteError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { code, message, sql } = &*self.0;
+        let Details { code, message, sql, .. } = &*self.0;
         write!(formatter, "{} ({}): {message}", code.name(), code.0)?;
         match sql {
             Some(sql) => write!(formatter, ", in: {sql}"),

@@ -3,12 +3,13 @@
 use core::ffi::{CStr, c_int};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use core::str::{self, Utf8Error};
 
 use crate::api;
 use crate::bindings::{SQLITE_DONE, SQLITE_OK, SQLITE_ROW, SQLITE_UTF8, sqlite3_stmt};
 use crate::error::Result;
 use crate::memory;
-use crate::value::{checked_text, read};
+use crate::value::read;
 use crate::{ResultCode, SqliteError, Value, ValueType};
 
 /// A prepared statement; finalized when dropped.
@@ -311,8 +312,8 @@ impl<'r> Row<'r> {
         unsafe { api::sqlite3_column_double(self.raw(), Self::index(index)) }
     }
 
-    /// A column as text: the text of a number, a blob's bytes read as UTF-8, empty for NULL. SQLITE_MISMATCH if it is
-    /// not UTF-8, SQLITE_NOMEM if memory ran out.
+    /// A column as text: the text of a number, a blob's bytes read as UTF-8, empty for NULL. SQLITE_CORRUPT if it is
+    /// not UTF-8 (see [`SqliteError::is_unreadable_text`]), SQLITE_NOMEM if memory ran out.
     #[inline(never)]
     pub fn text(&self, index: usize) -> Result<&'r str> {
         Ok(self.optional_text(index)?.unwrap_or_default())
@@ -322,7 +323,7 @@ impl<'r> Row<'r> {
     #[inline(never)]
     pub fn optional_text(&self, index: usize) -> Result<Option<&'r str>> {
         match self.optional_blob(index)? {
-            Some(bytes) => checked_text(bytes).map(Some).map_err(|error| self.with_sql(error)),
+            Some(bytes) => str::from_utf8(bytes).map(Some).map_err(|error| self.unreadable_text(index, error)),
             None => Ok(None),
         }
     }
@@ -347,10 +348,14 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// `error` with the statement that it is about.
-    fn with_sql(&self, error: SqliteError) -> SqliteError {
-        // SAFETY: the statement is valid while it stands on a row, and its text as long as it is.
-        error.with_sql(unsafe { sql(self.raw()) })
+    #[cold]
+    fn unreadable_text(&self, index: usize, error: Utf8Error) -> SqliteError {
+        // SAFETY: see above. Name and text live as long as the statement stands on this row, and are copied.
+        unsafe {
+            let name = api::sqlite3_column_name(self.raw(), Self::index(index));
+            let name = if name.is_null() { c"" } else { CStr::from_ptr(name) };
+            SqliteError::unreadable_text(&name.to_string_lossy(), error, sql(self.raw()))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The gate: whether local writes hold back publishing, and the request ids that open it (sync client, The gate).
 
 use super::event::TargetChange;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};
 
 /// Whether downloads may be published: nothing waits for its upload, and everything uploaded came back.
@@ -58,9 +58,12 @@ pub fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
     Ok(next)
 }
 
-/// Changes the target, and returns the one before.
+/// Changes the target, and returns the one before. A damaged one can be replaced.
 pub fn change_target(change: TargetChange, storage: &mut dyn Storage) -> Result<Option<i64>> {
-    let previous = storage.request_id(RequestId::Target)?;
+    let previous = match storage.request_id(RequestId::Target) {
+        Err(error) if *error.kind() == ErrorKind::LocalData && change != TargetChange::Keep => None,
+        previous => previous?,
+    };
     match change {
         TargetChange::Keep => {}
         TargetChange::Clear => storage.set_request_id(RequestId::Target, None)?,

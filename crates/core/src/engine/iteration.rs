@@ -20,7 +20,7 @@ use super::requested::Requested;
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
 use crate::storage::{Storage, UnpublishableOperation};
 
@@ -96,7 +96,16 @@ impl Iteration {
     /// Starts an iteration.
     pub fn start(options: StartOptions, storage: &mut dyn Storage) -> Result<(Self, Vec<Instruction>)> {
         let now = storage.now()?;
-        let mut rows = streams::extend_expiry(&options.active_streams, now, storage)?;
+        let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
+            // A damaged row must not keep everything else from syncing. Whoever still wants it subscribes again.
+            Err(error) if *error.kind() == ErrorKind::LocalData => {
+                let removed = storage.delete_unreadable_subscriptions()?;
+                let warning = |reason| Instruction::warning(format!("A stream subscription was removed: {reason}"));
+                let warnings = removed.into_iter().map(warning).collect();
+                (streams::extend_expiry(&options.active_streams, now, storage)?, warnings)
+            }
+            rows => (rows?, Vec::new()),
+        };
         streams::delete_ended(&mut rows, now, storage)?;
         let requested = Requested::new(&rows, now)?;
         let establish = request::establish(&options, requested.as_slice(), storage)?;
@@ -104,7 +113,7 @@ impl Iteration {
             Status { connection: Connection::Connecting, sync_times: storage.sync_times()?, ..Status::default() };
         let streams: Vec<_> = rows.into_iter().map(StreamRow::unrelated).collect();
         let emitted = Rc::new(status.to_json(&streams, &ProgressSums::default())?);
-        let instructions = vec![Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) }, establish];
+        instructions.extend([Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) }, establish]);
         let iteration = Self {
             active_streams: options.active_streams,
             requested,

@@ -48,7 +48,7 @@ fn body(
         is_first = false;
         write_string(&mut json, bucket.name)?;
         write_raw(&mut json, r#","after":"#)?;
-        write_decimal_string(&mut json, bucket.last_op)?;
+        write_decimal_string(&mut json, bucket.last_op.max(0))?;
         write_raw(&mut json, "}")
     })?;
     write_raw(&mut json, r#"],"include_checksum":true,"raw_data":true,"binary_data":true,"client_id":"#)?;

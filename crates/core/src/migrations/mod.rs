@@ -179,6 +179,11 @@ fn undo(database: &Database<'_>, version: i64) -> Result<()> {
 fn stored_down_migrations(database: &Database<'_>, version: i64) -> Result<Vec<String>> {
     const SQL: &str = "SELECT iif(step.type = 'object', json_extract(step.value, '$.sql'), NULL) \
         FROM main.ps_migration AS migration, json_each(migration.down_migrations) AS step WHERE migration.id = ?1";
+    const IS_JSON: &str = "SELECT json_valid(coalesce(down_migrations, '[]')) FROM main.ps_migration WHERE id = ?1";
+    let is_json = database.integer(IS_JSON, &[version.into()])? == Some(1);
+    if !is_json {
+        return Err(Error::local_data(alloc::format!("ps_migration.down_migrations of id {version} is no JSON")));
+    }
     let mut statements = Vec::new();
     let mut statement = database.prepare(SQL)?;
     let mut rows = statement.query(&[version.into()])?;

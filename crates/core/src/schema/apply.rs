@@ -28,8 +28,8 @@ use crate::text::identifier;
 pub enum StoredRows {
     /// Tables hold what was published.
     Complete,
-    /// A direct table was given columns, or rows of one were kept without what it had no columns for: all downloaded
-    /// rows have to be published again.
+    /// A direct table was given columns, or rows of one were kept without what it had no columns for, or damaged rows
+    /// became empty: all downloaded rows have to be published again.
     Incomplete,
 }
 
@@ -96,8 +96,14 @@ fn find_objects(database: &Database<'_>, plan: &mut Plan<'_>) -> Result<()> {
         database.cached("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL")?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
-        if let Some(kind) = ObjectKind::parse(row.text(0)?) {
-            plan.found(kind, row.text(1)?, row.text(2)?, row.text(3)?);
+        let Some(kind) = ObjectKind::parse(row.text(0)?) else { continue };
+        match (row.text(1), row.text(2), row.text(3)) {
+            (Ok(name), Ok(table), Ok(sql)) => plan.found(kind, name, table, sql),
+            // Ours are UTF-8. Programs in C may have made others with text in any encoding.
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) if !error.is_unreadable_text() => {
+                return Err(error.into());
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -172,7 +178,9 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
     }
     for (object, new) in missing {
         database.execute_batch(&object.creation())?;
-        take_rows(database, &new)?;
+        if take_rows(database, &new)? == StoredRows::Incomplete {
+            stored = StoredRows::Incomplete;
+        }
     }
     Ok(stored)
 }

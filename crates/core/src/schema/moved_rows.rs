@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::apply::StoredRows;
 use super::data_table::DataTable;
 use super::row_call::{ArgumentLimit, Row, RowFunction, row_call};
 use super::row_table::{RowTable, RowWriter};
@@ -15,7 +16,7 @@ use crate::text::{identifier, literal};
 
 /// Copies the rows of one table to another, which is empty.
 pub(super) fn copy_rows(database: &Database<'_>, from: &DataTable, to: &DataTable) -> Result<()> {
-    insert(database, &stored_rows(database, from)?, to)
+    insert(database, &stored_rows(database, from)?, to).map(|_| ())
 }
 
 /// Copies the rows of a synced table to `ps_untyped`. They are newer than those there (trap 24).
@@ -29,27 +30,39 @@ pub(super) fn keep_rows(database: &Database<'_>, from: &DataTable) -> Result<()>
 
 /// Moves rows from `ps_untyped` to a new table. They are synced ones: in a local-only table they would be lost to the
 /// sync.
-pub(super) fn take_rows(database: &Database<'_>, to: &DataTable) -> Result<()> {
+///
+/// Rows with damaged data become empty, because a view over what is no JSON fails as a whole. Publishing repairs them.
+pub(super) fn take_rows(database: &Database<'_>, to: &DataTable) -> Result<StoredRows> {
+    const IS_READABLE: &str = "iif(json_valid(data), json_type(data) = 'object', FALSE)";
+    const COUNT: &str = "SELECT count(*) FROM main.ps_untyped WHERE type = ?1";
     if to.local_only {
-        return Ok(());
+        return Ok(StoredRows::Complete);
     }
     let untyped = format!("FROM main.ps_untyped WHERE type = {}", literal(&to.row_type));
-    insert(database, &format!("SELECT id, data {untyped}"), to)?;
-    database.execute_batch(&format!("DELETE {untyped}"))
+    let taken = insert(database, &format!("SELECT id, data {untyped} AND {IS_READABLE}"), to)?;
+    let is_complete = database.integer(COUNT, &[to.row_type.as_str().into()])? == Some(taken);
+    if !is_complete {
+        insert(database, &format!("SELECT id, '{{}}' {untyped} AND NOT {IS_READABLE}"), to)?;
+    }
+    database.execute_batch(&format!("DELETE {untyped}"))?;
+    Ok(if is_complete { StoredRows::Complete } else { StoredRows::Incomplete })
 }
 
-/// Inserts the rows of `query`, id and JSON.
-fn insert(database: &Database<'_>, query: &str, to: &DataTable) -> Result<()> {
+/// Inserts the rows of `query`, id and JSON, and tells how many there were.
+fn insert(database: &Database<'_>, query: &str, to: &DataTable) -> Result<i64> {
     if !to.is_direct {
-        return database.execute_batch(&format!("INSERT INTO main.{}(id, data) {query}", identifier(&to.name)));
+        database.execute_batch(&format!("INSERT INTO main.{}(id, data) {query}", identifier(&to.name)))?;
+        return Ok(database.connection().changes());
     }
     let mut writer = RowWriter::new(Rc::new(RowTable::direct(&to.name)));
     let mut statement = database.prepare(query)?;
     let mut rows = statement.query(&[])?;
+    let mut count = 0_i64;
     while let Some(row) = rows.next()? {
         writer.put(database, row.text(0)?, row.text(1)?)?;
+        count = count.saturating_add(1);
     }
-    Ok(())
+    Ok(count)
 }
 
 /// A query for the rows of a table: `id` and their JSON as `data`.

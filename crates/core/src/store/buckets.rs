@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::protocol::Checksum;
 use crate::storage::{BucketId, ChangedBucket, Extent, StoredBucket};
 use crate::store::by_row::visit_by_row;
-use crate::store::operation_id::{LAST_BUCKET_ID, Region};
+use crate::store::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
 use crate::store::regions::{Newest, all_of};
 
 /// What storing operations needs to know of a bucket.
@@ -44,14 +44,16 @@ pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) ->
     const SQL: &str = "SELECT bucket.id, bucket.name, \
         iif(bucket.in_checkpoint, max(bucket.last_op, (SELECT last_op FROM main.ps_checkpoint)), bucket.last_op), \
         bucket.add_checksum + bucket.op_checksum, bucket.count_at_last, bucket.count_since_last, \
-        bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op \
+        bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op, settled \
         FROM main.ps_buckets AS bucket WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
+        let (id, name) = (BucketId(row.integer(0)), row.text(1)?);
+        check_bucket(id, row.integer(7), name)?;
         visit(StoredBucket {
-            id: BucketId(row.integer(0)),
-            name: row.text(1)?,
+            id,
+            name,
             last_op: row.integer(2),
             checksum: checksum_from_column(row.integer(3)),
             count_at_last: row.integer(4),
@@ -70,14 +72,17 @@ const SELECT_ROW: &str = "SELECT bucket.id, iif(in_checkpoint, max(bucket.last_o
 pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
     let mut statement = database.cached(SELECT_ROW)?;
     let mut rows = statement.query(&[name.into()])?;
-    Ok(rows.next()?.map(|row| BucketRow {
-        id: BucketId(row.integer(0)),
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (id, settled) = (BucketId(row.integer(0)), row.integer(5));
+    check_bucket(id, settled, name)?;
+    Ok(Some(BucketRow {
+        id,
         last_op: row.integer(1),
         last_applied_op: row.integer(2),
         add_checksum: checksum_from_column(row.integer(3)),
         op_checksum: checksum_from_column(row.integer(4)),
-        settled: row.integer(5),
-        region: Region(row.integer(6)),
+        settled,
+        region: Region::checked(row.integer(6))?,
     }))
 }
 

@@ -9,8 +9,10 @@ use sqlite_nostd::ResultCode;
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
 use crate::schema::{DataTableName, RawTable, Schema, is_local_only_direct_table};
+use crate::store::client_id;
 use crate::store::iteration::advance_generation;
 use crate::text;
+use crate::uuid::random_uuid;
 
 /// What `powersync_clear` is asked to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +80,15 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     const HARD: &str = "DELETE FROM main.ps_kv WHERE key != 'client_id'";
     // The JavaScript SDK notes there that it repaired the keys of downloaded operations, which a soft clear keeps.
     const SOFT: &str = "DELETE FROM main.ps_kv WHERE key NOT IN ('client_id', 'powersync_js_migrated_subkeys')";
-    // Without it no iteration starts, and nothing else makes a new one.
-    const REPAIR: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'client_id', uuid() \
-        WHERE NOT EXISTS (SELECT 1 FROM main.ps_kv WHERE key = 'client_id' AND typeof(value) = 'text')";
+    const REPAIR: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) VALUES ('client_id', ?1)";
     database.execute(if is_soft { SOFT } else { HARD }, &[])?;
-    database.execute(REPAIR, &[])
+    match client_id(database) {
+        // Without it no iteration starts, and nothing else makes a new one.
+        Err(error) if matches!(error.kind(), ErrorKind::Abort | ErrorKind::LocalData) => {
+            database.execute(REPAIR, &[random_uuid().as_str().into()])
+        }
+        client_id => client_id.map(drop),
+    }
 }
 
 /// The JSON and direct tables to be emptied.
@@ -95,7 +101,12 @@ fn data_tables(database: &Database<'_>, includes_local: bool) -> Result<Vec<Stri
     let mut rows = statement.query(&[])?;
     let mut names = Vec::new();
     while let Some(row) = rows.next()? {
-        let (name, sql) = (row.text(0)?, row.text(1)?);
+        let (name, sql) = match (row.text(0), row.text(1)) {
+            (Ok(name), Ok(sql)) => (name, sql),
+            // No table of ours.
+            (Err(error), _) | (_, Err(error)) if error.is_unreadable_text() => continue,
+            (name, sql) => (name?, sql?),
+        };
         let of_json = || DataTableName::parse(name).map(|parsed| parsed.local_only);
         let is_local_only = is_local_only_direct_table(name, sql).or_else(of_json);
         if is_local_only.is_some_and(|is_local_only| includes_local || !is_local_only) {

@@ -1,7 +1,12 @@
 //! The keys of `ps_kv` and the queue that decide whether downloads may be published (sync client, The gate).
 
+use alloc::format;
+
+use sqlite_nostd::ValueType;
+
 use crate::connection::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::json::{parse_integer, whole_number};
 use crate::storage::RequestId;
 
 /// The key in `ps_kv` that holds a request id.
@@ -21,10 +26,24 @@ pub fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
 }
 
 /// The stored id, None if not set.
+///
+/// # Errors
+/// Local data if what is stored is no such id: taken for a small one, it would open the gate.
 pub fn request_id(database: &Database<'_>, id: RequestId) -> Result<Option<i64>> {
-    // SDKs write these keys too, as text or integer.
-    const SQL: &str = "SELECT CAST(value AS INTEGER) FROM main.ps_kv WHERE key = ?1";
-    database.integer(SQL, &[key(id).into()])
+    const SQL: &str = "SELECT value FROM main.ps_kv WHERE key = ?1";
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[key(id).into()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    // SDKs write these keys too, as they have numbers.
+    let stored = match row.column_type(0) {
+        ValueType::Null => return Ok(None),
+        ValueType::Integer => Some(row.integer(0)),
+        ValueType::Text => row.text(0).ok().and_then(parse_integer),
+        ValueType::Real => whole_number(row.real(0)),
+        ValueType::Blob => None,
+    };
+    let stored = stored.filter(|stored| *stored >= 0);
+    stored.map(Some).ok_or_else(|| Error::local_data(format!("ps_kv: {} is no checkpoint request id", key(id))))
 }
 
 /// Stores or removes an id. An equal one is not written again.

@@ -23,6 +23,7 @@ pub use clear::{Clear, clear, trigger_resync};
 use iteration::IterationMark;
 use pending_rows::PendingRows;
 use publish::{Destinations, Targets};
+use sqlite_nostd::ValueType;
 pub use sync_times::last_synced_at;
 
 use crate::connection::Database;
@@ -134,6 +135,10 @@ impl Storage for SqliteStorage<'_> {
         subscriptions::all(&self.database)
     }
 
+    fn delete_unreadable_subscriptions(&mut self) -> Result<Vec<Error>> {
+        subscriptions::delete_unreadable(&self.database)
+    }
+
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
         subscriptions::find_or_insert(&self.database, subscription)
     }
@@ -160,7 +165,7 @@ pub fn client_id(database: &Database<'_>) -> Result<String> {
     let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
     let mut rows = statement.query(&[])?;
     match rows.next()? {
-        Some(row) if !row.is_null(0) => Ok(String::from(row.text(0)?)),
+        Some(row) if row.column_type(0) == ValueType::Text && !row.text(0)?.is_empty() => Ok(row.text(0)?.into()),
         _ => Err(Error::new(ErrorKind::Abort, "No client_id found in ps_kv")),
     }
 }

@@ -6,6 +6,9 @@
 //! own. A new region begins when the last one has grown (see [`regions`](super::regions)); what is pending is always in
 //! the newest.
 
+use alloc::format;
+
+use crate::error::{Error, Result};
 use crate::storage::BucketId;
 
 /// Bits of an operation's id that number it within its bucket.
@@ -15,17 +18,47 @@ const SEQUENCE_BITS: u32 = 34;
 const BUCKET_BITS: u32 = 22;
 
 /// The largest number of an operation within its bucket.
-const LAST_SEQUENCE: i64 = (1 << SEQUENCE_BITS) - 1;
+pub const LAST_SEQUENCE: i64 = (1 << SEQUENCE_BITS) - 1;
 
 /// The largest bucket id that an operation's id has room for.
 pub const LAST_BUCKET_ID: i64 = (1 << BUCKET_BITS) - 1;
 
 /// The last region there can be.
-pub const LAST_REGION: Region = Region(127);
+pub const LAST_REGION: Region = Region(LAST_REGION_NUMBER);
+const LAST_REGION_NUMBER: i64 = 127;
 
 /// Where operations of one time are stored; 0 is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Region(pub i64);
+
+impl Region {
+    /// The region with that stored number.
+    ///
+    /// # Errors
+    /// Local data if there is no such region.
+    pub fn checked(number: i64) -> Result<Self> {
+        match number {
+            0..=LAST_REGION_NUMBER => Ok(Self(number)),
+            _ => {
+                Err(Error::local_data(format!("ps_checkpoint: region is {number}, expected 0 to {LAST_REGION_NUMBER}")))
+            }
+        }
+    }
+}
+
+/// Checks what ids of operations are made of, which a damaged row may hold anything for: the wrong operations would be
+/// found by them. `bucket` names the bucket.
+///
+/// # Errors
+/// Local data with numbers that an operation's id has no room for.
+pub fn check_bucket(id: BucketId, settled: i64, bucket: &str) -> Result<()> {
+    let problem = match (id.0, settled) {
+        (1..=LAST_BUCKET_ID, 0..=LAST_SEQUENCE) => return Ok(()),
+        (1..=LAST_BUCKET_ID, _) => format!("settled is {settled}, expected 0 to {LAST_SEQUENCE}"),
+        (id, _) => format!("id is {id}, expected 1 to {LAST_BUCKET_ID}"),
+    };
+    Err(Error::local_data(format!("ps_buckets, bucket {bucket}: {problem}")))
+}
 
 /// The id of operation `sequence` of `bucket` in `region`. All wrap into their bits; callers stay below the limits.
 pub fn operation_id(region: Region, bucket: BucketId, sequence: i64) -> i64 {

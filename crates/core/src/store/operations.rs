@@ -15,7 +15,7 @@ use crate::store::operation_id::{bucket_of, operation_id, operations_after, sequ
 use crate::store::pending_rows::PendingRows;
 
 /// Stands for row data that SQLite could not read as a JSON object.
-const UNREADABLE_ROW: &str = "{}";
+pub const UNREADABLE_ROW: &str = "{}";
 
 /// Stores `line`, which was `line_size` bytes long.
 pub fn store_line(

@@ -27,11 +27,10 @@ impl Newest {
         const SQL: &str = "SELECT region, region_size FROM main.ps_checkpoint";
         let mut statement = database.cached(SQL)?;
         let mut rows = statement.query(&[])?;
-        let row = rows.next()?;
-        Ok(row.map_or(Self { region: Region(0), size: 0 }, |row| Self {
-            region: Region(row.integer(0)),
-            size: row.integer(1),
-        }))
+        Ok(match rows.next()? {
+            Some(row) => Self { region: Region::checked(row.integer(0))?, size: row.integer(1) },
+            None => Self { region: Region(0), size: 0 },
+        })
     }
 
     /// Counts `settled` operations, and begins the next region if this one is full and `may_end`.

@@ -1,22 +1,31 @@
 //! Rows of `ps_stream_subscriptions` (sync client, Streams).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::check_standard;
 use crate::storage::{NewSubscription, StoredSubscription, Timestamp};
 
 const COLUMNS: &str =
     "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
 
 fn read(row: &Row<'_>) -> Result<StoredSubscription> {
+    let id = row.integer(0);
+    let in_row = |error: Error| error.with_context(format_args!("ps_stream_subscriptions, id {id}"));
+    let text = |column| row.text(column).map_err(|error| in_row(error.into()));
+    let (stream_name, parameters) = (text(1)?, text(2)?);
+    // It becomes a part of other JSON as it is.
+    check_standard(parameters)
+        .map_err(|error| in_row(Error::local_data(format!("column local_params holds no JSON: {error}"))))?;
     Ok(StoredSubscription {
-        id: row.integer(0),
-        stream_name: String::from(row.text(1)?),
-        parameters: String::from(row.text(2)?),
+        id,
+        stream_name: String::from(stream_name),
+        parameters: String::from(parameters),
         active: row.integer(3) != 0,
         is_default: row.integer(4) != 0,
         local_priority: row.optional_integer(5),
@@ -37,6 +46,28 @@ pub fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
         subscriptions.push(read(&row)?);
     }
     Ok(subscriptions)
+}
+
+/// Deletes the subscriptions whose stream or parameters cannot be read, and says why of each.
+pub fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
+    const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
+    let (mut ids, mut reasons) = (Vec::new(), Vec::new());
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        match read(&row) {
+            Err(error) if *error.kind() == ErrorKind::LocalData => {
+                ids.try_reserve(1)?;
+                ids.push(row.integer(0));
+                reasons.try_reserve(1)?;
+                reasons.push(error);
+            }
+            result => drop(result?),
+        }
+    }
+    drop(rows);
+    ids.into_iter().try_for_each(|id| delete(database, id))?;
+    Ok(reasons)
 }
 
 /// The subscription with this name and these parameters, made if there is none.

@@ -16,7 +16,9 @@ pub fn now(database: &Database<'_>) -> Result<Timestamp> {
 
 /// All rows as (priority, last_synced_at) in ascending order of the priority number.
 pub fn all(database: &Database<'_>) -> Result<Vec<(i64, Timestamp)>> {
-    const SQL: &str = "SELECT priority, last_synced_at FROM main.ps_sync_state ORDER BY priority";
+    // SDKs need not know what other numbers mean.
+    const SQL: &str = "SELECT priority, last_synced_at FROM main.ps_sync_state \
+        WHERE priority BETWEEN 0 AND 3 OR priority = 2147483647 ORDER BY priority";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
     let mut times = Vec::new();

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Mutex;
 
 use rusqlite::ffi;
-use sqlite_nostd::{Connection, Parameter, ResultCode, ValueType};
+use sqlite_nostd::{Connection, Parameter, ResultCode, SqliteError, ValueType};
 
 use crate::host::Host;
 
@@ -69,13 +69,15 @@ fn columns_out_of_range_are_null() {
 #[test]
 fn invalid_text_is_an_error_that_names_the_statement() {
     let host = Host::open();
-    let sql = "SELECT CAST(x'61ff' AS TEXT), x'61ff', zeroblob(3)";
+    let sql = "SELECT CAST(x'61ff' AS TEXT) AS a, x'61ff' AS b, zeroblob(3)";
     let mut statement = host.connection().prepare(sql).unwrap();
     let mut rows = statement.query(&[]).unwrap();
     let row = rows.next().unwrap().unwrap();
-    for column in [0, 1] {
+    for (column, name) in ["a", "b"].into_iter().enumerate() {
         let error = row.text(column).unwrap_err();
-        assert_eq!((error.code(), error.sql()), (ResultCode::MISMATCH, Some(sql)));
+        assert_eq!((error.code(), error.sql()), (ResultCode::CORRUPT, Some(sql)));
+        assert!(error.is_unreadable_text() && !SqliteError::new(ResultCode::CORRUPT, "").is_unreadable_text());
+        assert!(error.message().starts_with(&format!("column {name} holds text that is not valid UTF-8")), "{error}");
         assert_eq!(row.blob(column).unwrap(), b"a\xff");
     }
     // Asking for a blob's text must not move the bytes that were handed out.

@@ -277,6 +277,11 @@ impl Storage for MemoryStorage {
         Ok(self.data.subscriptions.clone())
     }
 
+    fn delete_unreadable_subscriptions(&mut self) -> Result<Vec<Error>> {
+        self.count_call()?;
+        Ok(Vec::new())
+    }
+
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
         self.count_call()?;
         let NewSubscription { stream_name, parameters } = subscription;

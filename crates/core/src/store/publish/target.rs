@@ -1,12 +1,18 @@
 //! Writing published rows to where their type lives.
 
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use sqlite_nostd::{ResultCode, log};
 
 use super::destination::{Destination, Destinations};
 use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
+use crate::store::operations::UNREADABLE_ROW;
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {
@@ -16,6 +22,25 @@ enum Target<'c> {
     Json { put: CachedStatement<'c>, delete: CachedStatement<'c> },
     /// In `ps_untyped`.
     Untyped,
+}
+
+/// The stored `data` of a row, or what to show in place of something that is no JSON object: a view over it would fail as
+/// a whole.
+///
+/// It was read when it came, and is not read again for each row. Only what is no object at first sight is.
+fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, str>> {
+    if data.starts_with('{') && data.ends_with('}') {
+        return Ok(Cow::Borrowed(data));
+    }
+    Ok(match publishable(data)? {
+        RowData::AsIs(data) => Cow::Borrowed(data),
+        RowData::Rewritten(data) => Cow::Owned(data),
+        RowData::Unreadable(reason) => {
+            let message = format!("ps_operations: the data of {row_type} {row_id} cannot be read: {reason}");
+            log(ResultCode::CORRUPT, &message);
+            Cow::Borrowed(UNREADABLE_ROW)
+        }
+    })
 }
 
 /// The targets of all types met during one publish.
@@ -40,6 +65,7 @@ impl<'a, 'c> Targets<'a, 'c> {
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
         let database = self.database;
+        let data = &*readable(row_type, row_id, data)?;
         match self.target(row_type)? {
             Target::Rows(writer) => writer.put(database, row_id, data),
             Target::Json { put, .. } => put.execute(&[row_id.into(), data.into()]),
