@@ -30,6 +30,7 @@ mod raw_tables_inferred;
 mod recorded_streams;
 mod regions;
 mod rollback;
+mod row_type_case;
 mod scenarios;
 mod schema_errors;
 mod schema_interop;

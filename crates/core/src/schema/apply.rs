@@ -9,7 +9,7 @@ use super::changed_columns::change_columns;
 use super::data_table::DataTable;
 use super::definition::{Schema, Table};
 use super::direct::{self, is_direct_index};
-use super::moved_rows::{copy_rows, keep_rows, take_rows};
+use super::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use super::names::TriggerKind;
 use super::object::{Object, ObjectKind, in_main};
 use super::plan::Plan;
@@ -127,8 +127,8 @@ fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Resul
     // Rows are moved, not written.
     let _moving = database.state().enter_sync_operation();
     let mut foreign = Vec::new();
-    for replaced in plan.replaced() {
-        collect_foreign_objects(database, &replaced.name, &mut foreign)?;
+    for name in plan.replaced().map(|object| object.name.as_str()).chain(plan.respelled()) {
+        collect_foreign_objects(database, name, &mut foreign)?;
     }
     for kind in [ObjectKind::Trigger, ObjectKind::View, ObjectKind::Index] {
         for name in plan.to_drop(kind) {
@@ -156,30 +156,44 @@ fn create(database: &Database<'_>, plan: &Plan<'_>, kind: ObjectKind) -> Result<
     plan.to_create(kind).try_for_each(|object| database.execute_batch(&object.creation()))
 }
 
+/// A table to make.
+struct NewTable<'o> {
+    object: &'o Object,
+    table: DataTable,
+    /// A table that holds its rows until then.
+    staged: Option<String>,
+}
+
 /// Drops tables and makes missing ones, so that every row goes to where it belongs.
 fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows> {
     let mut stored = StoredRows::Complete;
-    let mut missing: Vec<(&Object, DataTable)> =
-        plan.to_create(ObjectKind::Table).filter_map(|object| Some((object, DataTable::of(object)?))).collect();
+    let new_table = |object| Some(NewTable { object, table: DataTable::of(object)?, staged: None });
+    let mut missing: Vec<NewTable<'_>> = plan.to_create(ObjectKind::Table).filter_map(new_table).collect();
     for old in plan.dropped_tables() {
-        match missing.iter().position(|(_, new)| new.holds_same_rows(old)) {
-            Some(position) => {
-                let (object, new) = missing.swap_remove(position);
-                database.execute_batch(&object.creation())?;
-                copy_rows(database, old, &new)?;
+        let position = missing.iter().position(|new| new.table.continues(old));
+        // The new table can be made first, unless its name is still taken.
+        let is_free = |new: &NewTable<'_>| !plan.dropped_tables().iter().any(|old| old.has_name_of(&new.table));
+        match position.and_then(|position| Some((position, missing.get_mut(position)?))) {
+            Some((position, new)) if is_free(new) => {
+                database.execute_batch(&new.object.creation())?;
+                copy_rows(database, old, &new.table)?;
+                missing.swap_remove(position);
             }
-            None if !old.local_only => keep_rows(database, old)?,
-            None => {}
+            Some((_, new)) if old.local_only => new.staged = Some(stage_rows(database, old)?),
+            _ if !old.local_only => keep_rows(database, old)?,
+            _ => {}
         }
         if old.is_direct && !old.local_only {
             stored = StoredRows::Incomplete;
         }
         database.execute_batch(&alloc::format!("DROP TABLE main.{}", identifier(&old.name)))?;
     }
-    for (object, new) in missing {
-        database.execute_batch(&object.creation())?;
-        if take_rows(database, &new)? == StoredRows::Incomplete {
-            stored = StoredRows::Incomplete;
+    for new in missing {
+        database.execute_batch(&new.object.creation())?;
+        match &new.staged {
+            Some(staged) => unstage_rows(database, staged, &new.table)?,
+            None if take_rows(database, &new.table)? == StoredRows::Incomplete => stored = StoredRows::Incomplete,
+            None => {}
         }
     }
     Ok(stored)

@@ -44,6 +44,18 @@ impl DataTable {
     pub(super) fn holds_same_rows(&self, other: &Self) -> bool {
         self.row_type == other.row_type && self.local_only == other.local_only
     }
+
+    /// Whether rows of `old`, which is dropped, go on in this one. Types that differ in case are different types, but
+    /// nobody has the rows of a local-only table a second time: they stay when the spelling of its name is corrected.
+    pub(super) fn continues(&self, old: &Self) -> bool {
+        let is_respelled = || self.local_only && old.local_only && self.row_type.eq_ignore_ascii_case(&old.row_type);
+        self.holds_same_rows(old) || is_respelled()
+    }
+
+    /// Whether SQLite takes the names of both for the same.
+    pub(super) fn has_name_of(&self, other: &Self) -> bool {
+        self.name.eq_ignore_ascii_case(&other.name)
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +83,16 @@ mod tests {
         let json = DataTable::parse("ps_data__a", JSON).unwrap();
         assert!(synced.is_direct && synced.holds_same_rows(&json));
         assert!(!local_only.holds_same_rows(&json) && !local_only.holds_same_rows(&synced));
+    }
+
+    #[test]
+    fn only_local_only_rows_go_on_under_another_spelling() {
+        let table = |name: &str| DataTable::of_json(name).unwrap();
+        assert!(table("ps_data_local__A").continues(&table("ps_data_local__a")));
+        assert!(
+            table("ps_data__a").continues(&table("ps_data__a")) && !table("ps_data__A").continues(&table("ps_data__a"))
+        );
+        assert!(!table("ps_data_local__A").continues(&table("ps_data__a")));
+        assert!(table("ps_data__A").has_name_of(&table("ps_data__a")));
     }
 }

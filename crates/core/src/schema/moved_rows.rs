@@ -28,6 +28,21 @@ pub(super) fn keep_rows(database: &Database<'_>, from: &DataTable) -> Result<()>
     ))
 }
 
+/// Copies the rows of a table to one that is made for them, and gives its name.
+pub(super) fn stage_rows(database: &Database<'_>, from: &DataTable) -> Result<String> {
+    let staged = format!("ps_staged_{}", from.name);
+    let rows = stored_rows(database, from)?;
+    database.execute_batch(&format!("CREATE TABLE main.{} AS {rows}", identifier(&staged)))?;
+    Ok(staged)
+}
+
+/// Moves rows to a new table from where [`stage_rows`] has put them.
+pub(super) fn unstage_rows(database: &Database<'_>, staged: &str, to: &DataTable) -> Result<()> {
+    let staged = identifier(staged);
+    insert(database, &format!("SELECT id, data FROM main.{staged}"), to)?;
+    database.execute_batch(&format!("DROP TABLE main.{staged}"))
+}
+
 /// Moves rows from `ps_untyped` to a new table. They are synced ones: in a local-only table they would be lost to the
 /// sync.
 ///

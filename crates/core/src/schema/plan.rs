@@ -158,6 +158,18 @@ impl<'o> Plan<'o> {
         self.in_state(ObjectKind::View, State::Outdated).chain(self.in_state(ObjectKind::Table, State::Outdated))
     }
 
+    /// Names of views and tables that are dropped, while one of the same kind is made whose name differs only in case.
+    /// SQLite takes the two for the same.
+    pub(super) fn respelled(&self) -> impl Iterator<Item = &str> {
+        let views = self.unneeded.iter().filter(|(kind, _)| *kind == ObjectKind::View);
+        let views = views.map(|(kind, name)| (*kind, name.as_str()));
+        let tables = self.dropped_tables.iter().map(|table| (ObjectKind::Table, table.name.as_str()));
+        let is_made = |(kind, name): &(ObjectKind, &str)| {
+            self.to_create(*kind).any(|object| object.name != *name && object.name.eq_ignore_ascii_case(name))
+        };
+        views.chain(tables).filter(is_made).map(|(_, name)| name)
+    }
+
     fn in_state(&self, kind: ObjectKind, state: State) -> impl Iterator<Item = &'o Object> {
         let states = self.wanted.iter().zip(&self.states);
         states.filter(move |(object, found)| object.kind == kind && **found == state).map(|(object, _)| object)

@@ -87,8 +87,8 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
     if let Some(table) = schemas.raw_table(database, row_type)? {
         return Ok(Destination::Rows(Rc::new(RowTable::raw(table))));
     }
-    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' \
-        AND (name = ?1 OR name = ?2 COLLATE NOCASE)";
+    // SQLite takes names that differ only in case for the same table, but such types are different ones.
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name IN (?1, ?2)";
     let data_table = DataTableName { row_type, local_only: false }.to_name();
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[row_type.into(), data_table.as_str().into()])?;
@@ -98,7 +98,7 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
         if name == row_type && is_local_only_direct_table(name, sql) == Some(false) {
             return Ok(Destination::Rows(Rc::new(RowTable::direct(name))));
         }
-        has_data_table |= name.eq_ignore_ascii_case(&data_table);
+        has_data_table |= name == data_table;
     }
     if !has_data_table {
         return Ok(Destination::Untyped);
