@@ -197,6 +197,7 @@ fn triggers_of_our_old_views_are_dropped_and_all_others_stay() {
             ["trigger", "foreign_trigger"],
             ["view", "lists"],
             ["view", "mine"],
+            ["trigger", "odd \" name"],
             ["trigger", "ps_view_insert_mine"]
         ])
     );

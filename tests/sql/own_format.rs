@@ -251,22 +251,6 @@ fn going_down_writes_the_last_checkpoint_into_each_of_its_buckets() {
 }
 
 #[test]
-fn going_down_drops_our_views_and_no_others() {
-    let host = in_format(PUBLISHED);
-    host.initialize();
-    host.execute(
-        "CREATE VIEW lists AS SELECT id FROM ps_data__lists -- powersync-auto-generated
-         ;
-         CREATE TRIGGER ps_view_delete_lists INSTEAD OF DELETE ON lists BEGIN SELECT function_of_ours(1); END;
-         CREATE VIEW of_the_app AS SELECT 1 -- powersync-auto-generated, not
-         ;",
-    );
-    migrate(&host, PUBLISHED);
-    let left = host.table("SELECT name FROM sqlite_schema WHERE type IN ('view', 'trigger')");
-    assert_eq!(left, json!([["of_the_app"]]));
-}
-
-#[test]
 fn strict_connections_migrate_read_and_repair() {
     let host = in_format(1);
     host.execute("PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON");

@@ -38,7 +38,7 @@ fn they_are_undone_highest_first() {
     let host = Host::open_in_memory();
     host.initialize();
     host.execute("CREATE TABLE undone(id INTEGER)");
-    for id in [1002, 1003, 5000] {
+    for id in [2001, 2002, 5000] {
         let down = stored(&[
             &format!("INSERT INTO undone VALUES ({id})"),
             &format!("DELETE FROM ps_migration WHERE id >= {id}"),
@@ -46,7 +46,7 @@ fn they_are_undone_highest_first() {
         add_migration(&host, id, Some(&down));
     }
     host.initialize();
-    assert_eq!(host.table("SELECT id FROM undone ORDER BY rowid"), json!([[5000], [1003], [1002]]));
+    assert_eq!(host.table("SELECT id FROM undone ORDER BY rowid"), json!([[5000], [2002], [2001]]));
     assert_eq!(newest_migration(&host), NEWEST);
 }
 
@@ -147,5 +147,5 @@ fn a_gap_in_the_list_is_no_reason_to_migrate() {
     host.initialize();
     host.execute("DELETE FROM ps_migration WHERE id IN (1, 7)");
     host.initialize();
-    assert_eq!(host.value("SELECT count(*) FROM ps_migration"), 13);
+    assert_eq!(host.value("SELECT count(*) FROM ps_migration"), 14);
 }

@@ -21,6 +21,7 @@ pub struct ConnectionState {
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
     transaction: TransactionMonitor,
+    keeps_views: Cell<bool>,
 }
 
 impl ConnectionState {
@@ -33,6 +34,19 @@ impl ConnectionState {
     pub fn enter_sync_operation(&self) -> SyncOperation<'_> {
         self.sync_operations.set(self.sync_operations.get().saturating_add(1));
         SyncOperation(self)
+    }
+
+    /// Whether stored statements are being run that drop our views for the sake of other versions.
+    pub fn keeps_views(&self) -> bool {
+        self.keeps_views.get()
+    }
+
+    /// Makes [`Self::keeps_views`] true during `work`.
+    pub fn keeping_views<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.keeps_views.replace(true);
+        let result = work();
+        self.keeps_views.set(before);
+        result
     }
 
     /// Tells what a rollback undid.
@@ -124,6 +138,19 @@ impl<'c> Database<'c> {
         }
         let released = self.execute_batch("RELEASE powersync_work");
         result.and_then(|value| released.map(|()| value))
+    }
+
+    /// Does `work` with an ALTER TABLE that takes no notice of views and triggers: those of the application may refer to
+    /// something that is missing, and are not rewritten.
+    ///
+    /// # Errors
+    /// Those of `work`; errors of SQLite.
+    pub fn with_legacy_alter_table<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let was_on = self.integer("PRAGMA legacy_alter_table", &[])? == Some(1);
+        self.execute_batch("PRAGMA legacy_alter_table = ON")?;
+        let result = work();
+        let restored = if was_on { Ok(()) } else { self.execute_batch("PRAGMA legacy_alter_table = OFF") };
+        result.and_then(|value| restored.map(|()| value))
     }
 
     /// Runs one cached statement to its end, ignoring rows.

@@ -26,7 +26,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crud", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
     (
         "migrations",
-        &["collections", "storage", "connection", "protocol", "json", "text", "error", "uuid", "sqlite_nostd"],
+        &[
+            "collections",
+            "schema",
+            "storage",
+            "connection",
+            "protocol",
+            "json",
+            "text",
+            "error",
+            "uuid",
+            "sqlite_nostd",
+        ],
     ),
 ];
 

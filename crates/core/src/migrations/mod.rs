@@ -29,6 +29,7 @@ use alloc::vec::Vec;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::writer::{write_raw, write_string};
+use crate::schema::{ViewTrigger, view_triggers};
 
 /// One step up from the format before it, and the way back.
 struct Migration {
@@ -114,7 +115,28 @@ pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
         apply(database, migration)
             .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
     }
-    Ok(())
+    if target == LATEST { note_view_triggers(database) } else { Ok(()) }
+}
+
+/// Makes the way down from the newest format begin with dropping the triggers of ours on views. To be called when these
+/// have changed.
+///
+/// They use functions that other versions do not have, while the views work everywhere, and the application may have
+/// views and triggers over them. No statement can find the triggers by itself, so each is named.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn note_view_triggers(database: &Database<'_>) -> Result<()> {
+    const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
+    const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
+    let removals: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
+    let statements = removals.iter().map(String::as_str).chain(v1002::DOWN);
+    let down = down_migrations_json(statements)?;
+    // Asking first needs no lock.
+    match database.integer(IS_NOTED, &[LATEST.0.into(), down.as_str().into()])? {
+        Some(_) => Ok(()),
+        None => database.execute(NOTE, &[LATEST.0.into(), down.as_str().into()]),
+    }
 }
 
 /// Whether exactly the steps up to `target` were taken.
@@ -166,12 +188,12 @@ fn undo_while(database: &Database<'_>, is_unwanted: impl Fn(i64) -> bool) -> Res
     }
 }
 
-/// Runs the stored statements that undo step `version`.
+/// Runs the stored statements that undo step `version`. Those that drop our views leave them, without triggers, so that
+/// the application's views and triggers over them stay.
 fn undo(database: &Database<'_>, version: i64) -> Result<()> {
-    for statement in stored_down_migrations(database, version)? {
-        database.execute_batch(&statement)?;
-    }
-    Ok(())
+    let statements = stored_down_migrations(database, version)?;
+    let run = || statements.iter().try_for_each(|statement| database.execute_batch(statement));
+    database.with_legacy_alter_table(|| database.state().keeping_views(run))
 }
 
 /// The statements in `down_migrations` of step `version`: `[{"sql": "…"}, …]`. Other members, such as the empty
@@ -208,14 +230,14 @@ fn apply(database: &Database<'_>, migration: &Migration) -> Result<()> {
         Up::Sql(sql) => database.execute_batch(sql)?,
         Up::Code(up) => up(database)?,
     }
-    let down = migration.down.map(down_migrations_json).transpose()?;
+    let down = migration.down.map(|down| down_migrations_json(down.iter().copied())).transpose()?;
     let mut insert = database.prepare("INSERT INTO main.ps_migration(id, down_migrations) VALUES (?1, ?2)")?;
     insert.execute(&[migration.version.into(), down.as_deref().into()])?;
     Ok(())
 }
 
 /// `statements` as `ps_migration.down_migrations` holds them.
-fn down_migrations_json(statements: &[&str]) -> Result<String> {
+fn down_migrations_json<'s>(statements: impl Iterator<Item = &'s str>) -> Result<String> {
     let mut json = String::new();
     for statement in statements {
         let separator = if json.is_empty() { "[" } else { "," };

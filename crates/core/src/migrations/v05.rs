@@ -4,38 +4,33 @@
 //! move to `ps_updated_rows`. Tables are copied aside instead of renamed: renaming fails in a file with a view over
 //! something that no longer exists.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use super::{Migration, Up};
+use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::Result;
-use crate::text;
+use crate::schema::drop_view_triggers;
 
 /// The step between formats 4 and 5.
 pub(super) const MIGRATION: Migration = Migration { version: 5, up: Up::Code(up), down: Some(&DOWN) };
 
 fn up(database: &Database<'_>) -> Result<()> {
-    drop_view_triggers(database)?;
+    drop_triggers(database)?;
     database.execute_batch(UP)
 }
 
-/// Drops the triggers on our views, which write to columns that this step removes. The views themselves stay, because
+/// Drops our triggers on our views, which write to columns that this step removes. The views themselves stay, because
 /// other objects may refer to them; the next `powersync_replace_schema` gives them new triggers.
-fn drop_view_triggers(database: &Database<'_>) -> Result<()> {
-    const TRIGGERS: &str = "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name IN (\
-        SELECT name FROM main.sqlite_schema WHERE type = 'view' AND sql GLOB '*-- powersync-auto-generated')";
-    let mut names: Vec<String> = Vec::new();
-    let mut statement = database.prepare(TRIGGERS)?;
+fn drop_triggers(database: &Database<'_>) -> Result<()> {
+    const VIEWS: &str = "SELECT name FROM main.sqlite_schema \
+        WHERE type = 'view' AND sql GLOB '*-- powersync-auto-generated'";
+    let mut views = Names::default();
+    let mut statement = database.prepare(VIEWS)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
-        names.push(String::from(row.text(0)?));
+        views.insert(row.text(0)?);
     }
     drop(rows);
-    for name in &names {
-        database.execute_batch(&alloc::format!("DROP TRIGGER main.{}", text::identifier(name)))?;
-    }
-    Ok(())
+    drop_view_triggers(database, |view| views.contains(view))
 }
 
 const UP: &str = "CREATE TABLE main.ps_updated_rows(

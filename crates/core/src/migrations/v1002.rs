@@ -1,8 +1,11 @@
 //! Format 1002: what several iterations on one file and a bounded list of changed rows need.
 //!
-//! Both directions are lists of statements, so that each change has its place in them.
+//! Both directions are lists of statements, so that each change has its place in them. In the file, the way down begins
+//! with dropping our triggers on views (`note_view_triggers`).
 
-use super::{Migration, Up};
+use alloc::string::String;
+
+use super::{Migration, Up, down_migrations_json, stored_down_migrations, v1001};
 use crate::connection::Database;
 use crate::error::Result;
 
@@ -11,7 +14,20 @@ pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(
 
 fn up(database: &Database<'_>) -> Result<()> {
     database.execute_batch(UP)?;
-    database.execute_batch(UP_MISTAKEN_TYPES)
+    database.execute_batch(UP_MISTAKEN_TYPES)?;
+    keep_views_on_the_way_down(database)
+}
+
+/// Files of format 1001 hold a way down that begins with dropping our views, which breaks the application's views and
+/// loses its triggers over them.
+fn keep_views_on_the_way_down(database: &Database<'_>) -> Result<()> {
+    const REPLACE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
+    let version = v1001::MIGRATION.version;
+    let stored = stored_down_migrations(database, version)?;
+    let kept = stored.iter().map(String::as_str).filter(|sql| !sql.contains("powersync_drop_view("));
+    let down = down_migrations_json(kept)?;
+    database.prepare(REPLACE)?.execute(&[version.into(), down.as_str().into()])?;
+    Ok(())
 }
 
 const UP: &str = "";
@@ -38,4 +54,4 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
    CROSS JOIN (SELECT 0 AS is_table UNION ALL SELECT 1) AS side;";
 
 /// Undone in the opposite order of [`UP`].
-const DOWN: [&str; 1] = ["DELETE FROM main.ps_migration WHERE id >= 1002"];
+pub(super) const DOWN: [&str; 1] = ["DELETE FROM main.ps_migration WHERE id >= 1002"];

@@ -23,7 +23,9 @@ pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<b
     let name = identifier(&table.name);
     let existing = table_columns(database, &table.name)?;
     for column in existing.iter().filter(|column| !table.columns.iter().any(|wanted| wanted.name == **column)) {
-        match drop_column(database, &format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column))) {
+        let sql = format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column));
+        // Views and triggers of the application may use it.
+        match database.with_legacy_alter_table(|| database.execute_batch(&sql)) {
             Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
                 log(ResultCode::ERROR, &format!("powersync_replace_schema: column not dropped: {error}"));
             }
@@ -37,15 +39,4 @@ pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<b
         database.execute_batch(&format!("ALTER TABLE main.{name} ADD COLUMN {definition}"))?;
     }
     Ok(is_added)
-}
-
-/// Drops a column although views and triggers of the application may use it.
-fn drop_column(database: &Database<'_>, sql: &str) -> Result<()> {
-    let was_on = database.integer("PRAGMA legacy_alter_table", &[])? == Some(1);
-    database.execute_batch("PRAGMA legacy_alter_table = ON")?;
-    let result = database.execute_batch(sql);
-    if !was_on {
-        database.execute_batch("PRAGMA legacy_alter_table = OFF")?;
-    }
-    result
 }

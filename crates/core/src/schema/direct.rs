@@ -73,7 +73,7 @@ pub(super) fn is_direct_index(name: &str, sql: &str) -> bool {
 }
 
 /// What follows the name in the statement that makes an object.
-fn after_name<'s>(kind: ObjectKind, name: &str, sql: &'s str) -> Option<&'s str> {
+pub(super) fn after_name<'s>(kind: ObjectKind, name: &str, sql: &'s str) -> Option<&'s str> {
     let rest = sql.strip_prefix(kind.create())?;
     rest.strip_prefix(identifier(name).as_str()).or_else(|| rest.strip_prefix(name))
 }

@@ -24,6 +24,7 @@ mod table_trigger;
 mod trigger;
 mod vector;
 mod view;
+mod view_triggers;
 
 pub use applied::{AppliedSchema, schema_version};
 pub use apply::{StoredRows, apply};
@@ -35,3 +36,4 @@ pub use known::{KnownSchemas, is_same_schema};
 pub use names::DataTableName;
 pub use row_table::{RowTable, RowWriter};
 pub use table_trigger::{Write, create_raw_table_trigger};
+pub use view_triggers::{ViewTrigger, drop_view_triggers, view_triggers};

@@ -7,6 +7,7 @@ use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, Val
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version, migrate};
+use crate::schema::drop_view_triggers;
 use crate::sql_api::Session;
 use crate::text;
 
@@ -61,6 +62,12 @@ fn drop_view(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> 
 
 fn drop_view_if_exists(database: &Database<'_>, arguments: &[&Value]) -> Result<()> {
     match arguments {
+        // Our triggers on it may use functions that the other version does not have. The view itself works everywhere, and
+        // the application may have views and triggers over it.
+        [name] if name.value_type() == ValueType::Text && database.state().keeps_views() => {
+            let name = name.text()?;
+            drop_view_triggers(database, |view| view == name)
+        }
         [name] if name.value_type() == ValueType::Text => {
             database.execute_batch(&alloc::format!("DROP VIEW IF EXISTS main.{}", text::identifier(name.text()?)))
         }

@@ -6,7 +6,7 @@ use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, Val
 
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::migrations::{LATEST, is_at, migrate};
+use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
 use crate::schema::{Schema, StoredRows, apply};
 use crate::sql_api::session::Session;
 use crate::store::trigger_resync;
@@ -45,5 +45,6 @@ fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Valu
         // A running iteration ends at its next event, for a new one to publish what is missing.
         StoredRows::Incomplete => trigger_resync(database, false),
     })?;
+    note_view_triggers(database)?;
     applied.remember(database, json, schema)
 }
