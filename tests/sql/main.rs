@@ -43,6 +43,7 @@ mod sqlite_versions;
 mod stored_format;
 mod subscriptions;
 mod tables_in_old_sqlite;
+mod tables_named_like_ours;
 mod unknown_migrations;
 mod update_hooks;
 mod updated_rows;

@@ -16,10 +16,10 @@ use super::plan::Plan;
 use super::row_call::ArgumentLimit;
 use super::table_trigger::{self, RowObjects};
 use super::trigger;
+use super::unusual_table::{UnusualTables, check_unusual_table};
 use super::view::{self, PathSupport};
 use crate::connection::Database;
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::Quoted;
+use crate::error::{ErrorKind, Result};
 use crate::text::identifier;
 
 /// What is known of downloaded rows after the schema was applied.
@@ -47,7 +47,7 @@ pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
     if let Some(conflict) = plan.take_conflict() {
         return Err(conflict);
     }
-    plan.unknown_tables().try_for_each(|table| check_columns(database, table))?;
+    plan.unknown_tables().try_for_each(|table| check_unusual_table(database, table))?;
     if plan.is_empty() { Ok(StoredRows::Complete) } else { carry_out(database, schema, &plan) }
 }
 
@@ -109,19 +109,6 @@ fn find_objects(database: &Database<'_>, plan: &mut Plan<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A table in an unexpected form serves if it has the columns that we use.
-fn check_columns(database: &Database<'_>, table: &Object) -> Result<()> {
-    let query = alloc::format!("SELECT id, data FROM main.{}", identifier(&table.name));
-    match database.prepare(&query) {
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => Err(Error::argument(alloc::format!(
-            "cannot use table {}: the database has one of that name that is not managed by PowerSync",
-            Quoted(&table.name)
-        ))),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
-    }
-}
-
 /// Drops what is not needed, then makes what is missing.
 fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Result<StoredRows> {
     // Rows are moved, not written.
@@ -130,6 +117,8 @@ fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Resul
     for name in plan.replaced().map(|object| object.name.as_str()).chain(plan.respelled()) {
         collect_foreign_objects(database, name, &mut foreign)?;
     }
+    let unusual = UnusualTables::of(database, plan)?;
+    unusual.release(database)?;
     for kind in [ObjectKind::Trigger, ObjectKind::View, ObjectKind::Index] {
         for name in plan.to_drop(kind) {
             let kind = kind.name();
@@ -137,6 +126,7 @@ fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Resul
         }
     }
     let mut stored = replace_tables(database, plan)?;
+    unusual.adopt(database)?;
     create(database, plan, ObjectKind::View)?;
     for altered in plan.altered_tables() {
         let is_altered = |table: &&Table| table.direct && table.name == altered.name;

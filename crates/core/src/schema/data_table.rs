@@ -1,22 +1,81 @@
 //! The tables that hold the rows of a type, as they are found in a database.
+//!
+//! An application's tables can have names like ours, for instance those that a full-text index named `ps_data__x` keeps
+//! its content in. So a table is ours by its exact form. In another form, for instance with columns that the application
+//! has added, it is ours while the applied schema has it, which shows in a view of ours over it. All others are left alone.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::direct::is_local_only_direct_table;
 use super::names::DataTableName;
 use super::object::{Object, ObjectKind};
-use super::view::DATA_TABLE_COLUMNS;
+use super::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
+use crate::connection::Database;
+use crate::error::Result;
 use crate::text::identifier;
 
 /// A JSON or direct table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DataTable {
-    pub(super) name: String,
+pub struct DataTable {
+    /// The table's name.
+    pub name: String,
     /// The type of the rows.
-    pub(super) row_type: String,
+    pub row_type: String,
     /// Whether rows stay on this device.
-    pub(super) local_only: bool,
-    pub(super) is_direct: bool,
+    pub local_only: bool,
+    /// Whether rows are stored in columns instead of JSON.
+    pub is_direct: bool,
+}
+
+/// The JSON and direct tables of the database.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema \
+        WHERE type = 'table' AND (sql LIKE '%/* ps-managed %' OR name GLOB 'ps_data_*')";
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let (mut tables, mut unusual) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let name = row.text(0)?;
+        match DataTable::parse(name, row.text(1)?) {
+            Some(table) => tables.push(table),
+            None => unusual.extend(DataTable::of_json(name)),
+        }
+    }
+    drop(rows);
+    if !unusual.is_empty() {
+        let shown = shown_tables(database)?;
+        tables.extend(unusual.into_iter().filter(|table| shown.contains(&table.name)));
+    }
+    Ok(tables)
+}
+
+/// Whether the JSON table `name`, made by `sql`, is ours.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn is_json_table(database: &Database<'_>, name: &str, sql: &str) -> Result<bool> {
+    Ok(match DataTable::parse(name, sql) {
+        Some(table) => !table.is_direct,
+        None => shown_tables(database)?.iter().any(|shown| shown == name),
+    })
+}
+
+/// The tables that views of ours show.
+pub(super) fn shown_tables(database: &Database<'_>) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'view'";
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let mut shown = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.text(1)?.ends_with(VIEW_MARKER) {
+            shown.extend(shown_table(row.text(0)?, row.text(1)?));
+        }
+    }
+    Ok(shown)
 }
 
 impl DataTable {
@@ -35,7 +94,8 @@ impl DataTable {
         if object.kind == ObjectKind::Table { Self::parse(&object.name, &object.sql) } else { None }
     }
 
-    fn of_json(name: &str) -> Option<Self> {
+    /// That of a JSON table, by its name alone.
+    pub(super) fn of_json(name: &str) -> Option<Self> {
         let DataTableName { row_type, local_only } = DataTableName::parse(name)?;
         Some(Self { name: name.into(), row_type: row_type.into(), local_only, is_direct: false })
     }

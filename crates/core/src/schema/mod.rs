@@ -22,12 +22,14 @@ mod row_values;
 mod table_columns;
 mod table_trigger;
 mod trigger;
+mod unusual_table;
 mod vector;
 mod view;
 mod view_triggers;
 
 pub use applied::{AppliedSchema, schema_version};
 pub use apply::{StoredRows, apply};
+pub use data_table::{DataTable, data_tables, is_json_table};
 pub use definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };

@@ -63,6 +63,19 @@ pub(super) fn take_rows(database: &Database<'_>, to: &DataTable) -> Result<Store
     Ok(if is_complete { StoredRows::Complete } else { StoredRows::Incomplete })
 }
 
+/// Moves rows from `ps_untyped` to a JSON table that has some already. Where rows of the type were downloaded, the next
+/// full publish looks at those that the table had, of which some may have been removed meanwhile.
+pub(super) fn update_rows(database: &Database<'_>, to: &DataTable) -> Result<()> {
+    let (table, row_type) = (identifier(&to.name), literal(&to.row_type));
+    database.execute_batch(&format!(
+        "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) SELECT {row_type}, CAST(id AS TEXT) FROM main.{table} \
+            WHERE EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = {row_type}); \
+         INSERT INTO main.{table}(id, data) SELECT id, data FROM main.ps_untyped WHERE type = {row_type} \
+            ON CONFLICT(id) DO UPDATE SET data = excluded.data; \
+         DELETE FROM main.ps_untyped WHERE type = {row_type}"
+    ))
+}
+
 /// Inserts the rows of `query`, id and JSON, and tells how many there were.
 fn insert(database: &Database<'_>, query: &str, to: &DataTable) -> Result<i64> {
     if !to.is_direct {

@@ -25,6 +25,8 @@ pub(super) struct Plan<'o> {
     unneeded: Vec<(ObjectKind, String)>,
     /// Tables of ours that have to go: the schema does not need them, or needs another of that name.
     dropped_tables: Vec<DataTable>,
+    /// Tables in another form than ours, named like data tables, that the schema does not have.
+    unusual_tables: Vec<DataTable>,
     /// Why the schema cannot be had.
     conflict: Option<Error>,
 }
@@ -55,6 +57,7 @@ impl<'o> Plan<'o> {
             states: wanted.iter().map(|_| State::Missing).collect(),
             unneeded: Vec::new(),
             dropped_tables: Vec::new(),
+            unusual_tables: Vec::new(),
             conflict: None,
         })
     }
@@ -87,7 +90,10 @@ impl<'o> Plan<'o> {
 
     fn found_unneeded(&mut self, kind: ObjectKind, name: &str, table: &str, sql: &str) {
         if kind == ObjectKind::Table {
-            self.dropped_tables.extend(DataTable::parse(name, sql));
+            match DataTable::parse(name, sql) {
+                Some(table) => self.dropped_tables.push(table),
+                None => self.unusual_tables.extend(DataTable::of_json(name)),
+            }
         } else if self.is_ours(kind, name, table, sql) {
             self.unneeded.push((kind, name.into()));
         }
@@ -116,6 +122,11 @@ impl<'o> Plan<'o> {
     /// Tables of a wanted name whose form is not ours: they serve if they have the right columns.
     pub(super) fn unknown_tables(&self) -> impl Iterator<Item = &'o Object> {
         self.in_state(ObjectKind::Table, State::Unknown)
+    }
+
+    /// Tables in another form than ours, named like data tables, that the schema does not have.
+    pub(super) fn unusual_tables(&self) -> &[DataTable] {
+        &self.unusual_tables
     }
 
     /// Whether nothing has to change.

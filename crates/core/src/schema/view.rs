@@ -83,15 +83,18 @@ const VIEW_SELECT: &str = ") AS SELECT id";
 /// Whether `sql` is that of a view made by us or a published version, named `name`: it has our mark, and our form over
 /// one of our data tables. An application's view may have either by chance, but not both.
 pub(super) fn is_our_view(name: &str, sql: &str) -> bool {
+    shown_table(name, sql).is_some()
+}
+
+/// The data table that the view `name`, made by `sql`, shows; None if the view is not ours.
+pub(super) fn shown_table(name: &str, sql: &str) -> Option<String> {
     let mut start = String::from(ObjectKind::View.create());
     push_identifier(&mut start, name);
     start.push_str(VIEW_COLUMNS_START);
-    let body = sql.strip_prefix(start.as_str()).and_then(|rest| rest.strip_suffix(VIEW_MARKER));
-    body.is_some_and(|body| {
-        let source =
-            split_last_identifier(body).and_then(|(rest, source)| Some((rest.strip_suffix(" FROM ")?, source)));
-        source.is_some_and(|(rest, source)| rest.contains(VIEW_SELECT) && DataTableName::parse(source).is_some())
-    })
+    let body = sql.strip_prefix(start.as_str())?.strip_suffix(VIEW_MARKER)?;
+    let (rest, source) = split_last_identifier(body)?;
+    let is_ours = rest.strip_suffix(" FROM ")?.contains(VIEW_SELECT) && DataTableName::parse(source).is_some();
+    is_ours.then(|| source.replace("\"\"", "\""))
 }
 
 /// Splits SQL that ends in a quoted identifier before it; its text comes without the outer quotes.
@@ -252,6 +255,8 @@ mod tests {
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data_local__a" {mark}"#)));
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__ FROM ""x" {mark}"#)));
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__a""" {mark}"#)));
+        let shown = shown_table("v", &format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__a""b" {mark}"#));
+        assert_eq!(shown.as_deref(), Some("ps_data__a\"b"));
         for sql in [
             format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "lists FROM ""ps_data__a" {mark}"#),
             format!(r#"CREATE VIEW "v"("id") AS SELECT id, x"ps_data__a" {mark}"#),

@@ -1,14 +1,12 @@
 //! Forgetting data: `powersync_clear` and `powersync_trigger_resync` (SQL interface).
 
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
-use crate::schema::{DataTableName, RawTable, Schema, is_local_only_direct_table};
+use crate::schema::{RawTable, Schema, data_tables};
 use crate::store::client_id;
 use crate::store::iteration::advance_generation;
 use crate::text;
@@ -33,8 +31,8 @@ pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> 
     }
     forget_local_state(database)?;
     forget_keys(database, clear.is_soft)?;
-    for table in data_tables(database, clear.includes_local)? {
-        let table = format!("main.{}", text::identifier(&table));
+    for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
+        let table = format!("main.{}", text::identifier(&table.name));
         delete_first_row(database, &table)?;
         database.execute_batch(&format!("DELETE FROM {table}"))?;
     }
@@ -89,31 +87,6 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
         }
         client_id => client_id.map(drop),
     }
-}
-
-/// The JSON and direct tables to be emptied.
-fn data_tables(database: &Database<'_>, includes_local: bool) -> Result<Vec<String>> {
-    // A table of the application that only has such a name lacks the columns.
-    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema AS t WHERE type = 'table' AND (sql LIKE '%/* ps-managed %' \
-        OR name GLOB 'ps_data_*' AND (SELECT count(*) FROM pragma_table_info(t.name, 'main') AS c \
-            WHERE c.name IN ('id', 'data')) = 2)";
-    let mut statement = database.prepare(SQL)?;
-    let mut rows = statement.query(&[])?;
-    let mut names = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (name, sql) = match (row.text(0), row.text(1)) {
-            (Ok(name), Ok(sql)) => (name, sql),
-            // No table of ours.
-            (Err(error), _) | (_, Err(error)) if error.is_unreadable_text() => continue,
-            (name, sql) => (name?, sql?),
-        };
-        let of_json = || DataTableName::parse(name).map(|parsed| parsed.local_only);
-        let is_local_only = is_local_only_direct_table(name, sql).or_else(of_json);
-        if is_local_only.is_some_and(|is_local_only| includes_local || !is_local_only) {
-            names.push(String::from(name));
-        }
-    }
-    Ok(names)
 }
 
 /// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook.

@@ -8,7 +8,8 @@ use core::cell::RefCell;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::schema::{
-    DataTableName, KnownSchemas, RowTable, Schema, is_local_only_direct_table, is_same_schema, schema_version,
+    DataTableName, KnownSchemas, RowTable, Schema, is_json_table, is_local_only_direct_table, is_same_schema,
+    schema_version,
 };
 use crate::text;
 
@@ -98,7 +99,7 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
         if name == row_type && is_local_only_direct_table(name, sql) == Some(false) {
             return Ok(Destination::Rows(Rc::new(RowTable::direct(name))));
         }
-        has_data_table |= name == data_table;
+        has_data_table |= name == data_table && is_json_table(database, name, sql)?;
     }
     if !has_data_table {
         return Ok(Destination::Untyped);
