@@ -13,16 +13,16 @@ fn the_view_shows_current_operations_only() {
     let columns = host.table("SELECT name FROM pragma_table_info('ps_oplog') LIMIT 7");
     assert_eq!(columns, json!([["bucket"], ["op_id"], ["row_type"], ["row_id"], ["key"], ["data"], ["hash"]]));
     let expected = json!([
-        [3, "t/kept/null", "settled"],
-        [105, "t/replaced/null", "newest"],
-        [107, "t/removed/other key", "stays"],
-        [110, "t/returned/null", "second"]
+        [3, "t/kept/null", r#"{"n":"settled"}"#],
+        [105, "t/replaced/null", r#"{"n":"newest"}"#],
+        [107, "t/removed/other key", r#"{"n":"stays"}"#],
+        [110, "t/returned/null", r#"{"n":"second"}"#]
     ]);
     assert_eq!(host.table("SELECT op_id, key, data FROM ps_oplog ORDER BY op_id"), expected);
     assert_eq!(host.table("SELECT op_id, key, data FROM ps_oplog WHERE bucket = 1 ORDER BY op_id"), expected);
     assert_eq!(host.table("SELECT op_id, key, data FROM ps_oplog WHERE bucket = 2"), json!([]));
     assert_eq!(host.value("SELECT count(*) FROM ps_oplog"), 4);
-    assert_eq!(host.table("SELECT data FROM ps_oplog WHERE row_id = 'replaced'"), json!([["newest"]]));
+    assert_eq!(host.table("SELECT data FROM ps_oplog WHERE row_id = 'replaced'"), json!([[r#"{"n":"newest"}"#]]));
     host.execute("DELETE FROM ps_buckets");
     assert_eq!(host.value("SELECT count(*) FROM ps_oplog"), 0, "operations of a deleted bucket");
 }

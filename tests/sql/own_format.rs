@@ -39,8 +39,8 @@ fn operations_are_clustered_by_bucket_in_order_of_their_ids() {
         &[(1, 1000), (2, 1000)],
         &[
             (2, 9, Some("t"), Some("b"), Some("t/b/s"), "{}", -5),
-            (1, 8, Some("t"), Some("a"), Some("t/a/null"), "1", 6),
-            (1, 3, Some("u"), Some("c"), Some("u/c/"), "2", 7),
+            (1, 8, Some("t"), Some("a"), Some("t/a/null"), r#"{"n":1}"#, 6),
+            (1, 3, Some("u"), Some("c"), Some("u/c/"), r#"{"n":2}"#, 7),
         ],
     );
     migrate(&host, NEWEST);
@@ -49,8 +49,8 @@ fn operations_are_clustered_by_bucket_in_order_of_their_ids() {
     assert_eq!(
         host.table(operations),
         json!([
-            [1, 1, 3, "u", "c", "", "2", 7, 0],
-            [1, 2, 8, "t", "a", null, "1", 6, 0],
+            [1, 1, 3, "u", "c", "", r#"{"n":2}"#, 7, 0],
+            [1, 2, 8, "t", "a", null, r#"{"n":1}"#, 6, 0],
             [2, 1, 9, "t", "b", "s", "{}", -5, 0]
         ])
     );
@@ -154,14 +154,17 @@ fn of_operations_with_equal_keys_the_newest_stays() {
     let host = published(
         &[(1, 1000)],
         &[
-            (1, 5, Some("t"), Some("a"), Some("t/a/null"), "new", 1),
-            (1, 2, Some("t"), Some("a"), None, "old", 2),
-            (1, 3, Some("t"), Some("a"), Some("t/a/other"), "other", 4),
+            (1, 5, Some("t"), Some("a"), Some("t/a/null"), r#"{"n":"new"}"#, 1),
+            (1, 2, Some("t"), Some("a"), None, r#"{"n":"old"}"#, 2),
+            (1, 3, Some("t"), Some("a"), Some("t/a/other"), r#"{"n":"other"}"#, 4),
         ],
     );
     let before = sums(&host);
     migrate(&host, NEWEST);
-    assert_eq!(host.table("SELECT op_id, data FROM ps_operations"), json!([[3, "other"], [5, "new"]]));
+    assert_eq!(
+        host.table("SELECT op_id, data FROM ps_operations"),
+        json!([[3, r#"{"n":"other"}"#], [5, r#"{"n":"new"}"#]])
+    );
     assert_eq!(host.value("SELECT op_checksum FROM ps_buckets"), 5);
     assert_eq!(sums(&host), before);
     assert_consistent(&host);
@@ -172,9 +175,9 @@ pub fn with_pending_operations() -> Host {
     let host = published(
         &[(1, 10), (2, 500)],
         &[
-            (1, 1, Some("t"), Some("replaced"), Some("t/replaced/null"), "settled", 1),
-            (1, 2, Some("t"), Some("removed"), Some("t/removed/k"), "settled", 2),
-            (1, 3, Some("t"), Some("kept"), Some("t/kept/null"), "settled", 4),
+            (1, 1, Some("t"), Some("replaced"), Some("t/replaced/null"), r#"{"n":"settled"}"#, 1),
+            (1, 2, Some("t"), Some("removed"), Some("t/removed/k"), r#"{"n":"settled"}"#, 2),
+            (1, 3, Some("t"), Some("kept"), Some("t/kept/null"), r#"{"n":"settled"}"#, 4),
         ],
     );
     migrate(&host, NEWEST);
@@ -182,14 +185,14 @@ pub fn with_pending_operations() -> Host {
     host.execute(
         "INSERT INTO ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
          SELECT (1 << 34) + column1, column2, 't', column3, column4, column5, column6, column7 FROM (VALUES
-            (10, 105, 'replaced', NULL, 'newest', 8, 0),
-            (11, 103, 'replaced', NULL, 'older', 16, 0),
+            (10, 105, 'replaced', NULL, '{\"n\":\"newest\"}', 8, 0),
+            (11, 103, 'replaced', NULL, '{\"n\":\"older\"}', 16, 0),
             (12, 106, 'removed', 'k', NULL, 32, 1),
-            (13, 107, 'removed', 'other key', 'stays', 64, 0),
-            (14, 108, 'returned', NULL, 'first', 128, 0),
+            (13, 107, 'removed', 'other key', '{\"n\":\"stays\"}', 64, 0),
+            (14, 108, 'returned', NULL, '{\"n\":\"first\"}', 128, 0),
             (15, 109, 'returned', NULL, NULL, 256, 1),
-            (16, 110, 'returned', NULL, 'second', -512, 0),
-            (17, 111, 'gone', NULL, 'never shown', 1024, 0),
+            (16, 110, 'returned', NULL, '{\"n\":\"second\"}', -512, 0),
+            (17, 111, 'gone', NULL, '{\"n\":\"never shown\"}', 1024, 0),
             (18, 112, 'gone', NULL, NULL, 2048, 1));
          UPDATE ps_buckets SET add_checksum = (add_checksum + 8+16+32+64+128+256-512+1024+2048) & 4294967295, last_op = 112
           WHERE id = 1;

@@ -1,6 +1,7 @@
 //! The narrow interface through which the state machine sees stored data: the [`Storage`] trait and the plain values
 //! that cross it. `store` implements it on SQLite; tests implement it in memory.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -50,6 +51,16 @@ pub struct UnpublishableOperation {
     pub row_id: Option<String>,
     /// What is wrong with it, without its data.
     pub reason: &'static str,
+}
+
+impl UnpublishableOperation {
+    /// A sentence for the log, given the name of the operation's bucket.
+    pub fn describe(&self, bucket: &str) -> String {
+        let Self { op_id, row_type, row_id, reason } = self;
+        let row_type = row_type.as_deref().unwrap_or("(no type)");
+        let row_id = row_id.as_deref().unwrap_or("(no id)");
+        format!("Operation {op_id} of bucket {bucket} for {row_type} {row_id} cannot be published as it is: {reason}")
+    }
 }
 
 /// What storing a data line did.
@@ -143,6 +154,11 @@ pub trait Storage {
     /// Starts a new iteration: others that may be running on this file, also on other connections, end at their next
     /// event ([`Self::iteration_is_current`]). If the transaction is rolled back, this one is not current either.
     fn begin_iteration(&mut self) -> Result<()>;
+
+    /// What is stored to be reported as warnings by the next iteration, which is then forgotten.
+    fn take_warnings(&mut self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// Whether stored data are still what this iteration made of them: no transaction with a change noted by
     /// [`Self::note_change`] was rolled back, and nobody else cleared, migrated or synced the file.

@@ -38,6 +38,6 @@ pub use line::{
 };
 pub use priority::{Priority, PriorityOutOfRange};
 pub use reader::{Failed, Reader, read_argument, required};
-pub use row_data::{RowData, publishable};
+pub use row_data::{RowData, UNREADABLE_ROW, publishable};
 pub use row_object::{Infinite, RowObject, RowValue};
 pub use scratch::Scratch;

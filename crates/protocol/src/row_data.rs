@@ -8,6 +8,9 @@ use crate::json::{Lexer, Nesting, SyntaxError, rewrite_foreign};
 /// The deepest nesting of a row. SQLite reads 1000 levels (2000 before 3.42); the rest is for objects around a row.
 const NESTING_LIMIT: usize = 990;
 
+/// What is published of row data that is unreadable.
+pub const UNREADABLE_ROW: &str = "{}";
+
 /// The data of a row, as far as it can be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowData<'a> {

@@ -5,7 +5,6 @@
 //! What can fail after that is only getting memory for the answer; the caller rolls back then, which ends the iteration
 //! at its next event.
 
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
@@ -22,7 +21,7 @@ use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
-use crate::storage::{Storage, UnpublishableOperation};
+use crate::storage::Storage;
 
 /// From this number of seconds before its expiry on, a token should be replaced.
 const TOKEN_EXPIRES_SOON: i64 = 30;
@@ -113,6 +112,7 @@ impl Iteration {
             Status { connection: Connection::Connecting, sync_times: storage.sync_times()?, ..Status::default() };
         let streams: Vec<_> = rows.into_iter().map(StreamRow::unrelated).collect();
         let emitted = Rc::new(status.to_json(&streams, &ProgressSums::default())?);
+        instructions.extend(storage.take_warnings()?.into_iter().map(Instruction::warning));
         instructions.extend([Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) }, establish]);
         let iteration = Self {
             active_streams: options.active_streams,
@@ -250,7 +250,7 @@ impl Iteration {
         self.status.connection = Connection::Connected;
         let mut reaction = Reaction::only(Next::Report);
         for operation in &stored.unpublishable {
-            reaction.instructions.push(Instruction::warning(describe_unpublishable(line.bucket, operation)));
+            reaction.instructions.push(Instruction::warning(operation.describe(line.bucket)));
         }
         if let Some((reservation, target)) = tracked.take()
             && target.receive(line.bucket, &stored, reservation)
@@ -323,11 +323,4 @@ fn status_json(status: &Status, streams: &[StreamRow], target: Option<&Target>) 
         Some(target) => status.to_json(streams, &target.progress),
         None => status.to_json(streams, &ProgressSums::default()),
     }
-}
-
-fn describe_unpublishable(bucket: &str, operation: &UnpublishableOperation) -> String {
-    let UnpublishableOperation { op_id, row_type, row_id, reason } = operation;
-    let row_type = row_type.as_deref().unwrap_or("(no type)");
-    let row_id = row_id.as_deref().unwrap_or("(no id)");
-    format!("Operation {op_id} of bucket {bucket} for {row_type} {row_id} cannot be published as it is: {reason}")
 }

@@ -6,6 +6,7 @@
 //!
 //! Everything runs inside the caller's transaction: after an error the caller rolls back, and the file is as it was.
 
+mod readable_rows;
 mod v01;
 mod v02;
 mod v03;

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 
+use super::readable_rows::make_readable;
 use super::{Migration, Up, down_migrations_json, stored_down_migrations, v1001};
 use crate::connection::Database;
 use crate::error::Result;
@@ -15,6 +16,7 @@ pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(
 fn up(database: &Database<'_>) -> Result<()> {
     database.execute_batch(UP)?;
     database.execute_batch(UP_MISTAKEN_TYPES)?;
+    make_readable(database)?;
     keep_views_on_the_way_down(database)
 }
 
@@ -54,4 +56,7 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
    CROSS JOIN (SELECT 0 AS is_table UNION ALL SELECT 1) AS side;";
 
 /// Undone in the opposite order of [`UP`].
-pub(super) const DOWN: [&str; 1] = ["DELETE FROM main.ps_migration WHERE id >= 1002"];
+pub(super) const DOWN: [&str; 2] = [
+    "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
+    "DELETE FROM main.ps_migration WHERE id >= 1002",
+];

@@ -14,6 +14,7 @@ mod publish;
 mod regions;
 mod subscriptions;
 mod sync_times;
+mod warnings;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -70,6 +71,10 @@ impl Storage for SqliteStorage<'_> {
 
     fn begin_iteration(&mut self) -> Result<()> {
         self.memory.iteration.begin(&self.database)
+    }
+
+    fn take_warnings(&mut self) -> Result<Vec<String>> {
+        warnings::take(&self.database)
     }
 
     fn iteration_is_current(&mut self) -> Result<bool> {

@@ -8,14 +8,11 @@ use sqlite_nostd::Parameter;
 
 use crate::connection::{CachedStatement, Database};
 use crate::error::Result;
-use crate::protocol::{DataLine, Operation, OplogEntry, RowData, publishable};
+use crate::protocol::{DataLine, Operation, OplogEntry, RowData, UNREADABLE_ROW, publishable};
 use crate::storage::{StoredLine, UnpublishableOperation};
 use crate::store::buckets::{self, BucketRow};
 use crate::store::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::store::pending_rows::PendingRows;
-
-/// Stands for row data that SQLite could not read as a JSON object.
-pub const UNREADABLE_ROW: &str = "{}";
 
 /// Stores `line`, which was `line_size` bytes long.
 pub fn store_line(

@@ -12,7 +12,7 @@ use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
-use crate::store::operations::UNREADABLE_ROW;
+use crate::protocol::UNREADABLE_ROW;
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {

@@ -1,0 +1,133 @@
+//! Row data that SQLite cannot read, taken over from a published version: it is treated as on download (quality
+//! requirements, trap 5), in what is stored and in what is shown.
+//!
+//! Each operation that becomes an empty row is noted in `ps_kv`, for the next iteration to report.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sqlite_nostd::Row;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::json::writer::{write_raw, write_string};
+use crate::protocol::{RowData, UNREADABLE_ROW, publishable};
+use crate::schema::data_tables;
+use crate::storage::UnpublishableOperation;
+use crate::text::identifier;
+
+/// Operations that are noted one by one.
+const MOST_NOTES: usize = 100;
+
+/// Makes the data of all operations readable.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(super) fn make_readable(database: &Database<'_>) -> Result<()> {
+    const SELECT: &str =
+        "SELECT id, op_id, row_type, row_id, data FROM main.ps_operations WHERE data IS NOT NULL ORDER BY id";
+    // What triggers see is what was downloaded, no local write.
+    let _replacing = database.state().enter_sync_operation();
+    let mut notes = Notes::default();
+    let mut json_tables: Option<Vec<(String, String)>> = None;
+    let mut statement = database.prepare(SELECT)?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        let Some(readable) = readable(database, &row, &mut notes)? else { continue };
+        let json_tables = match &mut json_tables {
+            Some(found) => found,
+            none => none.insert(synced_json_tables(database)?),
+        };
+        let table = json_tables.iter().find(|(row_type, _)| Ok(row_type.as_str()) == row.text(2));
+        replace(database, &row, table.map(|(_, table)| table.as_str()), &readable)?;
+    }
+    notes.store(database)
+}
+
+/// What has to take the place of an operation's data, if anything.
+fn readable(database: &Database<'_>, row: &Row<'_>, notes: &mut Notes) -> Result<Option<String>> {
+    let reason = match core::str::from_utf8(row.blob(4)?) {
+        Ok(data) => match publishable(data)? {
+            RowData::AsIs(_) => return Ok(None),
+            RowData::Rewritten(data) => return Ok(Some(data)),
+            RowData::Unreadable(reason) => reason,
+        },
+        Err(_) => "text that is not UTF-8",
+    };
+    notes.add(database, row, reason)?;
+    Ok(Some(String::from(UNREADABLE_ROW)))
+}
+
+/// The types of rows that live in JSON tables, with these tables.
+fn synced_json_tables(database: &Database<'_>) -> Result<Vec<(String, String)>> {
+    let tables = data_tables(database)?.into_iter().filter(|table| !table.local_only && !table.is_direct);
+    Ok(tables.map(|table| (table.row_type, identifier(&table.name))).collect())
+}
+
+/// Writes `data` to the operation of `row`, and to the row wherever the old data are shown. Raw and direct tables are for
+/// the next full publish.
+fn replace(database: &Database<'_>, row: &Row<'_>, table: Option<&str>, data: &str) -> Result<()> {
+    const OPERATION: &str = "UPDATE main.ps_operations SET data = ?2 WHERE id = ?1";
+    const MARK: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
+    const UNTYPED: &str = "UPDATE main.ps_untyped SET data = ?3 WHERE type = ?1 AND id = ?2 AND CAST(data AS BLOB) = (\
+        SELECT CAST(data AS BLOB) FROM main.ps_operations WHERE id = ?4)";
+    let (operation, row_type, row_id) = (row.integer(0), row.text(2)?, row.text(3)?);
+    match table {
+        Some(table) => {
+            let shown = format!(
+                "UPDATE main.{table} SET data = ?2 WHERE id = ?1 AND CAST(data AS BLOB) = (\
+                SELECT CAST(data AS BLOB) FROM main.ps_operations WHERE id = ?3)"
+            );
+            database.cached_text(&shown)?.execute(&[row_id.into(), data.into(), operation.into()])?;
+        }
+        None => database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into(), operation.into()])?,
+    }
+    database.execute(OPERATION, &[operation.into(), data.into()])?;
+    database.execute(MARK, &[row_type.into(), row_id.into()])
+}
+
+/// What there is to report, as a JSON array of texts.
+#[derive(Default)]
+struct Notes {
+    json: String,
+    count: usize,
+}
+
+impl Notes {
+    fn add(&mut self, database: &Database<'_>, row: &Row<'_>, reason: &'static str) -> Result<()> {
+        self.count = self.count.saturating_add(1);
+        if self.count > MOST_NOTES {
+            return Ok(());
+        }
+        let operation = UnpublishableOperation {
+            op_id: row.integer(1),
+            row_type: row.optional_text(2)?.map(String::from),
+            row_id: row.optional_text(3)?.map(String::from),
+            reason,
+        };
+        let mut bucket = database.cached("SELECT name FROM main.ps_buckets WHERE id = (?1 >> 34) & 4194303")?;
+        let mut buckets = bucket.query(&[row.integer(0).into()])?;
+        let name = buckets.next()?.map(|bucket| bucket.text(0).map(String::from)).transpose()?;
+        self.push(&operation.describe(name.as_deref().unwrap_or_default()))
+    }
+
+    fn push(&mut self, text: &str) -> Result<()> {
+        let separator = if self.json.is_empty() { "[" } else { "," };
+        write_raw(&mut self.json, separator)?;
+        write_string(&mut self.json, text)
+    }
+
+    fn store(mut self, database: &Database<'_>) -> Result<()> {
+        const STORE: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) VALUES ('powersync_unreadable_rows', ?1)";
+        let more = self.count.saturating_sub(MOST_NOTES);
+        if more > 0 {
+            self.push(&format!("{more} more operations cannot be published as they are"))?;
+        }
+        if self.count == 0 {
+            return Ok(());
+        }
+        write_raw(&mut self.json, "]")?;
+        database.execute(STORE, &[self.json.as_str().into()])
+    }
+}
