@@ -8,5 +8,9 @@ const COMMIT: &str = match option_env!("POWERSYNC_GIT_HASH") {
     None => "unknown0",
 };
 
+/// A hash of the sources that were built, which tells builds of one commit apart: those of changed, patched or unpacked
+/// sources.
+pub const SOURCES: &str = concatcp!(env!("CARGO_PKG_VERSION"), "/", env!("POWERSYNC_SOURCES"));
+
 /// The version and the commit, `0.5.100/0123abcd`. SDKs split it on `.` and `/`.
 pub const VERSION: &str = concatcp!(env!("CARGO_PKG_VERSION"), "/", COMMIT);

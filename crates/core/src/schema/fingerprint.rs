@@ -2,7 +2,8 @@
 //! what it applied, and which version of the database's tables resulted.
 //!
 //! Any change of a table, view, index or trigger, by whomever, changes `PRAGMA schema_version`, and so do VACUUM and
-//! migrations to other formats. What was applied is known by a hash of 128 bits: a different schema has the same one
+//! migrations to other formats. Which SQL is made for a schema is decided by the library's sources, and by what the
+//! connection allows. What was applied is known by a hash of 128 bits: a different schema has the same one
 //! by chance only, once in 10³⁸ times.
 
 use core::hash::Hasher;
@@ -13,7 +14,7 @@ use sqlite_nostd::ResultCode;
 use super::row_call::ArgumentLimit;
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
-use crate::version::VERSION;
+use crate::version::SOURCES;
 
 /// Stands for a schema, and for everything else that decides which objects are made for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Fingerprint {
     /// That of the schema `json` on this connection.
     pub(super) fn of(database: &Database<'_>, json: &str) -> Self {
         let limit = ArgumentLimit::of(database);
-        Self::from_parts(VERSION, sqlite_nostd::sqlite_version_number(), limit, json)
+        Self::from_parts(SOURCES, sqlite_nostd::sqlite_version_number(), limit, json)
     }
 
     fn from_parts(library: &str, sqlite: i32, limit: ArgumentLimit, json: &str) -> Self {
