@@ -196,3 +196,14 @@ fn tables_of_the_application_with_names_like_ours_are_left_alone() {
         assert_eq!(host.value(&format!("SELECT count(*) FROM {name}")), 1, "{name}");
     }
 }
+
+#[test]
+fn data_tables_without_rowids_are_emptied() {
+    let host = Host::open_in_memory();
+    host.execute("CREATE TABLE ps_data__t(id TEXT PRIMARY KEY NOT NULL, data TEXT) WITHOUT ROWID");
+    host.replace_schema(&json!({"tables": [table("t", json!({}))]}));
+    host.execute("INSERT INTO t(id, a) VALUES ('1', 'A'), ('2', 'B')");
+    clear(&host, HARD);
+    assert_eq!(host.table("SELECT * FROM t"), json!([]));
+    assert_eq!(host.value("SELECT count(*) FROM ps_crud"), 0);
+}

@@ -19,6 +19,7 @@ mod local_writes_tables;
 mod local_writes_transactions;
 mod migrations;
 mod migrations_interop;
+mod not_migrated;
 mod objects_over_ours;
 mod oplog_view;
 mod own_format;

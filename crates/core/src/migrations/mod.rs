@@ -27,6 +27,8 @@ mod v14;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use sqlite_nostd::ResultCode;
+
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::writer::{write_raw, write_string};
@@ -154,6 +156,33 @@ pub fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
         }
     }
     Ok(applied.next()?.is_none())
+}
+
+/// Fails unless the internal tables are in the newest format, which running code works with.
+///
+/// # Errors
+/// A state error that says what to do; errors of SQLite.
+pub fn require_latest(database: &Database<'_>) -> Result<()> {
+    let format = match database.integer("SELECT max(id) FROM main.ps_migration", &[]) {
+        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => None,
+        found => found?,
+    };
+    let found = match format {
+        Some(format) if format == LATEST.0 => return Ok(()),
+        Some(format) => alloc::format!("The internal tables are in format {format}"),
+        None => String::from("There are no internal tables"),
+    };
+    Err(Error::state(alloc::format!(
+        "{found}, and format {LATEST} is needed: call powersync_init() or powersync_replace_schema() in a transaction first."
+    )))
+}
+
+/// The error to report instead of `error`, if that came of internal tables in another format.
+pub fn explain(database: &Database<'_>, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Sqlite(ResultCode::ERROR) => require_latest(database).err().unwrap_or(error),
+        _ => error,
+    }
 }
 
 /// The newest step taken, 0 without any.

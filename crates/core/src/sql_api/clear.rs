@@ -6,6 +6,7 @@ use sqlite_nostd::{Connection, FunctionFlags, Value};
 
 use crate::connection::Database;
 use crate::error::{Error, Result};
+use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 use crate::store::{self, Clear};
 
@@ -15,6 +16,7 @@ const IS_SOFT: i64 = 2;
 fn clear(session: &Session, database: &Database<'_>, flags: i64) -> Result<()> {
     database.require_transaction()?;
     session.refuse_while_publishing()?;
+    require_latest(database)?;
     let is_soft = flags & IS_SOFT != 0;
     if is_soft {
         refuse_during_iteration(session)?;
@@ -27,6 +29,7 @@ fn trigger_resync(session: &Session, database: &Database<'_>, forget_times: bool
     database.require_transaction()?;
     session.refuse_while_publishing()?;
     refuse_during_iteration(session)?;
+    require_latest(database)?;
     store::trigger_resync(database, forget_times)
 }
 

@@ -33,7 +33,7 @@ pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> 
     forget_keys(database, clear.is_soft)?;
     for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
         let table = format!("main.{}", text::identifier(&table.name));
-        delete_first_row(database, &table)?;
+        delete_first_row(database, &table, "id")?;
         database.execute_batch(&format!("DELETE FROM {table}"))?;
     }
     for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
@@ -89,16 +89,17 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     }
 }
 
-/// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook.
-fn delete_first_row(database: &Database<'_>, table: &str) -> Result<()> {
-    database.execute_batch(&format!("DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} LIMIT 1)"))
+/// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook. `key` is a
+/// column that tells rows apart.
+fn delete_first_row(database: &Database<'_>, table: &str, key: &str) -> Result<()> {
+    database.execute_batch(&format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT 1)"))
 }
 
 fn clear_raw_table(database: &Database<'_>, table: &RawTable) -> Result<()> {
     let Some(sql) = &table.clear else { return Ok(()) };
     if let Some(emptied) = emptied_table(sql) {
         // A table without rowids has no update hooks anyway.
-        match delete_first_row(database, emptied) {
+        match delete_first_row(database, emptied, "rowid") {
             Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {}
             result => result?,
         }

@@ -18,6 +18,7 @@ use sqlite_nostd::{Connection, Context, FunctionFlags, Value, ValueType};
 use crate::connection::Database;
 use crate::engine::{Engine, Outcome, to_json};
 use crate::error::{Error, Result};
+use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::storage::Storage;
 use crate::store::SqliteStorage;
@@ -69,7 +70,8 @@ fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Re
         return Err(Error::state("the sync client is busy"));
     };
     let mut storage = SqliteStorage::new(database, &session.store, &session.schemas);
-    match command(Call { session, database, engine: &mut engine, storage: &mut storage, payload })? {
+    let outcome = command(Call { session, database, engine: &mut engine, storage: &mut storage, payload });
+    match outcome.map_err(|error| explain(&database, error))? {
         Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
         Outcome::RequestId(Some(id)) => context.result_integer(id),
         Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),

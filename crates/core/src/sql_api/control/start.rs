@@ -8,6 +8,7 @@ use super::Call;
 use super::payload;
 use crate::engine::{CheckpointMode, Event, Outcome, StartOptions};
 use crate::error::Result;
+use crate::migrations::require_latest;
 use crate::protocol::{Failed, Reader, Scratch, read_argument};
 use crate::schema::Schema;
 
@@ -24,6 +25,7 @@ pub fn start(call: Call<'_>) -> Result<Outcome> {
         ValueType::Null => Options::default(),
         _ => parse(payload::text(call.payload, "start options")?)?,
     };
+    require_latest(&call.database)?;
     let outcome = call.engine.handle(Event::Start(start), call.storage)?;
     call.session.schemas.start(&call.database, schema)?;
     Ok(outcome)
