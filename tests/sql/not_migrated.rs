@@ -37,7 +37,7 @@ fn a_database_without_internal_tables_asks_for_them() {
     let host = Host::open_in_memory();
     let found = "There are no internal tables";
     assert_refused(host.try_control("start", ()), found);
-    assert_refused(host.try_control("subscriptions", &json!({"subscribe": {"stream": {"name": "a"}}})), found);
+    assert_refused(host.try_control("subscriptions", json!({"subscribe": {"stream": {"name": "a"}}})), found);
     assert_refused(host.try_transaction("SELECT powersync_clear(0)", []), found);
     assert_eq!(host.control("stop", ()), json!([]));
 }

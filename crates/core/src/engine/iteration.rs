@@ -5,6 +5,7 @@
 //! What can fail after that is only getting memory for the answer; the caller rolls back then, which ends the iteration
 //! at its next event.
 
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;

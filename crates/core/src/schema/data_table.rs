@@ -39,8 +39,13 @@ pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
     let mut rows = statement.query(&[])?;
     let (mut tables, mut unusual) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let name = row.text(0)?;
-        match DataTable::parse(name, row.text(1)?) {
+        let (name, sql) = match (row.text(0), row.text(1)) {
+            (Ok(name), Ok(sql)) => (name, sql),
+            // An object of the application: what we make is valid text.
+            (Err(error), _) | (_, Err(error)) if error.is_unreadable_text() => continue,
+            (name, sql) => (name?, sql?),
+        };
+        match DataTable::parse(name, sql) {
             Some(table) => tables.push(table),
             None => unusual.extend(DataTable::of_json(name)),
         }
@@ -71,8 +76,10 @@ pub(super) fn shown_tables(database: &Database<'_>) -> Result<Vec<String>> {
     let mut rows = statement.query(&[])?;
     let mut shown = Vec::new();
     while let Some(row) = rows.next()? {
-        if row.text(1)?.ends_with(VIEW_MARKER) {
-            shown.extend(shown_table(row.text(0)?, row.text(1)?));
+        match (row.text(0), row.text(1)) {
+            (Ok(name), Ok(sql)) if sql.ends_with(VIEW_MARKER) => shown.extend(shown_table(name, sql)),
+            (Err(error), _) | (_, Err(error)) if !error.is_unreadable_text() => return Err(error.into()),
+            _ => {}
         }
     }
     Ok(shown)

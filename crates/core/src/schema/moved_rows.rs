@@ -14,6 +14,9 @@ use crate::connection::Database;
 use crate::error::Result;
 use crate::text::{identifier, literal};
 
+/// Whether a row's data can be shown. A view over what is no JSON object fails as a whole.
+const IS_READABLE: &str = "iif(json_valid(data), json_type(data) = 'object', FALSE)";
+
 /// Copies the rows of one table to another, which is empty.
 pub(super) fn copy_rows(database: &Database<'_>, from: &DataTable, to: &DataTable) -> Result<()> {
     insert(database, &stored_rows(database, from)?, to).map(|_| ())
@@ -48,7 +51,6 @@ pub(super) fn unstage_rows(database: &Database<'_>, staged: &str, to: &DataTable
 ///
 /// Rows with damaged data become empty, because a view over what is no JSON fails as a whole. Publishing repairs them.
 pub(super) fn take_rows(database: &Database<'_>, to: &DataTable) -> Result<StoredRows> {
-    const IS_READABLE: &str = "iif(json_valid(data), json_type(data) = 'object', FALSE)";
     const COUNT: &str = "SELECT count(*) FROM main.ps_untyped WHERE type = ?1";
     if to.local_only {
         return Ok(StoredRows::Complete);
@@ -70,7 +72,7 @@ pub(super) fn update_rows(database: &Database<'_>, to: &DataTable) -> Result<()>
     database.execute_batch(&format!(
         "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) SELECT {row_type}, CAST(id AS TEXT) FROM main.{table} \
             WHERE EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = {row_type}); \
-         INSERT INTO main.{table}(id, data) SELECT id, data FROM main.ps_untyped WHERE type = {row_type} \
+         INSERT INTO main.{table}(id, data) SELECT id, iif({IS_READABLE}, data, '{{}}') FROM main.ps_untyped WHERE type = {row_type} \
             ON CONFLICT(id) DO UPDATE SET data = excluded.data; \
          DELETE FROM main.ps_untyped WHERE type = {row_type}"
     ))

@@ -10,9 +10,9 @@ use sqlite_nostd::{ResultCode, log};
 use super::destination::{Destination, Destinations};
 use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::UNREADABLE_ROW;
 use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
-use crate::protocol::UNREADABLE_ROW;
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {
