@@ -18,7 +18,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("storage", &["collections", "protocol", "json", "text", "error"]),
     ("connection", &["collections", "text", "error", "sqlite_nostd"]),
     ("engine", &["collections", "storage", "protocol", "json", "text", "error"]),
-    ("store", &["collections", "schema", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    (
+        "store",
+        &[
+            "collections",
+            "schema",
+            "storage",
+            "connection",
+            "protocol",
+            "json",
+            "text",
+            "error",
+            "uuid",
+            "sqlite_nostd",
+        ],
+    ),
     (
         "schema",
         &["collections", "storage", "connection", "protocol", "json", "text", "error", "version", "sqlite_nostd"],
