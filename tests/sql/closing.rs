@@ -16,15 +16,15 @@ fn schema() -> String {
 }
 
 /// A client of the extension on a connection of which every statement can be seen.
-struct Client {
-    database: Database,
-    service: Service,
+pub struct Client {
+    pub database: Database,
+    pub service: Service,
     /// Up to which operation checkpoints were completed.
     completed: i64,
 }
 
 impl Client {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let database = Database::open_in_memory().unwrap();
         database.load(library::loadable()).unwrap();
         let client = Self { database, service: Service::new(), completed: 0 };
@@ -41,7 +41,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn run(&self, sql: &str, parameters: &[&str]) -> Vec<String> {
+    pub fn run(&self, sql: &str, parameters: &[&str]) -> Vec<String> {
         match self.try_run(sql, parameters) {
             Ok(rows) => rows,
             Err(failure) => panic!("{failure:?}, running: {sql}"),
@@ -49,7 +49,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn transaction(&self, sql: &str, parameters: &[&str]) -> String {
+    pub fn transaction(&self, sql: &str, parameters: &[&str]) -> String {
         self.run("BEGIN IMMEDIATE", &[]);
         let rows = self.run(sql, parameters);
         self.run("COMMIT", &[]);
@@ -57,7 +57,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn fail(&self, sql: &str, parameters: &[&str]) -> Failure {
+    pub fn fail(&self, sql: &str, parameters: &[&str]) -> Failure {
         self.run("BEGIN IMMEDIATE", &[]);
         let failure = self.try_run(sql, parameters).expect_err(sql);
         self.database.roll_back().unwrap();
@@ -65,12 +65,12 @@ impl Client {
     }
 
     #[track_caller]
-    fn control(&self, operation: &str, payload: &str) -> String {
+    pub fn control(&self, operation: &str, payload: &str) -> String {
         self.transaction("SELECT powersync_control(?, nullif(?, ''))", &[operation, payload])
     }
 
     #[track_caller]
-    fn line(&self, line: &Value) -> String {
+    pub fn line(&self, line: &Value) -> String {
         self.control("line_text", &line.to_string())
     }
 

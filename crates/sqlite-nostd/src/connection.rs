@@ -72,10 +72,10 @@ impl<'c> Connection<'c> {
 
     fn prepare_one(self, sql: &str, flags: u32) -> Result<Statement> {
         let misuse = |message: &str| SqliteError::new(ResultCode::MISUSE, message).with_sql(sql);
-        let (statement, mut rest) = self.prepare_first(sql, flags)?;
+        let (statement, mut rest) = self.prepare_first_with(sql, flags)?;
         let statement = statement.ok_or_else(|| misuse("there is no statement in the SQL text"))?;
         while !rest.is_empty() {
-            let (another, tail) = self.prepare_first(rest, 0)?;
+            let (another, tail) = self.prepare_first(rest)?;
             if another.is_some() {
                 return Err(misuse("there is more than one statement in the SQL text"));
             }
@@ -88,7 +88,7 @@ impl<'c> Connection<'c> {
     pub fn execute_batch(self, sql: &str) -> Result<()> {
         let mut rest = sql;
         while !rest.is_empty() {
-            let (statement, tail) = self.prepare_first(rest, 0)?;
+            let (statement, tail) = self.prepare_first(rest)?;
             if let Some(mut statement) = statement {
                 statement.execute(&[])?;
             }
@@ -98,7 +98,11 @@ impl<'c> Connection<'c> {
     }
 
     /// Prepares the first statement in `sql` (None for blank text), and returns what follows it.
-    fn prepare_first(self, sql: &str, flags: u32) -> Result<(Option<Statement>, &str)> {
+    pub fn prepare_first(self, sql: &str) -> Result<(Option<Statement>, &str)> {
+        self.prepare_first_with(sql, 0)
+    }
+
+    fn prepare_first_with(self, sql: &str, flags: u32) -> Result<(Option<Statement>, &str)> {
         let Ok(size) = c_int::try_from(sql.len()) else {
             return Err(SqliteError::new(ResultCode::TOOBIG, "the SQL text is too long"));
         };

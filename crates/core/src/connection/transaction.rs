@@ -34,6 +34,7 @@ pub struct TransactionMonitor {
     /// By what is remembered: whether changes were undone.
     lost: [Cell<bool>; 4],
     rollbacks: Cell<u64>,
+    commits: Cell<u64>,
 }
 
 impl TransactionMonitor {
@@ -81,6 +82,11 @@ impl TransactionMonitor {
         self.rollbacks.get()
     }
 
+    /// A number that changes whenever a transaction that was joined is committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.get()
+    }
+
     /// A transaction is joined.
     pub fn begin(&self) {
         if !self.is_joined.replace(true) {
@@ -90,6 +96,7 @@ impl TransactionMonitor {
 
     /// The transaction was committed.
     pub fn commit(&self) {
+        self.commits.set(self.commits.get().wrapping_add(1));
         self.is_joined.set(false);
         self.changes.iter().for_each(|changes| changes.set(0));
     }

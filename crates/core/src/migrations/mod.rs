@@ -222,7 +222,15 @@ fn undo_while(database: &Database<'_>, is_unwanted: impl Fn(i64) -> bool) -> Res
 /// the application's views and triggers over them stay.
 fn undo(database: &Database<'_>, version: i64) -> Result<()> {
     let statements = stored_down_migrations(database, version)?;
-    let run = || statements.iter().try_for_each(|statement| database.execute_batch(statement));
+    let run = || {
+        for statement in &statements {
+            database.execute_batch(statement)?;
+            if database.connection().is_autocommit() {
+                return Err(Error::new(ErrorKind::Abort, "a stored statement has ended the transaction"));
+            }
+        }
+        Ok(())
+    };
     database.with_legacy_alter_table(|| database.state().keeping_views(run))
 }
 

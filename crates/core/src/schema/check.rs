@@ -8,6 +8,7 @@ use super::names;
 use crate::collections::Names;
 use crate::error::{Error, Result};
 use crate::json::Quoted;
+use crate::text::is_transaction_control;
 
 /// More columns than this do not fit a view beside `id`.
 const MAXIMUM_COLUMNS: usize = 1999;
@@ -123,6 +124,12 @@ impl RawTable {
     pub(super) fn check(&self) -> Result<(), String> {
         check_name(&self.name)?;
         self.table_name.as_deref().map_or(Ok(()), check_name)?;
+        for (use_, statement) in [("put", &self.put), ("delete", &self.delete)] {
+            let sql = statement.as_ref().map_or("", |statement| &statement.sql);
+            if is_transaction_control(sql) {
+                return Err(format!("the {use_} statement must not begin, end or undo a transaction: {sql}"));
+            }
+        }
         self.synced_columns.iter().flatten().try_for_each(|name| check_name(name))
     }
 }

@@ -1,5 +1,6 @@
 //! Writing and removing downloaded rows of raw and direct tables (schema, Raw tables).
 
+use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
@@ -79,7 +80,8 @@ impl<'c> RowWriter<'c> {
     /// Writes the row with JSON `data`.
     ///
     /// # Errors
-    /// What is wrong with the table or its statement; what SQLite reports, with the row.
+    /// What is wrong with the table or its statement; what SQLite reports, with the row's id, and with its data for a
+    /// statement that the application gave.
     pub fn put(&mut self, database: &Database<'c>, id: &str, data: &str) -> Result<()> {
         let table = &*self.table;
         let put = match &mut self.put {
@@ -87,9 +89,14 @@ impl<'c> RowWriter<'c> {
             none => none.insert(table.statement(&table.put, database, RowStatement::put)?),
         };
         self.values.read(&put.statement, data)?;
-        put.execute(&self.values, id, data).map_err(|error| {
-            error.with_context(format_args!("replacing into {}, id = {id}, data = {data}", table.table.name))
-        })
+        let written = put.execute(&self.values, id, data);
+        let name = &table.table.name;
+        match &table.table.put {
+            Some(given) => written
+                .and_then(|()| require_transaction(database, "put", name, &given.sql))
+                .map_err(|error| error.with_context(format_args!("replacing into {name}, id = {id}, data = {data}"))),
+            None => written.map_err(|error| error.with_context(format_args!("replacing into {name}, id = {id}"))),
+        }
     }
 
     /// Removes the row.
@@ -103,8 +110,25 @@ impl<'c> RowWriter<'c> {
             none => none.insert(table.statement(&table.delete, database, RowStatement::delete)?),
         };
         // Such a statement takes nothing but the id.
-        delete
-            .execute(&RowValues::default(), id, "")
-            .map_err(|error| error.with_context(format_args!("deleting from {}, id = {id}", table.table.name)))
+        let removed = delete.execute(&RowValues::default(), id, "");
+        let name = &table.table.name;
+        let result = match &table.table.delete {
+            Some(given) => removed.and_then(|()| require_transaction(database, "delete", name, &given.sql)),
+            None => removed,
+        };
+        result.map_err(|error| error.with_context(format_args!("deleting from {name}, id = {id}")))
     }
+}
+
+/// Fails if the transaction has ended in a statement of the application: functions that it calls can do that.
+///
+/// # Errors
+/// An argument error that names the raw table and the statement.
+pub fn require_transaction(database: &Database<'_>, use_: &str, table: &str, sql: &str) -> Result<()> {
+    if database.connection().is_autocommit() {
+        return Err(Error::argument(format!(
+            "the {use_} statement of raw table {table} has ended the transaction that it is a part of: {sql}"
+        )));
+    }
+    Ok(())
 }

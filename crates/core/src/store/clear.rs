@@ -5,8 +5,8 @@ use alloc::format;
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
-use crate::error::{ErrorKind, Result};
-use crate::schema::{RawTable, Schema, data_tables};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::store::client_id;
 use crate::store::iteration::advance_generation;
 use crate::text;
@@ -104,7 +104,22 @@ fn clear_raw_table(database: &Database<'_>, table: &RawTable) -> Result<()> {
             result => result?,
         }
     }
-    database.execute_batch(sql)
+    let mut rest = sql.as_str();
+    while !rest.is_empty() {
+        let (statement, tail) = database.connection().prepare_first(rest)?;
+        if let Some(mut statement) = statement {
+            if text::is_transaction_control(statement.sql()) {
+                return Err(Error::argument(format!(
+                    "the clear statement must not begin, end or undo a transaction: {}",
+                    statement.sql().trim()
+                )));
+            }
+            statement.execute(&[])?;
+            require_transaction(database, "clear", &table.name, statement.sql())?;
+        }
+        rest = tail;
+    }
+    Ok(())
 }
 
 /// The table, as written, that `sql` empties, if it does nothing else.

@@ -32,6 +32,11 @@ impl IterationMark {
         Ok(self.generation.get().is_some() && self.generation.get() == generation(database)?)
     }
 
+    /// Lets the iteration end at its next event: what a call has done is neither undone nor complete.
+    pub fn lose(&self) {
+        self.generation.set(None);
+    }
+
     /// Tells that memory now reflects changes of the current transaction. Fails if memory ran out since there were so
     /// many `refusals`: the call ends as out of memory then, so that nothing of it may be remembered.
     pub fn note_change(&self, database: &Database<'_>, refusals: usize) -> Result<()> {

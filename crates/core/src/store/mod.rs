@@ -44,6 +44,14 @@ pub struct StoreMemory {
     destinations: Destinations,
 }
 
+impl StoreMemory {
+    /// To be called when the transaction of a call has ended within it, which SQL of the application can do, so that the
+    /// database holds something else than memory reflects. A running iteration ends at its next event.
+    pub fn lose_iteration(&self) {
+        self.iteration.lose();
+    }
+}
+
 /// [`Storage`] on an SQLite connection.
 pub struct SqliteStorage<'c> {
     database: Database<'c>,

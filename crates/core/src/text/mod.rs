@@ -67,6 +67,26 @@ fn is_plain_member_name(name: &str) -> bool {
         && !name.contains(|character: char| matches!(character, '.' | '[' | '"' | '\\') || character.is_ascii_control())
 }
 
+/// Whether the statement `sql` begins, ends or undoes a transaction or savepoint.
+pub fn is_transaction_control(sql: &str) -> bool {
+    const WORDS: [&str; 6] = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+    let mut rest = sql;
+    loop {
+        // As SQLite does, which also skips a byte order mark.
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
+        let comment_end = match rest.get(..2) {
+            Some("--") => rest.find('\n'),
+            Some("/*") => rest.get(2..).and_then(|comment| comment.find("*/")).map(|end| end.saturating_add(4)),
+            _ => break,
+        };
+        rest = comment_end.and_then(|end| rest.get(end..)).unwrap_or("");
+    }
+    let is_part_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii();
+    let end = rest.find(|c: char| !is_part_of_name(c)).unwrap_or(rest.len());
+    let word = rest.get(..end).unwrap_or("");
+    WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +99,35 @@ mod tests {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("'"), "''''");
         assert_eq!(literal(r#"a"b"#), r#"'a"b'"#);
+    }
+
+    #[test]
+    fn statements_about_transactions_are_recognised() {
+        for sql in [
+            "COMMIT",
+            "commit;",
+            " End TRANSACTION",
+            "\u{feff}\tROLLBACK TO s",
+            "-- why\nBEGIN",
+            "/**/ /* a\n-- b */ -- c\n RELEASE s",
+            "SAVEPOINT\"s\"",
+        ] {
+            assert!(is_transaction_control(sql), "{sql:?}");
+        }
+        for sql in [
+            "",
+            "INSERT OR ROLLBACK INTO t VALUES (?)",
+            "-- COMMIT",
+            "/* COMMIT",
+            "/*/ COMMIT",
+            "'COMMIT'",
+            "COMMITTED",
+            "endé",
+            "SELECT 'x'; COMMIT",
+            "é",
+        ] {
+            assert!(!is_transaction_control(sql), "{sql:?}");
+        }
     }
 
     #[test]

@@ -82,6 +82,20 @@ impl Database {
         }
     }
 
+    /// Gives the connection the function `run(sql)`, as an application may have one that uses the connection from within
+    /// a statement.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn create_run_function(&self) -> Result<(), Failure> {
+        // SAFETY: the connection is open, and the name a C string.
+        let code = unsafe {
+            let (none, flags) = (ptr::null_mut(), ffi::SQLITE_UTF8);
+            ffi::sqlite3_create_function_v2(self.0, c"run".as_ptr(), 1, flags, none, Some(run), None, None, None)
+        };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.failure(code)) }
+    }
+
     fn failure(&self, code: c_int) -> Failure {
         // SAFETY: the connection is open or NULL, which has a message too.
         unsafe {
@@ -227,6 +241,18 @@ impl Database {
     /// If it does.
     pub fn close(mut self) {
         assert_eq!(self.try_close(), Ok(()));
+    }
+}
+
+unsafe extern "C" fn run(context: *mut ffi::sqlite3_context, _: c_int, arguments: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: SQLite calls this with one argument; its text is a C string that lives during the call.
+    unsafe {
+        let sql = ffi::sqlite3_value_text(*arguments).cast();
+        let code =
+            ffi::sqlite3_exec(ffi::sqlite3_context_db_handle(context), sql, None, ptr::null_mut(), ptr::null_mut());
+        if code != ffi::SQLITE_OK {
+            ffi::sqlite3_result_error_code(context, code);
+        }
     }
 }
 

@@ -70,7 +70,15 @@ fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Re
         return Err(Error::state("the sync client is busy"));
     };
     let mut storage = SqliteStorage::new(database, &session.store, &session.schemas);
-    let outcome = command(Call { session, database, engine: &mut engine, storage: &mut storage, payload });
+    let commits = database.state().transaction().commits();
+    let mut outcome = command(Call { session, database, engine: &mut engine, storage: &mut storage, payload });
+    if database.connection().is_autocommit() {
+        // A call that failed and was undone leaves everything as it was, and can be made again.
+        if outcome.is_ok() || database.state().transaction().commits() != commits {
+            session.store.lose_iteration();
+        }
+        outcome = outcome.and_then(|_| Err(Error::state("the transaction has ended during the call")));
+    }
     match outcome.map_err(|error| explain(&database, error))? {
         Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
         Outcome::RequestId(Some(id)) => context.result_integer(id),
