@@ -51,7 +51,7 @@ fn the_client_id_is_read_on_read_only_connections() {
 #[test]
 fn a_missing_client_id_is_an_error() {
     let host = Host::open_in_memory();
-    assert!(host.error("SELECT powersync_client_id()").message.contains("no such table: main.ps_kv"));
+    assert!(host.error("SELECT powersync_client_id()").message.contains("powersync_init()"));
     host.initialize();
     host.execute("DELETE FROM ps_kv");
     let error = host.error("SELECT powersync_client_id()");

@@ -139,8 +139,8 @@ fn without_the_internal_tables_there_is_a_clean_error() {
         "INSERT INTO powersync_crud_(data) VALUES ('{}')",
     ] {
         let error = host.error(insert);
-        assert_eq!(error.code, 1, "{error}");
-        assert!(error.message.contains("no such table: main.ps_tx"), "{error}");
+        assert_eq!(error.code, 21, "{error}");
+        assert!(error.message.contains("There are no internal tables"), "{error}");
     }
     host.initialize();
     host.execute("INSERT INTO powersync_crud_(data) VALUES ('{}')");

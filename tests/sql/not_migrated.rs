@@ -38,7 +38,16 @@ fn a_database_without_internal_tables_asks_for_them() {
     let found = "There are no internal tables";
     assert_refused(host.try_control("start", ()), found);
     assert_refused(host.try_control("subscriptions", json!({"subscribe": {"stream": {"name": "a"}}})), found);
-    assert_refused(host.try_transaction("SELECT powersync_clear(0)", []), found);
+    for call in [
+        "SELECT powersync_clear(0)",
+        "SELECT powersync_client_id()",
+        "SELECT powersync_offline_sync_status()",
+        "SELECT powersync_last_synced_at()",
+        "INSERT INTO powersync_crud(op, id, type, data) VALUES ('PUT', '1', 'lists', '{}')",
+        "INSERT INTO powersync_crud_(data) VALUES ('{}')",
+    ] {
+        assert_refused(host.try_transaction(call, []), found);
+    }
     assert_eq!(host.control("stop", ()), json!([]));
 }
 

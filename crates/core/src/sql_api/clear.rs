@@ -6,7 +6,7 @@ use sqlite_nostd::{Connection, FunctionFlags, Value};
 
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::migrations::require_latest;
+use crate::migrations::{explain, require_latest};
 use crate::sql_api::session::Session;
 use crate::store::{self, Clear};
 
@@ -78,8 +78,8 @@ pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nos
         Rc::clone(session),
         |session, context, _| {
             let database = Database::new(context.connection(), &session.connection);
-            let time =
-                store::last_synced_at(&database).map_err(|error| error.in_function("powersync_last_synced_at"))?;
+            let time = store::last_synced_at(&database)
+                .map_err(|error| explain(&database, error).in_function("powersync_last_synced_at"))?;
             match time {
                 Some(time) => context.result_text(&time),
                 None => context.result_null(),

@@ -13,6 +13,7 @@ use crate::connection::Database;
 use crate::connection::transaction::TransactionMonitor;
 use crate::crud::{Entry, Operation};
 use crate::error::{Error, ErrorKind, Result};
+use crate::migrations::explain;
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;
 
@@ -117,7 +118,7 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
             return Ok(());
         }
         let database = Database::new(connection, state);
-        K::record(&self.session, &database, columns).map_err(|error| error.in_function(K::NAME))
+        K::record(&self.session, &database, columns).map_err(|error| explain(&database, error).in_function(K::NAME))
     }
 
     fn begin(&self) -> Result<(), FunctionError> {

@@ -8,12 +8,14 @@ use sqlite_nostd::{Connection, FunctionFlags};
 use crate::connection::Database;
 use crate::engine::offline_status;
 use crate::error::Result;
+use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::store::SqliteStorage;
 
 fn status(session: &Session, connection: Connection<'_>) -> Result<String> {
     let database = Database::new(connection, &session.connection);
-    offline_status(&mut SqliteStorage::new(database, &session.store, &session.schemas))
+    let status = offline_status(&mut SqliteStorage::new(database, &session.store, &session.schemas));
+    status.map_err(|error| explain(&database, error))
 }
 
 /// Registers the function.
