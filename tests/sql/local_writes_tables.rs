@@ -59,9 +59,8 @@ fn what_no_sdk_could_upload_is_refused() {
         ("'PATCH', 'i', 't', '{}', '{'", "column old_values"),
         ("'UPSERT', 'i', 't', '{}', NULL", "op must be PUT, PATCH or DELETE (context: column op)"),
         ("NULL, 'i', 't', '{}', NULL", "column op"),
-        ("'PUT', NULL, 't', '{}', NULL", "a value is required (context: column id)"),
-        ("'PUT', 'i', NULL, '{}', NULL", "column type"),
-        ("'PUT', x'00', 't', '{}', NULL", "column id"),
+        ("'PUT', 'i', NULL, '{}', NULL", "a value is required (context: column type)"),
+        ("'PUT', x'ff', 't', '{}', NULL", "column id"),
     ] {
         let error =
             host.error(&format!("INSERT INTO powersync_crud(op, id, type, data, old_values) VALUES ({values})"));

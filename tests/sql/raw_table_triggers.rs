@@ -136,7 +136,7 @@ fn the_id_does_not_change() {
         let host = recorded(&options);
         host.execute("INSERT INTO items(id) VALUES ('1'); DELETE FROM ps_crud");
         for id in ["'2'", "2", "x'31'", "'1 '"] {
-            let error = host.error(&format!("UPDATE items SET id = {id}"));
+            let error = host.error(&format!("UPDATE items SET id = {id}, a = 'changed'"));
             assert_eq!((error.code, error.message.as_str()), (1811, "Cannot update id"), "{options} {id}");
         }
         assert_eq!(host.table("SELECT id FROM items"), json!([["1"]]));
@@ -148,6 +148,59 @@ fn the_id_does_not_change() {
     host.execute("CREATE TABLE items(id TEXT PRIMARY KEY, a); INSERT INTO items VALUES ('1', 'A')");
     create(&host, &json!({"name": "t", "table_name": "items"}), "UPDATE");
     assert_eq!(host.error("UPDATE items SET id = NULL").message, "Cannot update id");
+}
+
+#[test]
+fn an_update_of_other_columns_than_the_synced_ones_may_change_the_id() {
+    // As with triggers that published versions have made.
+    let host = recorded(&json!({"synced_columns": ["a"]}));
+    host.execute("INSERT INTO items(id, a) VALUES ('1', 'A'); DELETE FROM ps_crud");
+    host.execute("UPDATE items SET id = '2', z = 5");
+    assert_eq!(host.table("SELECT id, a, z FROM items"), json!([["2", "A", 5]]));
+    assert!(queue(&host).is_empty());
+}
+
+#[test]
+fn rows_without_a_text_as_id_can_be_written() {
+    // As with published versions: what an application's table takes, its triggers record.
+    let host = Host::open_in_memory();
+    host.initialize();
+    host.execute("CREATE TABLE items(id, a)");
+    for write in ["INSERT", "UPDATE", "DELETE"] {
+        create(&host, &json!({"name": "t", "table_name": "items"}), write);
+    }
+    for id in ["NULL", "5", "1.5", "x'41'"] {
+        host.execute(&format!("INSERT INTO items VALUES ({id}, 'A'); UPDATE items SET a = 'B'; DELETE FROM items"));
+    }
+    let entries = |id: &str| {
+        [
+            format!(r#"{{"op":"PUT","id":"{id}","type":"t","data":{{"a":"A"}}}}"#),
+            format!(r#"{{"op":"PATCH","id":"{id}","type":"t","data":{{"a":"B"}}}}"#),
+            format!(r#"{{"op":"DELETE","id":"{id}","type":"t"}}"#),
+        ]
+    };
+    assert_eq!(queue(&host), ["", "5", "1.5", "A"].map(entries).concat());
+}
+
+#[test]
+fn a_trigger_of_the_application_can_give_a_row_its_id() {
+    let host = Host::open_in_memory();
+    host.initialize();
+    host.execute("CREATE TABLE items(id TEXT PRIMARY KEY, a)");
+    for write in ["INSERT", "UPDATE"] {
+        create(&host, &json!({"name": "t", "table_name": "items"}), write);
+    }
+    host.execute(
+        "CREATE TRIGGER give_id AFTER INSERT ON items WHEN NEW.id IS NULL
+         BEGIN UPDATE items SET id = 'given' WHERE rowid = NEW.rowid; END;
+         INSERT INTO items(a) VALUES ('A')",
+    );
+    assert_eq!(host.table("SELECT * FROM items"), json!([["given", "A"]]));
+    let mut recorded = queue(&host);
+    recorded.sort_by_key(Value::to_string);
+    let expected =
+        [r#"{"op":"PATCH","id":"given","type":"t","data":{}}"#, r#"{"op":"PUT","id":"","type":"t","data":{"a":"A"}}"#];
+    assert_eq!(recorded, expected);
 }
 
 #[test]

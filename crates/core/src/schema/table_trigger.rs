@@ -4,8 +4,10 @@
 //! Nobody makes the triggers of raw tables anew when another version of the library takes over the database. So they
 //! call nothing that published versions do not have, unless no published version works with this SQLite anyway.
 //!
-//! Where the contract is silent: such tables have no column `_metadata`, so that `include_metadata` adds nothing. An
-//! update of the id is refused even if no synced column changes. Local-only tables refuse it too, and record nothing.
+//! Where the contract is silent: such tables have no column `_metadata`, so that `include_metadata` adds nothing. With
+//! `synced_columns`, an update that changes none of these is none of ours, even if it changes the id. A row whose id is
+//! NULL may be given one, as an application's trigger may do after the insert; it is recorded under the new one then.
+//! Other changes of the id are refused, in local-only tables too, which record nothing.
 
 use alloc::format;
 use alloc::string::String;
@@ -117,8 +119,7 @@ impl TableTriggers<'_> {
             Write::Delete => self.delete()?,
         };
         let condition = if write == Write::Update && self.watches_columns {
-            let columns: Vec<&str> = ["id"].into_iter().chain(self.columns.iter().copied()).collect();
-            format!(" AND {}", differ(&columns, "OLD.", "NEW.", false))
+            format!(" AND {}", differ(&self.columns, "OLD.", "NEW.", false))
         } else {
             String::new()
         };
@@ -147,12 +148,13 @@ impl TableTriggers<'_> {
     }
 
     fn update(&self) -> Result<String> {
-        let mut body =
-            String::from("SELECT CASE WHEN OLD.id IS NOT NEW.id THEN RAISE(ABORT,'Cannot update id') END;\n");
+        let mut body = String::from(
+            "SELECT CASE WHEN OLD.id IS NOT NULL AND OLD.id IS NOT NEW.id THEN RAISE(ABORT,'Cannot update id') END;\n",
+        );
         if self.options.local_only {
             return Ok(body);
         }
-        let mut entry = CrudInsert::new("PATCH", "OLD.id", &self.row_type);
+        let mut entry = CrudInsert::new("PATCH", "NEW.id", &self.row_type);
         let (old, new) = (self.object(Row::Old, &self.columns)?, self.object(Row::New, &self.columns)?);
         entry.add("data", self.difference(&old, &new));
         if self.options.include_old != IncludeOld::Nothing {

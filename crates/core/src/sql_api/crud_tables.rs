@@ -1,7 +1,9 @@
 //! `powersync_crud` and `powersync_crud_`, through which triggers record local writes (SQL interface, Virtual tables).
 //!
-//! Where the contract is silent: `op`, `id` and `type` may be numbers, which count as their text; NULL and blobs are
-//! errors, as is an `op` that no SDK knows, because an entry that cannot be uploaded would block all later ones.
+//! Where the contract is silent: `op` and `type` may be numbers, which count as their text; NULL and blobs are errors, as
+//! is an `op` that no SDK knows, because an entry that cannot be uploaded would block all later ones. An `id` is taken as
+//! published versions take it: NULL is the empty text, and a blob the text of its bytes. Tables of the application may
+//! hold such ids, and writes to them must not begin to fail.
 
 use alloc::rc::Rc;
 use core::marker::PhantomData;
@@ -56,7 +58,7 @@ impl Kind for FromParts {
             operation: optional_text(op)
                 .and_then(|op| Operation::parse(op.unwrap_or_default()))
                 .map_err(named("op"))?,
-            id: optional_text(id).and_then(|id| id.ok_or_else(required)).map_err(named("id"))?,
+            id: id.text().map_err(Error::from).map_err(named("id"))?,
             row_type: optional_text(row_type).and_then(|name| name.ok_or_else(required)).map_err(named("type"))?,
             data: json_text(data).map_err(named("data"))?,
             old_values: json_text(old_values).map_err(named("old_values"))?,
