@@ -87,6 +87,26 @@ fn the_target_can_be_read_without_writing() {
 }
 
 #[test]
+fn an_up_to_date_file_can_be_opened_without_write_access() {
+    for mode in JOURNAL_MODES {
+        let (file, writer) = File::new(mode);
+        let reader = Host::open_with_flags(file.path(), OpenFlags::SQLITE_OPEN_READ_ONLY);
+        reader.execute("BEGIN");
+        reader.rows("SELECT powersync_init()");
+        reader.execute("COMMIT");
+        // Recognised, and compared where nothing says who has applied it.
+        for change in ["SELECT 1", "DELETE FROM ps_schema"] {
+            writer.rows(change);
+            let version = reader.value("PRAGMA schema_version");
+            reader.execute("BEGIN");
+            reader.rows_with("SELECT powersync_replace_schema(?)", [schema(&["name"]).to_string()]);
+            reader.execute("COMMIT");
+            assert_eq!(reader.value("PRAGMA schema_version"), version, "{mode}, after {change}");
+        }
+    }
+}
+
+#[test]
 fn local_writes_of_other_connections_hold_back_downloads() {
     for mode in JOURNAL_MODES {
         let (file, syncing) = File::new(mode);

@@ -24,6 +24,7 @@ mod not_migrated;
 mod objects_over_ours;
 mod oplog_view;
 mod own_format;
+mod publishing_and_the_app;
 mod publishing_reentered;
 mod random_schemas;
 mod random_sessions;
