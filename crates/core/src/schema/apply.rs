@@ -26,6 +26,8 @@ use crate::text::identifier;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum StoredRows {
+    /// Nothing had to change.
+    Untouched,
     /// Tables hold what was published.
     Complete,
     /// A direct table was given columns, or rows of one were kept without what it had no columns for, or damaged rows
@@ -48,7 +50,7 @@ pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
         return Err(conflict);
     }
     plan.unknown_tables().try_for_each(|table| check_unusual_table(database, table))?;
-    if plan.is_empty() { Ok(StoredRows::Complete) } else { carry_out(database, schema, &plan) }
+    if plan.is_empty() { Ok(StoredRows::Untouched) } else { carry_out(database, schema, &plan) }
 }
 
 /// All objects that `schema` needs.

@@ -41,10 +41,13 @@ fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Valu
     let schema = Schema::parse(json)?;
     migrate(database, LATEST)?;
     database.in_savepoint(|| match apply(database, &schema)? {
-        StoredRows::Complete => Ok(()),
+        StoredRows::Untouched => Ok(()),
+        StoredRows::Complete => note_view_triggers(database),
         // A running iteration ends at its next event, for a new one to publish what is missing.
-        StoredRows::Incomplete => trigger_resync(database, false),
+        StoredRows::Incomplete => {
+            trigger_resync(database, false)?;
+            note_view_triggers(database)
+        }
     })?;
-    note_view_triggers(database)?;
     applied.remember(database, json, schema)
 }
