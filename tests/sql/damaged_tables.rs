@@ -6,6 +6,8 @@ use powersync_testkit::session::Session;
 use powersync_testkit::{Host, service::Service};
 use serde_json::{Value, json};
 
+use crate::stored_format::migrate;
+
 const CORRUPT: i32 = 11;
 
 fn session() -> Session {
@@ -278,18 +280,28 @@ fn unreadable_ways_back_from_a_format_are_named() {
 #[test]
 fn objects_of_the_application_may_hold_text_in_any_encoding() {
     let host = Host::open_in_memory();
-    host.execute("CREATE TABLE app(a DEFAULT '#'); CREATE TABLE ps_data_app(id, data DEFAULT '#')");
+    host.execute(
+        "CREATE TABLE app(a DEFAULT '#'); CREATE TABLE ps_data_app(id, data DEFAULT '#');
+         CREATE TABLE ps_data__x(id, data DEFAULT '#'); CREATE VIEW v AS SELECT '#' -- powersync-auto-generated
+         ; CREATE TRIGGER t INSTEAD OF INSERT ON v BEGIN SELECT '#'; END",
+    );
     host.execute("PRAGMA writable_schema = ON");
     host.execute("UPDATE sqlite_schema SET sql = CAST(replace(CAST(sql AS BLOB), '#', x'e9') AS TEXT)");
     let latin1 = "SELECT count(*) FROM sqlite_schema WHERE instr(CAST(sql AS BLOB), x'e9')";
     host.execute("PRAGMA writable_schema = RESET");
-    assert_eq!(host.value(latin1), 2);
+    assert_eq!(host.value(latin1), 5);
     let schema = json!({ "tables": [{ "name": "lists", "columns": [{ "name": "name", "type": "text" }] }] });
     host.replace_schema(&schema);
     host.replace_schema(&json!({ "tables": [] }));
     host.replace_schema(&schema);
     host.transaction("SELECT powersync_clear(1)", []);
-    assert_eq!(host.value(latin1), 2);
+    migrate(&host, 4);
+    host.replace_schema(&schema);
+    // Format 4 has the gate closed.
+    host.execute("DELETE FROM ps_kv WHERE key = 'target_checkpoint_request_id'");
+    assert_eq!(host.value(latin1), 5);
     let mut session = Session::start(host, &json!({}));
+    session.put("x", "1", "{}");
     assert_syncs(&mut session);
+    assert_eq!(session.host.value("SELECT count(*) FROM ps_untyped WHERE type = 'x'"), 1);
 }

@@ -8,7 +8,7 @@ use super::{Migration, Up};
 use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::Result;
-use crate::schema::drop_view_triggers;
+use crate::schema::{drop_view_triggers, object_texts};
 
 /// The step between formats 4 and 5.
 pub(super) const MIGRATION: Migration = Migration { version: 5, up: Up::Code(up), down: Some(&DOWN) };
@@ -27,7 +27,9 @@ fn drop_triggers(database: &Database<'_>) -> Result<()> {
     let mut statement = database.prepare(VIEWS)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
-        views.insert(row.text(0)?);
+        if let Some([name]) = object_texts(&row)? {
+            views.insert(name);
+        }
     }
     drop(rows);
     drop_view_triggers(database, |view| views.contains(view))

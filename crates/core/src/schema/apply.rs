@@ -11,7 +11,7 @@ use super::definition::{Schema, Table};
 use super::direct::{self, is_direct_index};
 use super::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use super::names::TriggerKind;
-use super::object::{Object, ObjectKind, in_main};
+use super::object::{Object, ObjectKind, in_main, object_texts};
 use super::plan::Plan;
 use super::row_call::ArgumentLimit;
 use super::table_trigger::{self, RowObjects};
@@ -98,14 +98,9 @@ fn find_objects(database: &Database<'_>, plan: &mut Plan<'_>) -> Result<()> {
         database.cached("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL")?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
-        let Some(kind) = ObjectKind::parse(row.text(0)?) else { continue };
-        match (row.text(1), row.text(2), row.text(3)) {
-            (Ok(name), Ok(table), Ok(sql)) => plan.found(kind, name, table, sql),
-            // Ours are UTF-8. Programs in C may have made others with text in any encoding.
-            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) if !error.is_unreadable_text() => {
-                return Err(error.into());
-            }
-            _ => {}
+        let Some([kind, name, table, sql]) = object_texts(&row)? else { continue };
+        if let Some(kind) = ObjectKind::parse(kind) {
+            plan.found(kind, name, table, sql);
         }
     }
     Ok(())
@@ -202,10 +197,10 @@ fn collect_foreign_objects(database: &Database<'_>, table: &str, statements: &mu
     )?;
     let mut rows = statement.query(&[table.into()])?;
     while let Some(row) = rows.next()? {
-        let (name, sql, is_temporary) = (row.text(1)?, row.text(2)?, row.integer(3) != 0);
-        match ObjectKind::parse(row.text(0)?) {
+        let Some([kind, name, sql]) = object_texts(&row)? else { continue };
+        match ObjectKind::parse(kind) {
             // SQLite stores them without the word that makes them temporary.
-            _ if is_temporary => {
+            _ if row.integer(3) != 0 => {
                 let definition = sql.strip_prefix(ObjectKind::Trigger.create());
                 statements.extend(definition.map(|rest| alloc::format!("CREATE TEMP TRIGGER {rest}")));
             }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::direct::is_local_only_direct_table;
 use super::names::DataTableName;
-use super::object::{Object, ObjectKind};
+use super::object::{Object, ObjectKind, object_texts};
 use super::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
 use crate::connection::Database;
 use crate::error::Result;
@@ -39,12 +39,7 @@ pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
     let mut rows = statement.query(&[])?;
     let (mut tables, mut unusual) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (name, sql) = match (row.text(0), row.text(1)) {
-            (Ok(name), Ok(sql)) => (name, sql),
-            // An object of the application: what we make is valid text.
-            (Err(error), _) | (_, Err(error)) if error.is_unreadable_text() => continue,
-            (name, sql) => (name?, sql?),
-        };
+        let Some([name, sql]) = object_texts(&row)? else { continue };
         match DataTable::parse(name, sql) {
             Some(table) => tables.push(table),
             None => unusual.extend(DataTable::of_json(name)),
@@ -76,10 +71,10 @@ pub(super) fn shown_tables(database: &Database<'_>) -> Result<Vec<String>> {
     let mut rows = statement.query(&[])?;
     let mut shown = Vec::new();
     while let Some(row) = rows.next()? {
-        match (row.text(0), row.text(1)) {
-            (Ok(name), Ok(sql)) if sql.ends_with(VIEW_MARKER) => shown.extend(shown_table(name, sql)),
-            (Err(error), _) | (_, Err(error)) if !error.is_unreadable_text() => return Err(error.into()),
-            _ => {}
+        if let Some([name, sql]) = object_texts(&row)?
+            && sql.ends_with(VIEW_MARKER)
+        {
+            shown.extend(shown_table(name, sql));
         }
     }
     Ok(shown)

@@ -36,6 +36,7 @@ pub use definition::{
 pub use direct::is_local_only_direct_table;
 pub use known::{KnownSchemas, is_same_schema};
 pub use names::DataTableName;
+pub use object::object_texts;
 pub use row_table::{RowTable, RowWriter, require_transaction};
 pub use table_trigger::{Write, create_raw_table_trigger};
 pub use view_triggers::{ViewTrigger, drop_view_triggers, view_triggers};

@@ -2,6 +2,10 @@
 
 use alloc::string::String;
 
+use sqlite_nostd::Row;
+
+use crate::error::Result;
+
 /// What kind of object it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ObjectKind {
@@ -54,6 +58,23 @@ impl Object {
     pub(super) fn creation(&self) -> String {
         in_main(self.kind, &self.sql)
     }
+}
+
+/// The first columns of a row of `sqlite_schema`; None if one is no UTF-8. Ours are, but programs in C may have made
+/// objects with text in any encoding.
+///
+/// # Errors
+/// Out of memory.
+pub fn object_texts<'r, const COUNT: usize>(row: &Row<'r>) -> Result<Option<[&'r str; COUNT]>> {
+    let mut texts = [""; COUNT];
+    for (column, text) in texts.iter_mut().enumerate() {
+        match row.text(column) {
+            Ok(found) => *text = found,
+            Err(error) if error.is_unreadable_text() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(texts))
 }
 
 /// The stored statement `sql`, made to work on the database `main`.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::direct::after_name;
 use super::names::TriggerKind;
-use super::object::ObjectKind;
+use super::object::{ObjectKind, object_texts};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::text::identifier;
@@ -45,7 +45,9 @@ pub fn view_triggers(database: &Database<'_>) -> Result<Vec<ViewTrigger>> {
     let mut rows = statement.query(&[])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.extend(ViewTrigger::parse(row.text(0)?, row.text(1)?, row.text(2)?));
+        if let Some([name, view, sql]) = object_texts(&row)? {
+            found.extend(ViewTrigger::parse(name, view, sql));
+        }
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use crate::connection::Database;
 use crate::error::Result;
 use crate::schema::{
     DataTableName, KnownSchemas, RowTable, Schema, is_json_table, is_local_only_direct_table, is_same_schema,
-    schema_version,
+    object_texts, schema_version,
 };
 use crate::text;
 
@@ -95,7 +95,7 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
     let mut rows = statement.query(&[row_type.into(), data_table.as_str().into()])?;
     let mut has_data_table = false;
     while let Some(row) = rows.next()? {
-        let (name, sql) = (row.text(0)?, row.text(1)?);
+        let Some([name, sql]) = object_texts(&row)? else { continue };
         if name == row_type && is_local_only_direct_table(name, sql) == Some(false) {
             return Ok(Destination::Rows(Rc::new(RowTable::direct(name))));
         }
