@@ -26,7 +26,7 @@ fn keep_views_on_the_way_down(database: &Database<'_>) -> Result<()> {
     const REPLACE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
     let version = v1001::MIGRATION.version;
     let stored = stored_down_migrations(database, version)?;
-    let kept = stored.iter().map(String::as_str).filter(|sql| !sql.contains("powersync_drop_view("));
+    let kept = stored.iter().map(String::as_str).filter(|sql| !sql.starts_with("SELECT powersync_drop_view("));
     let down = down_migrations_json(kept)?;
     database.prepare(REPLACE)?.execute(&[version.into(), down.as_str().into()])?;
     Ok(())

@@ -94,7 +94,18 @@ pub(super) fn shown_table(name: &str, sql: &str) -> Option<String> {
     let body = sql.strip_prefix(start.as_str())?.strip_suffix(VIEW_MARKER)?;
     let (rest, source) = split_last_identifier(body)?;
     let is_ours = rest.strip_suffix(" FROM ")?.contains(VIEW_SELECT) && DataTableName::parse(source).is_some();
-    is_ours.then(|| source.replace("\"\"", "\""))
+    is_ours.then(|| unquoted(source))
+}
+
+/// A quoted identifier's text, of which the outer quotes are gone: one of each two quotes that are left.
+fn unquoted(inner: &str) -> String {
+    let mut before_is_quote = false;
+    let is_kept = |character: &char| {
+        let is_pair = *character == '"' && before_is_quote;
+        before_is_quote = *character == '"' && !is_pair;
+        !is_pair
+    };
+    inner.chars().filter(is_kept).collect()
 }
 
 /// Splits SQL that ends in a quoted identifier before it; its text comes without the outer quotes.
@@ -255,8 +266,9 @@ mod tests {
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data_local__a" {mark}"#)));
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__ FROM ""x" {mark}"#)));
         assert!(is_ours(format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__a""" {mark}"#)));
-        let shown = shown_table("v", &format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "ps_data__a""b" {mark}"#));
-        assert_eq!(shown.as_deref(), Some("ps_data__a\"b"));
+        let source = r#""ps_data__a""""b""c""#;
+        let shown = shown_table("v", &format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM {source} {mark}"#));
+        assert_eq!(shown.as_deref(), Some(r#"ps_data__a""b"c"#));
         for sql in [
             format!(r#"CREATE VIEW "v"("id") AS SELECT id FROM "lists FROM ""ps_data__a" {mark}"#),
             format!(r#"CREATE VIEW "v"("id") AS SELECT id, x"ps_data__a" {mark}"#),
