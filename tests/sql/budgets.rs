@@ -170,9 +170,9 @@ fn local_writes_take_few_steps() {
     let update = "UPDATE lists SET c0 = 'changed' WHERE id = ?1";
     let delete = "DELETE FROM lists WHERE id = ?1";
     let budgets = [
-        (insert, Budget { steps: 14_100, pages: 16 }),
-        (update, Budget { steps: 24_200, pages: 16 }),
-        (delete, Budget { steps: 18_400, pages: 16 }),
+        (insert, Budget { steps: 17_500, pages: 16 }),
+        (update, Budget { steps: 27_500, pages: 16 }),
+        (delete, Budget { steps: 22_000, pages: 16 }),
     ];
     for (sql, budget) in budgets {
         write(sql, 0, 1);

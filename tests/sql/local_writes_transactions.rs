@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use powersync_testkit::service::Service;
 use powersync_testkit::{Host, HostError};
 use rusqlite::Connection;
 use rusqlite::hooks::Action;
@@ -14,10 +15,13 @@ fn host() -> Host {
     with_tables(Host::open_in_memory())
 }
 
-fn with_tables(host: Host) -> Host {
+fn schema() -> Value {
     let columns = json!([{"name": "x", "type": "text"}]);
-    host.replace_schema(&json!({"tables": [{"name": "a", "columns": columns},
-        {"name": "events", "columns": columns, "insert_only": true}]}));
+    json!({"tables": [{"name": "a", "columns": columns}, {"name": "events", "columns": columns, "insert_only": true}]})
+}
+
+fn with_tables(host: Host) -> Host {
+    host.replace_schema(&schema());
     host
 }
 
@@ -77,7 +81,7 @@ fn a_rolled_back_transaction_leaves_no_trace() {
 }
 
 #[test]
-fn a_write_closes_the_gate_once() {
+fn a_write_closes_the_gate() {
     let host = host();
     open_gate(&host);
     host.execute("INSERT INTO a(id) VALUES ('1')");
@@ -85,14 +89,66 @@ fn a_write_closes_the_gate_once() {
     assert_eq!(gate(&host), closed);
     assert_eq!(host.value("SELECT typeof(value) FROM ps_kv WHERE key = 'target_checkpoint_request_id'"), "integer");
     assert_eq!(host.table("SELECT row_type, row_id FROM ps_updated_rows"), json!([["a", "1"]]));
-    // Within a transaction once: what is written to the keys after the first write stays.
-    host.execute("BEGIN; INSERT INTO a(id) VALUES ('2')");
-    open_gate(&host);
-    let open = gate(&host);
+}
+
+#[test]
+fn a_write_closes_a_gate_that_was_opened_in_its_transaction() {
+    let clear_target = "SELECT powersync_control('target_checkpoint_request_id', 0)";
+    let openings = [
+        clear_target,
+        "SELECT powersync_control('target_checkpoint_request_id', 3)",
+        "SELECT powersync_clear(0)",
+        "DELETE FROM ps_kv WHERE key <> 'client_id'",
+        "INSERT INTO ps_kv VALUES ('last_seen_checkpoint_request_id', 5), ('last_applied_checkpoint_request_id', 5)",
+        "UPDATE ps_kv SET value = '3' WHERE key = 'target_checkpoint_request_id'",
+        "SAVEPOINT s; INSERT INTO a(id) VALUES ('2'); DELETE FROM ps_kv; RELEASE s",
+    ];
+    for opening in openings {
+        let host = host();
+        host.execute("BEGIN; INSERT INTO a(id) VALUES ('1')");
+        host.execute(opening);
+        assert_ne!(gate(&host), closed(), "{opening}");
+        host.execute("INSERT INTO a(id) VALUES ('3'); COMMIT");
+        assert_eq!(gate(&host), closed(), "{opening}");
+    }
+    // The part that had closed the gate is undone after something else has opened it.
+    let host = host();
+    host.execute("BEGIN; INSERT INTO a(id) VALUES ('1'); SAVEPOINT s");
+    host.execute(clear_target);
+    host.execute("INSERT INTO a(id) VALUES ('2'); ROLLBACK TO s");
+    assert_eq!(gate(&host), closed());
+    host.execute(clear_target);
     host.execute("INSERT INTO a(id) VALUES ('3'); COMMIT");
-    assert_eq!(gate(&host), open);
-    host.execute("INSERT INTO a(id) VALUES ('4')");
-    assert_eq!(gate(&host), closed);
+    assert_eq!(gate(&host), closed());
+}
+
+/// The transaction of the write goes on with what an SDK does when an upload is completed.
+#[test]
+fn a_write_after_an_acknowledgement_in_its_transaction_is_not_overwritten() {
+    for opening in [
+        "SELECT powersync_control('target_checkpoint_request_id', 0)",
+        "SELECT powersync_clear(0)",
+        "DELETE FROM ps_kv WHERE key <> 'client_id'",
+    ] {
+        let host = host();
+        let mut service = Service::new();
+        service.put("bucket", "a", "1", &json!({"x": "service"}));
+        host.execute("BEGIN; INSERT INTO a(id, x) VALUES ('0', 'first')");
+        host.execute(opening);
+        host.execute("INSERT INTO a(id, x) VALUES ('1', 'local'); COMMIT; DELETE FROM ps_crud");
+        host.control("start", ());
+        for line in service.lines(0) {
+            host.line(&line);
+        }
+        assert_eq!(host.value("SELECT x FROM a WHERE id = '1'"), "local", "{opening}");
+        // Only the service's acknowledgement opens the gate.
+        host.control("target_checkpoint_request_id", 7);
+        let mut acknowledged = service.checkpoint();
+        acknowledged["checkpoint"]["write_checkpoint"] = "7".into();
+        host.line(&acknowledged);
+        host.line(&service.complete());
+        assert_eq!(host.value("SELECT x FROM a WHERE id = '1'"), "service", "{opening}");
+    }
 }
 
 #[test]
@@ -354,6 +410,42 @@ fn a_damaged_counter_is_repaired_above_all_ids_in_use() {
     host.execute("DELETE FROM ps_tx; INSERT INTO ps_crud(tx_id, data) VALUES (9223372036854775807, '{}')");
     let error = host.try_execute("INSERT INTO a(id) VALUES ('1')").unwrap_err();
     assert_eq!(error.code, 11, "{error}");
+}
+
+#[test]
+fn a_counter_that_is_set_back_gives_no_id_in_use() {
+    let back = [
+        "UPDATE ps_tx SET next_tx = 1",
+        "DELETE FROM ps_tx",
+        "REPLACE INTO ps_tx(id, next_tx) VALUES (1, 2)",
+        "SELECT powersync_test_migration(1); SELECT powersync_init()",
+    ];
+    for set_back in back {
+        for within in [true, false] {
+            let host = host();
+            host.execute("INSERT INTO a(id) VALUES ('1'); INSERT INTO a(id) VALUES ('2')");
+            host.execute("BEGIN; INSERT INTO a(id) VALUES ('3')");
+            if !within {
+                host.execute("COMMIT; BEGIN");
+            }
+            host.execute(set_back);
+            host.rows_with("SELECT powersync_replace_schema(?)", [schema().to_string()]);
+            host.execute("INSERT INTO a(id) VALUES ('4'); INSERT INTO a(id) VALUES ('5'); COMMIT");
+            host.execute("INSERT INTO a(id) VALUES ('6'); INSERT INTO a(id) VALUES ('7')");
+            let tx_of = |id: u32| host.value(&format!("SELECT tx_id FROM ps_crud WHERE data ->> 'id' = '{id}'"));
+            let lost = set_back.contains("migration");
+            let groups =
+                [(!lost).then(|| tx_of(1)), (!lost).then(|| tx_of(2)), (!lost).then(|| tx_of(3)), Some(tx_of(4))];
+            let mut ids: Vec<i64> = groups.into_iter().flatten().map(|id| id.as_i64().unwrap()).collect();
+            assert_eq!(tx_of(4), tx_of(5), "{set_back}");
+            if within && !lost {
+                assert_eq!(tx_of(3), tx_of(4), "{set_back}");
+                ids.pop();
+            }
+            ids.extend([tx_of(6), tx_of(7)].map(|id| id.as_i64().unwrap()));
+            assert!(ids.is_sorted_by(|a, b| a < b), "{set_back}, within {within}: {ids:?}");
+        }
+    }
 }
 
 #[test]

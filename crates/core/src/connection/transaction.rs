@@ -15,8 +15,6 @@ use crate::error::Result;
 pub enum Remembered {
     /// The id that the upload entries of this transaction get.
     TransactionId,
-    /// That this transaction has closed the gate.
-    ClosedGate,
     /// The state of the sync client.
     SyncClient,
     /// The schema last applied.
@@ -30,9 +28,9 @@ pub struct TransactionMonitor {
     /// Savepoints that are open, those of single statements among them.
     open_savepoints: Cell<u32>,
     /// By what is remembered: whether it was changed, bit *n* standing for a change inside *n* savepoints.
-    changes: [Cell<u64>; 4],
+    changes: [Cell<u64>; 3],
     /// By what is remembered: whether changes were undone.
-    lost: [Cell<bool>; 4],
+    lost: [Cell<bool>; 3],
     rollbacks: Cell<u64>,
     commits: Cell<u64>,
 }
@@ -67,10 +65,9 @@ impl TransactionMonitor {
 
     /// Whether a change of `what` was undone since this was last asked.
     pub fn take_lost_changes(&self, what: Remembered) -> bool {
-        let [transaction_id, gate, client, schema] = &self.lost;
+        let [transaction_id, client, schema] = &self.lost;
         let lost = match what {
             Remembered::TransactionId => transaction_id,
-            Remembered::ClosedGate => gate,
             Remembered::SyncClient => client,
             Remembered::Schema => schema,
         };
@@ -144,10 +141,9 @@ impl TransactionMonitor {
     }
 
     fn changes_of(&self, what: Remembered) -> &Cell<u64> {
-        let [transaction_id, gate, client, schema] = &self.changes;
+        let [transaction_id, client, schema] = &self.changes;
         match what {
             Remembered::TransactionId => transaction_id,
-            Remembered::ClosedGate => gate,
             Remembered::SyncClient => client,
             Remembered::Schema => schema,
         }
@@ -173,7 +169,7 @@ fn from(savepoints: u32) -> u64 {
 mod tests {
     use super::*;
 
-    const GATE: Remembered = Remembered::ClosedGate;
+    const ID: Remembered = Remembered::TransactionId;
 
     fn begun() -> TransactionMonitor {
         let monitor = TransactionMonitor::default();
@@ -184,25 +180,25 @@ mod tests {
     #[test]
     fn committed_changes_are_not_lost() {
         let monitor = begun();
-        monitor.note_change(GATE);
-        assert!(monitor.has_changed(GATE));
-        assert!(!monitor.has_changed(Remembered::TransactionId));
+        monitor.note_change(ID);
+        assert!(monitor.has_changed(ID));
+        assert!(!monitor.has_changed(Remembered::Schema));
         monitor.commit();
-        assert!(!monitor.has_changed(GATE));
+        assert!(!monitor.has_changed(ID));
         monitor.begin();
         monitor.rollback();
-        assert!(!monitor.take_lost_changes(GATE));
+        assert!(!monitor.take_lost_changes(ID));
     }
 
     #[test]
     fn a_rollback_loses_changes_once() {
         let monitor = begun();
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback();
-        assert!(!monitor.has_changed(GATE));
+        assert!(!monitor.has_changed(ID));
         assert!(!monitor.take_lost_changes(Remembered::SyncClient));
-        assert!(monitor.take_lost_changes(GATE));
-        assert!(!monitor.take_lost_changes(GATE));
+        assert!(monitor.take_lost_changes(ID));
+        assert!(!monitor.take_lost_changes(ID));
     }
 
     #[test]
@@ -210,30 +206,30 @@ mod tests {
         let monitor = begun();
         monitor.savepoint(0);
         monitor.savepoint(1);
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback_to(2);
-        assert!(monitor.has_changed(GATE));
+        assert!(monitor.has_changed(ID));
         monitor.rollback_to(1);
-        assert!(!monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
+        assert!(!monitor.has_changed(ID) && monitor.take_lost_changes(ID));
         // The savepoint is still open.
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.take_lost_changes(GATE));
-        monitor.note_change(GATE);
+        assert!(monitor.take_lost_changes(ID));
+        monitor.note_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.take_lost_changes(GATE));
+        assert!(monitor.take_lost_changes(ID));
     }
 
     #[test]
     fn changes_before_a_savepoint_survive_its_rollback() {
         let monitor = begun();
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.savepoint(0);
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
+        assert!(monitor.has_changed(ID) && monitor.take_lost_changes(ID));
         monitor.commit();
-        assert!(!monitor.take_lost_changes(GATE));
+        assert!(!monitor.take_lost_changes(ID));
     }
 
     #[test]
@@ -242,28 +238,28 @@ mod tests {
         for number in 0..3 {
             monitor.savepoint(number);
         }
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.release(1);
         monitor.savepoint(1);
         monitor.rollback_to(1);
-        assert!(monitor.has_changed(GATE));
+        assert!(monitor.has_changed(ID));
         monitor.rollback_to(0);
-        assert!(!monitor.has_changed(GATE));
+        assert!(!monitor.has_changed(ID));
         monitor.release(0);
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.savepoint(0);
         monitor.rollback_to(0);
-        assert!(monitor.has_changed(GATE), "noted outside of all savepoints");
+        assert!(monitor.has_changed(ID), "noted outside of all savepoints");
     }
 
     #[test]
     fn a_savepoint_that_began_the_transaction_is_number_minus_one() {
         let monitor = begun();
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback_to(-1);
-        assert!(!monitor.has_changed(GATE) && monitor.take_lost_changes(GATE));
-        monitor.note_change(GATE);
-        assert!(monitor.has_changed(GATE), "the transaction goes on");
+        assert!(!monitor.has_changed(ID) && monitor.take_lost_changes(ID));
+        monitor.note_change(ID);
+        assert!(monitor.has_changed(ID), "the transaction goes on");
     }
 
     #[test]
@@ -271,28 +267,28 @@ mod tests {
         // SQLite reports the innermost one right after the begin.
         let monitor = begun();
         monitor.savepoint(3);
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         // The other table joins later; what is known stays.
         monitor.begin();
         monitor.savepoint(3);
-        assert!(monitor.has_changed(GATE));
+        assert!(monitor.has_changed(ID));
         monitor.rollback_to(3);
-        assert!(!monitor.has_changed(GATE));
+        assert!(!monitor.has_changed(ID));
     }
 
     #[test]
     fn deep_savepoints_share_a_bit_on_the_safe_side() {
         let monitor = begun();
         monitor.savepoint(99);
-        monitor.note_change(GATE);
+        monitor.note_change(ID);
         monitor.rollback_to(98);
-        assert!(monitor.take_lost_changes(GATE));
+        assert!(monitor.take_lost_changes(ID));
     }
 
     #[test]
     fn nothing_is_noted_outside_of_transactions() {
         let monitor = TransactionMonitor::default();
-        monitor.note_change(GATE);
-        assert!(!monitor.has_changed(GATE));
+        monitor.note_change(ID);
+        assert!(!monitor.has_changed(ID));
     }
 }

@@ -8,9 +8,11 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Errors of SQLite; local data that leaves no id.
 pub(super) fn take(database: &Database<'_>) -> Result<i64> {
-    // In a damaged row, next_tx may be anything.
-    const SQL: &str = "UPDATE main.ps_tx SET next_tx = next_tx + 1 WHERE id = 1 AND typeof(next_tx) = 'integer' \
-        AND next_tx BETWEEN 1 AND 9223372036854775806 RETURNING next_tx - 1";
+    // In a damaged row, next_tx may be anything; and something else may have set it back, below ids in use.
+    const SQL: &str = "UPDATE main.ps_tx SET next_tx = 1 + max(next_tx, coalesce((SELECT tx_id + 1 FROM main.ps_crud \
+            WHERE typeof(tx_id) = 'integer' AND tx_id < 9223372036854775805 ORDER BY id DESC LIMIT 1), 1)) \
+        WHERE id = 1 AND typeof(next_tx) = 'integer' AND next_tx BETWEEN 1 AND 9223372036854775806 \
+        RETURNING next_tx - 1";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
     let id = rows.next()?.map(|row| row.integer(0));
