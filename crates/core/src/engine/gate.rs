@@ -17,20 +17,26 @@ pub fn is_open(storage: &mut dyn Storage) -> Result<bool> {
 /// Whether a checkpoint that waits has a chance when an upload is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acknowledgement {
-    /// It acknowledges everything that was uploaded.
+    /// Nothing is left for it to acknowledge.
     Sufficient,
     /// The service will send one that acknowledges more.
     Outstanding,
-    /// No request id was stored for the uploaded writes, so that nothing can acknowledge them.
+    /// Everything was uploaded, and no request id was stored for it, so that nothing can acknowledge it.
     NotRequested,
 }
 
 /// What a checkpoint that includes `write_checkpoint` acknowledges.
 pub fn acknowledgement(write_checkpoint: Option<i64>, storage: &mut dyn Storage) -> Result<Acknowledgement> {
     let target = storage.request_id(RequestId::Target)?.unwrap_or(0);
+    if target == UNKNOWN_REQUEST_ID {
+        // A write that came after the request id was stored is an ordinary race: its own upload follows.
+        let is_uploaded = storage.upload_queue_is_empty()?;
+        return Ok(if is_uploaded { Acknowledgement::NotRequested } else { Acknowledgement::Outstanding });
+    }
     Ok(match write_checkpoint {
-        _ if target == UNKNOWN_REQUEST_ID => Acknowledgement::NotRequested,
         Some(write_checkpoint) if write_checkpoint >= target => Acknowledgement::Sufficient,
+        // It says nothing about uploads, and holds back nothing if an earlier one has said enough.
+        None if is_open(storage)? => Acknowledgement::Sufficient,
         _ => Acknowledgement::Outstanding,
     })
 }

@@ -25,11 +25,13 @@ fn waiting(write_checkpoint: Option<i64>, target: Option<i64>, upload_queue: usi
 }
 
 #[track_caller]
-fn assert_publishes(host: &mut Host, write_checkpoint: i64) {
+fn assert_publishes(host: &mut Host, write_checkpoint: impl Into<Option<i64>>) {
+    let mut log = std::vec![std::string::String::from("DEBUG Applied pending checkpoint after completed upload")];
+    log.extend(write_checkpoint.into().map(|id| std::format!("DEBUG Applied checkpoint request id {id}")));
+    let lines = std::vec!["LogLine"; log.len()];
     let instructions = host.run(Event::UploadCompleted);
-    assert_eq!(instructions.kinds(), ["LogLine", "LogLine", "DidCompleteSync", "UpdateSyncStatus"]);
-    let second = std::format!("DEBUG Applied checkpoint request id {write_checkpoint}");
-    assert_eq!(instructions.log(), ["DEBUG Applied pending checkpoint after completed upload", &second]);
+    assert_eq!(instructions.kinds(), [&lines[..], &["DidCompleteSync", "UpdateSyncStatus"]].concat());
+    assert_eq!(instructions.log(), log);
     assert_eq!(host.published().len(), 1);
     assert!(host.run(Event::UploadCompleted).0.is_empty());
 }
@@ -69,13 +71,53 @@ fn legacy_acknowledgement_lets_the_waiting_checkpoint_through() {
 
 #[test]
 fn a_waiting_checkpoint_that_acknowledges_too_little_is_not_tried() {
-    for (write_checkpoint, target) in [(Some(7), Some(8)), (None, Some(1)), (None, None)] {
-        let mut host = waiting(write_checkpoint, target, 1);
+    let mut host = waiting(Some(7), Some(8), 1);
+    host.store(|data| data.upload_queue = 0);
+    let before = host.storage.data.clone();
+    assert!(host.run(Event::UploadCompleted).0.is_empty());
+    assert_eq!(host.storage.data, before);
+    // The next checkpoint that acknowledges enough is published.
+    let done = host.lines([diff(9, Some(8), &[], &[]), complete(9)]);
+    assert!(done.kinds().contains(&"DidCompleteSync"));
+}
+
+#[test]
+fn a_waiting_checkpoint_that_acknowledges_nothing_is_published_when_nothing_is_outstanding() {
+    for (target, change) in [
+        // Only entries that close no gate were queued.
+        (None, None),
+        (Some(8), Some(TargetChange::Clear)),
+        (Some(UNKNOWN_REQUEST_ID), Some(TargetChange::Clear)),
+    ] {
+        let mut host = waiting(None, target, 1);
         host.store(|data| data.upload_queue = 0);
+        if let Some(change) = change {
+            host.handle(Event::TargetRequestId(change)).unwrap();
+        }
+        assert_publishes(&mut host, None);
+    }
+    // A target that an earlier checkpoint has reached.
+    let mut host = waiting(None, Some(UNKNOWN_REQUEST_ID), 1);
+    host.store(|data| {
+        data.upload_queue = 0;
+        data.request_ids.insert("seen", 5);
+    });
+    host.handle(Event::TargetRequestId(TargetChange::Set(5))).unwrap();
+    assert_publishes(&mut host, None);
+}
+
+#[test]
+fn a_waiting_checkpoint_that_acknowledges_nothing_waits_for_what_is_outstanding() {
+    for (target, upload_queue) in [(Some(8), 0), (None, 1), (Some(UNKNOWN_REQUEST_ID), 1)] {
+        let mut host = waiting(None, target, 1);
+        host.store(|data| data.upload_queue = upload_queue);
         let before = host.storage.data.clone();
-        assert!(host.run(Event::UploadCompleted).0.is_empty(), "{write_checkpoint:?} {target:?}");
+        assert!(host.run(Event::UploadCompleted).0.is_empty(), "{target:?} {upload_queue}");
         assert_eq!(host.storage.data, before);
-        // The next checkpoint that acknowledges enough is published.
+        host.store(|data| {
+            data.upload_queue = 0;
+            data.request_ids.extend(target.map(|_| ("target", 8)));
+        });
         let done = host.lines([diff(9, Some(8), &[], &[]), complete(9)]);
         assert!(done.kinds().contains(&"DidCompleteSync"));
     }
@@ -102,6 +144,25 @@ fn a_missing_request_id_is_told() {
     assert!(instructions.log_line("WARNING").contains("target_checkpoint_request_id"));
     host.handle(Event::TargetRequestId(TargetChange::Set(6))).unwrap();
     assert_publishes(&mut host, 7);
+}
+
+#[test]
+fn a_write_between_the_acknowledgement_and_the_completed_upload_is_no_reason_to_warn() {
+    let mut host = waiting(Some(7), Some(7), 1);
+    // A local write sets the target back.
+    host.store(|data| {
+        data.request_ids.insert("target", UNKNOWN_REQUEST_ID);
+        data.request_ids.remove("seen");
+    });
+    let before = host.storage.data.clone();
+    assert!(host.run(Event::UploadCompleted).0.is_empty());
+    assert_eq!(host.storage.data, before);
+    // Its own upload follows.
+    host.store(|data| data.upload_queue = 0);
+    host.handle(Event::TargetRequestId(TargetChange::Set(8))).unwrap();
+    assert!(host.run(Event::UploadCompleted).0.is_empty());
+    let done = host.lines([diff(9, Some(8), &[], &[]), complete(9)]);
+    assert!(done.kinds().contains(&"DidCompleteSync"));
 }
 
 #[test]
