@@ -40,11 +40,13 @@ pub struct StepFailure {
 }
 
 impl StepFailure {
-    /// Whether a call of the library may have succeeded before this failure undid it. What the library says itself
-    /// begins with the name of the function.
+    /// Whether a call of the library may have succeeded before this failure undid it: a COMMIT has failed, or SQLite has
+    /// looked for an interrupt once more after the call. What the library says itself begins with the name of the
+    /// function.
     fn may_undo_success(&self) -> bool {
         let is_library = self.failure.message.starts_with("powersync_");
-        self.part == Part::Commit || self.part == Part::Statement && !is_library
+        let is_interrupt = self.failure.code == ffi::SQLITE_INTERRUPT;
+        self.part == Part::Commit || self.part == Part::Statement && is_interrupt && !is_library
     }
 
     fn says_no_iteration(&self) -> bool {
@@ -223,6 +225,31 @@ impl<'s> Client<'s> {
             }
         }
         Err(format!("too many attempts at {step:?}"))
+    }
+
+    /// Takes the step `index` once, with the rows `expected`. Gives its failure, after which it is rolled back.
+    ///
+    /// # Errors
+    /// What must not be.
+    pub fn take_once(
+        &mut self,
+        index: usize,
+        surroundings: &dyn Surroundings,
+        expected: &[String],
+    ) -> Result<Option<StepFailure>, String> {
+        let step = &self.session.steps[index];
+        surroundings.set_active(true);
+        let outcome = self.attempt(step);
+        surroundings.set_active(false);
+        match outcome {
+            Ok(rows) if rows != expected => Err(format!("gives {rows:?}, expected {expected:?}")),
+            Ok(rows) => self.adopt(step, &rows).map(|()| None),
+            Err(failure) => {
+                surroundings.judge(&failure)?;
+                self.roll_back(surroundings)?;
+                Ok(Some(failure))
+            }
+        }
     }
 
     fn roll_back(&self, surroundings: &dyn Surroundings) -> Result<(), String> {

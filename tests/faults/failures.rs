@@ -138,22 +138,61 @@ pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failu
     Ok(planned.countdown().has_failed().then_some(disturbances))
 }
 
-/// The step `index` alone, with one failure: whether its iteration has ended. None if there was no such call.
+/// The step `index` alone, with one failure. False if there was no such call.
 pub fn run_step(
     session: &Session,
     setup: Setup,
     index: usize,
     failures: Failures,
     number: u64,
-) -> Result<Option<bool>, String> {
+) -> Result<bool, String> {
     let disk = Disk::new();
-    let mut client = Client::new(session, setup, &disk);
+    let mut client = begun(session, setup, &disk, index)?;
+    let planned = Planned::new(failures, number, &disk);
+    client.take(index, &planned)?;
+    Ok(planned.countdown().has_failed())
+}
+
+/// A client that has come to the step `index`.
+fn begun<'s>(session: &'s Session, setup: Setup, disk: &'s Disk, index: usize) -> Result<Client<'s>, String> {
+    let mut client = Client::new(session, setup, disk);
     for before in 0..index {
         client.take(before, &Undisturbed)?;
     }
-    let planned = Planned::new(failures, number, &disk);
-    client.take(index, &planned)?;
-    Ok(planned.countdown().has_failed().then_some(client.disturbances.reconnects > 0))
+    Ok(client)
+}
+
+/// Lets the requests for memory of the step `index` fail one after the other: after each failure the step is made again,
+/// as if it had not been made before. Gives how many have failed.
+pub fn run_step_out_of_memory(
+    session: &Session,
+    setup: Setup,
+    expected: &Expected,
+    index: usize,
+    goes_on: bool,
+) -> Result<usize, String> {
+    let failures = Failures { failing: Failing::Memory, goes_on };
+    let mut number = 0;
+    loop {
+        // One client goes on until the step succeeds, although memory was refused, or a COMMIT that fails undoes it.
+        let disk = Disk::new();
+        let mut client = begun(session, setup, &disk, index)?;
+        let has_failed = loop {
+            let planned = Planned::new(failures, u64::try_from(number).unwrap(), &disk);
+            let in_attempt = |problem| format!("request {number}: {problem}");
+            let failure = client.take_once(index, &planned, &expected.rows[index]).map_err(in_attempt)?;
+            let has_failed = planned.countdown().has_failed();
+            number += usize::from(has_failed);
+            if failure.is_none_or(|failure| failure.part == Part::Commit) {
+                break has_failed;
+            }
+        };
+        if !has_failed {
+            client.compare(index, expected)?;
+            client.compare_status(index, expected)?;
+            return Ok(number);
+        }
+    }
 }
 
 /// The session up to the first failure after a read that gave less than there is, as damaged hardware might: whatever it

@@ -33,6 +33,7 @@ mod raw_tables;
 mod raw_tables_inferred;
 mod raw_tables_transactions;
 mod recorded_streams;
+mod refused_answers;
 mod regions;
 mod rollback;
 mod row_type_case;

@@ -55,11 +55,16 @@ pub struct UnpublishableOperation {
 
 impl UnpublishableOperation {
     /// A sentence for the log, given the name of the operation's bucket.
-    pub fn describe(&self, bucket: &str) -> String {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn describe(&self, bucket: &str) -> Result<String> {
         let Self { op_id, row_type, row_id, reason } = self;
         let row_type = row_type.as_deref().unwrap_or("(no type)");
         let row_id = row_id.as_deref().unwrap_or("(no id)");
-        format!("Operation {op_id} of bucket {bucket} for {row_type} {row_id} cannot be published as it is: {reason}")
+        Ok(format!(
+            "Operation {op_id} of bucket {bucket} for {row_type} {row_id} cannot be published as it is: {reason}"
+        ))
     }
 }
 
@@ -151,9 +156,13 @@ pub trait Storage {
     /// The client's id (`ps_kv.client_id`).
     fn client_id(&mut self) -> Result<String>;
 
-    /// Starts a new iteration: others that may be running on this file, also on other connections, end at their next
-    /// event ([`Self::iteration_is_current`]). If the transaction is rolled back, this one is not current either.
+    /// Starts a new iteration, which becomes that of this connection with [`Self::adopt_iteration`]: others that may be
+    /// running on this file, also on other connections, end at their next event ([`Self::iteration_is_current`]). If the
+    /// transaction is rolled back, this one is not current either.
     fn begin_iteration(&mut self) -> Result<()>;
+
+    /// The call that has begun an iteration succeeds.
+    fn adopt_iteration(&mut self);
 
     /// What is stored to be reported as warnings by the next iteration, which is then forgotten.
     fn take_warnings(&mut self) -> Result<Vec<String>> {
@@ -164,8 +173,11 @@ pub trait Storage {
     /// [`Self::note_change`] was rolled back, and nobody else cleared, migrated or synced the file.
     fn iteration_is_current(&mut self) -> Result<bool>;
 
+    /// Makes sure that the end of the current transaction will be known, for [`Self::note_change`].
+    fn prepare_to_note_change(&mut self) -> Result<()>;
+
     /// Tells that the state machine's memory now reflects changes of the current transaction.
-    fn note_change(&mut self) -> Result<()>;
+    fn note_change(&mut self);
 
     /// Visits all buckets held, in id order.
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()>;

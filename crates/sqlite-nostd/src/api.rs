@@ -166,6 +166,7 @@ functions! {
     fn sqlite3_result_int64 / result_int64(context: *mut sqlite3_context, value: sqlite3_int64);
     fn sqlite3_result_double / result_double(context: *mut sqlite3_context, value: f64);
     fn sqlite3_result_value / result_value(context: *mut sqlite3_context, value: *mut sqlite3_value);
+    fn sqlite3_result_text / result_text(context: *mut sqlite3_context, text: *const c_char, size: c_int, destructor: Destructor);
     fn sqlite3_result_text64 / result_text64(context: *mut sqlite3_context, text: *const c_char, size: sqlite3_uint64, destructor: Destructor, encoding: u8);
     fn sqlite3_result_blob64 / result_blob64(context: *mut sqlite3_context, blob: *const c_void, size: sqlite3_uint64, destructor: Destructor);
     fn sqlite3_result_subtype / result_subtype(context: *mut sqlite3_context, subtype: u32);

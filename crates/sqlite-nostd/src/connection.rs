@@ -131,6 +131,13 @@ impl<'c> Connection<'c> {
         unsafe { SqliteError::last(self.raw(), code, sql) }
     }
 
+    /// The code of the last call on this connection; SQLITE_NOMEM from when memory was refused in a running statement to
+    /// the statement's end.
+    pub fn last_code(self) -> ResultCode {
+        // SAFETY: the connection is open.
+        ResultCode(unsafe { api::sqlite3_extended_errcode(self.raw()) })
+    }
+
     /// Whether no transaction is open.
     pub fn is_autocommit(self) -> bool {
         // SAFETY: the connection is open, here and below.

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::ops::BitOr;
@@ -15,7 +16,11 @@ use crate::bindings::{
 };
 use crate::error::FunctionError;
 use crate::memory;
-use crate::{Connection, ResultCode, Value, connections};
+use crate::vtab::copy_with_nul;
+use crate::{Connection, ResultCode, SqliteError, Value, connections};
+
+/// `SQLITE_LIMIT_LENGTH`.
+const LENGTH_LIMIT: i32 = 0;
 
 /// The subtype of JSON text.
 const JSON_SUBTYPE: u32 = b'J' as u32;
@@ -51,6 +56,9 @@ impl BitOr for FunctionFlags {
 pub struct Context<'c> {
     raw: NonNull<sqlite3_context>,
     db: NonNull<sqlite3>,
+    /// [`memory::out_of_memory_count`] when the call began.
+    refusals: usize,
+    is_settled: Cell<bool>,
     call: PhantomData<&'c ()>,
 }
 
@@ -102,6 +110,50 @@ impl Context<'_> {
         self.result_text_with_subtype(text, JSON_SUBTYPE);
     }
 
+    /// Returns JSON text like [`Self::result_json`], but fails itself where SQLite would fail with such a result:
+    /// SQLITE_TOOBIG beyond SQLITE_LIMIT_LENGTH, SQLITE_NOMEM. SQLite needs no more memory for it then.
+    ///
+    /// For functions that remember what they did: see [`Self::settle`].
+    pub fn try_result_json(&self, text: &str) -> Result<(), SqliteError> {
+        let connection = self.connection();
+        let limit = usize::try_from(connection.limit(LENGTH_LIMIT)).unwrap_or(0);
+        if text.len() > limit || is_too_long_in_utf16(connection, text, limit)? {
+            return Err(SqliteError::new(ResultCode::TOOBIG, "the result is longer than SQLITE_LIMIT_LENGTH allows"));
+        }
+        // SAFETY: has no conditions.
+        let copy = unsafe { copy_with_nul(text, |size| api::sqlite3_malloc64(size)) };
+        if copy.is_null() {
+            return Err(SqliteError::out_of_memory());
+        }
+        // Of a text that it knows to end with a NUL, SQLite makes no copy when it is read as a C string.
+        let size = if text.contains('\0') { c_int::try_from(text.len()).unwrap_or(c_int::MAX) } else { -1 };
+        // SAFETY: the context is valid during the call; the text has a NUL after `size` bytes, and SQLite frees it.
+        unsafe {
+            api::sqlite3_result_text(self.raw(), copy, size, Some(free));
+            api::sqlite3_result_subtype(self.raw(), JSON_SUBTYPE);
+        }
+        // In a database that is UTF-16, SQLite has made another text of it.
+        match connection.last_code().primary() {
+            ResultCode::NOMEM => Err(SqliteError::out_of_memory()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the part of a call that can fail: its result, which was set before, is what the caller gets. So a function
+    /// can now change what it remembers, and its caller will know.
+    ///
+    /// What follows gets memory even if SQLite refuses it, as far as the reserve goes, and should not need any.
+    ///
+    /// # Errors
+    /// SQLITE_NOMEM if memory was refused since the call began: the call would fail whatever it returns.
+    pub fn settle(&self) -> Result<(), SqliteError> {
+        if memory::out_of_memory_count() != self.refusals {
+            return Err(SqliteError::out_of_memory());
+        }
+        self.is_settled.set(true);
+        Ok(())
+    }
+
     /// Returns text with a subtype, of which SQLite keeps the lower 8 bits.
     pub fn result_text_with_subtype(&self, text: &str, subtype: u32) {
         self.result_text(text);
@@ -127,6 +179,25 @@ impl Context<'_> {
             api::sqlite3_result_error_code(self.raw(), error.raw_code());
         }
     }
+}
+
+/// Whether `text`, which has `limit` bytes at most, has more as a text of this database.
+fn is_too_long_in_utf16(connection: Connection<'_>, text: &str, limit: usize) -> Result<bool, SqliteError> {
+    // No character has more than twice as many bytes in UTF-16 as in UTF-8.
+    if text.len().saturating_mul(2) <= limit || text.encode_utf16().count().saturating_mul(2) <= limit {
+        return Ok(false);
+    }
+    let mut statement = connection.prepare("PRAGMA encoding")?;
+    let mut rows = statement.query(&[])?;
+    Ok(match rows.next()? {
+        Some(row) => row.text(0)? != "UTF-8",
+        None => false,
+    })
+}
+
+unsafe extern "C" fn free(memory: *mut c_void) {
+    // SAFETY: called by SQLite with memory that was given to it.
+    unsafe { api::sqlite3_free(memory) }
 }
 
 /// SQLITE_TRANSIENT, in place of a destructor: SQLite makes a copy, often in memory that it has at hand.
@@ -193,15 +264,16 @@ unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, v
     let Some(raw) = NonNull::new(raw) else { return };
     // SAFETY: the user data is what `register` gave, with this type; it lives while the function is registered.
     let registration = unsafe { &*api::sqlite3_user_data(raw.as_ptr()).cast::<Registration<T>>() };
-    let context = Context { raw, db: registration.db, call: PhantomData };
+    let refusals = memory::begin();
+    let context = Context { raw, db: registration.db, refusals, is_settled: Cell::new(false), call: PhantomData };
     // SAFETY: SQLite passes `count` valid values.
     let arguments = unsafe { arguments(count, values) };
-    let result = memory::guard(|| (registration.function)(&registration.state, &context, arguments));
-    match result {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => context.report(&error),
+    let result = (registration.function)(&registration.state, &context, arguments);
+    if memory::out_of_memory_count() != refusals && !context.is_settled.get() {
         // SAFETY: the context is valid during the call.
-        Err(memory::OutOfMemory) => unsafe { api::sqlite3_result_error_nomem(raw.as_ptr()) },
+        unsafe { api::sqlite3_result_error_nomem(raw.as_ptr()) }
+    } else if let Err(error) = result {
+        context.report(&error);
     }
 }
 

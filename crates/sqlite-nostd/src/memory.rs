@@ -13,9 +13,10 @@
 //! 4. Anything whose size the caller decides is reserved with `try_reserve`, which fails for a block that neither SQLite
 //!    nor the reserve has.
 //!
-//! A call may thus have done its work and report SQLITE_NOMEM. That is the case in which the caller rolls back a
-//! transaction after a successful call, for which the state kept in memory is made. What stays in the reserve (state
-//! that outlives the call) moves out when it grows, and is given back when it is dropped.
+//! A call may thus have done its work and report SQLITE_NOMEM. A function that remembers what it did would then be ahead
+//! of its caller: it gives its result first, ends what can fail with [`Context::settle`](crate::Context::settle), and
+//! remembers last, without needing memory. What stays in the reserve (state that outlives the call) moves out when it
+//! grows, and is given back when it is dropped.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
@@ -143,11 +144,16 @@ pub struct OutOfMemory;
 
 /// Runs a call from SQLite into Rust; an error if memory ran out meanwhile, whatever the call came to.
 pub fn guard<T>(call: impl FnOnce() -> T) -> Result<T, OutOfMemory> {
-    // A refusal of an earlier call says nothing about this one, which may get by without a request.
-    IS_EXHAUSTED.store(false, Ordering::Relaxed);
-    let before = out_of_memory_count();
+    let before = begin();
     let result = call();
     if out_of_memory_count() == before { Ok(result) } else { Err(OutOfMemory) }
+}
+
+/// Notes that a call from SQLite into Rust begins. Gives [`out_of_memory_count`] at that time.
+pub(crate) fn begin() -> usize {
+    // A refusal of an earlier call says nothing about this one, which may get by without a request.
+    IS_EXHAUSTED.store(false, Ordering::Relaxed);
+    out_of_memory_count()
 }
 
 #[cfg(test)]

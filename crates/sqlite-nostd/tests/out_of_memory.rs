@@ -1,6 +1,7 @@
 //! A small session with the built library in which every request for memory fails once, alone or with all that follow:
 //! each call succeeds or fails with SQLITE_NOMEM, the session goes on, and ends as an undisturbed one does ("quality
-//! requirements", Out of memory).
+//! requirements", Out of memory). A call that has failed is made again as if it had not been made before: only after a
+//! COMMIT that failed, which undid a call that had succeeded, may the iteration end ("sync client", Errors).
 //!
 //! The process is one of its own for each kind of failure, so that an abort is a failed test that names the request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -55,15 +56,29 @@ impl Step {
     }
 
     fn run(&self, database: &Database) -> Result<Vec<String>, Failure> {
+        self.attempt(database).map_err(|(_, failure)| failure)
+    }
+
+    fn attempt(&self, database: &Database) -> Result<Vec<String>, (Undone, Failure)> {
         let parameters: Vec<&str> = self.parameters.iter().map(String::as_str).collect();
+        let failed = |failure| (Undone::Nothing, failure);
         if self.kind == Kind::Query {
-            return database.run(self.sql, &parameters);
+            return database.run(self.sql, &parameters).map_err(failed);
         }
-        database.run("BEGIN IMMEDIATE", &[])?;
-        let rows = database.run(self.sql, &parameters)?;
-        database.run("COMMIT", &[])?;
+        database.run("BEGIN IMMEDIATE", &[]).map_err(failed)?;
+        let rows = database.run(self.sql, &parameters).map_err(failed)?;
+        database.run("COMMIT", &[]).map_err(|failure| (Undone::Call, failure))?;
         Ok(rows.iter().map(|row| without_times(row)).collect())
     }
+}
+
+/// What a failed step undoes when it is rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undone {
+    /// Nothing that had succeeded.
+    Nothing,
+    /// A call that had succeeded.
+    Call,
 }
 
 /// `text` without numbers of ten or more digits, which are times.
@@ -184,16 +199,19 @@ fn run_session(goes_on: bool) -> usize {
     for (index, step) in session.steps.iter().enumerate() {
         let mut database = session.begun(index);
         let mut number = 0;
+        let mut may_have_ended = false;
         loop {
             let mut result = Ok(Vec::new());
             let has_failed = attempt(number, &format!("{} {:?}", step.sql, step.parameters), &mut || {
-                result = step.run(&database);
-                result.clone().err().filter(|failure| !step.is_end_of_iteration(failure))
+                result = step.attempt(&database);
+                let failure = result.clone().err().map(|(_, failure)| failure);
+                failure.filter(|failure| !step.is_end_of_iteration(failure))
             });
             match result {
                 // The next attempt goes on from here.
-                Err(failure) if failure.is_out_of_memory() => {
+                Err((undone, failure)) if failure.is_out_of_memory() => {
                     database.roll_back().unwrap();
+                    may_have_ended |= undone == Undone::Call;
                     number += 1;
                     continue;
                 }
@@ -205,15 +223,15 @@ fn run_session(goes_on: bool) -> usize {
                         break;
                     }
                 }
-                // A call before had done its work when it failed and was rolled back, so that the iteration has ended.
                 result => {
-                    assert_eq!(step.kind, Kind::Control, "{result:?}");
+                    assert!(step.kind == Kind::Control && may_have_ended, "{result:?}");
                     database.roll_back().unwrap();
                     session.restart(&database, index);
                 }
             }
             database.close();
             database = session.begun(index);
+            may_have_ended = false;
         }
         database.close();
     }

@@ -4,8 +4,6 @@
 //! transaction that was about to commit are kept apart until it is clear what became of it: the data version of a
 //! database changes with each commit.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::mem;
 
 use crate::collections::Names;
@@ -42,7 +40,7 @@ pub struct ChangedTables {
     open: Changes,
     /// Changed by a transaction that was about to commit, with the data versions at that time.
     committing: Option<(Changes, u64)>,
-    /// Changed by committed transactions, not told yet.
+    /// Changed by committed transactions, not told and forgotten yet.
     committed: Names,
 }
 
@@ -71,10 +69,15 @@ impl ChangedTables {
         self.open = Changes::default();
     }
 
-    /// The tables changed by transactions committed since this was last asked, sorted.
-    pub fn take(&mut self, versions: &dyn Versions) -> Vec<String> {
+    /// The tables changed by transactions committed since they were last forgotten.
+    pub fn committed(&mut self, versions: &dyn Versions) -> &Names {
         self.settle(versions);
-        mem::take(&mut self.committed).into_sorted()
+        &self.committed
+    }
+
+    /// Forgets the tables that were told.
+    pub fn forget_committed(&mut self) {
+        self.committed = Names::default();
     }
 
     /// Goes on after the hooks were not in place for a while. What became of transactions meanwhile is not known: their
@@ -106,6 +109,8 @@ fn version_of(changes: &Changes, versions: &dyn Versions) -> u64 {
 #[cfg(test)]
 mod tests {
     use core::cell::Cell;
+    use std::string::String;
+    use std::vec::Vec;
 
     use super::*;
 
@@ -115,6 +120,14 @@ mod tests {
     impl Versions for Database {
         fn version(&self, _: &str) -> u64 {
             self.0.get()
+        }
+    }
+
+    impl ChangedTables {
+        fn take(&mut self, versions: &dyn Versions) -> Vec<String> {
+            let told = self.committed(versions).sorted().unwrap().into_iter().map(String::from).collect();
+            self.forget_committed();
+            told
         }
     }
 
@@ -129,10 +142,11 @@ mod tests {
     }
 
     #[test]
-    fn committed_tables_are_told_once_and_sorted() {
+    fn committed_tables_are_told_until_they_are_forgotten() {
         let (mut tables, database) = (ChangedTables::default(), Database::default());
         database.commit(&mut tables, &["b", "a", "b"]);
         database.commit(&mut tables, &["c"]);
+        assert_eq!(tables.committed(&database).sorted().unwrap(), ["a", "b", "c"]);
         assert_eq!(tables.take(&database), ["a", "b", "c"]);
         assert!(tables.take(&database).is_empty());
         tables.update("main", "d", &database);

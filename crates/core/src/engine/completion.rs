@@ -2,18 +2,15 @@
 //! acknowledged (sync client, Life of an iteration).
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 
+use super::change::{Change, TargetChange, Waiting};
 use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
-use super::iteration::{Iteration, Next, Reaction, Waiting};
-use super::memory::copy;
-use super::requested::Requested;
-use super::status::Connection;
+use super::iteration::{Iteration, Next, Reaction};
+use super::memory::{append, copy, format, push};
+use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
 use crate::error::{Error, Result};
@@ -35,7 +32,7 @@ struct Publication {
 
 impl Iteration {
     /// All data for the target was sent.
-    pub(super) fn checkpoint_complete(&mut self, storage: &mut dyn Storage) -> Result<Reaction> {
+    pub(super) fn checkpoint_complete(&self, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let target = complete_target(self.target.as_ref())?;
         let changed = match validate(target, None, storage)? {
             Ok(changed) => changed,
@@ -43,44 +40,42 @@ impl Iteration {
         };
         record_validated(target, &changed, storage)?;
         if gate::is_open(storage)? {
-            self.publish_all(&changed, "Validated and applied checkpoint", storage)
+            self.publish_all(target, &changed, "Validated and applied checkpoint", storage)
         } else {
-            self.delay(&changed, storage)
+            self.delay(target, &changed, storage)
         }
     }
 
     /// All data for the buckets up to `priority` was sent.
     pub(super) fn partial_checkpoint_complete(
-        &mut self,
+        &self,
         priority: Priority,
         storage: &mut dyn Storage,
-    ) -> Result<Reaction> {
+    ) -> Result<Reaction<'static>> {
         let target = complete_target(self.target.as_ref())?;
         let changed = match validate(target, Some(priority), storage)? {
             Ok(changed) => changed,
             Err(invalid) => return delete_invalid("partial checkpoint", &invalid, storage),
         };
         if priority != Priority::HIGHEST && !gate::is_open(storage)? {
-            let next = self.connect(storage)?;
-            return Ok(Reaction::with(vec![Instruction::CheckpointDelayedDueToLocalData], next));
+            let (change, next) = self.connect()?;
+            return Ok(Reaction::with(vec![Instruction::CheckpointDelayedDueToLocalData], next).changing(change));
         }
         let is_involved = |id| target.involves(id, priority);
         let extent = Extent::Partial { priority: priority.into(), is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, extent)?;
-        let publication = publish(target, (&self.streams, &self.requested), &changed, Some(priority), storage)?;
-        storage.note_change()?;
-        self.adopt_partial(publication, priority);
-        Ok(Reaction::only(Next::Report))
+        let publication = self.publish(target, &changed, Some(priority), storage)?;
+        Ok(Reaction::only(Next::Report).changing(self.adopt_partial(publication, priority)?))
     }
 
     /// The upload queue was sent: tries a checkpoint again that waits for it.
-    pub(super) fn upload_completed(&mut self, storage: &mut dyn Storage) -> Result<Reaction> {
+    pub(super) fn upload_completed(&self, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload";
-        let (Some(waiting), Some(target)) = (&self.waiting, &self.target) else {
+        let (Some(target), Waiting::Validated | Waiting::Overtaken) = (&self.target, self.waiting) else {
             return Ok(Reaction::only(Next::Continue));
         };
         let keep_waiting = |reason: &str| {
-            let line = format!("{STILL_WAITING}{reason}");
+            let line = format(format_args!("{STILL_WAITING}{reason}"))?;
             Ok(Reaction::with(vec![Instruction::warning(line)], Next::Continue))
         };
         match gate::acknowledgement(target.write_checkpoint, storage)? {
@@ -93,7 +88,7 @@ impl Iteration {
                 );
             }
         }
-        if waiting.is_overtaken {
+        if self.waiting == Waiting::Overtaken {
             return keep_waiting(": more data arrived since it was validated. Will retry at next checkpoint.");
         }
         let changed = match validate(target, None, storage)? {
@@ -104,60 +99,84 @@ impl Iteration {
         if !gate::is_open(storage)? {
             return keep_waiting("");
         }
-        self.publish_all(&changed, "Applied pending checkpoint after completed upload", storage)
+        self.publish_all(target, &changed, "Applied pending checkpoint after completed upload", storage)
     }
 
     /// Publishes the whole target.
     fn publish_all(
-        &mut self,
+        &self,
+        target: &Target,
         changed: &[ChangedBucket],
         log_line: &str,
         storage: &mut dyn Storage,
-    ) -> Result<Reaction> {
-        let target = complete_target(self.target.as_mut())?;
+    ) -> Result<Reaction<'static>> {
         let request_id = target.write_checkpoint;
-        let Publication { time, streams } = publish(target, (&self.streams, &self.requested), changed, None, storage)?;
+        let Publication { time, streams } = self.publish(target, changed, None, storage)?;
         if let Some(id) = request_id {
             storage.set_request_id(RequestId::LastApplied, Some(id))?;
         }
-        storage.note_change()?;
-        target.settle();
-        self.streams = streams;
-        self.waiting = None;
-        self.status.connection = Connection::Connected;
-        self.status.record_full_sync(time, request_id);
+        let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
+        status.record_full_sync(time, request_id);
         let mut instructions = vec![Instruction::debug(log_line)];
         if let Some(id) = request_id {
-            instructions.push(Instruction::debug(format!("Applied checkpoint request id {id}")));
+            let line = format(format_args!("Applied checkpoint request id {id}"))?;
+            push(&mut instructions, Instruction::debug(line))?;
         }
-        instructions.push(Instruction::DidCompleteSync { applied_checkpoint_request_id: request_id });
-        Ok(Reaction::with(instructions, Next::Report))
+        push(&mut instructions, Instruction::DidCompleteSync { applied_checkpoint_request_id: request_id })?;
+        Ok(Reaction::with(instructions, Next::Report).changing(Change {
+            status: Some(status),
+            streams: Some(streams),
+            waiting: Some(Waiting::No),
+            target: Some(TargetChange::Settle(target.settled_progress()?)),
+            ..Change::default()
+        }))
     }
 
     /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait.
-    fn delay(&mut self, changed: &[ChangedBucket], storage: &mut dyn Storage) -> Result<Reaction> {
-        let target = complete_target(self.target.as_ref())?;
-        let publication = if target.progress.is_all_highest_priority() {
-            Some(publish(target, (&self.streams, &self.requested), changed, Some(Priority::HIGHEST), storage)?)
+    fn delay(
+        &self,
+        target: &Target,
+        changed: &[ChangedBucket],
+        storage: &mut dyn Storage,
+    ) -> Result<Reaction<'static>> {
+        let change = if target.progress.is_all_highest_priority() {
+            let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage)?;
+            self.adopt_partial(publication, Priority::HIGHEST)?
         } else {
-            None
+            self.connect()?.0
         };
-        storage.note_change()?;
-        self.status.connection = Connection::Connected;
-        self.waiting = Some(Waiting { is_overtaken: false });
-        if let Some(publication) = publication {
-            self.adopt_partial(publication, Priority::HIGHEST);
-        }
         let log_line =
             "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
         let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
-        Ok(Reaction::with(instructions, Next::Report))
+        let change = Change { waiting: Some(Waiting::Validated), ..change };
+        Ok(Reaction::with(instructions, Next::Report).changing(change))
     }
 
-    fn adopt_partial(&mut self, publication: Publication, priority: Priority) {
-        self.status.connection = Connection::Connected;
-        self.status.record_sync(priority.into(), publication.time);
-        self.streams = publication.streams;
+    fn adopt_partial(&self, publication: Publication, priority: Priority) -> Result<Change<'static>> {
+        let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
+        status.record_sync(priority.into(), publication.time);
+        Ok(Change { status: Some(status), streams: Some(publication.streams), ..Change::default() })
+    }
+
+    /// Publishes the buckets up to `limit` (None: all).
+    fn publish(
+        &self,
+        target: &Target,
+        changed: &[ChangedBucket],
+        limit: Option<Priority>,
+        storage: &mut dyn Storage,
+    ) -> Result<Publication> {
+        match limit {
+            None => storage.publish(changed, Extent::Full)?,
+            Some(priority) => {
+                let is_involved = |id| target.involves(id, priority);
+                storage.publish(changed, Extent::Partial { priority: priority.into(), is_involved: &is_involved })?;
+            }
+        }
+        let time = storage.now()?;
+        storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;
+        let streams = streams::record_sync(&self.streams, &self.requested, &target.progress, limit, time, storage)?;
+        Ok(Publication { time, streams })
     }
 }
 
@@ -189,22 +208,15 @@ fn validate(
 }
 
 /// Deletes the buckets, so that the next iteration downloads them again, and ends this one.
-fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Storage) -> Result<Reaction> {
-    let mut line = format!("Could not apply {what}, Checksums didn't match, failed for: ");
+fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Storage) -> Result<Reaction<'static>> {
+    let mut line = format(format_args!("Could not apply {what}, Checksums didn't match, failed for: "))?;
     for (index, InvalidBucket { name, expected, actual }) in invalid.iter().enumerate() {
         storage.delete_bucket(name)?;
         let separator = if index == 0 { "" } else { ", " };
-        write_to(
-            &mut line,
-            format_args!("{separator}{name} (expected {:#010x}, got {:#010x})", expected.get(), actual.get()),
-        );
+        let (expected, actual) = (expected.get(), actual.get());
+        append(&mut line, format_args!("{separator}{name} (expected {expected:#010x}, got {actual:#010x})"))?;
     }
     Ok(Reaction::with(vec![Instruction::warning(line)], Next::Close { hide_disconnect: false }))
-}
-
-/// Writing to a string cannot fail.
-fn write_to(text: &mut String, arguments: core::fmt::Arguments<'_>) {
-    let _ = text.write_fmt(arguments);
 }
 
 /// Stores that the whole target is valid.
@@ -214,25 +226,4 @@ fn record_validated(target: &Target, changed: &[ChangedBucket], storage: &mut dy
         storage.set_request_id(RequestId::LastSeen, Some(write_checkpoint))?;
     }
     Ok(())
-}
-
-/// Publishes the buckets up to `limit` (None: all).
-fn publish(
-    target: &Target,
-    (known, requested): (&[StreamRow], &Requested),
-    changed: &[ChangedBucket],
-    limit: Option<Priority>,
-    storage: &mut dyn Storage,
-) -> Result<Publication> {
-    match limit {
-        None => storage.publish(changed, Extent::Full)?,
-        Some(priority) => {
-            let is_involved = |id| target.involves(id, priority);
-            storage.publish(changed, Extent::Partial { priority: priority.into(), is_involved: &is_involved })?;
-        }
-    }
-    let time = storage.now()?;
-    storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;
-    let streams = streams::record_sync(known, requested, &target.progress, limit, time, storage)?;
-    Ok(Publication { time, streams })
 }

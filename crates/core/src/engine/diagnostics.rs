@@ -1,11 +1,11 @@
 //! What developer tools get to know about downloaded rows: which members the rows of a table have, and of which type
 //! (sync client, Diagnostics).
 
-use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::instruction::{Diagnostics, ValueType};
+use super::memory::copy;
 use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::json::ObjectMembers;
@@ -20,51 +20,85 @@ pub struct SchemaObserver {
 
 #[derive(Debug)]
 struct Column {
-    table: String,
-    name: String,
+    table: Box<str>,
+    name: Box<str>,
     value_type: ValueType,
 }
 
+/// What a line adds to the types seen.
+#[derive(Default)]
+pub struct Observed {
+    /// Members that are new or have another type, each once.
+    seen: SchemaObserver,
+}
+
 impl SchemaObserver {
-    /// Reports every member of the line's rows that is new or changes its type.
+    /// Reports every member of the line's rows that is new or changes its type; None if there is none.
     ///
     /// Members without a type of their own (null, booleans, arrays and objects) are passed over. Of a row that is no
     /// readable object, only what comes before the fault is seen.
     ///
     /// # Errors
     /// Out of memory.
-    pub fn observe(&mut self, line: &DataLine<'_>, mut report: impl FnMut(Diagnostics)) -> Result<()> {
+    pub fn observe(
+        &self,
+        line: &DataLine<'_>,
+        mut report: impl FnMut(Diagnostics) -> Result<()>,
+    ) -> Result<Option<Observed>> {
+        let mut observed = Observed::default();
         for entry in line.entries.iter().filter(|entry| entry.operation == Operation::Put) {
             let (Some(table), Some(data)) = (entry.row_type, entry.data) else { continue };
             for (name, value) in ObjectMembers::new(data).map_while(Result::ok) {
                 let Some(value_type) = value_type(value).filter(|_| name != "id") else { continue };
-                if self.is_new(table, &name, value_type)? {
-                    let (table, column) = (String::from(table), Cow::into_owned(name));
-                    report(Diagnostics::SchemaChange { table, column, value_type });
+                let known = observed.seen.type_of(table, &name).or_else(|| self.type_of(table, &name));
+                if known.is_none_or(|known| known != value_type && known != ValueType::String) {
+                    observed.seen.reserve(1)?;
+                    observed.seen.set(Column { table: copy(table)?, name: copy(&name)?, value_type });
+                    report(Diagnostics::SchemaChange { table: copy(table)?, column: copy(&name)?, value_type })?;
                 }
             }
         }
-        Ok(())
+        Ok(Some(observed).filter(|observed| !observed.seen.columns.is_empty()))
     }
 
-    /// Remembers the type. Returns whether it has to be reported.
-    fn is_new(&mut self, table: &str, name: &str, value_type: ValueType) -> Result<bool> {
-        let columns = &mut self.columns;
-        let key = Key::Part(table, name);
-        let known = self.index.find(key, &key_at(columns));
-        if let Some(position) = known {
-            let Some(column) = columns.get_mut(position) else { return Ok(false) };
-            let is_new = column.value_type != value_type && column.value_type != ValueType::String;
-            if is_new {
-                column.value_type = value_type;
-            }
-            return Ok(is_new);
+    /// Makes room for what was observed.
+    pub fn reserve_for(&mut self, observed: &Observed) -> Result<()> {
+        self.reserve(observed.seen.columns.len())
+    }
+
+    /// Remembers what was observed; there is room for it.
+    pub fn adopt(&mut self, observed: Observed) {
+        for column in observed.seen.columns {
+            self.set(column);
         }
-        columns.try_reserve(1)?;
-        self.index.reserve(1)?;
-        columns.push(Column { table: table.into(), name: name.into(), value_type });
-        self.index.insert(key, columns.len().saturating_sub(1));
-        Ok(true)
+    }
+
+    fn reserve(&mut self, additional: usize) -> Result<()> {
+        self.columns.try_reserve(additional)?;
+        self.index.reserve(additional)
+    }
+
+    fn find(&self, table: &str, name: &str) -> Option<usize> {
+        self.index.find(Key::Part(table, name), &key_at(&self.columns))
+    }
+
+    fn type_of(&self, table: &str, name: &str) -> Option<ValueType> {
+        Some(self.columns.get(self.find(table, name)?)?.value_type)
+    }
+
+    /// Adds a column, or changes its type; there is room for it.
+    fn set(&mut self, column: Column) {
+        match self.find(&column.table, &column.name) {
+            Some(position) => {
+                if let Some(known) = self.columns.get_mut(position) {
+                    known.value_type = column.value_type;
+                }
+            }
+            None => {
+                self.index.insert(Key::Part(&column.table, &column.name), self.columns.len());
+                self.columns.push(column);
+            }
+        }
     }
 }
 
@@ -88,6 +122,7 @@ fn value_type(value: &str) -> Option<ValueType> {
 mod tests {
     use super::*;
     use crate::protocol::{Checksum, OplogEntry};
+    use std::string::String;
     use std::vec;
     use std::vec::Vec;
 
@@ -104,17 +139,27 @@ mod tests {
     }
 
     fn observe(observer: &mut SchemaObserver, data: &str) -> Vec<(String, ValueType)> {
-        let mut seen = vec![];
         let line = DataLine { bucket: "b", entries: vec![entry(Operation::Put, data)] };
-        observer
-            .observe(&line, |change| match change {
-                Diagnostics::SchemaChange { table, column, value_type } => {
-                    assert_eq!(table, "t");
-                    seen.push((column, value_type));
-                }
-                other => panic!("{other:?}"),
-            })
-            .unwrap();
+        let look = |observer: &SchemaObserver| {
+            let mut seen = vec![];
+            let observed = observer
+                .observe(&line, |change| match change {
+                    Diagnostics::SchemaChange { table, column, value_type } => {
+                        assert_eq!(&*table, "t");
+                        seen.push((column.into_string(), value_type));
+                        Ok(())
+                    }
+                    other => panic!("{other:?}"),
+                })
+                .unwrap();
+            (seen, observed)
+        };
+        let (seen, observed) = look(observer);
+        assert_eq!(look(observer).0, seen, "only seen, not remembered");
+        if let Some(observed) = observed {
+            observer.reserve_for(&observed).unwrap();
+            observer.adopt(observed);
+        }
         seen
     }
 
@@ -139,9 +184,9 @@ mod tests {
 
     #[test]
     fn only_rows_that_are_put_are_looked_at() {
-        let mut observer = SchemaObserver::default();
+        let observer = SchemaObserver::default();
         let untyped = OplogEntry { row_type: None, ..entry(Operation::Put, r#"{"a":1}"#) };
         let line = DataLine { bucket: "b", entries: vec![entry(Operation::Remove, r#"{"a":1}"#), untyped] };
-        observer.observe(&line, |change| panic!("{change:?}")).unwrap();
+        assert!(observer.observe(&line, |change| panic!("{change:?}")).unwrap().is_none());
     }
 }

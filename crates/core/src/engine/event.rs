@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::instruction::Instruction;
+use crate::error::Result;
 use crate::protocol::{Priority, SyncLine};
 
 /// One call of `powersync_control` (sync client, the table of ops).
@@ -54,6 +55,9 @@ pub enum Outcome {
     /// Nothing (`subscriptions`).
     Nothing,
 }
+
+/// Gives an outcome to the SDK. It is the last that can fail of a call, which changes memory only afterwards.
+pub type Answer<'a> = dyn FnMut(&Outcome) -> Result<()> + 'a;
 
 /// What `target_checkpoint_request_id` does besides returning the previous target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

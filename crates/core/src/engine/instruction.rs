@@ -87,9 +87,9 @@ pub enum Diagnostics {
     /// A member of a table's rows is new or changed its type.
     SchemaChange {
         /// The type of the rows.
-        table: String,
+        table: Box<str>,
         /// The name of the member.
-        column: String,
+        column: Box<str>,
         /// Its type from now on.
         value_type: ValueType,
     },

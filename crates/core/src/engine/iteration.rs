@@ -1,19 +1,20 @@
 //! One sync connection attempt: what is known between `start` and the end of the stream, and what each event does to
 //! it (sync client, Life of an iteration). Completing checkpoints is in `completion`.
 //!
-//! Every handler first does all work in storage, which can fail, then calls `note_change`, then changes its own fields.
-//! What can fail after that is only getting memory for the answer; the caller rolls back then, which ends the iteration
-//! at its next event.
+//! Handlers work on storage and prepare what memory becomes ([`Change`]); they change nothing of the iteration. That is
+//! done last, when the SDK has its answer.
 
-use alloc::format;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::change::{Change, TargetChange, Waiting};
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
-use super::instruction::{Diagnostics, Instruction};
+use super::instruction::{BucketChange, Diagnostics, Instruction};
+use super::memory::{format, push};
 use super::progress::ProgressSums;
 use super::request;
 use super::requested::Requested;
@@ -36,8 +37,8 @@ pub struct Iteration {
     pub(super) requested: Requested,
     /// The checkpoint that is, or was last, downloaded.
     pub(super) target: Option<Target>,
-    /// Set while the checkpoint is validated, but held back by local writes.
-    pub(super) waiting: Option<Waiting>,
+    /// Whether the checkpoint is validated, but held back by local writes.
+    pub(super) waiting: Waiting,
     /// All stored subscriptions in id order.
     pub(super) streams: Vec<StreamRow>,
     /// What the status tells besides progress and streams.
@@ -48,20 +49,14 @@ pub struct Iteration {
     observer: Option<SchemaObserver>,
 }
 
-/// A validated checkpoint that waits for the upload of local writes.
-#[derive(Debug)]
-pub struct Waiting {
-    /// More data arrived since it was validated: what is held is no longer that checkpoint.
-    pub is_overtaken: bool,
-}
-
 /// What an event leads to.
-#[derive(Debug)]
-pub struct Reaction {
+pub struct Reaction<'l> {
     /// Instructions that precede a status.
     pub instructions: Vec<Instruction>,
     /// Instructions that follow a status.
     pub diagnostics: Vec<Instruction>,
+    /// What memory becomes, unless the iteration ends.
+    pub change: Change<'l>,
     /// What comes next.
     pub next: Next,
 }
@@ -80,28 +75,36 @@ pub enum Next {
     },
 }
 
-impl Reaction {
+impl<'l> Reaction<'l> {
     /// No instructions of its own.
     pub fn only(next: Next) -> Self {
-        Self { instructions: Vec::new(), diagnostics: Vec::new(), next }
+        Self::with(Vec::new(), next)
     }
 
     /// Instructions before `next`.
     pub fn with(instructions: Vec<Instruction>, next: Next) -> Self {
-        Self { instructions, diagnostics: Vec::new(), next }
+        Self { instructions, diagnostics: Vec::new(), change: Change::default(), next }
+    }
+
+    /// The same, with a change of memory.
+    pub fn changing(self, change: Change<'l>) -> Self {
+        Self { change, ..self }
     }
 }
 
 impl Iteration {
-    /// Starts an iteration.
+    /// An iteration that starts if nothing fails any more.
     pub fn start(options: StartOptions, storage: &mut dyn Storage) -> Result<(Self, Vec<Instruction>)> {
         let now = storage.now()?;
         let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
             // A damaged row must not keep everything else from syncing. Whoever still wants it subscribes again.
             Err(error) if *error.kind() == ErrorKind::LocalData => {
                 let removed = storage.delete_unreadable_subscriptions()?;
-                let warning = |reason| Instruction::warning(format!("A stream subscription was removed: {reason}"));
-                let warnings = removed.into_iter().map(warning).collect();
+                let mut warnings = Vec::new();
+                for reason in removed {
+                    let line = format(format_args!("A stream subscription was removed: {reason}"))?;
+                    push(&mut warnings, Instruction::warning(line))?;
+                }
                 (streams::extend_expiry(&options.active_streams, now, storage)?, warnings)
             }
             rows => (rows?, Vec::new()),
@@ -111,15 +114,18 @@ impl Iteration {
         let establish = request::establish(&options, requested.as_slice(), storage)?;
         let status =
             Status { connection: Connection::Connecting, sync_times: storage.sync_times()?, ..Status::default() };
-        let streams: Vec<_> = rows.into_iter().map(StreamRow::unrelated).collect();
+        let streams = streams::unrelated(rows)?;
         let emitted = Rc::new(status.to_json(&streams, &ProgressSums::default())?);
-        instructions.extend(storage.take_warnings()?.into_iter().map(Instruction::warning));
-        instructions.extend([Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) }, establish]);
+        for line in storage.take_warnings()? {
+            push(&mut instructions, Instruction::warning(line))?;
+        }
+        push(&mut instructions, Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) })?;
+        push(&mut instructions, establish)?;
         let iteration = Self {
             active_streams: options.active_streams,
             requested,
             target: None,
-            waiting: None,
+            waiting: Waiting::No,
             streams,
             status,
             emitted,
@@ -130,54 +136,99 @@ impl Iteration {
         Ok((iteration, instructions))
     }
 
-    /// Adds the status to `instructions` if it differs from the last one.
-    pub fn report(&mut self, instructions: &mut Vec<Instruction>) -> Result<()> {
-        let status = status_json(&self.status, &self.streams, self.target.as_ref())?;
+    /// Adds the status after `change` to `instructions` if it differs from the last one.
+    pub fn report(&self, change: &mut Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
+        let status = self.status_json(change.status.as_ref().unwrap_or(&self.status), change)?;
         if status != *self.emitted {
-            self.emitted = Rc::new(status);
-            instructions.push(Instruction::UpdateSyncStatus { status: Rc::clone(&self.emitted) });
+            let status = Rc::new(status);
+            push(instructions, Instruction::UpdateSyncStatus { status: Rc::clone(&status) })?;
+            change.emitted = Some(status);
         }
         Ok(())
     }
 
-    /// Adds the status after the end of the iteration to `instructions` if it differs from the last one. The
-    /// iteration itself stays as it is.
-    pub fn report_end(&self, instructions: &mut Vec<Instruction>) -> Result<()> {
-        let mut status = self.status.clone();
+    /// Adds the status after the end of the iteration to `instructions` if it differs from the last one.
+    pub fn report_end(&self, change: &Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
+        let mut status = change.status.as_ref().unwrap_or(&self.status).copy()?;
         status.disconnect();
-        let status = status_json(&status, &self.streams, self.target.as_ref())?;
+        let status = self.status_json(&status, change)?;
         if status != *self.emitted {
-            instructions.push(Instruction::UpdateSyncStatus { status: Rc::new(status) });
+            push(instructions, Instruction::UpdateSyncStatus { status: Rc::new(status) })?;
         }
         Ok(())
     }
 
-    /// Makes the status tell what is stored, after this iteration's changes to it got lost or others changed it.
-    pub fn forget_unstored(&mut self, storage: &mut dyn Storage) -> Result<()> {
-        let sync_times = storage.sync_times()?;
-        let streams = storage.subscriptions()?.into_iter().map(StreamRow::unrelated).collect();
-        self.status.sync_times = sync_times;
-        self.streams = streams;
-        Ok(())
+    /// The JSON text of `status`, which goes with the rest of `change`.
+    fn status_json(&self, status: &Status, change: &Change<'_>) -> Result<String> {
+        let streams = change.streams.as_deref().unwrap_or(&self.streams);
+        match change.progress().or(self.target.as_ref().map(|target| &target.progress)) {
+            Some(progress) => status.to_json(streams, progress),
+            None => status.to_json(streams, &ProgressSums::default()),
+        }
+    }
+
+    /// Makes room for a change.
+    pub fn reserve(&mut self, change: &Change<'_>) -> Result<()> {
+        if let (Some(target), Some(change)) = (&mut self.target, &change.target) {
+            target.reserve(change)?;
+        }
+        match (&mut self.observer, &change.observed) {
+            (Some(observer), Some(observed)) => observer.reserve_for(observed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a change, for which there is room.
+    pub fn apply(&mut self, change: Change<'_>) {
+        let Change { status, streams, active_streams, waiting, target, observed, emitted } = change;
+        replace(&mut self.status, status);
+        replace(&mut self.streams, streams);
+        replace(&mut self.active_streams, active_streams);
+        replace(&mut self.waiting, waiting);
+        replace(&mut self.emitted, emitted);
+        match (&mut self.target, target) {
+            (_, None) => {}
+            (target, Some(TargetChange::Replace(new))) => *target = Some(new),
+            (Some(target), Some(TargetChange::Diff(diff))) => target.apply_diff(diff),
+            (Some(target), Some(TargetChange::Receive(receipt))) => target.receive(receipt),
+            (Some(target), Some(TargetChange::Settle(progress))) => target.settle(progress),
+            (None, Some(_)) => debug_assert!(false, "a change of a checkpoint that is not there"),
+        }
+        if let (Some(observer), Some(observed)) = (&mut self.observer, observed) {
+            observer.adopt(observed);
+        }
+    }
+
+    /// What makes the status tell what is stored, after this iteration's changes to it got lost or others changed it.
+    pub fn as_stored(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
+        let status = Status { sync_times: storage.sync_times()?, ..self.status.copy()? };
+        let streams = streams::unrelated(storage.subscriptions()?)?;
+        Ok(Change { status: Some(status), streams: Some(streams), ..Change::default() })
     }
 
     /// The SDK says that the connection stands.
-    pub fn connection_established(&mut self, storage: &mut dyn Storage) -> Result<Reaction> {
-        Ok(Reaction::only(self.connect(storage)?))
+    pub fn connection_established(&self) -> Result<Reaction<'static>> {
+        let (change, next) = self.connect()?;
+        Ok(Reaction::only(next).changing(change))
     }
 
     /// Notes that the service answers, when nothing else is to be noted.
-    pub(super) fn connect(&mut self, storage: &mut dyn Storage) -> Result<Next> {
-        if self.status.connection == Connection::Connected {
-            return Ok(Next::Continue);
+    pub(super) fn connect<'l>(&self) -> Result<(Change<'l>, Next)> {
+        let status = self.connected()?;
+        let next = if status.is_some() { Next::Report } else { Next::Continue };
+        Ok((Change { status, ..Change::default() }, next))
+    }
+
+    /// The status that says that the service answers; None if it says so already.
+    fn connected(&self) -> Result<Option<Status>> {
+        match self.status.connection {
+            Connection::Connected => Ok(None),
+            _ => Ok(Some(Status { connection: Connection::Connected, ..self.status.copy()? })),
         }
-        storage.note_change()?;
-        self.status.connection = Connection::Connected;
-        Ok(Next::Report)
     }
 
     /// A line of `size` bytes.
-    pub fn line(&mut self, line: SyncLine<'_>, size: usize, storage: &mut dyn Storage) -> Result<Reaction> {
+    pub fn line<'l>(&self, line: SyncLine<'l>, size: usize, storage: &mut dyn Storage) -> Result<Reaction<'l>> {
         match line {
             SyncLine::Checkpoint(checkpoint) => self.checkpoint(checkpoint, storage),
             SyncLine::CheckpointDiff(diff) => self.checkpoint_diff(diff, storage),
@@ -186,13 +237,13 @@ impl Iteration {
             SyncLine::PartialCheckpointComplete(partial) => self.partial_checkpoint_complete(partial.priority, storage),
             SyncLine::KeepAlive { token_expires_in } => self.keep_alive(token_expires_in, storage),
             SyncLine::Unknown { .. } => {
-                let next = self.connect(storage)?;
-                Ok(Reaction::with(vec![Instruction::debug("Unknown sync line")], next))
+                let (change, next) = self.connect()?;
+                Ok(Reaction::with(vec![Instruction::debug("Unknown sync line")], next).changing(change))
             }
         }
     }
 
-    fn checkpoint(&mut self, line: Checkpoint<'_>, storage: &mut dyn Storage) -> Result<Reaction> {
+    fn checkpoint(&self, line: Checkpoint<'_>, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let LoadedTarget { target, obsolete, shrunk } = Target::load(line, self.requested.as_slice().len(), storage)?;
         for name in &obsolete {
             storage.delete_bucket(name)?;
@@ -200,15 +251,15 @@ impl Iteration {
         for id in shrunk {
             storage.reset_counts(id)?;
         }
-        let streams = streams::reconcile(&target.streams, &self.requested, storage)?;
-        storage.note_change()?;
-        self.target = Some(target);
-        self.streams = streams;
-        self.new_checkpoint()
+        let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
+        let buckets = self.observer.as_ref().map(|_| target.bucket_changes(None)).transpose()?;
+        let mut reaction = self.new_checkpoint(&target, rows, buckets)?;
+        reaction.change.target = Some(TargetChange::Replace(target));
+        Ok(reaction)
     }
 
-    fn checkpoint_diff(&mut self, line: CheckpointDiff<'_>, storage: &mut dyn Storage) -> Result<Reaction> {
-        let Some(target) = &mut self.target else {
+    fn checkpoint_diff<'l>(&self, line: CheckpointDiff<'l>, storage: &mut dyn Storage) -> Result<Reaction<'l>> {
+        let Some(target) = &self.target else {
             return Err(Error::protocol("Received checkpoint_diff without previous checkpoint"));
         };
         let diff = target.prepare_diff(line)?;
@@ -218,110 +269,106 @@ impl Iteration {
         for &id in &diff.shrunk {
             storage.reset_counts(id)?;
         }
-        let streams = streams::reconcile(&target.streams, &self.requested, storage)?;
-        storage.note_change()?;
-        target.apply_diff(diff);
-        self.streams = streams;
-        self.new_checkpoint()
+        let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
+        let buckets = self.observer.as_ref().map(|_| target.bucket_changes(Some(&diff))).transpose()?;
+        let mut reaction = self.new_checkpoint(target, rows, buckets)?;
+        reaction.change.target = Some(TargetChange::Diff(diff));
+        Ok(reaction)
     }
 
-    /// What is common to all checkpoints that begin.
-    fn new_checkpoint(&mut self) -> Result<Reaction> {
-        self.status.connection = Connection::Connected;
-        self.status.is_downloading = true;
-        self.waiting = None;
-        let mut reaction = Reaction::only(Next::Report);
-        let Some(target) = &self.target else { return Ok(reaction) };
-        streams::log_errors(&target.streams, &self.requested, &mut reaction.instructions);
-        if self.observer.is_some() {
-            let changes = target.bucket_changes()?;
+    /// What is common to all checkpoints that begin; `buckets` for developer tools.
+    fn new_checkpoint<'l>(
+        &self,
+        target: &Target,
+        rows: Vec<StreamRow>,
+        buckets: Option<Box<[BucketChange]>>,
+    ) -> Result<Reaction<'l>> {
+        let status = Status { connection: Connection::Connected, is_downloading: true, ..self.status.copy()? };
+        let mut reaction = Reaction::only(Next::Report).changing(Change {
+            status: Some(status),
+            streams: Some(rows),
+            waiting: Some(Waiting::No),
+            ..Change::default()
+        });
+        streams::log_errors(&target.streams, &self.requested, &mut reaction.instructions)?;
+        if let Some(changes) = buckets {
             let diagnostics = Diagnostics::BucketStateChange { changes, incremental: false };
-            reaction.diagnostics.push(Instruction::HandleDiagnostics(diagnostics));
+            push(&mut reaction.diagnostics, Instruction::HandleDiagnostics(diagnostics))?;
         }
         Ok(reaction)
     }
 
-    fn data(&mut self, line: &DataLine<'_>, size: usize, storage: &mut dyn Storage) -> Result<Reaction> {
-        let mut tracked = match &mut self.target {
-            Some(target) => Some((target.reserve_for_data(line.bucket)?, target)),
-            None => None,
-        };
+    fn data(&self, line: &DataLine<'_>, size: usize, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let stored = storage.store_line(line, size)?;
-        storage.note_change()?;
-        self.status.connection = Connection::Connected;
         let mut reaction = Reaction::only(Next::Report);
+        reaction.change.status = self.connected()?;
         for operation in &stored.unpublishable {
-            reaction.instructions.push(Instruction::warning(operation.describe(line.bucket)));
+            push(&mut reaction.instructions, Instruction::warning(operation.describe(line.bucket)?))?;
         }
-        if let Some((reservation, target)) = tracked.take()
-            && target.receive(line.bucket, &stored, reservation)
-        {
-            if stored.new_operations > 0
-                && let Some(waiting) = &mut self.waiting
-            {
-                waiting.is_overtaken = true;
+        if let Some(target) = &self.target {
+            let receipt = target.prepare_receipt(line.bucket, &stored)?;
+            if receipt.progress.is_some() {
+                if stored.new_operations > 0 && self.waiting == Waiting::Validated {
+                    reaction.change.waiting = Some(Waiting::Overtaken);
+                }
+                if self.observer.is_some() {
+                    let changes = target.bucket_change(line.bucket, &receipt)?.into_iter().collect();
+                    let diagnostics = Diagnostics::BucketStateChange { changes, incremental: true };
+                    push(&mut reaction.diagnostics, Instruction::HandleDiagnostics(diagnostics))?;
+                }
             }
-            if self.observer.is_some() {
-                let changes = target.bucket_change(line.bucket)?.into_iter().collect();
-                let diagnostics = Diagnostics::BucketStateChange { changes, incremental: true };
-                reaction.diagnostics.push(Instruction::HandleDiagnostics(diagnostics));
-            }
+            reaction.change.target = Some(TargetChange::Receive(receipt));
         }
-        if let Some(observer) = &mut self.observer {
-            observer.observe(line, |change| reaction.diagnostics.push(Instruction::HandleDiagnostics(change)))?;
+        if let Some(observer) = &self.observer {
+            let diagnostics = &mut reaction.diagnostics;
+            let report = |change| push(diagnostics, Instruction::HandleDiagnostics(change));
+            reaction.change.observed = observer.observe(line, report)?;
         }
         Ok(reaction)
     }
 
-    fn keep_alive(&mut self, token_expires_in: i64, storage: &mut dyn Storage) -> Result<Reaction> {
+    fn keep_alive(&self, token_expires_in: i64, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&self.active_streams, now, storage)?;
         let is_requested = self.requested.is_current(&rows, now);
-        let streams = streams::relate(rows, &self.streams, &self.requested)?;
-        if !self.active_streams.is_empty() {
-            storage.note_change()?;
-        }
+        let rows = streams::relate(rows, &self.streams, &self.requested)?;
         let mut instructions = Vec::new();
-        let next = if token_expires_in <= 0 {
+        let (mut change, next) = if token_expires_in <= 0 {
             instructions.push(Instruction::FetchCredentials { did_expire: true });
-            Next::Close { hide_disconnect: false }
+            (Change::default(), Next::Close { hide_disconnect: false })
         } else if token_expires_in <= TOKEN_EXPIRES_SOON {
             instructions.push(Instruction::FetchCredentials { did_expire: false });
-            self.connect(storage)?
+            self.connect()?
         } else if !is_requested {
-            Next::Close { hide_disconnect: true }
+            (Change::default(), Next::Close { hide_disconnect: true })
         } else {
-            self.connect(storage)?
+            self.connect()?
         };
         // When subscriptions end is no reason for a status: it would come with every keep-alive.
-        self.streams = streams;
-        Ok(Reaction::with(instructions, next))
+        change.streams = Some(rows).filter(|rows| *rows != self.streams);
+        Ok(Reaction::with(instructions, next).changing(change))
     }
 
     /// The app uses these streams now.
-    pub fn streams_in_use(&mut self, in_use: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Reaction> {
+    pub fn streams_in_use(&self, in_use: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&in_use, now, storage)?;
         let is_requested = self.requested.is_current(&rows, now);
         let rows = streams::relate(rows, &self.streams, &self.requested)?;
-        storage.note_change()?;
-        self.active_streams = in_use;
-        self.streams = rows;
-        Ok(Reaction::only(if is_requested { Next::Continue } else { Next::Close { hide_disconnect: true } }))
+        let next = if is_requested { Next::Continue } else { Next::Close { hide_disconnect: true } };
+        let change = Change { active_streams: Some(in_use), streams: Some(rows), ..Change::default() };
+        Ok(Reaction::only(next).changing(change))
     }
 
-    /// Takes over the subscriptions after the app made, renewed or ended one; the next status tells.
-    pub fn adopt_subscriptions(&mut self, storage: &mut dyn Storage) -> Result<()> {
+    /// The app made, renewed or ended a subscription; the next status tells.
+    pub fn subscriptions_changed(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
         let rows = streams::current(&self.streams, &self.requested, storage)?;
-        storage.note_change()?;
-        self.streams = rows;
-        Ok(())
+        Ok(Change { streams: Some(rows), ..Change::default() })
     }
 }
 
-fn status_json(status: &Status, streams: &[StreamRow], target: Option<&Target>) -> Result<String> {
-    match target {
-        Some(target) => status.to_json(streams, &target.progress),
-        None => status.to_json(streams, &ProgressSums::default()),
+fn replace<T>(place: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *place = new;
     }
 }

@@ -1,8 +1,8 @@
 //! The sync client's state machine: events in, storage requests and instructions out. No SQL and no parsing.
 //!
 //! [`Engine::handle`] takes one [`Event`] per `powersync_control` call. A call that fails leaves the engine as it was:
-//! handlers do everything that can fail before they change anything of their own (see `iteration`). A call that
-//! succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_is_current`]: the iteration
+//! handlers prepare what memory becomes, and the engine makes that so when the SDK has its answer (see `change`). A call
+//! that succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_is_current`]: the iteration
 //! ends at its next event, and the SDK reconnects with what the database holds.
 //!
 //! Where the specification is silent: the status that `start` emits lists subscriptions as they are after expired ones
@@ -11,6 +11,7 @@
 //! contributes nothing to the progress.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod change;
 mod completion;
 mod diagnostics;
 mod event;
@@ -30,7 +31,7 @@ mod tests;
 
 use alloc::vec::Vec;
 
-pub use event::{CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
+pub use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
 pub use instruction::{
     BucketChange, BucketProgress, CheckpointRequest, Diagnostics, Instruction, Severity, ValueType, to_json,
 };
@@ -38,6 +39,7 @@ pub use status::offline_status;
 
 use crate::error::{Error, Result};
 use crate::storage::Storage;
+use change::Change;
 use iteration::{Iteration, Next, Reaction};
 
 /// The sync client of one connection.
@@ -62,107 +64,163 @@ impl Engine {
         self.iteration.as_ref().map(|_| ()).ok_or_else(no_iteration)
     }
 
-    /// Handles one event.
+    /// Handles one event. The outcome is given to `answer`, whose failure makes the call fail, before anything of memory
+    /// changes; after that the call succeeds.
     ///
     /// # Errors
-    /// A call in the wrong state; a line that does not fit to those before it; what `storage` reports.
-    pub fn handle(&mut self, event: Event<'_>, storage: &mut dyn Storage) -> Result<Outcome> {
+    /// A call in the wrong state; a line that does not fit to those before it; what `storage` and `answer` report.
+    pub fn handle(&mut self, event: Event<'_>, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
         match event {
             Event::Start(options) => {
                 let (iteration, instructions) = Iteration::start(options, storage)?;
+                let outcome = Outcome::Instructions(instructions);
+                answer(&outcome)?;
+                storage.adopt_iteration();
                 self.iteration = Some(iteration);
-                Ok(Outcome::Instructions(instructions))
+                Ok(outcome)
             }
-            Event::Stop if self.iteration.is_none() => Ok(Outcome::Instructions(Vec::new())),
-            Event::Stop | Event::ConnectionEnded => self.end(false, storage),
-            Event::TokenRefreshed => self.end(true, storage),
-            Event::Line { line, size } => self.react(storage, |iteration, storage| iteration.line(line, size, storage)),
-            Event::ConnectionEstablished => self.react(storage, Iteration::connection_established),
-            Event::UploadCompleted => self.react(storage, Iteration::upload_completed),
+            Event::Stop if self.iteration.is_none() => answered(Outcome::Instructions(Vec::new()), answer),
+            Event::Stop | Event::ConnectionEnded => self.end(false, storage, answer),
+            Event::TokenRefreshed => self.end(true, storage, answer),
+            Event::Line { line, size } => {
+                self.react(storage, answer, |iteration, storage| iteration.line(line, size, storage))
+            }
+            Event::ConnectionEstablished => {
+                self.react(storage, answer, |iteration, _| iteration.connection_established())
+            }
+            Event::UploadCompleted => self.react(storage, answer, Iteration::upload_completed),
             Event::StreamsInUse(streams) => {
-                self.react(storage, |iteration, storage| iteration.streams_in_use(streams, storage))
+                self.react(storage, answer, |iteration, storage| iteration.streams_in_use(streams, storage))
             }
             Event::Subscribe(command) => {
                 streams::subscribe(&command, storage)?;
-                self.adopt_subscriptions(storage)?;
-                Ok(Outcome::Nothing)
+                self.subscriptions_changed(storage, answer)
             }
-            Event::Unsubscribe(stream) => {
-                if streams::unsubscribe(&stream, storage)? {
-                    self.adopt_subscriptions(storage)?;
-                }
-                Ok(Outcome::Nothing)
-            }
+            Event::Unsubscribe(stream) => match streams::unsubscribe(&stream, storage)? {
+                true => self.subscriptions_changed(storage, answer),
+                false => answered(Outcome::Nothing, answer),
+            },
             Event::SeedRequestId(id) => {
                 self.require_iteration()?;
-                Ok(Outcome::RequestId(Some(gate::seed_request_id(id, storage)?)))
+                answered(Outcome::RequestId(Some(gate::seed_request_id(id, storage)?)), answer)
             }
             Event::NextRequestId => {
                 self.require_iteration()?;
-                Ok(Outcome::RequestId(Some(gate::next_request_id(storage)?)))
+                answered(Outcome::RequestId(Some(gate::next_request_id(storage)?)), answer)
             }
-            Event::CurrentRequestId => Ok(Outcome::RequestId(gate::current_request_id(storage)?)),
-            Event::TargetRequestId(change) => Ok(Outcome::RequestId(gate::change_target(change, storage)?)),
+            Event::CurrentRequestId => answered(Outcome::RequestId(gate::current_request_id(storage)?), answer),
+            Event::TargetRequestId(change) => {
+                answered(Outcome::RequestId(gate::change_target(change, storage)?), answer)
+            }
         }
     }
 
     /// Lets the iteration handle an event, if stored data are still what it made of them.
-    fn react(
+    fn react<'l>(
         &mut self,
         storage: &mut dyn Storage,
-        handler: impl FnOnce(&mut Iteration, &mut dyn Storage) -> Result<Reaction>,
+        answer: &mut Answer<'_>,
+        handler: impl FnOnce(&Iteration, &mut dyn Storage) -> Result<Reaction<'l>>,
     ) -> Result<Outcome> {
-        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let iteration = self.iteration.as_ref().ok_or_else(no_iteration)?;
         let reaction = if storage.iteration_is_current()? {
             handler(iteration, storage)?
         } else {
-            iteration.forget_unstored(storage)?;
-            Reaction::only(Next::Close { hide_disconnect: true })
+            Reaction::only(Next::Close { hide_disconnect: true }).changing(iteration.as_stored(storage)?)
         };
-        self.conclude(reaction)
+        self.conclude(reaction, storage, answer)
     }
 
     /// Ends the iteration because the SDK says so.
-    fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage) -> Result<Outcome> {
-        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+    fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+        let iteration = self.iteration.as_ref().ok_or_else(no_iteration)?;
         let is_current = storage.iteration_is_current();
         let looked_up = is_current.and_then(|is_current| match is_current {
-            true => Ok(()),
-            false => iteration.forget_unstored(storage),
+            true => Ok(Change::default()),
+            false => iteration.as_stored(storage),
         });
-        // Ending works whatever the database holds; at worst the last status is not quite right then. But where SQLite
-        // may have rolled the transaction back, success would end in a COMMIT that fails and does not say why.
-        if let Err(error) = looked_up
-            && error.may_end_transaction()
-        {
-            return Err(error);
-        }
-        self.conclude(Reaction::only(Next::Close { hide_disconnect }))
+        let change = match looked_up {
+            Ok(change) => change,
+            // Where SQLite may have rolled the transaction back, success would end in a COMMIT that fails and does not
+            // say why.
+            Err(error) if error.may_end_transaction() => return Err(error),
+            // Ending works whatever else the database holds; at worst the last status is not quite right then.
+            Err(_) => Change::default(),
+        };
+        self.conclude(Reaction::only(Next::Close { hide_disconnect }).changing(change), storage, answer)
     }
 
-    /// Puts instructions in their order, and ends the iteration if it has to end.
-    fn conclude(&mut self, reaction: Reaction) -> Result<Outcome> {
+    /// Puts instructions in their order and gives them to the SDK; then changes memory, or ends the iteration.
+    fn conclude(
+        &mut self,
+        reaction: Reaction<'_>,
+        storage: &mut dyn Storage,
+        answer: &mut Answer<'_>,
+    ) -> Result<Outcome> {
         let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
-        let Reaction { mut instructions, diagnostics, next } = reaction;
+        let Reaction { mut instructions, diagnostics, mut change, next } = reaction;
         match next {
             Next::Continue => {}
-            Next::Report => iteration.report(&mut instructions)?,
-            Next::Close { .. } => iteration.report_end(&mut instructions)?,
+            Next::Report => iteration.report(&mut change, &mut instructions)?,
+            Next::Close { .. } => iteration.report_end(&change, &mut instructions)?,
         }
+        instructions.try_reserve(diagnostics.len().saturating_add(1))?;
         instructions.extend(diagnostics);
-        if let Next::Close { hide_disconnect } = next {
-            instructions.push(Instruction::CloseSyncStream { hide_disconnect });
+        let ends = match next {
+            Next::Close { hide_disconnect } => {
+                instructions.push(Instruction::CloseSyncStream { hide_disconnect });
+                true
+            }
+            Next::Continue | Next::Report => false,
+        };
+        let outcome = Outcome::Instructions(instructions);
+        if ends {
+            answer(&outcome)?;
             self.iteration = None;
+        } else {
+            iteration.reserve(&change)?;
+            answer_and_apply(iteration, change, &outcome, storage, answer)?;
         }
-        Ok(Outcome::Instructions(instructions))
+        Ok(outcome)
     }
 
-    fn adopt_subscriptions(&mut self, storage: &mut dyn Storage) -> Result<()> {
+    /// The app has changed its subscriptions.
+    fn subscriptions_changed(&mut self, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
         match &mut self.iteration {
-            Some(iteration) => iteration.adopt_subscriptions(storage),
-            None => Ok(()),
+            Some(iteration) => {
+                let change = iteration.subscriptions_changed(storage)?;
+                answer_and_apply(iteration, change, &Outcome::Nothing, storage, answer)?;
+                Ok(Outcome::Nothing)
+            }
+            None => answered(Outcome::Nothing, answer),
         }
     }
+}
+
+/// Gives the outcome to the SDK, and then makes a change for which there is room.
+fn answer_and_apply(
+    iteration: &mut Iteration,
+    change: Change<'_>,
+    outcome: &Outcome,
+    storage: &mut dyn Storage,
+    answer: &mut Answer<'_>,
+) -> Result<()> {
+    let is_noted = change.depends_on_transaction();
+    if is_noted {
+        storage.prepare_to_note_change()?;
+    }
+    answer(outcome)?;
+    if is_noted {
+        storage.note_change();
+    }
+    iteration.apply(change);
+    Ok(())
+}
+
+/// Gives the outcome of a call to the SDK that changes nothing in memory.
+fn answered(outcome: Outcome, answer: &mut Answer<'_>) -> Result<Outcome> {
+    answer(&outcome)?;
+    Ok(outcome)
 }
 
 fn no_iteration() -> Error {

@@ -125,6 +125,19 @@ impl ProgressSums {
         Ok(Self { by_default_stream: zeros(streams)?, by_subscription: zeros(subscriptions)?, ..Self::default() })
     }
 
+    /// A copy.
+    pub fn copy(&self) -> Result<Self> {
+        let mut copy =
+            Self { priorities: self.priorities, buckets: self.buckets, changes: self.changes, ..Self::default() };
+        for (from, to) in
+            [(&self.by_default_stream, &mut copy.by_default_stream), (&self.by_subscription, &mut copy.by_subscription)]
+        {
+            to.try_reserve_exact(from.len())?;
+            to.extend_from_slice(from);
+        }
+        Ok(copy)
+    }
+
     /// The priorities of the buckets, most urgent first, with the sums over their buckets.
     pub fn priorities(&self) -> impl Iterator<Item = (Priority, Sum)> {
         let in_use = Priority::ALL.into_iter().zip(self.priorities).zip(self.buckets);

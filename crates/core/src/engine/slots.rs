@@ -23,7 +23,6 @@ pub struct Slot {
     /// Whether the target lists it as changed.
     pub is_changed: bool,
     is_removed: bool,
-    mark: u64,
 }
 
 /// What a checkpoint says of a bucket.
@@ -40,7 +39,7 @@ pub struct Announced {
 impl Slot {
     /// A bucket that is not listed as changed.
     pub fn new(name: Box<str>, id: Option<BucketId>, counts: BucketCounts, announced: Option<Announced>) -> Self {
-        Self { name, id, counts, announced, is_changed: false, is_removed: false, mark: 0 }
+        Self { name, id, counts, announced, is_changed: false, is_removed: false }
     }
 
     /// A bucket that is not part of the checkpoint and of which nothing is known.
@@ -57,8 +56,6 @@ pub struct Slots {
     by_id: Index,
     /// Positions that can be used again.
     free: Vec<usize>,
-    /// The latest mark of [`Self::mark_all`].
-    mark: u64,
 }
 
 fn name_at<'s>(slots: &'s [Slot]) -> impl Fn(usize) -> Key<'s> {
@@ -92,6 +89,11 @@ impl Slots {
     /// The bucket at a position.
     pub fn get(&self, position: usize) -> Option<&Slot> {
         self.slots.get(position)
+    }
+
+    /// The bucket with that name.
+    pub fn by_name(&self, name: &str) -> Option<&Slot> {
+        self.get(self.find(name)?)
     }
 
     /// The bucket at a position.
@@ -182,21 +184,6 @@ impl Slots {
         if self.slots.get(position).is_some_and(|slot| slot.is_removed && !slot.is_changed) {
             self.free.push(position);
         }
-    }
-
-    /// Marks the buckets with these names, and no others.
-    pub fn mark_all(&mut self, names: &[&str]) {
-        self.mark = self.mark.wrapping_add(1);
-        for name in names {
-            if let Some(slot) = self.find(name).and_then(|position| self.slots.get_mut(position)) {
-                slot.mark = self.mark;
-            }
-        }
-    }
-
-    /// Whether the bucket is marked.
-    pub fn is_marked(&self, slot: &Slot) -> bool {
-        slot.mark == self.mark
     }
 }
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::instruction::{BucketProgress, write_decimal_string};
 use super::progress::{ProgressSums, Sum};
-use super::streams::StreamRow;
+use super::streams::{StreamRow, unrelated};
 use crate::error::Result;
 use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use crate::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
@@ -39,6 +39,15 @@ pub enum Connection {
 }
 
 impl Status {
+    /// A copy.
+    pub fn copy(&self) -> Result<Self> {
+        let mut sync_times = Vec::new();
+        // A publish adds one.
+        sync_times.try_reserve_exact(self.sync_times.len().saturating_add(1))?;
+        sync_times.extend_from_slice(&self.sync_times);
+        Ok(Self { sync_times, ..*self })
+    }
+
     /// Notes a publish of `priority`, which includes all of smaller numbers.
     pub fn record_sync(&mut self, priority: i64, time: Timestamp) {
         self.sync_times.retain(|(published, _)| *published > priority);
@@ -152,7 +161,7 @@ fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
 /// Those of `storage`; out of memory.
 pub fn offline_status(storage: &mut dyn Storage) -> Result<String> {
     let status = Status { sync_times: storage.sync_times()?, ..Status::default() };
-    let rows: Vec<_> = storage.subscriptions()?.into_iter().map(StreamRow::unrelated).collect();
+    let rows = unrelated(storage.subscriptions()?)?;
     status.to_json(&rows, &ProgressSums::default())
 }
 

@@ -9,12 +9,12 @@
 //! subscription, the one without parameters has the default buckets; without any such row, one that was subscribed
 //! without parameters after the request. A row with parameters never counts as synced because of default buckets.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::event::{StreamKey, Subscribe};
 use super::instruction::Instruction;
+use super::memory::{format, push};
 use super::progress::ProgressSums;
 use super::requested::{Requested, is_expired, is_explicit};
 use super::target::DescribedStream;
@@ -30,7 +30,7 @@ const DEFAULT_TTL: i64 = 86_400;
 const NO_PARAMETERS: &str = "null";
 
 /// A stored subscription, and through which reason buckets belong to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct StreamRow {
     /// The row as it is stored.
     pub stored: StoredSubscription,
@@ -121,8 +121,7 @@ pub fn reconcile(
         if let Some(has_row) = position.and_then(|position| has_row.get_mut(position)) {
             *has_row = true;
         }
-        rows.try_reserve(1)?;
-        rows.push(StreamRow { reason, stored: row });
+        push(&mut rows, StreamRow { reason, stored: row })?;
     }
     for (position, stream) in described.iter().enumerate().filter(|(_, stream)| stream.is_default) {
         let is_first = index.find(Key::Name(&stream.name), &name_at) == Some(position);
@@ -193,25 +192,41 @@ fn describe_row(
 }
 
 /// Log lines for what went wrong with the streams of a checkpoint.
-pub fn log_errors(described: &[DescribedStream], requested: &Requested, instructions: &mut Vec<Instruction>) {
+pub fn log_errors(
+    described: &[DescribedStream],
+    requested: &Requested,
+    instructions: &mut Vec<Instruction>,
+) -> Result<()> {
     for stream in described {
         let name = &stream.name;
         for (subscription, message) in &stream.errors {
             let line = match *subscription {
-                SubscriptionReference::Default => format!("Default subscription {name} has errors: {message}"),
+                SubscriptionReference::Default => {
+                    format(format_args!("Default subscription {name} has errors: {message}"))
+                }
                 SubscriptionReference::Index(index) => {
-                    let parameters =
-                        match requested.as_slice().get(index).map(|requested| requested.parameters.as_str()) {
-                            None => format!("unknown subscription {index}"),
-                            Some(NO_PARAMETERS) => String::from("without parameters"),
-                            Some(parameters) => format!("with parameters {parameters}"),
-                        };
-                    format!("Subscription to stream {name} ({parameters}) could not be resolved: {message}")
+                    let requested = requested.as_slice().get(index).map(|requested| requested.parameters.as_str());
+                    let what = match requested {
+                        None => format(format_args!(" (unknown subscription {index})")),
+                        Some(NO_PARAMETERS) => Ok(String::new()),
+                        Some(parameters) => format(format_args!(" (with parameters {parameters})")),
+                    };
+                    let what = what?;
+                    format(format_args!("Subscription to stream {name}{what} could not be resolved: {message}"))
                 }
             };
-            instructions.push(Instruction::warning(line));
+            push(instructions, Instruction::warning(line?))?;
         }
     }
+    Ok(())
+}
+
+/// The rows without any relation to buckets.
+pub fn unrelated(stored: Vec<StoredSubscription>) -> Result<Vec<StreamRow>> {
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(stored.len())?;
+    rows.extend(stored.into_iter().map(StreamRow::unrelated));
+    Ok(rows)
 }
 
 /// The rows as they are stored now, each with the reason that it had among those `known` before.

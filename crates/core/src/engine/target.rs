@@ -3,20 +3,24 @@
 //!
 //! A `checkpoint` line builds it, which costs time for every bucket. Everything later costs time only for what it
 //! names: a `checkpoint_diff` and a data line change it in place. Changes come in two steps, so that a failing call
-//! leaves nothing behind: one that can fail and gets all memory, and one that cannot fail.
+//! leaves nothing behind: one that prepares the change and can fail, and one that makes it and cannot fail, once
+//! [`Target::reserve`] has got the memory.
+
+mod diff;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+pub use diff::PreparedDiff;
+
+use super::change::TargetChange;
 use super::instruction::BucketChange;
-use super::memory::copy;
+use super::memory::{copy, push};
 use super::progress::{BucketCounts, ProgressSums};
 use super::slots::{Announced, Slot, Slots};
 use crate::collections::sort_by;
 use crate::error::Result;
-use crate::protocol::{
-    BucketChecksum, Checkpoint, CheckpointDiff, Checksum, Priority, StreamDescription, SubscriptionReference,
-};
+use crate::protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
 use crate::storage::{BucketId, Storage, StoredBucket, StoredLine};
 
 /// A stream that is part of the checkpoint.
@@ -71,20 +75,21 @@ pub struct LoadedTarget {
     pub shrunk: Vec<BucketId>,
 }
 
-/// A change to a target that can no longer fail, and what has to precede it in storage.
-pub struct PreparedDiff<'l> {
-    /// Buckets to remove.
-    pub removed: Vec<&'l str>,
-    /// Stored buckets whose counters are reset.
-    pub shrunk: Vec<BucketId>,
-    last_op_id: i64,
-    write_checkpoint: Option<i64>,
-    updated: Vec<Slot>,
+/// That a bucket received data.
+pub struct Receipt {
+    /// The sums over buckets afterwards; None if this one is not part of the checkpoint.
+    pub progress: Option<ProgressSums>,
+    bucket: Receiver,
+    id: BucketId,
+    counts: BucketCounts,
 }
 
-/// Memory for the name of a bucket that is about to receive data, if it is a new one.
-pub struct DataReservation {
-    name: Option<Box<str>>,
+/// A bucket that receives data.
+enum Receiver {
+    /// At this position.
+    Known(usize),
+    /// Met for the first time.
+    New(Box<str>),
 }
 
 impl Target {
@@ -154,52 +159,15 @@ impl Target {
         Ok(())
     }
 
-    /// Prepares the change that `diff` asks for.
-    pub fn prepare_diff<'l>(&mut self, diff: CheckpointDiff<'l>) -> Result<PreparedDiff<'l>> {
-        self.slots.mark_all(&diff.removed_buckets);
-        let (mut updated, mut shrunk) = (Vec::new(), Vec::new());
-        updated.try_reserve_exact(diff.updated_buckets.len())?;
-        for bucket in diff.updated_buckets {
-            // A bucket that is removed and announced at once starts over.
-            let held = self.slots.find(bucket.bucket).and_then(|position| self.slots.get(position));
-            let held = held.filter(|slot| !self.slots.is_marked(slot));
-            let (id, counts) = held.map_or_else(Default::default, |slot| (slot.id, slot.counts));
-            let mut slot = new_slot(copy(bucket.bucket)?, bucket, id, counts);
-            if slot.counts.has_shrunk() {
-                slot.counts.reset();
-                shrunk.try_reserve(1)?;
-                shrunk.extend(id);
-            }
-            updated.push(slot);
-        }
-        self.slots.reserve(updated.len())?;
-        self.changed.try_reserve(updated.len())?;
-        Ok(PreparedDiff {
-            removed: diff.removed_buckets,
-            shrunk,
-            last_op_id: diff.last_op_id,
-            write_checkpoint: diff.write_checkpoint,
-            updated,
-        })
-    }
-
-    /// Makes a prepared change.
-    pub fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
-        self.last_op_id = diff.last_op_id;
-        self.write_checkpoint = diff.write_checkpoint;
-        for name in diff.removed {
-            if let Some(slot) = self.slots.remove(name) {
-                uncount(&mut self.progress, &slot);
-            }
-        }
-        for slot in diff.updated {
-            if let Some(before) = self.slots.find(&slot.name).and_then(|position| self.slots.get(position)) {
-                uncount(&mut self.progress, before);
-            }
-            count(&mut self.progress, &slot);
-            let position = self.slots.put(slot);
-            self.mark_changed(position);
-        }
+    /// Makes room for a change.
+    pub fn reserve(&mut self, change: &TargetChange<'_>) -> Result<()> {
+        let buckets = match change {
+            TargetChange::Diff(diff) => diff.updated.len(),
+            TargetChange::Receive(_) => 1,
+            TargetChange::Replace(_) | TargetChange::Settle(_) => return Ok(()),
+        };
+        self.slots.reserve(buckets)?;
+        Ok(self.changed.try_reserve(buckets)?)
     }
 
     /// Notes that a bucket has to be looked at; there is room for it.
@@ -211,29 +179,41 @@ impl Target {
         }
     }
 
-    /// Gets the memory to note that the bucket called `name` receives data.
-    pub fn reserve_for_data(&mut self, name: &str) -> Result<DataReservation> {
-        self.slots.reserve(1)?;
-        self.changed.try_reserve(1)?;
-        Ok(DataReservation { name: if self.slots.find(name).is_some() { None } else { Some(copy(name)?) } })
+    /// Prepares to note that the bucket called `name` received data.
+    pub fn prepare_receipt(&self, name: &str, stored: &StoredLine) -> Result<Receipt> {
+        let position = self.slots.find(name);
+        let slot = position.and_then(|position| self.slots.get(position));
+        let mut counts = slot.map_or_else(BucketCounts::default, |slot| slot.counts);
+        counts.since_last = counts.since_last.saturating_add(stored.new_operations);
+        let progress = match slot.filter(|slot| slot.announced.is_some()) {
+            Some(slot) => {
+                let mut progress = self.progress.copy()?;
+                recount(&mut progress, slot, &counts);
+                Some(progress)
+            }
+            None => None,
+        };
+        let bucket = match position {
+            Some(position) => Receiver::Known(position),
+            None => Receiver::New(copy(name)?),
+        };
+        Ok(Receipt { progress, bucket, id: stored.bucket, counts })
     }
 
-    /// Notes that the bucket called `name` received data. Returns whether it is part of the checkpoint.
-    pub fn receive(&mut self, name: &str, stored: &StoredLine, reservation: DataReservation) -> bool {
-        if let Some(name) = reservation.name {
-            self.slots.put(Slot::unannounced(name));
+    /// Notes that a bucket received data; there is room for it.
+    pub fn receive(&mut self, receipt: Receipt) {
+        let position = match receipt.bucket {
+            Receiver::Known(position) => position,
+            Receiver::New(name) => self.slots.put(Slot::unannounced(name)),
+        };
+        self.slots.set_id(position, receipt.id);
+        if let Some(slot) = self.slots.get_mut(position) {
+            slot.counts = receipt.counts;
         }
-        let Some(position) = self.slots.find(name) else { return false };
-        self.slots.set_id(position, stored.bucket);
-        let Some(slot) = self.slots.get_mut(position) else { return false };
-        uncount(&mut self.progress, slot);
-        slot.counts.since_last = slot.counts.since_last.saturating_add(stored.new_operations);
-        count(&mut self.progress, slot);
-        let is_announced = slot.announced.is_some();
-        if is_announced {
+        if let Some(progress) = receipt.progress {
+            self.progress = progress;
             self.mark_changed(position);
         }
-        is_announced
     }
 
     /// The buckets that a publish up to `limit` (None: a full one) has to look at.
@@ -253,30 +233,39 @@ impl Target {
         slot.and_then(|slot| slot.announced.as_ref()).is_some_and(|announced| announced.priority <= limit)
     }
 
-    /// Notes that the checkpoint was published as a whole.
-    pub fn settle(&mut self) {
+    /// The sums over buckets after the checkpoint was published as a whole.
+    pub fn settled_progress(&self) -> Result<ProgressSums> {
+        let mut progress = self.progress.copy()?;
+        for slot in self.changed.iter().filter_map(|position| self.slots.get(*position)) {
+            recount(&mut progress, slot, &slot.counts.settled());
+        }
+        Ok(progress)
+    }
+
+    /// Notes that the checkpoint was published as a whole; `progress` is from [`Self::settled_progress`].
+    pub fn settle(&mut self, progress: ProgressSums) {
         for position in self.changed.drain(..) {
             let Some(slot) = self.slots.get_mut(position) else { continue };
             slot.is_changed = false;
-            uncount(&mut self.progress, slot);
             slot.counts = slot.counts.settled();
-            count(&mut self.progress, slot);
             self.slots.free_if_removed(position);
         }
+        self.progress = progress;
     }
 
-    /// The progress of the bucket called `name`, for developer tools.
-    pub fn bucket_change(&self, name: &str) -> Result<Option<BucketChange>> {
-        let slot = self.slots.find(name).and_then(|position| self.slots.get(position));
-        slot.and_then(bucket_change).transpose()
+    /// The progress of the bucket called `name`, which receives data, for developer tools.
+    pub fn bucket_change(&self, name: &str, receipt: &Receipt) -> Result<Option<BucketChange>> {
+        let slot = self.slots.by_name(name);
+        slot.and_then(|slot| bucket_change(slot, &receipt.counts)).transpose()
     }
 
-    /// The progress of all buckets by name, for developer tools.
-    pub fn bucket_changes(&self) -> Result<Box<[BucketChange]>> {
+    /// The progress of all buckets by name, after `diff` if there is one, for developer tools.
+    pub fn bucket_changes(&self, diff: Option<&PreparedDiff<'_>>) -> Result<Box<[BucketChange]>> {
+        let kept = self.slots.iter().filter(|slot| !diff.is_some_and(|diff| diff.concerns(&slot.name)));
+        let updated = diff.into_iter().flat_map(|diff| &diff.updated);
         let mut changes = Vec::new();
-        for change in self.slots.iter().filter_map(bucket_change) {
-            changes.try_reserve(1)?;
-            changes.push(change?);
+        for change in kept.chain(updated).filter_map(|slot| bucket_change(slot, &slot.counts)) {
+            push(&mut changes, change?)?;
         }
         sort_by(&mut changes, |left: &BucketChange, right| left.name.cmp(&right.name));
         Ok(changes.into_boxed_slice())
@@ -297,9 +286,17 @@ fn uncount(progress: &mut ProgressSums, slot: &Slot) {
     }
 }
 
-fn bucket_change(slot: &Slot) -> Option<Result<BucketChange>> {
+/// Counts a bucket with `counts` in place of those that it was counted in with.
+fn recount(progress: &mut ProgressSums, slot: &Slot, counts: &BucketCounts) {
+    if let Some(Announced { priority, reasons, .. }) = &slot.announced {
+        progress.subtract(*priority, &slot.counts, reasons);
+        progress.add(*priority, counts, reasons);
+    }
+}
+
+fn bucket_change(slot: &Slot, counts: &BucketCounts) -> Option<Result<BucketChange>> {
     let priority = slot.announced.as_ref()?.priority;
-    Some(copy(&slot.name).map(|name| BucketChange { name, progress: slot.counts.report(priority) }))
+    Some(copy(&slot.name).map(|name| BucketChange { name, progress: counts.report(priority) }))
 }
 
 fn new_slot(name: Box<str>, bucket: BucketChecksum<'_>, id: Option<BucketId>, held: BucketCounts) -> Slot {

@@ -109,7 +109,7 @@ impl Notes {
         let mut bucket = database.cached("SELECT name FROM main.ps_buckets WHERE id = (?1 >> 34) & 4194303")?;
         let mut buckets = bucket.query(&[row.integer(0).into()])?;
         let name = buckets.next()?.map(|bucket| bucket.text(0).map(String::from)).transpose()?;
-        self.push(&operation.describe(name.as_deref().unwrap_or_default()))
+        self.push(&operation.describe(name.as_deref().unwrap_or_default())?)
     }
 
     fn push(&mut self, text: &str) -> Result<()> {

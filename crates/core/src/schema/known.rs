@@ -19,23 +19,27 @@ pub struct KnownSchemas {
     started: RefCell<Started>,
 }
 
-/// The options of the last `start`.
+/// The schemas at the time of a `start`.
 #[derive(Default)]
-struct Started {
+pub struct Started {
+    /// That in its options.
     schema: Option<Rc<Schema>>,
     /// What was applied then. If that has changed, it is the newer one.
     applied: Option<Rc<Schema>>,
 }
 
 impl KnownSchemas {
-    /// Remembers the schema, if any, in the options of a `start`.
+    /// What is to be remembered of a `start` with the schema, if any, in its options.
     ///
     /// # Errors
     /// Out of memory.
-    pub fn start(&self, database: &Database<'_>, schema: Option<Schema>) -> Result<()> {
-        let applied = self.applied.schema(database)?;
-        self.started.replace(Started { schema: schema.map(Rc::new), applied });
-        Ok(())
+    pub fn prepare_start(&self, database: &Database<'_>, schema: Option<Schema>) -> Result<Started> {
+        Ok(Started { applied: self.applied.schema(database)?, schema: schema.map(Rc::new) })
+    }
+
+    /// Remembers a `start`, which has succeeded.
+    pub fn start(&self, started: Started) {
+        self.started.replace(started);
     }
 
     /// The schemas, the newer one first.

@@ -4,11 +4,11 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::RefCell;
 
-use sqlite_nostd::{Connection, DataVersions, FunctionFlags, Hooks, InstalledHooks, ResultCode, Value};
+use sqlite_nostd::{Connection, Context, DataVersions, FunctionFlags, Hooks, InstalledHooks, ResultCode, Value};
 
 use crate::connection::changed_tables::{ChangedTables, Versions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::write_string;
+use crate::json::writer::{write_raw, write_string};
 use crate::sql_api::session::Session;
 
 /// The hooks of a connection and what they have told; removed when this is dropped.
@@ -69,11 +69,11 @@ impl UpdateHooks {
         Ok(())
     }
 
-    /// The tables changed since the last call, as a JSON array.
+    /// Returns the tables changed since the last call as a JSON array. They are forgotten only if that succeeds.
     ///
     /// # Errors
-    /// The hooks are not in place, so that changes may be missing.
-    fn take(&self) -> Result<String> {
+    /// The hooks are not in place, so that changes may be missing; the result is too long, or out of memory.
+    fn give(&self, context: &Context<'_>) -> Result<()> {
         let installed = self.installed.borrow();
         let Some((hooks, observer)) = &*installed else {
             return Err(Error::state("no hooks are installed: call powersync_update_hooks('install') first"));
@@ -84,15 +84,18 @@ impl UpdateHooks {
                  changes may be missing: let it remove its own, and call powersync_update_hooks('install') again",
             ));
         }
-        let mut json = String::from("[");
-        for (index, table) in observer.tables.borrow_mut().take(&observer.versions).iter().enumerate() {
-            if index > 0 {
-                json.push(',');
-            }
+        let mut tables = observer.tables.borrow_mut();
+        let mut json = String::new();
+        write_raw(&mut json, "[")?;
+        for (index, table) in tables.committed(&observer.versions).sorted()?.into_iter().enumerate() {
+            write_raw(&mut json, if index > 0 { "," } else { "" })?;
             write_string(&mut json, table)?;
         }
-        json.push(']');
-        Ok(json)
+        write_raw(&mut json, "]")?;
+        context.try_result_json(&json)?;
+        context.settle()?;
+        tables.forget_committed();
+        Ok(())
     }
 
     /// Removes the hooks from a connection that is about to close. If statements keep it from closing, they stay.
@@ -131,14 +134,10 @@ pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nos
         Rc::clone(session),
         |session, context, arguments| {
             let call = || match Operation::parse(arguments)? {
-                Operation::Install => session.update_hooks.install(context.connection()).map(|()| None),
-                Operation::Get => session.update_hooks.take().map(Some),
+                Operation::Install => session.update_hooks.install(context.connection()),
+                Operation::Get => session.update_hooks.give(context),
             };
-            match call().map_err(|error| error.in_function("powersync_update_hooks"))? {
-                Some(json) => context.result_json(&json),
-                None => context.result_null(),
-            }
-            Ok(())
+            call().map_err(|error| error.in_function("powersync_update_hooks"))
         },
     )
 }

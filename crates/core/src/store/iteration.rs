@@ -2,8 +2,6 @@
 
 use core::cell::Cell;
 
-use sqlite_nostd::{SqliteError, memory};
-
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::Result;
@@ -14,14 +12,25 @@ pub struct IterationMark {
     generation: Cell<Option<i64>>,
 }
 
-impl IterationMark {
+/// An iteration that the running call begins.
+pub struct BegunIteration {
+    generation: Option<i64>,
+}
+
+impl BegunIteration {
     /// Starts an iteration: whoever else believes to run one finds out at its next event.
-    pub fn begin(&self, database: &Database<'_>) -> Result<()> {
+    pub fn new(database: &Database<'_>) -> Result<Self> {
         advance_generation(database)?;
-        self.generation.set(generation(database)?);
+        Ok(Self { generation: generation(database)? })
+    }
+}
+
+impl IterationMark {
+    /// Makes an iteration that of this connection.
+    pub fn adopt(&self, database: &Database<'_>, begun: &BegunIteration) {
+        self.generation.set(begun.generation);
         // What an earlier iteration lost does not concern this one.
         database.state().transaction().take_lost_changes(Remembered::SyncClient);
-        Ok(())
     }
 
     /// Whether the iteration's memory agrees with the database.
@@ -35,18 +44,6 @@ impl IterationMark {
     /// Lets the iteration end at its next event: what a call has done is neither undone nor complete.
     pub fn lose(&self) {
         self.generation.set(None);
-    }
-
-    /// Tells that memory now reflects changes of the current transaction. Fails if memory ran out since there were so
-    /// many `refusals`: the call ends as out of memory then, so that nothing of it may be remembered.
-    pub fn note_change(&self, database: &Database<'_>, refusals: usize) -> Result<()> {
-        let transaction = database.state().transaction();
-        transaction.join(database)?;
-        if memory::out_of_memory_count() != refusals {
-            return Err(SqliteError::out_of_memory().into());
-        }
-        transaction.note_change(Remembered::SyncClient);
-        Ok(())
     }
 }
 

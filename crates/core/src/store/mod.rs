@@ -21,13 +21,14 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 pub use clear::{Clear, clear, trigger_resync};
-use iteration::IterationMark;
+use iteration::{BegunIteration, IterationMark};
 use pending_rows::PendingRows;
 use publish::{Destinations, Targets};
 use sqlite_nostd::ValueType;
 pub use sync_times::last_synced_at;
 
 use crate::connection::Database;
+use crate::connection::transaction::Remembered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checksum, DataLine};
 use crate::schema::KnownSchemas;
@@ -57,14 +58,14 @@ pub struct SqliteStorage<'c> {
     database: Database<'c>,
     memory: &'c StoreMemory,
     schemas: &'c KnownSchemas,
-    /// How often memory had been refused when the call began.
-    refusals: usize,
+    /// The iteration that this call begins.
+    begun: Option<BegunIteration>,
 }
 
 impl<'c> SqliteStorage<'c> {
     /// The storage of `database` for one call; `memory` and `schemas` belong to the connection.
     pub fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
-        Self { database, memory, schemas, refusals: sqlite_nostd::memory::out_of_memory_count() }
+        Self { database, memory, schemas, begun: None }
     }
 }
 
@@ -78,7 +79,14 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn begin_iteration(&mut self) -> Result<()> {
-        self.memory.iteration.begin(&self.database)
+        self.begun = Some(BegunIteration::new(&self.database)?);
+        Ok(())
+    }
+
+    fn adopt_iteration(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            self.memory.iteration.adopt(&self.database, &begun);
+        }
     }
 
     fn take_warnings(&mut self) -> Result<Vec<String>> {
@@ -89,8 +97,12 @@ impl Storage for SqliteStorage<'_> {
         self.memory.iteration.is_current(&self.database)
     }
 
-    fn note_change(&mut self) -> Result<()> {
-        self.memory.iteration.note_change(&self.database, self.refusals)
+    fn prepare_to_note_change(&mut self) -> Result<()> {
+        self.database.state().transaction().join(&self.database)
+    }
+
+    fn note_change(&mut self) {
+        self.database.state().transaction().note_change(Remembered::SyncClient);
     }
 
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {

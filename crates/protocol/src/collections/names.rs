@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::index::{Index, Key};
 use super::sort::sort_by;
+use crate::error::Result;
 
 /// A set of names. Meant for small ones: memory is not reserved fallibly.
 #[derive(Debug, Default)]
@@ -42,9 +43,15 @@ impl Names {
     }
 
     /// The names, sorted.
-    pub fn into_sorted(mut self) -> Vec<String> {
-        sort_by(&mut self.names, Ord::cmp);
-        self.names
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn sorted(&self) -> Result<Vec<&str>> {
+        let mut names = Vec::new();
+        names.try_reserve_exact(self.names.len())?;
+        names.extend(self.iter());
+        sort_by(&mut names, Ord::cmp);
+        Ok(names)
     }
 }
 
@@ -66,6 +73,6 @@ mod tests {
         more.insert("a");
         names.extend(&more);
         assert_eq!(names.iter().collect::<Vec<_>>(), ["b", "a", "c"]);
-        assert_eq!(names.into_sorted(), ["a", "b", "c"]);
+        assert_eq!(names.sorted().unwrap(), ["a", "b", "c"]);
     }
 }

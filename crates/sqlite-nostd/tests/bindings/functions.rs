@@ -79,6 +79,9 @@ fn results_have_the_type_they_were_given() {
                 context.result_null();
             }
             9 => context.result_text(""),
+            10 => context.try_result_json("[2]")?,
+            11 => context.try_result_json("\"a\0ü\"")?,
+            12 => context.try_result_json("")?,
             _ => context.result_blob(b""),
         }
         Ok(())
@@ -94,13 +97,16 @@ fn results_have_the_type_they_were_given() {
         (7, "'x'"),
         (8, "NULL"),
         (9, "''"),
-        (10, "x''"),
+        (10, "'[2]'"),
+        (11, "'\"a'||char(0)||'ü\"'"),
+        (12, "''"),
+        (13, "x''"),
     ] {
         assert_eq!(host.text(&format!("f({number}) IS {expected}")), "1", "{number}");
         assert_eq!(host.text(&format!("typeof(f({number})) = typeof({expected})")), "1", "{number}");
     }
     // The subtype is seen by SQLite's JSON functions, and by ours.
-    assert_eq!(host.text("json_array(f(6), f(3))"), r#"[[1],"a\u0000ü"]"#);
+    assert_eq!(host.text("json_array(f(6), f(3), f(10))"), r#"[[1],"a\u0000ü",[2]]"#);
     define(&host, "subtype", 1, |(), context, arguments| {
         context.result_integer(arguments[0].subtype().into());
         Ok(())
@@ -151,6 +157,41 @@ fn text_beyond_the_limit_fails() {
     });
     host.rusqlite().set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, 100).unwrap();
     assert_eq!(host.error("SELECT f()").0, ResultCode::TOOBIG.0);
+}
+
+#[test]
+fn json_beyond_the_limit_is_refused_before_it_is_given_to_sqlite() {
+    // Both texts have 40 bytes in UTF-8, and 80 and 40 in UTF-16.
+    for (text, encoding, most) in [("x", "UTF-8", 40), ("x", "UTF-16", 80), ("ü", "UTF-8", 40), ("ü", "UTF-16", 40)] {
+        let host = Host::open();
+        host.execute(&format!("PRAGMA encoding = '{encoding}'"));
+        host.connection()
+            .create_scalar_function(
+                "f",
+                1,
+                FunctionFlags::NONE,
+                Rc::new(Cell::new(0)),
+                |failures, context, arguments| {
+                    let text = arguments[0].text()?;
+                    context
+                        .try_result_json(&text.repeat(40 / text.len()))
+                        .inspect_err(|_| failures.set(failures.get() + 1))?;
+                    context.settle()?;
+                    context.result_integer(failures.get());
+                    Ok(())
+                },
+            )
+            .unwrap();
+        for (limit, failures) in [(most, Some("0")), (most - 1, None), (most, Some("1"))] {
+            // SQLite's own statements take less than this limit, which is not below 30 either way.
+            let sql = format!("SELECT f('{text}')");
+            host.rusqlite().set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, limit).unwrap();
+            match failures {
+                Some(failures) => assert_eq!(host.text(&format!("f('{text}')")), failures, "{text} {encoding}"),
+                None => assert_eq!(host.error(&sql).0, ResultCode::TOOBIG.0, "{text} {encoding}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -90,16 +90,34 @@ fn session() -> Vec<Step> {
     ]
 }
 
-/// Runs the session; the call to storage with the number `failing` fails and the step is tried again.
-fn run(failing: Option<usize>) -> (Vec<Outcome>, Data, usize, String) {
+/// What fails once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Failing {
+    /// The call to storage with this number.
+    Call(usize),
+    /// The answer of the step with this number.
+    Answer(usize),
+}
+
+/// Runs the session; a step that fails because of `failing` is tried again.
+fn run(failing: Option<Failing>) -> (Vec<Outcome>, Data, usize, String) {
     let mut host = Host::default();
-    host.storage.failing_call = failing;
+    if let Some(Failing::Call(number)) = failing {
+        host.storage.failing_call = Some(number);
+    }
     let mut outcomes = Vec::new();
     for (index, step) in session().iter().enumerate() {
         let calls = host.storage.calls;
         let now = host.storage.now;
-        let outcome = step.run(&mut host).or_else(|error| {
-            let is_meant = failing.is_some_and(|failing| calls < failing && failing <= host.storage.calls);
+        let answer_fails = failing == Some(Failing::Answer(index));
+        host.answer_fails = answer_fails;
+        let outcome = step.run(&mut host);
+        assert!(outcome.is_err() || !answer_fails, "step {index} gave no answer");
+        let outcome = outcome.or_else(|error| {
+            let is_meant = match failing {
+                Some(Failing::Call(number)) => calls < number && number <= host.storage.calls,
+                _ => answer_fails,
+            };
             assert!(is_meant, "step {index} failed by itself: {error}");
             host.storage.now = now;
             step.run(&mut host)
@@ -135,13 +153,13 @@ fn the_session_goes_through_what_it_is_meant_to_go_through() {
 fn a_failing_call_can_be_repeated_everywhere() {
     let (outcomes, data, calls, status) = run(None);
     assert!(calls > 200, "{calls}");
-    for failing in 1..=calls {
+    for failing in (1..=calls).map(Failing::Call).chain((0..outcomes.len()).map(Failing::Answer)) {
         let (disturbed_outcomes, disturbed_data, _, disturbed_status) = run(Some(failing));
         for (index, (undisturbed, disturbed)) in outcomes.iter().zip(&disturbed_outcomes).enumerate() {
-            assert_eq!(undisturbed, disturbed, "step {index} after call {failing} failed");
+            assert_eq!(undisturbed, disturbed, "step {index} after {failing:?} failed");
         }
-        assert_eq!(data, disturbed_data, "after call {failing} failed");
-        assert_eq!(status, disturbed_status, "after call {failing} failed");
+        assert_eq!(data, disturbed_data, "after {failing:?} failed");
+        assert_eq!(status, disturbed_status, "after {failing:?} failed");
     }
 }
 

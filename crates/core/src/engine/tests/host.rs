@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::memory_storage::{Data, MemoryStorage};
 use crate::engine::{Engine, Event, Outcome, StartOptions, StreamKey, Subscribe, to_json};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Priority, Scratch, decode_text};
 
 #[derive(Default)]
 pub struct Host {
     pub engine: Engine,
     pub storage: MemoryStorage,
+    /// Whether the next answer cannot be given.
+    pub answer_fails: bool,
 }
 
 impl Host {
@@ -32,11 +34,26 @@ impl Host {
     /// Handles an event in a transaction.
     pub fn handle(&mut self, event: Event<'_>) -> Result<Outcome> {
         self.storage.now += 1;
-        let outcome = self.engine.handle(event, &mut self.storage);
+        let outcome = self.call(event);
         match outcome {
             Ok(_) => self.storage.commit(),
             Err(_) => self.storage.roll_back(),
         }
+        outcome
+    }
+
+    /// Handles an event in a transaction that stays open.
+    pub fn call(&mut self, event: Event<'_>) -> Result<Outcome> {
+        let fails = core::mem::take(&mut self.answer_fails);
+        let mut given = None;
+        let outcome = self.engine.handle(event, &mut self.storage, &mut |outcome| match fails {
+            true => Err(Error::new(ErrorKind::Abort, "this answer was made to fail")),
+            false => {
+                assert!(given.replace(outcome.clone()).is_none(), "two answers");
+                Ok(())
+            }
+        });
+        assert_eq!(given, outcome.as_ref().ok().cloned());
         outcome
     }
 
@@ -70,7 +87,7 @@ impl Host {
 
     /// Handles an event in a transaction that is rolled back although the call succeeded.
     pub fn run_and_roll_back(&mut self, event: Event<'_>) {
-        self.engine.handle(event, &mut self.storage).unwrap();
+        self.call(event).unwrap();
         self.storage.roll_back();
     }
 

@@ -50,6 +50,7 @@ pub struct MemoryStorage {
     has_noted_change: bool,
     has_lost_changes: bool,
     iteration: Option<i64>,
+    begun: Option<i64>,
     pub now: Timestamp,
     /// Calls made so far.
     pub calls: usize,
@@ -65,6 +66,7 @@ impl MemoryStorage {
 
     pub fn roll_back(&mut self) {
         self.data = self.committed.clone();
+        self.begun = None;
         self.has_lost_changes |= core::mem::take(&mut self.has_noted_change);
     }
 
@@ -115,9 +117,13 @@ impl Storage for MemoryStorage {
     fn begin_iteration(&mut self) -> Result<()> {
         self.count_call()?;
         self.data.generation += 1;
-        self.iteration = Some(self.data.generation);
-        self.has_lost_changes = false;
+        self.begun = Some(self.data.generation);
         Ok(())
+    }
+
+    fn adopt_iteration(&mut self) {
+        self.iteration = self.begun.take();
+        self.has_lost_changes = false;
     }
 
     fn iteration_is_current(&mut self) -> Result<bool> {
@@ -125,10 +131,12 @@ impl Storage for MemoryStorage {
         Ok(!self.has_lost_changes && self.iteration == Some(self.data.generation))
     }
 
-    fn note_change(&mut self) -> Result<()> {
-        self.count_call()?;
+    fn prepare_to_note_change(&mut self) -> Result<()> {
+        self.count_call()
+    }
+
+    fn note_change(&mut self) {
         self.has_noted_change = true;
-        Ok(())
     }
 
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {

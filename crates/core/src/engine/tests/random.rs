@@ -49,6 +49,8 @@ enum Mode {
     RollBack,
     /// The call to storage with this number fails, if there are so many.
     Fail(usize),
+    /// The SDK cannot be given the answer.
+    FailAnswer,
 }
 
 fn any_announced() -> impl Strategy<Value = Vec<Announced>> {
@@ -94,7 +96,7 @@ fn any_action() -> impl Strategy<Value = Action> {
 }
 
 fn any_mode() -> impl Strategy<Value = Mode> {
-    prop_oneof![40 => Just(Mode::Commit), 1 => Just(Mode::RollBack), 2 => (1..12_usize).prop_map(Mode::Fail)]
+    prop_oneof![40 => Just(Mode::Commit), 1 => Just(Mode::RollBack), 2 => (1..12_usize).prop_map(Mode::Fail), 1 => Just(Mode::FailAnswer)]
 }
 
 /// The service's side, as far as needed to send lines that often fit together.
@@ -238,8 +240,10 @@ impl Session {
         if let Mode::Fail(call) = mode {
             storage.failing_call = Some(storage.calls + call);
         }
-        let outcome = self.host.engine.handle(event, storage);
+        self.host.answer_fails = mode == Mode::FailAnswer;
+        let outcome = self.host.call(event);
         match (&outcome, mode) {
+            (Ok(_), Mode::FailAnswer) => panic!("no answer was given"),
             (Ok(outcome), Mode::Commit | Mode::Fail(_)) => {
                 self.host.storage.commit();
                 if let Outcome::Instructions(_) = outcome {

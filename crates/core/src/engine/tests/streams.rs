@@ -243,7 +243,7 @@ fn errors_of_streams_are_logged_before_everything_else() {
     let expected = [
         r#"WARNING Subscription to stream with (with parameters {"a": 1}) could not be resolved: m0"#,
         "WARNING Subscription to stream with (unknown subscription 7) could not be resolved: m7",
-        "WARNING Subscription to stream without (without parameters) could not be resolved: m1",
+        "WARNING Subscription to stream without could not be resolved: m1",
         "WARNING Default subscription without has errors: md",
     ];
     let instructions = host.line(&checkpoint_with_streams(5, "", streams));

@@ -3,31 +3,31 @@
 use sqlite_nostd::ValueType;
 
 use super::Call;
-use crate::engine::{Event, Outcome};
+use crate::engine::Event;
 use crate::error::{Error, Result};
 
 /// `stop`
-pub fn stop(call: Call<'_>) -> Result<Outcome> {
+pub fn stop(mut call: Call<'_>) -> Result<()> {
     call.session.scratch.take();
-    call.engine.handle(Event::Stop, call.storage)
+    call.handle(Event::Stop)
 }
 
 /// `connection`
-pub fn connection(call: Call<'_>) -> Result<Outcome> {
+pub fn connection(mut call: Call<'_>) -> Result<()> {
     let event = match (call.payload.value_type(), call.payload.text()?) {
         (ValueType::Text, "established") => Event::ConnectionEstablished,
         (ValueType::Text, "end") => Event::ConnectionEnded,
         _ => return Err(Error::argument("unknown connection event")),
     };
-    call.engine.handle(event, call.storage)
+    call.handle(event)
 }
 
 /// `refreshed_token`
-pub fn refreshed_token(call: Call<'_>) -> Result<Outcome> {
-    call.engine.handle(Event::TokenRefreshed, call.storage)
+pub fn refreshed_token(mut call: Call<'_>) -> Result<()> {
+    call.handle(Event::TokenRefreshed)
 }
 
 /// `completed_upload`
-pub fn completed_upload(call: Call<'_>) -> Result<Outcome> {
-    call.engine.handle(Event::UploadCompleted, call.storage)
+pub fn completed_upload(mut call: Call<'_>) -> Result<()> {
+    call.handle(Event::UploadCompleted)
 }

@@ -4,7 +4,7 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::{Event, Outcome};
+use crate::engine::Event;
 use crate::error::{Error, Result};
 use crate::protocol::{Scratch, decode_binary, decode_text};
 
@@ -15,22 +15,21 @@ const KEPT_SCRATCH: usize = 1 << 20;
 const KEPT_FACTOR: usize = 100;
 
 /// `line_text`
-pub fn line_text(call: Call<'_>) -> Result<Outcome> {
+pub fn line_text(mut call: Call<'_>) -> Result<()> {
     let text = payload::text(call.payload, "a line")?;
     call.engine.require_iteration()?;
     // Asking for fresh memory costs more than a tenth of decoding: the system clears it page by page.
     let mut scratch = call.session.scratch.take();
     // After large lines, a short one such as that which publishes them needs the memory elsewhere.
     scratch.trim(text.len().saturating_mul(KEPT_FACTOR));
-    let outcome = decode_text(text, &mut scratch)
-        .and_then(|line| call.engine.handle(Event::Line { line, size: text.len() }, call.storage));
+    let outcome = decode_text(text, &mut scratch).and_then(|line| call.handle(Event::Line { line, size: text.len() }));
     scratch.trim(if call.engine.has_iteration() { KEPT_SCRATCH } else { 0 });
     call.session.scratch.set(scratch);
     outcome
 }
 
 /// `line_binary`
-pub fn line_binary(call: Call<'_>) -> Result<Outcome> {
+pub fn line_binary(mut call: Call<'_>) -> Result<()> {
     if call.payload.value_type() != ValueType::Blob {
         return Err(Error::argument("Second argument must be a byte array: a line"));
     }
@@ -38,5 +37,5 @@ pub fn line_binary(call: Call<'_>) -> Result<Outcome> {
     let bytes = call.payload.blob()?;
     let mut scratch = Scratch::new();
     let line = decode_binary(bytes, &mut scratch)?;
-    call.engine.handle(Event::Line { line, size: bytes.len() }, call.storage)
+    call.handle(Event::Line { line, size: bytes.len() })
 }

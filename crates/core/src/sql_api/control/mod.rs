@@ -1,6 +1,8 @@
 //! `powersync_control(op, payload)`: the sync client as SQL (sync client, the table of ops).
 //!
-//! This module checks arguments and parses payloads; what happens then is the state machine's business (`engine`).
+//! This module checks arguments and parses payloads; what happens then is the state machine's business (`engine`). The
+//! result is given to SQLite before the state machine's memory changes, so that a result that is too long, or for which
+//! there is no memory, leaves it as it was.
 //! Each op has a function in the file of its family. Ops that need an iteration ask for it before they look at their
 //! payload's content, because SDKs probe for an iteration that way.
 
@@ -16,7 +18,7 @@ use alloc::rc::Rc;
 use sqlite_nostd::{Connection, Context, FunctionFlags, Value, ValueType};
 
 use crate::connection::Database;
-use crate::engine::{Engine, Outcome, to_json};
+use crate::engine::{Answer, Engine, Event, Outcome, to_json};
 use crate::error::{Error, Result};
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
@@ -29,10 +31,18 @@ struct Call<'c> {
     session: &'c Session,
     engine: &'c mut Engine,
     storage: &'c mut (dyn Storage + 'c),
+    answer: &'c mut Answer<'c>,
     payload: &'c Value,
 }
 
-type Command = fn(Call<'_>) -> Result<Outcome>;
+impl Call<'_> {
+    /// Has the state machine handle the event. After success nothing of the call may fail.
+    fn handle(&mut self, event: Event<'_>) -> Result<()> {
+        self.engine.handle(event, self.storage, self.answer).map(|_| ())
+    }
+}
+
+type Command = fn(Call<'_>) -> Result<()>;
 
 fn command(op: &str) -> Option<Command> {
     Some(match op {
@@ -71,20 +81,29 @@ fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Re
     };
     let mut storage = SqliteStorage::new(database, &session.store, &session.schemas);
     let commits = database.state().transaction().commits();
-    let mut outcome = command(Call { session, database, engine: &mut engine, storage: &mut storage, payload });
-    if database.connection().is_autocommit() {
-        // A call that failed and was undone leaves everything as it was, and can be made again.
-        if outcome.is_ok() || database.state().transaction().commits() != commits {
-            session.store.lose_iteration();
+    let mut answer = |outcome: &Outcome| {
+        if database.connection().is_autocommit() {
+            return Err(Error::state("the transaction has ended during the call"));
         }
-        outcome = outcome.and_then(|_| Err(Error::state("the transaction has ended during the call")));
+        give(context, outcome)
+    };
+    let done =
+        command(Call { session, database, engine: &mut engine, storage: &mut storage, answer: &mut answer, payload });
+    // What was committed during a call that failed is neither undone nor complete.
+    if done.is_err() && database.state().transaction().commits() != commits {
+        session.store.lose_iteration();
     }
-    match outcome.map_err(|error| explain(&database, error))? {
-        Outcome::Instructions(instructions) => context.result_json(&to_json(&instructions)?),
-        Outcome::RequestId(Some(id)) => context.result_integer(id),
+    done.map_err(|error| explain(&database, error))
+}
+
+/// Makes the outcome the result of the call, which then succeeds.
+fn give(context: &Context<'_>, outcome: &Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Instructions(instructions) => context.try_result_json(&to_json(instructions)?)?,
+        Outcome::RequestId(Some(id)) => context.result_integer(*id),
         Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),
     }
-    Ok(())
+    Ok(context.settle()?)
 }
 
 /// Registers the function.

@@ -4,31 +4,31 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::{Event, Outcome, TargetChange};
+use crate::engine::{Event, TargetChange};
 use crate::error::{Error, Result};
 
 /// `seed_checkpoint_request_id`
-pub fn seed(call: Call<'_>) -> Result<Outcome> {
+pub fn seed(mut call: Call<'_>) -> Result<()> {
     call.engine.require_iteration()?;
     match payload::integer(call.payload)? {
         None => Err(Error::argument("checkpoint request id must be an integer or integer string")),
         Some(id) if id <= 0 => Err(Error::argument("checkpoint request id must be a positive integer")),
-        Some(id) => call.engine.handle(Event::SeedRequestId(id), call.storage),
+        Some(id) => call.handle(Event::SeedRequestId(id)),
     }
 }
 
 /// `next_checkpoint_request_id`
-pub fn next(call: Call<'_>) -> Result<Outcome> {
-    call.engine.handle(Event::NextRequestId, call.storage)
+pub fn next(mut call: Call<'_>) -> Result<()> {
+    call.handle(Event::NextRequestId)
 }
 
 /// `current_checkpoint_request_id`
-pub fn current(call: Call<'_>) -> Result<Outcome> {
-    call.engine.handle(Event::CurrentRequestId, call.storage)
+pub fn current(mut call: Call<'_>) -> Result<()> {
+    call.handle(Event::CurrentRequestId)
 }
 
 /// `target_checkpoint_request_id`
-pub fn target(call: Call<'_>) -> Result<Outcome> {
+pub fn target(mut call: Call<'_>) -> Result<()> {
     let change = match payload::integer(call.payload)? {
         None if call.payload.value_type() == ValueType::Null => TargetChange::Keep,
         None => {
@@ -40,5 +40,5 @@ pub fn target(call: Call<'_>) -> Result<Outcome> {
         }
         Some(id) => TargetChange::Set(id),
     };
-    call.engine.handle(Event::TargetRequestId(change), call.storage)
+    call.handle(Event::TargetRequestId(change))
 }

@@ -6,7 +6,7 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::{CheckpointMode, Event, Outcome, StartOptions};
+use crate::engine::{CheckpointMode, Event, StartOptions};
 use crate::error::Result;
 use crate::migrations::require_latest;
 use crate::protocol::{Failed, Reader, Scratch, read_argument};
@@ -20,15 +20,16 @@ struct Options {
 }
 
 /// `start`
-pub fn start(call: Call<'_>) -> Result<Outcome> {
+pub fn start(mut call: Call<'_>) -> Result<()> {
     let Options { start, schema } = match call.payload.value_type() {
         ValueType::Null => Options::default(),
         _ => parse(payload::text(call.payload, "start options")?)?,
     };
     require_latest(&call.database)?;
-    let outcome = call.engine.handle(Event::Start(start), call.storage)?;
-    call.session.schemas.start(&call.database, schema)?;
-    Ok(outcome)
+    let started = call.session.schemas.prepare_start(&call.database, schema)?;
+    call.handle(Event::Start(start))?;
+    call.session.schemas.start(started);
+    Ok(())
 }
 
 fn parse(text: &str) -> Result<Options> {

@@ -2,23 +2,23 @@
 
 use super::Call;
 use super::payload;
-use crate::engine::{Event, Outcome, Subscribe};
+use crate::engine::{Event, Subscribe};
 use crate::error::Result;
 use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
 
 /// `update_subscriptions`
-pub fn update_subscriptions(call: Call<'_>) -> Result<Outcome> {
+pub fn update_subscriptions(mut call: Call<'_>) -> Result<()> {
     let text = payload::text(call.payload, "streams in use");
     call.engine.require_iteration()?;
     let mut scratch = Scratch::new();
     let streams = read_argument(text?, "streams in use", &mut scratch, |reader| reader.array(payload::stream))?;
-    call.engine.handle(Event::StreamsInUse(streams), call.storage)
+    call.handle(Event::StreamsInUse(streams))
 }
 
 /// `subscriptions`
-pub fn subscriptions(call: Call<'_>) -> Result<Outcome> {
+pub fn subscriptions(mut call: Call<'_>) -> Result<()> {
     let event = parse(payload::text(call.payload, "a subscription")?)?;
-    call.engine.handle(event, call.storage)
+    call.handle(event)
 }
 
 fn parse(text: &str) -> Result<Event<'static>> {

@@ -1,0 +1,119 @@
+//! What a `checkpoint_diff` makes of a checkpoint.
+
+use alloc::vec::Vec;
+
+use super::{Target, count, new_slot, uncount};
+use crate::collections::{Index, Key};
+use crate::engine::memory::copy;
+use crate::engine::progress::ProgressSums;
+use crate::engine::slots::Slot;
+use crate::error::Result;
+use crate::protocol::CheckpointDiff;
+use crate::storage::BucketId;
+
+/// A change of the buckets that is about to be made, and what has to precede it in storage.
+pub struct PreparedDiff<'l> {
+    /// Buckets to remove.
+    pub removed: Vec<&'l str>,
+    /// Stored buckets whose counters are reset.
+    pub shrunk: Vec<BucketId>,
+    /// The sums over buckets afterwards.
+    pub progress: ProgressSums,
+    last_op_id: i64,
+    write_checkpoint: Option<i64>,
+    removed_names: Index,
+    /// Each bucket once.
+    pub(super) updated: Vec<Slot>,
+    updated_names: Index,
+}
+
+impl Target {
+    /// Prepares the change that `diff` asks for.
+    pub fn prepare_diff<'l>(&self, diff: CheckpointDiff<'l>) -> Result<PreparedDiff<'l>> {
+        let removed_names = Index::of(diff.removed_buckets.len(), &text_at(&diff.removed_buckets))?;
+        let mut prepared = PreparedDiff {
+            progress: self.progress.copy()?,
+            last_op_id: diff.last_op_id,
+            write_checkpoint: diff.write_checkpoint,
+            removed_names,
+            removed: diff.removed_buckets,
+            shrunk: Vec::new(),
+            updated: Vec::new(),
+            updated_names: Index::default(),
+        };
+        for (position, name) in prepared.removed.iter().enumerate() {
+            let is_first = prepared.removed_names.find(Key::Name(name), &text_at(&prepared.removed)) == Some(position);
+            if is_first && let Some(slot) = self.slots.by_name(name) {
+                uncount(&mut prepared.progress, slot);
+            }
+        }
+        prepared.updated.try_reserve_exact(diff.updated_buckets.len())?;
+        prepared.updated_names.reserve(diff.updated_buckets.len())?;
+        for bucket in diff.updated_buckets {
+            // A bucket that is removed and announced at once starts over.
+            let held = self.slots.by_name(bucket.bucket).filter(|slot| !prepared.removes(&slot.name));
+            let (id, counts) = held.map_or_else(Default::default, |slot| (slot.id, slot.counts));
+            let mut slot = new_slot(copy(bucket.bucket)?, bucket, id, counts);
+            if slot.counts.has_shrunk() {
+                slot.counts.reset();
+                prepared.shrunk.try_reserve(1)?;
+                prepared.shrunk.extend(id);
+            }
+            prepared.update(slot, held);
+        }
+        Ok(prepared)
+    }
+
+    /// Makes a prepared change; there is room for it.
+    pub fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
+        self.last_op_id = diff.last_op_id;
+        self.write_checkpoint = diff.write_checkpoint;
+        for name in diff.removed {
+            self.slots.remove(name);
+        }
+        for slot in diff.updated {
+            let position = self.slots.put(slot);
+            self.mark_changed(position);
+        }
+        self.progress = diff.progress;
+    }
+}
+
+impl PreparedDiff<'_> {
+    /// Takes up what a bucket becomes that is `held`; there is room for it.
+    fn update(&mut self, slot: Slot, held: Option<&Slot>) {
+        let known = self.updated_names.find(Key::Name(&slot.name), &name_at(&self.updated));
+        count(&mut self.progress, &slot);
+        match known.and_then(|position| self.updated.get_mut(position)) {
+            // It is listed twice.
+            Some(before) => {
+                uncount(&mut self.progress, before);
+                *before = slot;
+            }
+            None => {
+                if let Some(held) = held {
+                    uncount(&mut self.progress, held);
+                }
+                self.updated_names.insert(Key::Name(&slot.name), self.updated.len());
+                self.updated.push(slot);
+            }
+        }
+    }
+
+    fn removes(&self, name: &str) -> bool {
+        self.removed_names.find(Key::Name(name), &text_at(&self.removed)).is_some()
+    }
+
+    /// Whether it is about the bucket with that name.
+    pub(super) fn concerns(&self, name: &str) -> bool {
+        self.removes(name) || self.updated_names.find(Key::Name(name), &name_at(&self.updated)).is_some()
+    }
+}
+
+fn text_at<'t>(texts: &'t [&str]) -> impl Fn(usize) -> Key<'t> {
+    |position| Key::Name(texts.get(position).copied().unwrap_or_default())
+}
+
+fn name_at<'s>(slots: &'s [Slot]) -> impl Fn(usize) -> Key<'s> {
+    |position| Key::Name(slots.get(position).map_or("", |slot| &slot.name))
+}
