@@ -1,12 +1,12 @@
 //! The narrow interface through which the state machine sees stored data: the [`Storage`] trait and the plain values
 //! that cross it. `store` implements it on SQLite; tests implement it in memory.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Result};
 use crate::protocol::{Checksum, DataLine};
+use crate::text;
 
 /// Microseconds since 1970-01-01 UTC.
 pub type Timestamp = i64;
@@ -62,7 +62,7 @@ impl UnpublishableOperation {
         let Self { op_id, row_type, row_id, reason } = self;
         let row_type = row_type.as_deref().unwrap_or("(no type)");
         let row_id = row_id.as_deref().unwrap_or("(no id)");
-        Ok(format!(
+        text::format(format_args!(
             "Operation {op_id} of bucket {bucket} for {row_type} {row_id} cannot be published as it is: {reason}"
         ))
     }

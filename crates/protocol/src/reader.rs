@@ -1,6 +1,7 @@
 //! Pulling values out of a line, whatever its encoding, and out of JSON that the SDK gives.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::bson_reader::BsonReader;
@@ -238,6 +239,16 @@ impl<'a> Reader<'a> {
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.member = "";
         pull!(self.finish())
+    }
+
+    /// A copy of what was read.
+    pub fn copy(&mut self, text: &str) -> Result<String> {
+        let mut copy = String::new();
+        if let Err(error) = copy.try_reserve_exact(text.len()) {
+            return Err(self.keep(ReadError::Other(error.into())));
+        }
+        copy.push_str(text);
+        Ok(copy)
     }
 
     /// Fails because of what was just read.

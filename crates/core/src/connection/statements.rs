@@ -1,6 +1,6 @@
 //! Cached statements: each SQL text is prepared once per connection.
 
-use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
@@ -8,6 +8,7 @@ use sqlite_nostd::Statement;
 
 use crate::collections::{Index, Key};
 use crate::error::Result;
+use crate::text;
 
 /// What tells cached statements apart.
 pub(super) enum StatementText<'t> {
@@ -64,7 +65,7 @@ struct Entry {
 
 enum EntryKey {
     Constant(&'static str),
-    Made(Box<str>),
+    Made(String),
 }
 
 impl Statements {
@@ -119,7 +120,7 @@ impl Cache {
         let position = self.entries.len();
         let key = match text {
             StatementText::Constant(text) => EntryKey::Constant(text),
-            StatementText::Made(text) => EntryKey::Made((*text).into()),
+            StatementText::Made(text) => EntryKey::Made(text::copy(text)?),
         };
         self.entries.push(Entry { key, statement: None });
         self.index.insert(text.key(), position);

@@ -1,7 +1,8 @@
 //! How the database objects of a table are named, and how such a name is read back (schema, JSON tables).
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use core::fmt;
 
 use super::definition::{Index, Table};
 
@@ -30,10 +31,12 @@ impl<'a> DataTableName<'a> {
             None => name.strip_prefix(LOCAL_PREFIX).map(|row_type| Self { row_type, local_only: true }),
         }
     }
+}
 
-    /// The name.
-    pub fn to_name(self) -> String {
-        format!("{}{}", if self.local_only { LOCAL_PREFIX } else { SYNCED_PREFIX }, self.row_type)
+impl fmt::Display for DataTableName<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.local_only { LOCAL_PREFIX } else { SYNCED_PREFIX })?;
+        formatter.write_str(self.row_type)
     }
 }
 
@@ -43,7 +46,7 @@ impl Table {
         if self.direct {
             return self.name.clone();
         }
-        DataTableName { row_type: &self.name, local_only: self.options.local_only }.to_name()
+        DataTableName { row_type: &self.name, local_only: self.options.local_only }.to_string()
     }
 
     pub(super) fn index_name(&self, index: &Index) -> String {

@@ -36,6 +36,7 @@ use crate::storage::{
     BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
     Timestamp,
 };
+use crate::text;
 
 /// What the store remembers of a connection.
 #[derive(Default)]
@@ -190,7 +191,7 @@ pub fn client_id(database: &Database<'_>) -> Result<String> {
     let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
     let mut rows = statement.query(&[])?;
     match rows.next()? {
-        Some(row) if row.column_type(0) == ValueType::Text && !row.text(0)?.is_empty() => Ok(row.text(0)?.into()),
+        Some(row) if row.column_type(0) == ValueType::Text && !row.text(0)?.is_empty() => text::copy(row.text(0)?),
         _ => Err(Error::new(ErrorKind::Abort, "No client_id found in ps_kv")),
     }
 }

@@ -1,7 +1,6 @@
 //! Storing a data line: its operations are appended to their bucket's range and settled when they are published
 //! (sync protocol, Operations).
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use sqlite_nostd::Parameter;
@@ -13,6 +12,7 @@ use crate::storage::{StoredLine, UnpublishableOperation};
 use crate::store::buckets::{self, BucketRow};
 use crate::store::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::store::pending_rows::PendingRows;
+use crate::text;
 
 /// Stores `line`, which was `line_size` bytes long.
 pub fn store_line(
@@ -180,8 +180,8 @@ impl Appender<'_, '_> {
         self.unpublishable.try_reserve(1)?;
         self.unpublishable.push(UnpublishableOperation {
             op_id: entry.op_id,
-            row_type: entry.row_type.map(String::from),
-            row_id: entry.row_id.map(String::from),
+            row_type: entry.row_type.map(text::copy).transpose()?,
+            row_id: entry.row_id.map(text::copy).transpose()?,
             reason,
         });
         Ok(())

@@ -1,7 +1,6 @@
 //! Rows of `ps_stream_subscriptions` (sync client, Streams).
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use sqlite_nostd::Row;
@@ -10,6 +9,7 @@ use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::check_standard;
 use crate::storage::{NewSubscription, StoredSubscription, Timestamp};
+use crate::text;
 
 const COLUMNS: &str =
     "id, stream_name, local_params, active, is_default, local_priority, ttl, expires_at, last_synced_at";
@@ -24,8 +24,8 @@ fn read(row: &Row<'_>) -> Result<StoredSubscription> {
         .map_err(|error| in_row(Error::local_data(format!("column local_params holds no JSON: {error}"))))?;
     Ok(StoredSubscription {
         id,
-        stream_name: String::from(stream_name),
-        parameters: String::from(parameters),
+        stream_name: text::copy(stream_name)?,
+        parameters: text::copy(parameters)?,
         active: row.integer(3) != 0,
         is_default: row.integer(4) != 0,
         local_priority: row.optional_integer(5),

@@ -1,9 +1,67 @@
-//! Building SQL text and messages: quoting of identifiers, literals and JSON paths, so that any name stays a name.
+//! Building SQL text and messages: quoting of identifiers, literals and JSON paths, so that any name stays a name; and
+//! copying texts of any size.
 
 use alloc::string::String;
+use core::fmt::{self, Write};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::json::writer::write_string;
+
+/// A copy of `text`, whose size others decide.
+///
+/// # Errors
+/// Out of memory.
+pub fn copy(text: &str) -> Result<String> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len())?;
+    copy.push_str(text);
+    Ok(copy)
+}
+
+/// The text of `arguments`.
+///
+/// # Errors
+/// Out of memory.
+pub fn format(arguments: fmt::Arguments<'_>) -> Result<String> {
+    let mut text = String::new();
+    append(&mut text, arguments)?;
+    Ok(text)
+}
+
+/// Appends the text of `arguments`.
+///
+/// # Errors
+/// Out of memory.
+pub fn append(text: &mut String, arguments: fmt::Arguments<'_>) -> Result<()> {
+    let mut writer = FallibleWriter { text, error: None };
+    match writer.write_fmt(arguments) {
+        Ok(()) => Ok(()),
+        Err(fmt::Error) => {
+            let fallback = || Error::new(ErrorKind::Internal, "a value could not be written as text");
+            Err(writer.error.unwrap_or_else(fallback))
+        }
+    }
+}
+
+struct FallibleWriter<'t> {
+    text: &'t mut String,
+    error: Option<Error>,
+}
+
+impl Write for FallibleWriter<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        match self.text.try_reserve(part.len()) {
+            Ok(()) => {
+                self.text.push_str(part);
+                Ok(())
+            }
+            Err(error) => {
+                self.error = Some(error.into());
+                Err(fmt::Error)
+            }
+        }
+    }
+}
 
 /// Appends `name` as a quoted SQL identifier.
 pub fn push_identifier(sql: &mut String, name: &str) {
@@ -20,6 +78,21 @@ pub fn identifier(name: &str) -> String {
     let mut sql = String::with_capacity(name.len().saturating_add(2));
     push_identifier(&mut sql, name);
     sql
+}
+
+/// Writes a name as a quoted SQL identifier.
+#[derive(Debug, Clone, Copy)]
+pub struct Identifier<'n>(pub &'n str);
+
+impl fmt::Display for Identifier<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("\"")?;
+        for (index, piece) in self.0.split('"').enumerate() {
+            formatter.write_str(if index > 0 { "\"\"" } else { "" })?;
+            formatter.write_str(piece)?;
+        }
+        formatter.write_str("\"")
+    }
 }
 
 /// `text` as an SQL string literal.

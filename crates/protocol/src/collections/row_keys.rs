@@ -64,8 +64,11 @@ impl RowKeys {
         let index = match self.row_types.iter().position(|known| known == row_type) {
             Some(index) => index,
             None => {
+                let mut name = String::new();
+                name.try_reserve_exact(row_type.len())?;
+                name.push_str(row_type);
                 self.row_types.try_reserve(1)?;
-                self.row_types.push(row_type.into());
+                self.row_types.push(name);
                 self.row_types.len() - 1
             }
         };

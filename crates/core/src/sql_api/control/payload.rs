@@ -1,7 +1,6 @@
 //! The shapes of payloads that more than one command has.
 
 use alloc::format;
-use alloc::string::String;
 
 use sqlite_nostd::{Value, ValueType};
 
@@ -41,5 +40,5 @@ pub fn stream(reader: &mut Reader<'_>) -> Result<StreamKey, Failed> {
         }
     }
     let name = required(reader, name, "name")?;
-    Ok(StreamKey { name: String::from(name), parameters: String::from(params.or(parameters).unwrap_or("null")) })
+    Ok(StreamKey { name: reader.copy(name)?, parameters: reader.copy(params.or(parameters).unwrap_or("null"))? })
 }

@@ -51,7 +51,7 @@ fn options<'a>(reader: &mut Reader<'a>) -> Result<(StartOptions, Option<&'a str>
                 let streams = reader.optional(|reader| reader.array(payload::stream))?;
                 start.active_streams = streams.unwrap_or_default();
             }
-            "app_metadata" => start.app_metadata = reader.optional(Reader::value_text)?.map(String::from),
+            "app_metadata" => start.app_metadata = reader.optional(app_metadata)?,
             "checkpoint_mode" => start.checkpoint_mode = reader.optional(checkpoint_mode)?.unwrap_or_default(),
             "diagnostics" => start.diagnostics = reader.optional(object)?.is_some(),
             "schema" => schema = reader.optional(Reader::value_text)?,
@@ -62,7 +62,13 @@ fn options<'a>(reader: &mut Reader<'a>) -> Result<(StartOptions, Option<&'a str>
 }
 
 fn parameters(reader: &mut Reader<'_>) -> Result<String, Failed> {
-    object(reader).map(String::from)
+    let text = object(reader)?;
+    reader.copy(text)
+}
+
+fn app_metadata(reader: &mut Reader<'_>) -> Result<String, Failed> {
+    let text = reader.value_text()?;
+    reader.copy(text)
 }
 
 fn object<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Failed> {

@@ -19,7 +19,7 @@ pub enum Destination {
     /// A raw or direct table.
     Rows(Rc<RowTable>),
     /// A `ps_data__` table, with the statements for it.
-    Json { put: Rc<str>, delete: Rc<str> },
+    Json { put: Rc<String>, delete: Rc<String> },
     /// `ps_untyped`.
     Untyped,
 }
@@ -79,7 +79,10 @@ impl Destinations {
             return Ok(found.clone());
         }
         let destination = look_up(database, schemas, row_type)?;
-        self.found.borrow_mut().by_type.push((row_type.into(), destination.clone()));
+        let row_type = text::copy(row_type)?;
+        let by_type = &mut self.found.borrow_mut().by_type;
+        by_type.try_reserve(1)?;
+        by_type.push((row_type, destination.clone()));
         Ok(destination)
     }
 }
@@ -90,7 +93,7 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
     }
     // SQLite takes names that differ only in case for the same table, but such types are different ones.
     const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name IN (?1, ?2)";
-    let data_table = DataTableName { row_type, local_only: false }.to_name();
+    let data_table = text::format(format_args!("{}", DataTableName { row_type, local_only: false }))?;
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[row_type.into(), data_table.as_str().into()])?;
     let mut has_data_table = false;
@@ -104,12 +107,12 @@ fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> R
     if !has_data_table {
         return Ok(Destination::Untyped);
     }
-    let table = text::identifier(&data_table);
+    let table = text::Identifier(&data_table);
     // An equal row is left alone, so that update hooks and watched queries stay quiet.
-    let put = alloc::format!(
+    let put = text::format(format_args!(
         "INSERT INTO main.{table}(id, data) VALUES (?1, ?2) \
         ON CONFLICT(id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data"
-    );
-    let delete = alloc::format!("DELETE FROM main.{table} WHERE id = ?1");
-    Ok(Destination::Json { put: put.into(), delete: delete.into() })
+    ))?;
+    let delete = text::format(format_args!("DELETE FROM main.{table} WHERE id = ?1"))?;
+    Ok(Destination::Json { put: Rc::new(put), delete: Rc::new(delete) })
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::UNREADABLE_ROW;
 use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
+use crate::text;
 
 /// Writes and removes the rows of one type.
 enum Target<'c> {
@@ -92,7 +93,9 @@ impl<'a, 'c> Targets<'a, 'c> {
                 Some(index) => index,
                 None => {
                     let target = self.find(row_type)?;
-                    self.by_type.push((String::from(row_type), target));
+                    let row_type = text::copy(row_type)?;
+                    self.by_type.try_reserve(1)?;
+                    self.by_type.push((row_type, target));
                     self.by_type.len().saturating_sub(1)
                 }
             };
