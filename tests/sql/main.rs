@@ -4,6 +4,7 @@
 mod budgets;
 mod clear_tables;
 mod clearing;
+mod clock;
 mod closing;
 mod confidential_messages;
 mod connections;
@@ -18,6 +19,7 @@ mod loading;
 mod local_writes_entries;
 mod local_writes_tables;
 mod local_writes_transactions;
+mod matched_texts;
 mod migrations;
 mod migrations_interop;
 mod not_migrated;

@@ -1,7 +1,8 @@
 //! A disk in memory, as a file system for SQLite (a VFS): its calls fail on demand, and it can tell what a crash would
 //! leave of its files.
 //!
-//! It is for one connection at a time, so that locks are always granted unless they are to fail. Its clock stands still.
+//! It is for one connection at a time, so that locks are always granted unless they are to fail. Its clock stands still
+//! until it is set.
 //! A failing write leaves half of its data, as a full disk does.
 
 mod crash;
@@ -59,9 +60,14 @@ pub struct Fault {
     pub code: c_int,
 }
 
+/// The time at first, in milliseconds since 1970: 2023-02-25, 00:00 UTC.
+const FIRST_TIME: i64 = 1_677_283_200_000;
+
 /// What the VFS and its open files share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// The time, in milliseconds since 1970.
+    time: i64,
     files: Files,
     fault: Option<Fault>,
     calls: Arc<Countdown>,
@@ -105,7 +111,9 @@ impl Disk {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = CString::new(format!("faulty disk {number}")).expect("a name without NUL");
-        let state = Shared::new(Mutex::new(State { files: Files::from(image), ..State::default() }));
+        let files = Files::from(image);
+        let state = State { time: FIRST_TIME, files, fault: None, calls: Arc::default(), recording: None };
+        let state = Shared::new(Mutex::new(state));
         let vfs = vfs::register(&name, &state);
         Self { state, name, vfs }
     }
@@ -113,6 +121,11 @@ impl Disk {
     /// The name of its VFS.
     pub fn vfs(&self) -> &CStr {
         &self.name
+    }
+
+    /// Sets the clock, in milliseconds since 1970.
+    pub fn set_time(&self, time: i64) {
+        locked(&self.state).time = time;
     }
 
     /// Plans a fault. Which calls fail is up to what is returned.

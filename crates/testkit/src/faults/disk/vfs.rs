@@ -155,18 +155,21 @@ unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_i
     microseconds
 }
 
-/// Milliseconds of the Julian day on which this disk always is: 2023-02-25.
-const NOW: i64 = 2_460_000 * 86_400_000 + 43_200_000;
+/// The first moment of 1970, in milliseconds of Julian days.
+const JULIAN_1970: i64 = 210_866_760_000_000;
 
-unsafe extern "C" fn current_time(_: *mut ffi::sqlite3_vfs, result: *mut f64) -> c_int {
+const MILLISECONDS_PER_DAY: f64 = 86_400_000.0;
+
+#[expect(clippy::cast_precision_loss, reason = "as SQLite computes it")]
+unsafe extern "C" fn current_time(vfs: *mut ffi::sqlite3_vfs, result: *mut f64) -> c_int {
     // SAFETY: see `open`.
-    unsafe { *result = 2_460_000.5 };
+    unsafe { *result = (locked(&disk(vfs)).time + JULIAN_1970) as f64 / MILLISECONDS_PER_DAY };
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn current_time_int64(_: *mut ffi::sqlite3_vfs, result: *mut ffi::sqlite3_int64) -> c_int {
+unsafe extern "C" fn current_time_int64(vfs: *mut ffi::sqlite3_vfs, result: *mut ffi::sqlite3_int64) -> c_int {
     // SAFETY: see `open`.
-    unsafe { *result = NOW };
+    unsafe { *result = locked(&disk(vfs)).time + JULIAN_1970 };
     ffi::SQLITE_OK
 }
 
