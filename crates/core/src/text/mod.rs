@@ -149,7 +149,7 @@ pub fn is_transaction_control(sql: &str) -> bool {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
         let comment_end = match rest.get(..2) {
             Some("--") => rest.find('\n'),
-            Some("/*") => rest.get(2..).and_then(|comment| comment.find("*/")).map(|end| end.saturating_add(4)),
+            Some("/*") => rest.as_bytes().windows(2).skip(2).position(|pair| pair == b"*/").map(|end| end + 4),
             _ => break,
         };
         rest = comment_end.and_then(|end| rest.get(end..)).unwrap_or("");
