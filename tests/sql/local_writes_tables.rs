@@ -72,6 +72,20 @@ fn what_no_sdk_could_upload_is_refused() {
 }
 
 #[test]
+fn entries_are_nested_no_deeper_than_sqlite_reads() {
+    let host = host();
+    let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    for column in ["data", "old_values"] {
+        let insert = format!("INSERT INTO powersync_crud(op, id, type, {column}) VALUES ('PATCH', 'i', 't', ?)");
+        let error = host.try_transaction(&insert, [nested(990)]).unwrap_err();
+        assert!(error.message.contains("nesting too deep"), "{error}");
+        host.transaction(&insert, [nested(989)]);
+    }
+    assert_eq!(host.value("SELECT count(*) FROM ps_crud"), 2);
+    assert_eq!(host.value("SELECT count(*) FROM ps_crud WHERE NOT json_valid(data)"), 0);
+}
+
+#[test]
 fn json_is_checked_although_a_function_claims_it() {
     use rusqlite::functions::FunctionFlags;
     let host = host();

@@ -3,10 +3,7 @@
 use alloc::string::String;
 
 use crate::error::Result;
-use crate::json::{Lexer, Nesting, SyntaxError, rewrite_foreign};
-
-/// The deepest nesting of a row. SQLite reads 1000 levels (2000 before 3.42); the rest is for objects around a row.
-const NESTING_LIMIT: usize = 990;
+use crate::json::{Lexer, Nesting, STORED_NESTING_LIMIT, SyntaxError, rewrite_foreign};
 
 /// What is published of row data that is unreadable.
 pub const UNREADABLE_ROW: &str = "{}";
@@ -45,7 +42,7 @@ fn has_foreign(data: &str) -> Result<bool, SyntaxError> {
     if lexer.peek() != Some(b'{') {
         return Err(lexer.error("expected a JSON object"));
     }
-    lexer.skip_value(&mut Nesting::new(NESTING_LIMIT))?;
+    lexer.skip_value(&mut Nesting::new(STORED_NESTING_LIMIT))?;
     lexer.expect_end()?;
     Ok(lexer.has_foreign())
 }
@@ -141,8 +138,8 @@ mod tests {
     #[test]
     fn nesting_is_bounded() {
         let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
-        assert!(matches!(publishable(&nested(NESTING_LIMIT)), Ok(RowData::AsIs(_))));
-        assert!(matches!(publishable(&nested(NESTING_LIMIT + 1)), Ok(RowData::Unreadable(_))));
+        assert!(matches!(publishable(&nested(STORED_NESTING_LIMIT)), Ok(RowData::AsIs(_))));
+        assert!(matches!(publishable(&nested(STORED_NESTING_LIMIT + 1)), Ok(RowData::Unreadable(_))));
         assert!(matches!(publishable(&nested(1_000_000)), Ok(RowData::Unreadable(_))));
         assert!(matches!(publishable(&"{\"a\":".repeat(100_000)), Ok(RowData::Unreadable(_))));
     }

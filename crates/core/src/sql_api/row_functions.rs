@@ -19,7 +19,7 @@ use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, Val
 
 use crate::crud::insert_only_entry;
 use crate::error::{Error, Result};
-use crate::json::check_standard;
+use crate::json::check_stored;
 use crate::protocol::{Infinite, RowObject, RowValue};
 use crate::sql_api::session::Session;
 
@@ -135,14 +135,14 @@ fn row_value(value: &Value) -> Result<RowValue<'_>> {
 /// The JSON text in `value`, None if it is no text.
 ///
 /// # Errors
-/// Text that is no JSON.
+/// Text that is no JSON, or nested deeper than SQLite reads.
 pub fn json_text(value: &Value) -> Result<Option<&str>> {
     if value.value_type() != ValueType::Text {
         return Ok(None);
     }
     let text = value.text()?;
     if value.subtype() != CHECKED_JSON {
-        check_standard(text)?;
+        check_stored(text)?;
     }
     Ok(Some(text))
 }

@@ -28,6 +28,69 @@ pub(super) fn sorted_members(object: &str) -> Result<Vec<(Cow<'_, str>, &str)>> 
     Ok(members)
 }
 
+/// A value read once, so that writing it takes no second look at the text of each level.
+enum Tree<'a> {
+    Scalar(&'a str),
+    Array(Vec<Tree<'a>>),
+    /// Members with their position in the text, sorted by name.
+    Object(Vec<(Cow<'a, str>, usize, Tree<'a>)>),
+}
+
+impl<'a> Tree<'a> {
+    fn read(lexer: &mut Lexer<'a>, depth_left: usize) -> Result<Self> {
+        let is_object = match lexer.peek() {
+            Some(b'{') => true,
+            Some(b'[') => false,
+            _ => {
+                let start = lexer.position();
+                lexer.skip_value(&mut Nesting::new(0))?;
+                return Ok(Self::Scalar(lexer.since(start)));
+            }
+        };
+        let Some(depth_left) = depth_left.checked_sub(1) else {
+            return Err(Error::argument("malformed JSON: nesting too deep"));
+        };
+        if is_object { Self::read_object(lexer, depth_left) } else { Self::read_array(lexer, depth_left) }
+    }
+
+    fn read_array(lexer: &mut Lexer<'a>, depth_left: usize) -> Result<Self> {
+        lexer.expect(b'[', "expected an array")?;
+        let mut elements = Vec::new();
+        if lexer.eat(b']') {
+            return Ok(Self::Array(elements));
+        }
+        loop {
+            elements.try_reserve(1)?;
+            elements.push(Self::read(lexer, depth_left)?);
+            if !lexer.eat(b',') {
+                lexer.expect(b']', "expected a comma or the end of the array")?;
+                return Ok(Self::Array(elements));
+            }
+        }
+    }
+
+    fn read_object(lexer: &mut Lexer<'a>, depth_left: usize) -> Result<Self> {
+        lexer.expect(b'{', "expected an object")?;
+        let mut members: Vec<(Cow<'a, str>, usize, Self)> = Vec::new();
+        if lexer.eat(b'}') {
+            return Ok(Self::Object(members));
+        }
+        loop {
+            let name = lexer.member_name()?.decode()?;
+            members.try_reserve(1)?;
+            members.push((name, lexer.position(), Self::read(lexer, depth_left)?));
+            if !lexer.eat(b',') {
+                lexer.expect(b'}', "expected a comma or the end of the object")?;
+                break;
+            }
+        }
+        // Of members with the same name, the last one counts.
+        sort_by(&mut members, |(a, a_place, _), (b, b_place, _)| a.cmp(b).then_with(|| b_place.cmp(a_place)));
+        members.dedup_by(|later, earlier| later.0 == earlier.0);
+        Ok(Self::Object(members))
+    }
+}
+
 /// Appends values in canonical form: no white space, members sorted by name, shortest numbers, fewest escapes.
 pub(super) struct Canonical {
     /// Writes `-0.0` as `0.0`, because both are equal.
@@ -35,12 +98,36 @@ pub(super) struct Canonical {
 }
 
 impl Canonical {
-    /// Appends the canonical form of `value` to `json`.
+    /// Appends the canonical form of `value` to `json`, in time proportional to its length.
     pub(super) fn write(&self, value: &str, json: &mut String) -> Result<()> {
-        self.write_at(value, json, DEPTH_LIMIT)
+        self.write_tree(&Tree::read(&mut Lexer::new(value), DEPTH_LIMIT)?, json)
     }
 
-    fn write_at(&self, value: &str, json: &mut String, depth_left: usize) -> Result<()> {
+    fn write_tree(&self, tree: &Tree<'_>, json: &mut String) -> Result<()> {
+        match tree {
+            Tree::Scalar(value) => self.write_scalar(value, json),
+            Tree::Array(elements) => {
+                write_raw(json, "[")?;
+                for (position, element) in elements.iter().enumerate() {
+                    write_raw(json, if position == 0 { "" } else { "," })?;
+                    self.write_tree(element, json)?;
+                }
+                write_raw(json, "]")
+            }
+            Tree::Object(members) => {
+                write_raw(json, "{")?;
+                for (position, (name, _, value)) in members.iter().enumerate() {
+                    write_raw(json, if position == 0 { "" } else { "," })?;
+                    write_string(json, name)?;
+                    write_raw(json, ":")?;
+                    self.write_tree(value, json)?;
+                }
+                write_raw(json, "}")
+            }
+        }
+    }
+
+    fn write_scalar(&self, value: &str, json: &mut String) -> Result<()> {
         match RawValue::classify(value)? {
             RawValue::Null => write_raw(json, "null"),
             RawValue::Bool(value) => write_raw(json, if value { "true" } else { "false" }),
@@ -52,46 +139,14 @@ impl Canonical {
                 Err(_) => self.write_real(json, real),
             },
             RawValue::String(text) => write_string(json, &text),
-            RawValue::Container(container) => match depth_left.checked_sub(1) {
-                None => Err(Error::argument("malformed JSON: nesting too deep")),
-                Some(depth_left) if container.starts_with('{') => self.write_object(container, json, depth_left),
-                Some(depth_left) => self.write_array(container, json, depth_left),
-            },
+            RawValue::Container(_) => {
+                debug_assert!(false, "a scalar is no container");
+                Ok(())
+            }
         }
     }
 
     fn write_real(&self, json: &mut String, real: f64) -> Result<()> {
         write_real(json, if self.unsigned_zero && real == 0.0 { 0.0 } else { real })
-    }
-
-    fn write_object(&self, object: &str, json: &mut String, depth_left: usize) -> Result<()> {
-        let mut separator = "{";
-        for (name, value) in sorted_members(object)? {
-            write_raw(json, separator)?;
-            write_string(json, &name)?;
-            write_raw(json, ":")?;
-            self.write_at(value, json, depth_left)?;
-            separator = ",";
-        }
-        write_raw(json, if separator == "{" { "{}" } else { "}" })
-    }
-
-    fn write_array(&self, array: &str, json: &mut String, depth_left: usize) -> Result<()> {
-        let mut lexer = Lexer::new(array);
-        lexer.expect(b'[', "expected an array")?;
-        write_raw(json, "[")?;
-        if !lexer.eat(b']') {
-            loop {
-                lexer.peek();
-                let start = lexer.position();
-                lexer.skip_value(&mut Nesting::new(Nesting::CAPACITY))?;
-                self.write_at(lexer.since(start), json, depth_left)?;
-                if !lexer.eat(b',') {
-                    break;
-                }
-                write_raw(json, ",")?;
-            }
-        }
-        write_raw(json, "]")
     }
 }

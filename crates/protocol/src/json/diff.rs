@@ -198,6 +198,23 @@ mod tests {
         assert!(diff("{}", &"{\"a\":".repeat(1_000_000)).is_err());
     }
 
+    #[test]
+    fn cost_does_not_grow_with_the_depth() {
+        use super::super::lexer::bytes_skipped;
+        let nested = |levels: usize, value: &str| {
+            let values = format!("{value},").repeat(1000);
+            format!("{{\"a\":{}{values}0{}}}", "[".repeat(levels), "]".repeat(levels))
+        };
+        let cost = |levels| {
+            let (old, new) = (nested(levels, "1"), nested(levels, "2"));
+            bytes_skipped::take();
+            diff(&old, &new).unwrap();
+            bytes_skipped::take()
+        };
+        let (flat, deep) = (cost(1), cost(120));
+        assert!(deep < 2 * flat, "{deep} bytes are read at 120 levels, {flat} at one");
+    }
+
     fn value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

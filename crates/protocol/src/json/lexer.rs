@@ -230,6 +230,15 @@ impl<'a> Lexer<'a> {
 
     /// Skips a value, and with it everything up to the end of the containers that are open in `nesting`.
     pub fn skip_value(&mut self, nesting: &mut Nesting) -> Result<(), SyntaxError> {
+        #[cfg(test)]
+        let start = self.position;
+        let skipped = self.skip_whole_value(nesting);
+        #[cfg(test)]
+        bytes_skipped::add(self.position - start);
+        skipped
+    }
+
+    fn skip_whole_value(&mut self, nesting: &mut Nesting) -> Result<(), SyntaxError> {
         let outside = nesting.depth();
         loop {
             if self.skip_scalar_or_open(nesting)? {
@@ -283,6 +292,23 @@ impl<'a> Lexer<'a> {
             self.member_name()?;
         }
         Ok(true)
+    }
+}
+
+/// How many bytes of values this thread has skipped, so that tests can tell work that grows faster than its input.
+#[cfg(test)]
+pub mod bytes_skipped {
+    use core::cell::Cell;
+
+    std::thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
+
+    pub fn add(bytes: usize) {
+        COUNT.set(COUNT.get() + bytes);
+    }
+
+    /// The count since the last call.
+    pub fn take() -> usize {
+        COUNT.take()
     }
 }
 

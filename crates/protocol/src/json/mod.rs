@@ -28,7 +28,7 @@ pub use members::{ObjectMembers, RawValue};
 pub use merge::merge;
 pub use oplog_key::remove_duplicate_key_encoding;
 pub use quoted::Quoted;
-pub use standard::check_standard;
+pub use standard::{STORED_NESTING_LIMIT, check_standard, check_stored};
 pub use syntax_error::SyntaxError;
 
 pub use foreign::rewrite_foreign;

@@ -4,13 +4,29 @@ use super::lexer::Lexer;
 use super::nesting::Nesting;
 use super::syntax_error::SyntaxError;
 
+/// The deepest nesting of a value that is stored. SQLite reads 1000 levels (2000 before 3.42); the rest is for objects
+/// around the value.
+pub const STORED_NESTING_LIMIT: usize = 990;
+
 /// Checks that `text` is one JSON value after RFC 8259, however deeply nested.
 ///
 /// # Errors
 /// What is wrong, and where. Running out of memory shows as nesting that is too deep.
 pub fn check_standard(text: &str) -> Result<(), SyntaxError> {
+    check(text, usize::MAX)
+}
+
+/// Checks that `text` is one JSON value after RFC 8259 that SQLite can still read inside another object.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn check_stored(text: &str) -> Result<(), SyntaxError> {
+    check(text, STORED_NESTING_LIMIT)
+}
+
+fn check(text: &str, nesting_limit: usize) -> Result<(), SyntaxError> {
     let mut lexer = Lexer::strict(text);
-    lexer.skip_value(&mut Nesting::new(usize::MAX))?;
+    lexer.skip_value(&mut Nesting::new(nesting_limit))?;
     lexer.expect_end()?;
     match lexer.not_finite() {
         Some(position) => Err(SyntaxError { position, reason: "expected a value" }),
@@ -44,6 +60,15 @@ mod tests {
         ] {
             assert_eq!(check_standard(text).unwrap_err().to_string(), message, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_must_not_be_nested_deeper_than_sqlite_reads() {
+        let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(check_stored(&nested(STORED_NESTING_LIMIT)), Ok(()));
+        let error = check_stored(&nested(STORED_NESTING_LIMIT + 1)).unwrap_err();
+        assert_eq!(error.to_string(), "nesting too deep at byte 990");
+        assert!(check_stored("{\"a\":NaN}").is_err());
     }
 
     #[test]
