@@ -72,6 +72,30 @@ fn what_no_sdk_could_upload_is_refused() {
 }
 
 #[test]
+fn of_the_options_only_the_bit_for_empty_updates_matters() {
+    let host = host();
+    let all_bits = (0..32).chain([-1, -2, i64::MAX, i64::MIN, 1 << 40]);
+    for options in all_bits {
+        let ignores_empty_updates = options & 16 != 0;
+        for (op, data, is_recorded) in [
+            ("PATCH", "'{}'", !ignores_empty_updates),
+            ("PATCH", "'{\"a\":1}'", true),
+            ("PUT", "'{}'", true),
+            ("DELETE", "NULL", true),
+        ] {
+            host.execute("DELETE FROM ps_crud");
+            host.execute(&format!(
+                "INSERT INTO powersync_crud(op, id, type, data, options) VALUES ('{op}', 'i', 't', {data}, {options})"
+            ));
+            let count = host.value("SELECT count(*) FROM ps_crud");
+            assert_eq!(count, i64::from(is_recorded), "{op} {data} with options {options}");
+        }
+        host.execute(&format!("INSERT INTO powersync_crud_(data, options) VALUES ('{{}}', {options})"));
+        assert_eq!(host.value("SELECT count(*) FROM ps_crud WHERE data = '{}'"), 1, "options {options}");
+    }
+}
+
+#[test]
 fn entries_are_nested_no_deeper_than_sqlite_reads() {
     let host = host();
     let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));

@@ -44,8 +44,8 @@ impl TransactionMonitor {
         if self.is_joined.get() {
             return Ok(());
         }
-        // Negative options record nothing.
-        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, -1)", &[])
+        // These options record nothing, see `TableOptions::NO_WRITE`.
+        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, -1 << 62)", &[])
     }
 
     /// Notes that `what` was changed together with the database.

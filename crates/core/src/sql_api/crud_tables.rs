@@ -113,9 +113,8 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
 
     fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Result<(), FunctionError> {
         let state = &self.session.connection;
-        // What is published or cleared is not a local write. Negative options, which no application gives, stand for no
-        // write at all: then the table only takes part in the transaction.
-        let is_no_write = columns.last().is_some_and(|options| options.integer() < 0);
+        // What is published or cleared is not a local write.
+        let is_no_write = columns.last().is_some_and(|options| options.integer() == TableOptions::NO_WRITE);
         if is_no_write || state.in_sync_operation() {
             return Ok(());
         }

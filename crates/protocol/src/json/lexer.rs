@@ -295,6 +295,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
+const UNTERMINATED: &str = "unterminated string";
+
 /// How many bytes of values this thread has skipped, so that tests can tell work that grows faster than its input.
 #[cfg(test)]
 pub mod bytes_skipped {
@@ -311,5 +313,3 @@ pub mod bytes_skipped {
         COUNT.take()
     }
 }
-
-const UNTERMINATED: &str = "unterminated string";
