@@ -137,10 +137,7 @@ type Change = (&'static str, fn(&Host));
 
 #[test]
 fn an_iteration_ends_when_another_connection_changes_downloads() {
-    let changes: [Change; 4] = [
-        ("another iteration", |host| {
-            host.control("start", ());
-        }),
+    let changes: [Change; 3] = [
         ("a clear", |host| {
             host.transaction("SELECT powersync_clear(0)", []);
         }),

@@ -334,3 +334,30 @@ fn old_versions_of_sqlite_migrate() {
         assert_eq!(lines, ["8|-3576222743", "7", "todos/t1/row1x", "8|-3576222743", "ok"]);
     }
 }
+
+#[test]
+fn format_1002_goes_back_to_1001_as_that_was() {
+    let schema =
+        "SELECT type, name, tbl_name, replace(replace(sql, 'main.', ''), ' IF NOT EXISTS', '') FROM sqlite_schema
+        WHERE tbl_name IN ('ps_buckets', 'ps_checkpoint') ORDER BY type, name";
+    let rows = |host: &Host| {
+        (
+            host.table("SELECT * FROM ps_buckets ORDER BY id"),
+            host.table("SELECT id, last_op, region FROM ps_checkpoint"),
+        )
+    };
+    let host = published(&[(1, 1000), (2, 0)], &[(1, 8, Some("t"), Some("a"), None, "{}", 6)]);
+    migrate(&host, 1001);
+    host.execute("UPDATE ps_checkpoint SET last_op = 2000; UPDATE ps_buckets SET in_checkpoint = 1 WHERE id = 1");
+    // Neither way needs all views to be sound.
+    host.execute("CREATE VIEW broken AS SELECT * FROM missing; CREATE VIEW over AS SELECT absent FROM ps_buckets");
+    let before = (host.table(schema), rows(&host));
+    migrate(&host, NEWEST);
+    host.execute("UPDATE ps_checkpoint SET writer = 1, removed_op = 2; UPDATE ps_buckets SET requested_by = 3");
+    migrate(&host, 1001);
+    assert_eq!((host.table(schema), rows(&host)), before);
+    migrate(&host, NEWEST);
+    assert_eq!(host.table("SELECT writer, removed_op FROM ps_checkpoint"), json!([[0, 0]]));
+    host.execute("DROP VIEW over");
+    assert_consistent(&host);
+}

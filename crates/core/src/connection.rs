@@ -22,6 +22,7 @@ pub struct ConnectionState {
     sync_operations: Cell<usize>,
     transaction: TransactionMonitor,
     keeps_views: Cell<bool>,
+    own_generation: Cell<Option<i64>>,
 }
 
 impl ConnectionState {
@@ -52,6 +53,16 @@ impl ConnectionState {
     /// Tells what a rollback undid.
     pub fn transaction(&self) -> &TransactionMonitor {
         &self.transaction
+    }
+
+    /// The generation of downloaded data that this connection made last (`store::iteration`).
+    pub fn own_generation(&self) -> Option<i64> {
+        self.own_generation.get()
+    }
+
+    /// See [`Self::own_generation`].
+    pub fn set_own_generation(&self, generation: Option<i64>) {
+        self.own_generation.set(generation);
     }
 
     /// Finalizes all cached statements, so that `sqlite3_close` does not find any of ours.

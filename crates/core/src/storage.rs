@@ -38,6 +38,44 @@ pub struct StoredBucket<'s> {
     pub count_since_last: i64,
     /// False if it holds something that a publish has to look at, or was not yet part of a full checkpoint.
     pub is_settled: bool,
+    /// Whether `last_op` of full checkpoints is kept in one row for it and others ([`Storage::complete`]).
+    pub is_in_checkpoint: bool,
+    /// Whether an iteration with another request has made it ([`RequestFingerprint`]).
+    pub is_of_other_request: bool,
+}
+
+/// Stands for what a request asks for besides buckets and subscriptions, which are the same for all iterations on a
+/// file. The service gives iterations with equal ones the same buckets. Never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestFingerprint(pub i64);
+
+/// How what an iteration remembers of stored data relates to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IterationState {
+    /// Stored data are as this iteration left them.
+    Current,
+    /// Another connection has changed them since. What is remembered of them has to be loaded again.
+    Outdated {
+        /// How far all iterations have come.
+        newest: NewestCheckpoints,
+        /// It was an iteration that changed them last, rather than a subscription being made or ended.
+        by_iteration: bool,
+    },
+    /// Memory cannot follow what happened to them: a transaction with a change noted by [`Storage::note_change`] was
+    /// rolled back, or the file was cleared, migrated or is to be published again.
+    Ended {
+        /// Another connection did that, and not for a schema, so that it may do more.
+        for_other: bool,
+    },
+}
+
+/// How far all iterations on a file have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NewestCheckpoints {
+    /// `last_op_id` of the newest full checkpoint that was valid.
+    pub completed: i64,
+    /// The largest `last_op_id` of a checkpoint that removed stored buckets.
+    pub removed: i64,
 }
 
 /// An operation that counts for its bucket's checksum, but cannot be shown as it is (quality requirements, trap 5).
@@ -75,8 +113,22 @@ pub struct StoredLine {
     pub bucket: BucketId,
     /// Operations that were new: all of the line but those at or below the bucket's `last_op` (delivered twice).
     pub new_operations: i64,
+    /// Operations in the bucket at the last full checkpoint.
+    pub count_at_last: i64,
+    /// Operations received since, with those of the line.
+    pub count_since_last: i64,
     /// Operations that cannot be shown as they are.
     pub unpublishable: Vec<UnpublishableOperation>,
+}
+
+/// What a data line continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continuation {
+    /// The newest operation that the service takes as received before the line. Where less is stored, another iteration
+    /// has deleted the bucket meanwhile.
+    pub after: i64,
+    /// Whether the bucket may be made if there is none.
+    pub may_create: bool,
 }
 
 /// A bucket of a checkpoint that changed since the last full publish.
@@ -156,12 +208,11 @@ pub trait Storage {
     /// The client's id (`ps_kv.client_id`).
     fn client_id(&mut self) -> Result<String>;
 
-    /// Starts a new iteration, which becomes that of this connection with [`Self::adopt_iteration`]: others that may be
-    /// running on this file, also on other connections, end at their next event ([`Self::iteration_is_current`]). If the
-    /// transaction is rolled back, this one is not current either.
-    fn begin_iteration(&mut self) -> Result<()>;
+    /// Starts a new iteration, which becomes that of this connection with [`Self::adopt_iteration`]. Others that may be
+    /// running on this file, also on other connections, go on.
+    fn begin_iteration(&mut self, request: RequestFingerprint) -> Result<NewestCheckpoints>;
 
-    /// The call that has begun an iteration succeeds.
+    /// The call that has begun an iteration succeeds, which is noted as a change ([`Self::note_change`]).
     fn adopt_iteration(&mut self);
 
     /// What is stored to be reported as warnings by the next iteration, which is then forgotten.
@@ -169,9 +220,9 @@ pub trait Storage {
         Ok(Vec::new())
     }
 
-    /// Whether stored data are still what this iteration made of them: no transaction with a change noted by
-    /// [`Self::note_change`] was rolled back, and nobody else cleared, migrated or synced the file.
-    fn iteration_is_current(&mut self) -> Result<bool>;
+    /// How the running iteration's memory relates to stored data. To be asked once per event, before anything of what
+    /// iterations remember is changed: from then on this iteration counts as the one that changed it last.
+    fn iteration_state(&mut self) -> Result<IterationState>;
 
     /// Makes sure that the end of the current transaction will be known, for [`Self::note_change`].
     fn prepare_to_note_change(&mut self) -> Result<()>;
@@ -186,14 +237,29 @@ pub trait Storage {
     /// if there is none of that name.
     fn delete_bucket(&mut self, name: &str) -> Result<()>;
 
+    /// Records that a checkpoint removed stored buckets ([`NewestCheckpoints::removed`]).
+    fn record_removal(&mut self, last_op_id: i64) -> Result<()>;
+
+    /// Keeps `last_op` of the bucket apart from that of full checkpoints, of which it is no part.
+    fn leave_checkpoint(&mut self, bucket: BucketId) -> Result<()>;
+
     /// Sets both counters of a bucket to 0 (it shrank by compaction).
     fn reset_counts(&mut self, bucket: BucketId) -> Result<()>;
 
-    /// Stores a data line of `line_size` bytes (sync protocol, Operations).
-    fn store_line(&mut self, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine>;
+    /// Stores a data line of `line_size` bytes (sync protocol, Operations). None, and nothing stored, if it continues
+    /// what is not there.
+    fn store_line(
+        &mut self,
+        line: &DataLine<'_>,
+        line_size: usize,
+        continuation: Continuation,
+    ) -> Result<Option<StoredLine>>;
 
     /// The sum of all operations received by a bucket; 0 if it does not exist.
     fn checksum(&mut self, bucket: BucketId) -> Result<Checksum>;
+
+    /// The newest operation held by a bucket ([`StoredBucket::last_op`]); 0 if it does not exist.
+    fn last_op(&mut self, bucket: BucketId) -> Result<i64>;
 
     /// Sets `last_op` of the buckets of a validated checkpoint: of `changed` each, of the others of a full checkpoint
     /// in one row for all.

@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod script;
 pub mod service;
 pub mod session;
+pub mod sync_stream;
 pub mod values;
 pub mod versions;
 

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::diagnostics::Observed;
 use super::event::StreamKey;
+use super::others::Others;
 use super::progress::ProgressSums;
 use super::status::Status;
 use super::streams::StreamRow;
@@ -27,20 +28,31 @@ pub struct Change<'l> {
     pub target: Option<TargetChange<'l>>,
     /// What is new about the types of members.
     pub observed: Option<Observed>,
+    /// What is known of other iterations on the file.
+    pub others: Option<Others>,
     /// The last status given to the SDK.
     pub emitted: Option<Rc<String>>,
 }
 
-/// Whether a validated checkpoint waits for the upload of local writes.
+/// Whether a checkpoint, all of which was sent, waits: for the upload of local writes, or for a newer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Waiting {
     /// None does.
     #[default]
     No,
-    /// What is held is that checkpoint.
+    /// For uploads; what is held is that checkpoint.
     Validated,
-    /// More data arrived since it was validated: what is held is no longer that checkpoint.
+    /// For uploads; another iteration has changed something since, and may have published it.
+    PerhapsPublished,
+    /// For uploads; more data arrived since it was validated: what is held is no longer that checkpoint.
     Overtaken,
+    /// For a newer one: what is held is ahead of it.
+    Ahead {
+        /// How far.
+        held: i64,
+        /// Keep-alives since that has changed.
+        quiet_keep_alives: u32,
+    },
 }
 
 /// A change of the checkpoint.
@@ -58,13 +70,14 @@ pub enum TargetChange<'l> {
 impl Change<'_> {
     /// Whether memory will reflect something that a rollback of the transaction would undo.
     pub fn depends_on_transaction(&self) -> bool {
-        let Self { status, streams, active_streams, waiting, target, observed, emitted: _ } = self;
+        let Self { status, streams, active_streams, waiting, target, observed, others, emitted: _ } = self;
         status.is_some()
             || streams.is_some()
             || active_streams.is_some()
             || waiting.is_some()
             || target.is_some()
             || observed.is_some()
+            || others.is_some()
     }
 
     /// The sums over buckets after the change; None if they stay.

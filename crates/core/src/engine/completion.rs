@@ -17,6 +17,37 @@ use crate::error::{Error, Result};
 use crate::protocol::{Checksum, Priority};
 use crate::storage::{ChangedBucket, Extent, FULL_CHECKPOINT_PRIORITY, RequestId, Storage, Timestamp};
 
+/// Logged when stored data are ahead of the checkpoint.
+const PUT_OFF: &str =
+    "Stored data are ahead of the checkpoint, as another client has got newer ones. Will retry at next checkpoint.";
+
+/// So many keep-alives, some 20 seconds apart, wait for the service to come to what was stored before the iteration began.
+/// If nothing changes in that time, it has started over.
+const QUIET_KEEP_ALIVES: u32 = 2;
+
+/// What comparing a checkpoint with stored data gives.
+enum Verdict {
+    /// It is valid. These of its buckets have to be published.
+    Valid(Vec<ChangedBucket>),
+    /// Stored data are ahead of it: it is not valid yet.
+    Ahead {
+        /// The operation up to which they are there.
+        held: i64,
+    },
+    /// Another iteration deleted buckets that the service takes as received.
+    Gone,
+    /// These buckets are wrong.
+    Invalid(Vec<InvalidBucket>),
+}
+
+/// What comes of looking at a waiting checkpoint again.
+pub enum Reconsidered {
+    /// It goes on waiting, perhaps in another way.
+    Waits(Option<Waiting>),
+    /// It does not.
+    Decided(Reaction<'static>),
+}
+
 /// A bucket whose operations do not sum up to what the checkpoint says.
 struct InvalidBucket {
     name: Box<str>,
@@ -34,11 +65,13 @@ impl Iteration {
     /// All data for the target was sent.
     pub(super) fn checkpoint_complete(&self, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let target = complete_target(self.target.as_ref())?;
-        let changed = match validate(target, None, storage)? {
-            Ok(changed) => changed,
-            Err(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+        let changed = match self.validate(target, None, true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { held } => return self.put_off(held),
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
         };
-        record_validated(target, &changed, storage)?;
+        self.record_validated(target, &changed, storage)?;
         if gate::is_open(storage)? {
             self.publish_all(target, &changed, "Validated and applied checkpoint", storage)
         } else {
@@ -53,9 +86,14 @@ impl Iteration {
         storage: &mut dyn Storage,
     ) -> Result<Reaction<'static>> {
         let target = complete_target(self.target.as_ref())?;
-        let changed = match validate(target, Some(priority), storage)? {
-            Ok(changed) => changed,
-            Err(invalid) => return delete_invalid("partial checkpoint", &invalid, storage),
+        let changed = match self.validate(target, Some(priority), true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { .. } => {
+                let (change, next) = self.connect()?;
+                return Ok(Reaction::with(vec![Instruction::debug(PUT_OFF)], next).changing(change));
+            }
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("partial checkpoint", &invalid, storage),
         };
         if priority != Priority::HIGHEST && !gate::is_open(storage)? {
             let (change, next) = self.connect()?;
@@ -71,7 +109,10 @@ impl Iteration {
     /// The upload queue was sent: tries a checkpoint again that waits for it.
     pub(super) fn upload_completed(&self, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload";
-        let (Some(target), Waiting::Validated | Waiting::Overtaken) = (&self.target, self.waiting) else {
+        const OVERTAKEN: &str = ": more data arrived since it was validated. Will retry at next checkpoint.";
+        let (Some(target), Waiting::Validated | Waiting::PerhapsPublished | Waiting::Overtaken) =
+            (&self.target, self.waiting)
+        else {
             return Ok(Reaction::only(Next::Continue));
         };
         let keep_waiting = |reason: &str| {
@@ -89,17 +130,62 @@ impl Iteration {
             }
         }
         if self.waiting == Waiting::Overtaken {
-            return keep_waiting(": more data arrived since it was validated. Will retry at next checkpoint.");
+            return keep_waiting(OVERTAKEN);
         }
-        let changed = match validate(target, None, storage)? {
-            Ok(changed) => changed,
-            Err(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+        let changed = match self.validate(target, None, true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN),
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
         };
-        record_validated(target, &changed, storage)?;
+        self.record_validated(target, &changed, storage)?;
         if !gate::is_open(storage)? {
             return keep_waiting("");
         }
         self.publish_all(target, &changed, "Applied pending checkpoint after completed upload", storage)
+    }
+
+    /// Looks again, at a keep-alive, at a checkpoint that is waiting: nothing else may come for a long time.
+    pub(super) fn reconsider(&self, storage: &mut dyn Storage) -> Result<Reconsidered> {
+        let may_be_ahead = match self.waiting {
+            Waiting::PerhapsPublished if gate::is_open(storage)? => true,
+            Waiting::PerhapsPublished => return Ok(Reconsidered::Waits(Some(Waiting::Validated))),
+            Waiting::Ahead { quiet_keep_alives, .. } => quiet_keep_alives < QUIET_KEEP_ALIVES,
+            Waiting::No | Waiting::Validated | Waiting::Overtaken => return Ok(Reconsidered::Waits(None)),
+        };
+        let target = complete_target(self.target.as_ref())?;
+        let reaction = match self.validate(target, None, may_be_ahead, storage)? {
+            Verdict::Valid(changed) => {
+                self.record_validated(target, &changed, storage)?;
+                if gate::is_open(storage)? {
+                    self.publish_all(target, &changed, "Applied pending checkpoint", storage)?
+                } else {
+                    self.delay(target, &changed, storage)?
+                }
+            }
+            Verdict::Ahead { held } => return Ok(Reconsidered::Waits(Some(self.still_ahead(held)))),
+            Verdict::Gone => download_again(),
+            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage)?,
+        };
+        Ok(Reconsidered::Decided(reaction))
+    }
+
+    /// How a checkpoint goes on waiting that stored data up to `now_held` are still ahead of.
+    fn still_ahead(&self, now_held: i64) -> Waiting {
+        match self.waiting {
+            Waiting::Ahead { held, quiet_keep_alives } if held == now_held => {
+                Waiting::Ahead { held, quiet_keep_alives: quiet_keep_alives.saturating_add(1) }
+            }
+            Waiting::Ahead { .. } => Waiting::Ahead { held: now_held, quiet_keep_alives: 0 },
+            _ => Waiting::Overtaken,
+        }
+    }
+
+    /// Keeps the target until the next checkpoint: stored data are ahead of it.
+    fn put_off(&self, held: i64) -> Result<Reaction<'static>> {
+        let waiting = Some(Waiting::Ahead { held, quiet_keep_alives: 0 });
+        let change = Change { waiting, ..self.connect()?.0 };
+        Ok(Reaction::with(vec![Instruction::debug(PUT_OFF)], Next::Report).changing(change))
     }
 
     /// Publishes the whole target.
@@ -113,7 +199,7 @@ impl Iteration {
         let request_id = target.write_checkpoint;
         let Publication { time, streams } = self.publish(target, changed, None, storage)?;
         if let Some(id) = request_id {
-            storage.set_request_id(RequestId::LastApplied, Some(id))?;
+            self.record_acknowledged(RequestId::LastApplied, id, storage)?;
         }
         let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
         status.record_full_sync(time, request_id);
@@ -128,6 +214,7 @@ impl Iteration {
             streams: Some(streams),
             waiting: Some(Waiting::No),
             target: Some(TargetChange::Settle(target.settled_progress()?)),
+            others: Some(self.others.after_completing(target.last_op_id)),
             ..Change::default()
         }))
     }
@@ -148,7 +235,8 @@ impl Iteration {
         let log_line =
             "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
         let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
-        let change = Change { waiting: Some(Waiting::Validated), ..change };
+        let others = Some(self.others.after_completing(target.last_op_id));
+        let change = Change { waiting: Some(Waiting::Validated), others, ..change };
         Ok(Reaction::with(instructions, Next::Report).changing(change))
     }
 
@@ -178,33 +266,78 @@ impl Iteration {
         let streams = streams::record_sync(&self.streams, &self.requested, &target.progress, limit, time, storage)?;
         Ok(Publication { time, streams })
     }
+
+    /// Compares the checksums of the buckets that a publish up to `limit` has to look at. All others were found valid
+    /// before, and nothing happened to them since. `may_be_ahead` tells whether buckets may hold operations of a newer
+    /// checkpoint although the service knew of them when the iteration began.
+    fn validate(
+        &self,
+        target: &Target,
+        limit: Option<Priority>,
+        may_be_ahead: bool,
+        storage: &mut dyn Storage,
+    ) -> Result<Verdict> {
+        if let Some(held) = self.others.completed_after(target.last_op_id) {
+            return Ok(Verdict::Ahead { held });
+        }
+        let (mut changed, mut invalid, mut are_gone) = (Vec::new(), Vec::new(), false);
+        for ChangedTarget { name, id, checksum, count, position } in target.changed(limit) {
+            let actual = match id {
+                Some(id) => storage.checksum(id)?,
+                None => Checksum::ZERO,
+            };
+            if actual != checksum {
+                let held = id.map_or(Ok(0), |id| storage.last_op(id))?;
+                // What this iteration's own stream has not brought is another one's, however long that takes.
+                if held > target.last_op_id && (may_be_ahead || held > position) {
+                    return Ok(Verdict::Ahead { held });
+                }
+                if held < position {
+                    are_gone = true;
+                    continue;
+                }
+                push(&mut invalid, InvalidBucket { name: copy(name)?, expected: checksum, actual })?;
+            }
+            changed.try_reserve(1)?;
+            changed.extend(id.map(|id| ChangedBucket { id, count }));
+        }
+        Ok(match (invalid.is_empty(), are_gone) {
+            (false, _) => Verdict::Invalid(invalid),
+            (true, false) => Verdict::Valid(changed),
+            (true, true) => match self.others.removed_after(target.last_op_id) {
+                Some(held) => Verdict::Ahead { held },
+                None => Verdict::Gone,
+            },
+        })
+    }
+
+    /// Stores that the whole target is valid.
+    fn record_validated(&self, target: &Target, changed: &[ChangedBucket], storage: &mut dyn Storage) -> Result<()> {
+        for bucket in target.foreign() {
+            storage.leave_checkpoint(*bucket)?;
+        }
+        storage.complete(changed, target.last_op_id, Extent::Full)?;
+        match target.write_checkpoint {
+            Some(write_checkpoint) => self.record_acknowledged(RequestId::LastSeen, write_checkpoint, storage),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores which request the service has acknowledged. Another iteration may have heard of a later one already.
+    fn record_acknowledged(&self, id: RequestId, write_checkpoint: i64, storage: &mut dyn Storage) -> Result<()> {
+        let stored = if self.others.were_noticed() { storage.request_id(id)? } else { None };
+        storage.set_request_id(id, stored.max(Some(write_checkpoint)))
+    }
+}
+
+/// Ends the iteration, so that the next one requests buckets that another iteration has deleted.
+fn download_again() -> Reaction<'static> {
+    let line = "Another client of this database has deleted buckets of the checkpoint. They are downloaded again.";
+    Reaction::with(vec![Instruction::info(line)], Next::Close { hide_disconnect: false })
 }
 
 fn complete_target<T>(target: Option<T>) -> Result<T> {
     target.ok_or_else(|| Error::protocol("Received checkpoint complete without previous checkpoint"))
-}
-
-/// Compares the checksums of the buckets that a publish up to `limit` has to look at. All others were found valid
-/// before, and nothing happened to them since.
-fn validate(
-    target: &Target,
-    limit: Option<Priority>,
-    storage: &mut dyn Storage,
-) -> Result<Result<Vec<ChangedBucket>, Vec<InvalidBucket>>> {
-    let (mut changed, mut invalid) = (Vec::new(), Vec::new());
-    for ChangedTarget { name, id, checksum, count } in target.changed(limit) {
-        let actual = match id {
-            Some(id) => storage.checksum(id)?,
-            None => Checksum::ZERO,
-        };
-        if actual != checksum {
-            invalid.try_reserve(1)?;
-            invalid.push(InvalidBucket { name: copy(name)?, expected: checksum, actual });
-        }
-        changed.try_reserve(1)?;
-        changed.extend(id.map(|id| ChangedBucket { id, count }));
-    }
-    Ok(if invalid.is_empty() { Ok(changed) } else { Err(invalid) })
 }
 
 /// Deletes the buckets, so that the next iteration downloads them again, and ends this one.
@@ -217,13 +350,4 @@ fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Stora
         append(&mut line, format_args!("{separator}{name} (expected {expected:#010x}, got {actual:#010x})"))?;
     }
     Ok(Reaction::with(vec![Instruction::warning(line)], Next::Close { hide_disconnect: false }))
-}
-
-/// Stores that the whole target is valid.
-fn record_validated(target: &Target, changed: &[ChangedBucket], storage: &mut dyn Storage) -> Result<()> {
-    storage.complete(changed, target.last_op_id, Extent::Full)?;
-    if let Some(write_checkpoint) = target.write_checkpoint {
-        storage.set_request_id(RequestId::LastSeen, Some(write_checkpoint))?;
-    }
-    Ok(())
 }

@@ -11,19 +11,21 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::change::{Change, TargetChange, Waiting};
+use super::completion::Reconsidered;
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
 use super::instruction::{BucketChange, Diagnostics, Instruction};
 use super::memory::{format, push};
+use super::others::Others;
 use super::progress::ProgressSums;
-use super::request;
+use super::request::{self, Positions};
 use super::requested::Requested;
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
-use crate::storage::Storage;
+use crate::storage::{Continuation, Storage};
 
 /// From this number of seconds before its expiry on, a token should be replaced.
 const TOKEN_EXPIRES_SOON: i64 = 30;
@@ -37,8 +39,12 @@ pub struct Iteration {
     pub(super) requested: Requested,
     /// The checkpoint that is, or was last, downloaded.
     pub(super) target: Option<Target>,
-    /// Whether the checkpoint is validated, but held back by local writes.
+    /// Whether all of the checkpoint was sent, but it cannot be published yet.
     pub(super) waiting: Waiting,
+    /// What is known of other iterations on the same file.
+    pub(super) others: Others,
+    /// Up to which operations the service takes buckets as received, until the first checkpoint.
+    positions: Positions,
     /// All stored subscriptions in id order.
     pub(super) streams: Vec<StreamRow>,
     /// What the status tells besides progress and streams.
@@ -93,8 +99,13 @@ impl<'l> Reaction<'l> {
 }
 
 impl Iteration {
-    /// An iteration that starts if nothing fails any more.
-    pub fn start(options: StartOptions, storage: &mut dyn Storage) -> Result<(Self, Vec<Instruction>)> {
+    /// An iteration that starts if nothing fails any more. `before` is what the one before it on this connection knew of
+    /// others.
+    pub fn start(
+        options: StartOptions,
+        before: Option<Others>,
+        storage: &mut dyn Storage,
+    ) -> Result<(Self, Vec<Instruction>)> {
         let now = storage.now()?;
         let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
             // A damaged row must not keep everything else from syncing. Whoever still wants it subscribes again.
@@ -111,7 +122,8 @@ impl Iteration {
         };
         streams::delete_ended(&mut rows, now, storage)?;
         let requested = Requested::new(&rows, now)?;
-        let establish = request::establish(&options, requested.as_slice(), storage)?;
+        let mut positions = Positions::default();
+        let establish = request::establish(&options, requested.as_slice(), &mut positions, storage)?;
         let status =
             Status { connection: Connection::Connecting, sync_times: storage.sync_times()?, ..Status::default() };
         let streams = streams::unrelated(rows)?;
@@ -121,18 +133,19 @@ impl Iteration {
         }
         push(&mut instructions, Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) })?;
         push(&mut instructions, establish)?;
+        let newest = storage.begin_iteration(request::fingerprint(&options))?;
         let iteration = Self {
             active_streams: options.active_streams,
             requested,
             target: None,
             waiting: Waiting::No,
+            others: Others::new(newest, before),
+            positions,
             streams,
             status,
             emitted,
             observer: options.diagnostics.then(SchemaObserver::default),
         };
-        // A rolled-back start needs no note: the generation in the database then differs from the one remembered.
-        storage.begin_iteration()?;
         Ok((iteration, instructions))
     }
 
@@ -180,15 +193,19 @@ impl Iteration {
 
     /// Makes a change, for which there is room.
     pub fn apply(&mut self, change: Change<'_>) {
-        let Change { status, streams, active_streams, waiting, target, observed, emitted } = change;
+        let Change { status, streams, active_streams, waiting, target, observed, others, emitted } = change;
         replace(&mut self.status, status);
         replace(&mut self.streams, streams);
         replace(&mut self.active_streams, active_streams);
         replace(&mut self.waiting, waiting);
+        replace(&mut self.others, others);
         replace(&mut self.emitted, emitted);
         match (&mut self.target, target) {
             (_, None) => {}
-            (target, Some(TargetChange::Replace(new))) => *target = Some(new),
+            (target, Some(TargetChange::Replace(new))) => {
+                *target = Some(new);
+                self.positions = Positions::default();
+            }
             (Some(target), Some(TargetChange::Diff(diff))) => target.apply_diff(diff),
             (Some(target), Some(TargetChange::Receive(receipt))) => target.receive(receipt),
             (Some(target), Some(TargetChange::Settle(progress))) => target.settle(progress),
@@ -244,17 +261,27 @@ impl Iteration {
     }
 
     fn checkpoint(&self, line: Checkpoint<'_>, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
-        let LoadedTarget { target, obsolete, shrunk } = Target::load(line, self.requested.as_slice().len(), storage)?;
-        for name in &obsolete {
-            storage.delete_bucket(name)?;
+        let subscriptions = self.requested.as_slice().len();
+        let received = |bucket: &str| self.received(bucket);
+        let LoadedTarget { mut target, unlisted, shrunk } = Target::load(line, subscriptions, &received, storage)?;
+        let kept = self.kept_buckets(target.last_op_id, true, storage)?;
+        let mut is_removal = false;
+        for bucket in &unlisted {
+            if kept.include(bucket.is_of_other_request) {
+                target.add_foreign(bucket.id)?;
+            } else {
+                storage.delete_bucket(&bucket.name)?;
+                is_removal = true;
+            }
         }
+        let others = self.others_after_removal(is_removal, target.last_op_id, storage)?;
         for id in shrunk {
             storage.reset_counts(id)?;
         }
         let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
         let buckets = self.observer.as_ref().map(|_| target.bucket_changes(None)).transpose()?;
         let mut reaction = self.new_checkpoint(&target, rows, buckets)?;
-        reaction.change.target = Some(TargetChange::Replace(target));
+        (reaction.change.target, reaction.change.others) = (Some(TargetChange::Replace(target)), others);
         Ok(reaction)
     }
 
@@ -262,18 +289,36 @@ impl Iteration {
         let Some(target) = &self.target else {
             return Err(Error::protocol("Received checkpoint_diff without previous checkpoint"));
         };
-        let diff = target.prepare_diff(line)?;
-        for &name in &diff.removed {
+        let last_op_id = line.last_op_id;
+        let kept = self.kept_buckets(last_op_id, false, storage)?;
+        let diff = target.prepare_diff(line, kept, &mut |id| Ok(storage.last_op(id)? > last_op_id))?;
+        for &name in &diff.deleted {
             storage.delete_bucket(name)?;
         }
+        let others = self.others_after_removal(!diff.deleted.is_empty(), last_op_id, storage)?;
         for &id in &diff.shrunk {
             storage.reset_counts(id)?;
         }
         let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
         let buckets = self.observer.as_ref().map(|_| target.bucket_changes(Some(&diff))).transpose()?;
         let mut reaction = self.new_checkpoint(target, rows, buckets)?;
-        reaction.change.target = Some(TargetChange::Diff(diff));
+        (reaction.change.target, reaction.change.others) = (Some(TargetChange::Diff(diff)), others);
         Ok(reaction)
+    }
+
+    /// Up to which operation the service takes a bucket as received.
+    fn received(&self, bucket: &str) -> i64 {
+        match &self.target {
+            Some(target) => target.position(bucket),
+            None => self.positions.get(bucket),
+        }
+    }
+
+    /// What a data line for a bucket continues.
+    fn continuation(&self, bucket: &str) -> Continuation {
+        // One that is not there may be among those that a newer checkpoint of another iteration has removed.
+        let is_removed = |target: &Target| self.others.removed_after(target.last_op_id).is_some();
+        Continuation { after: self.received(bucket), may_create: !self.target.as_ref().is_some_and(is_removed) }
     }
 
     /// What is common to all checkpoints that begin; `buckets` for developer tools.
@@ -299,16 +344,18 @@ impl Iteration {
     }
 
     fn data(&self, line: &DataLine<'_>, size: usize, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
-        let stored = storage.store_line(line, size)?;
+        let stored = storage.store_line(line, size, self.continuation(line.bucket))?;
         let mut reaction = Reaction::only(Next::Report);
         reaction.change.status = self.connected()?;
-        for operation in &stored.unpublishable {
+        for operation in stored.iter().flat_map(|stored| &stored.unpublishable) {
             push(&mut reaction.instructions, Instruction::warning(operation.describe(line.bucket)?))?;
         }
         if let Some(target) = &self.target {
-            let receipt = target.prepare_receipt(line.bucket, &stored)?;
+            let last_op = line.entries.iter().map(|entry| entry.op_id).max().unwrap_or(0);
+            let receipt = target.prepare_receipt(line.bucket, last_op, stored.as_ref())?;
             if receipt.progress.is_some() {
-                if stored.new_operations > 0 && self.waiting == Waiting::Validated {
+                let is_new = stored.as_ref().is_some_and(|stored| stored.new_operations > 0);
+                if is_new && matches!(self.waiting, Waiting::Validated | Waiting::PerhapsPublished) {
                     reaction.change.waiting = Some(Waiting::Overtaken);
                 }
                 if self.observer.is_some() {
@@ -342,7 +389,13 @@ impl Iteration {
         } else if !is_requested {
             (Change::default(), Next::Close { hide_disconnect: true })
         } else {
-            self.connect()?
+            match self.reconsider(storage)? {
+                Reconsidered::Waits(waiting) => {
+                    let (change, next) = self.connect()?;
+                    (Change { waiting, ..change }, next)
+                }
+                Reconsidered::Decided(reaction) => return Ok(reaction),
+            }
         };
         // When subscriptions end is no reason for a status: it would come with every keep-alive.
         change.streams = Some(rows).filter(|rows| *rows != self.streams);

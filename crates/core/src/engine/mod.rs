@@ -2,8 +2,9 @@
 //!
 //! [`Engine::handle`] takes one [`Event`] per `powersync_control` call. A call that fails leaves the engine as it was:
 //! handlers prepare what memory becomes, and the engine makes that so when the SDK has its answer (see `change`). A call
-//! that succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_is_current`]: the iteration
-//! ends at its next event, and the SDK reconnects with what the database holds.
+//! that succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_state`]: the iteration ends
+//! at its next event, and the SDK reconnects with what the database holds. That also tells when another iteration on the
+//! same file has changed something, which is loaded again before the event is handled (see `others`).
 //!
 //! Where the specification is silent: the status that `start` emits lists subscriptions as they are after expired ones
 //! were removed. Data for a bucket outside the checkpoint are stored and not published; a later change of the checkpoint
@@ -19,6 +20,7 @@ mod gate;
 mod instruction;
 mod iteration;
 mod memory;
+mod others;
 mod progress;
 mod request;
 mod requested;
@@ -38,20 +40,23 @@ pub use instruction::{
 pub use status::offline_status;
 
 use crate::error::{Error, Result};
-use crate::storage::Storage;
+use crate::storage::{IterationState, Storage};
 use change::Change;
 use iteration::{Iteration, Next, Reaction};
+use others::{Others, Uses};
 
 /// The sync client of one connection.
 #[derive(Debug, Default)]
 pub struct Engine {
     iteration: Option<Iteration>,
+    /// What the iteration before knew of others on the file.
+    others: Option<Others>,
 }
 
 impl Engine {
     /// A client without an iteration.
     pub const fn new() -> Self {
-        Self { iteration: None }
+        Self { iteration: None, others: None }
     }
 
     /// Whether an iteration is running.
@@ -72,7 +77,8 @@ impl Engine {
     pub fn handle(&mut self, event: Event<'_>, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
         match event {
             Event::Start(options) => {
-                let (iteration, instructions) = Iteration::start(options, storage)?;
+                let before = self.iteration.as_ref().map(|iteration| iteration.others).or(self.others);
+                let (iteration, instructions) = Iteration::start(options, before, storage)?;
                 let outcome = Outcome::Instructions(instructions);
                 answer(&outcome)?;
                 storage.adopt_iteration();
@@ -83,23 +89,27 @@ impl Engine {
             Event::Stop | Event::ConnectionEnded => self.end(false, storage, answer),
             Event::TokenRefreshed => self.end(true, storage, answer),
             Event::Line { line, size } => {
-                self.react(storage, answer, |iteration, storage| iteration.line(line, size, storage))
+                let uses = Uses::of(&line);
+                self.react(uses, storage, answer, |iteration, storage| iteration.line(line, size, storage))
             }
             Event::ConnectionEstablished => {
-                self.react(storage, answer, |iteration, _| iteration.connection_established())
+                self.react(Uses::Nothing, storage, answer, |iteration, _| iteration.connection_established())
             }
-            Event::UploadCompleted => self.react(storage, answer, Iteration::upload_completed),
-            Event::StreamsInUse(streams) => {
-                self.react(storage, answer, |iteration, storage| iteration.streams_in_use(streams, storage))
-            }
+            Event::UploadCompleted => self.react(Uses::WaitingCheckpoint, storage, answer, Iteration::upload_completed),
+            Event::StreamsInUse(streams) => self
+                .react(Uses::Nothing, storage, answer, |iteration, storage| iteration.streams_in_use(streams, storage)),
             Event::Subscribe(command) => {
+                self.observe(storage)?;
                 streams::subscribe(&command, storage)?;
                 self.subscriptions_changed(storage, answer)
             }
-            Event::Unsubscribe(stream) => match streams::unsubscribe(&stream, storage)? {
-                true => self.subscriptions_changed(storage, answer),
-                false => answered(Outcome::Nothing, answer),
-            },
+            Event::Unsubscribe(stream) => {
+                self.observe(storage)?;
+                match streams::unsubscribe(&stream, storage)? {
+                    true => self.subscriptions_changed(storage, answer),
+                    false => answered(Outcome::Nothing, answer),
+                }
+            }
             Event::SeedRequestId(id) => {
                 self.require_iteration()?;
                 answered(Outcome::RequestId(Some(gate::seed_request_id(id, storage)?)), answer)
@@ -118,26 +128,40 @@ impl Engine {
     /// Lets the iteration handle an event, if stored data are still what it made of them.
     fn react<'l>(
         &mut self,
+        uses: Uses,
         storage: &mut dyn Storage,
         answer: &mut Answer<'_>,
         handler: impl FnOnce(&Iteration, &mut dyn Storage) -> Result<Reaction<'l>>,
     ) -> Result<Outcome> {
-        let iteration = self.iteration.as_ref().ok_or_else(no_iteration)?;
-        let reaction = if storage.iteration_is_current()? {
-            handler(iteration, storage)?
-        } else {
-            Reaction::only(Next::Close { hide_disconnect: true }).changing(iteration.as_stored(storage)?)
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let reaction = match storage.iteration_state()? {
+            // Whoever ended it may have to end for what it does next: the SDK waits before it reconnects.
+            IterationState::Ended { for_other } => {
+                Reaction::only(Next::Close { hide_disconnect: !for_other }).changing(iteration.as_stored(storage)?)
+            }
+            state => {
+                let next = iteration.follow(state, uses, storage)?;
+                let reaction = handler(iteration, storage)?;
+                let next = if reaction.next == Next::Continue { next } else { reaction.next };
+                Reaction { next, ..reaction }
+            }
         };
         self.conclude(reaction, storage, answer)
     }
 
+    /// Lets the iteration, if there is one, follow what others changed, before something else is changed.
+    fn observe(&mut self, storage: &mut dyn Storage) -> Result<()> {
+        let Some(iteration) = &mut self.iteration else { return Ok(()) };
+        let state = storage.iteration_state()?;
+        iteration.follow(state, Uses::Nothing, storage).map(|_| ())
+    }
+
     /// Ends the iteration because the SDK says so.
     fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
-        let iteration = self.iteration.as_ref().ok_or_else(no_iteration)?;
-        let is_current = storage.iteration_is_current();
-        let looked_up = is_current.and_then(|is_current| match is_current {
-            true => Ok(Change::default()),
-            false => iteration.as_stored(storage),
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let looked_up = storage.iteration_state().and_then(|state| match state {
+            IterationState::Ended { .. } => iteration.as_stored(storage),
+            state => iteration.follow(state, Uses::Nothing, storage).map(|_| Change::default()),
         });
         let change = match looked_up {
             Ok(change) => change,
@@ -176,7 +200,7 @@ impl Engine {
         let outcome = Outcome::Instructions(instructions);
         if ends {
             answer(&outcome)?;
-            self.iteration = None;
+            self.others = self.iteration.take().map(|iteration| iteration.others);
         } else {
             iteration.reserve(&change)?;
             answer_and_apply(iteration, change, &outcome, storage, answer)?;

@@ -125,6 +125,11 @@ impl ProgressSums {
         Ok(Self { by_default_stream: zeros(streams)?, by_subscription: zeros(subscriptions)?, ..Self::default() })
     }
 
+    /// Sums of the same kinds over no bucket yet.
+    pub fn emptied(&self) -> Result<Self> {
+        Self::new(self.by_default_stream.len(), self.by_subscription.len())
+    }
+
     /// A copy.
     pub fn copy(&self) -> Result<Self> {
         let mut copy =

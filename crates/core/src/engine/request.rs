@@ -1,23 +1,55 @@
 //! The request that opens the sync stream: its body as JSON text, and the checkpoint request that goes with it
-//! (sync client, Request).
+//! (sync client, Request). Also what tells requests of several iterations on one file apart.
 
 use alloc::string::String;
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
 use super::requested::RequestedSubscription;
+use crate::collections::Numbers;
 use crate::error::Result;
 use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
-use crate::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};
+use crate::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
+
+/// Up to which operation the service takes buckets as received, by name.
+#[derive(Debug, Default)]
+pub struct Positions(Numbers);
+
+impl Positions {
+    /// Adds a bucket that the service takes as received up to `last_op`.
+    fn add(&mut self, name: &str, last_op: i64) -> Result<()> {
+        self.0.reserve(1)?;
+        self.0.insert(self.0.hash(name), last_op);
+        Ok(())
+    }
+
+    /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
+    pub fn get(&self, name: &str) -> i64 {
+        self.0.find(self.0.hash(name), |_| true).unwrap_or(0)
+    }
+}
+
+/// What tells requests with these options from others on the same file.
+pub fn fingerprint(options: &StartOptions) -> RequestFingerprint {
+    let mut hasher = SipHasher13::new();
+    hasher.write(&[options.include_defaults.into()]);
+    hasher.write(options.parameters.as_deref().unwrap_or("null").as_bytes());
+    // One bit less makes no difference, but 0 stands for no request.
+    RequestFingerprint(hasher.finish().cast_signed() | 1)
+}
 
 /// The instruction to open the stream with these options and subscriptions.
 pub fn establish(
     options: &StartOptions,
     subscriptions: &[RequestedSubscription],
+    positions: &mut Positions,
     storage: &mut dyn Storage,
 ) -> Result<Instruction> {
     let client_id = storage.client_id()?;
-    let request = body(options, subscriptions, &client_id, storage)?;
+    let request = body(options, subscriptions, (&client_id, positions), storage)?;
     let checkpoint_request = match options.checkpoint_mode {
         CheckpointMode::Legacy => None,
         CheckpointMode::Requests => {
@@ -37,7 +69,7 @@ fn checkpoint_request_id(storage: &mut dyn Storage) -> Result<i64> {
 fn body(
     options: &StartOptions,
     subscriptions: &[RequestedSubscription],
-    client_id: &str,
+    (client_id, positions): (&str, &mut Positions),
     storage: &mut dyn Storage,
 ) -> Result<String> {
     let mut json = String::new();
@@ -48,6 +80,7 @@ fn body(
         is_first = false;
         write_string(&mut json, bucket.name)?;
         write_raw(&mut json, r#","after":"#)?;
+        positions.add(bucket.name, bucket.last_op)?;
         write_decimal_string(&mut json, bucket.last_op.max(0))?;
         write_raw(&mut json, "}")
     })?;

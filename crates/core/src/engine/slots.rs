@@ -16,6 +16,11 @@ pub struct Slot {
     pub name: Box<str>,
     /// The stored bucket, None while nothing of it is held.
     pub id: Option<BucketId>,
+    /// The newest operation that the service takes as received: the `after` of the request, then what it sent. At times
+    /// that is more than is stored, if another iteration has deleted the bucket.
+    pub position: i64,
+    /// Whether it was made by an iteration with another request.
+    pub is_of_other_request: bool,
     /// Its operations as counted for the progress.
     pub counts: BucketCounts,
     /// What the checkpoint says of it; None if it is not part of the checkpoint.
@@ -39,7 +44,16 @@ pub struct Announced {
 impl Slot {
     /// A bucket that is not listed as changed.
     pub fn new(name: Box<str>, id: Option<BucketId>, counts: BucketCounts, announced: Option<Announced>) -> Self {
-        Self { name, id, counts, announced, is_changed: false, is_removed: false }
+        Self {
+            name,
+            id,
+            position: 0,
+            is_of_other_request: false,
+            counts,
+            announced,
+            is_changed: false,
+            is_removed: false,
+        }
     }
 
     /// A bucket that is not part of the checkpoint and of which nothing is known.
@@ -161,6 +175,31 @@ impl Slots {
             slot.id = Some(id);
             self.by_id.insert(Key::Id(id.0), position);
         }
+    }
+
+    /// An index for [`Self::forget_ids`].
+    pub fn empty_index(&self) -> Result<Index> {
+        let mut index = Index::default();
+        index.reserve(self.slots.len())?;
+        Ok(index)
+    }
+
+    /// Forgets where buckets are stored. Makes `empty` the index of ids.
+    pub fn forget_ids(&mut self, empty: Index) {
+        self.by_id = empty;
+        for slot in &mut self.slots {
+            slot.id = None;
+        }
+    }
+
+    /// All buckets.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().filter(|slot| !slot.is_removed)
+    }
+
+    /// How many positions there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
     }
 
     /// Removes the bucket with that name, and returns what was known of it.

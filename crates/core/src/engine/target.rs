@@ -5,8 +5,12 @@
 //! names: a `checkpoint_diff` and a data line change it in place. Changes come in two steps, so that a failing call
 //! leaves nothing behind: one that prepares the change and can fail, and one that makes it and cannot fail, once
 //! [`Target::reserve`] has got the memory.
+//!
+//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines go on all the same;
+//! whatever needs more than the one bucket refreshes it first, which again costs time for every bucket.
 
 mod diff;
+mod refresh;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,6 +26,7 @@ use crate::collections::sort_by;
 use crate::error::Result;
 use crate::protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
 use crate::storage::{BucketId, Storage, StoredBucket, StoredLine};
+use refresh::Found;
 
 /// A stream that is part of the checkpoint.
 #[derive(Debug)]
@@ -47,6 +52,10 @@ pub struct Target {
     pub progress: ProgressSums,
     /// Its buckets, and others that received data nevertheless: a later change may add them.
     slots: Slots,
+    /// What is known of stored buckets may no longer be so.
+    is_outdated: bool,
+    /// Stored buckets that are not part of it, but may be taken as part of full checkpoints.
+    foreign: Vec<BucketId>,
     /// Positions of the buckets that a full publish has to look at: they received data, or what the checkpoint wants
     /// of them changed, or they were not yet part of a full checkpoint. Some may have been removed meanwhile.
     changed: Vec<usize>,
@@ -63,6 +72,8 @@ pub struct ChangedTarget<'t> {
     pub checksum: Checksum,
     /// Operations announced.
     pub count: Option<i64>,
+    /// The newest operation that the service takes as received.
+    pub position: i64,
 }
 
 /// A target made of a checkpoint line, and what has to follow in storage.
@@ -70,9 +81,19 @@ pub struct LoadedTarget {
     /// The target.
     pub target: Target,
     /// Stored buckets that are not part of it.
-    pub obsolete: Vec<Box<str>>,
+    pub unlisted: Vec<UnlistedBucket>,
     /// Stored buckets whose counters were reset.
     pub shrunk: Vec<BucketId>,
+}
+
+/// A stored bucket that is not part of a checkpoint.
+pub struct UnlistedBucket {
+    /// Its name.
+    pub name: Box<str>,
+    /// Where it is stored.
+    pub id: BucketId,
+    /// Whether it was made by an iteration with another request.
+    pub is_of_other_request: bool,
 }
 
 /// That a bucket received data.
@@ -80,7 +101,10 @@ pub struct Receipt {
     /// The sums over buckets afterwards; None if this one is not part of the checkpoint.
     pub progress: Option<ProgressSums>,
     bucket: Receiver,
-    id: BucketId,
+    /// Where it is stored; None if the data were not.
+    id: Option<BucketId>,
+    /// The newest operation received.
+    position: i64,
     counts: BucketCounts,
 }
 
@@ -94,32 +118,40 @@ enum Receiver {
 
 impl Target {
     /// The target of a checkpoint `line`, with what `storage` holds of its buckets. `subscriptions` is the number of
-    /// subscriptions in the request.
-    pub fn load(line: Checkpoint<'_>, subscriptions: usize, storage: &mut dyn Storage) -> Result<LoadedTarget> {
+    /// subscriptions in the request, `received` tells up to which operation the service takes a bucket as received.
+    pub fn load(
+        line: Checkpoint<'_>,
+        subscriptions: usize,
+        received: &dyn Fn(&str) -> i64,
+        storage: &mut dyn Storage,
+    ) -> Result<LoadedTarget> {
         let mut target = Self {
             last_op_id: line.last_op_id,
             write_checkpoint: line.write_checkpoint,
             progress: ProgressSums::new(line.streams.len(), subscriptions)?,
             streams: describe(line.streams)?,
             slots: Slots::default(),
+            is_outdated: false,
+            foreign: Vec::new(),
             changed: Vec::new(),
         };
         target.slots.reserve(line.buckets.len())?;
         target.changed.try_reserve_exact(line.buckets.len())?;
         for bucket in line.buckets {
-            let slot = new_slot(copy(bucket.bucket)?, bucket, None, BucketCounts::default());
+            let mut slot = new_slot(copy(bucket.bucket)?, bucket, None, BucketCounts::default());
+            slot.position = received(&slot.name);
             // An empty bucket is held without being stored.
             let is_changed = slot.announced.as_ref().is_some_and(|announced| announced.checksum != Checksum::ZERO);
             let position = target.slots.put(slot);
             target.set_changed(position, is_changed);
         }
-        let (mut obsolete, mut shrunk) = (Vec::new(), Vec::new());
-        storage.visit_buckets(&mut |stored| target.meet(stored, &mut obsolete, &mut shrunk))?;
+        let (mut unlisted, mut shrunk) = (Vec::new(), Vec::new());
+        storage.visit_buckets(&mut |stored| target.meet(stored, &mut unlisted, &mut shrunk))?;
         target.changed.extend(target.slots.changed_positions());
         for slot in target.slots.iter() {
             count(&mut target.progress, slot);
         }
-        Ok(LoadedTarget { target, obsolete, shrunk })
+        Ok(LoadedTarget { target, unlisted, shrunk })
     }
 
     /// While loading only the mark matters.
@@ -133,36 +165,53 @@ impl Target {
     fn meet(
         &mut self,
         stored: StoredBucket<'_>,
-        obsolete: &mut Vec<Box<str>>,
+        unlisted: &mut Vec<UnlistedBucket>,
         shrunk: &mut Vec<BucketId>,
     ) -> Result<()> {
+        let last_op_id = self.last_op_id;
         let Some(position) = self.slots.find(stored.name) else {
-            obsolete.try_reserve(1)?;
-            obsolete.push(copy(stored.name)?);
-            return Ok(());
+            let StoredBucket { name, id, is_of_other_request, .. } = stored;
+            return push(unlisted, UnlistedBucket { name: copy(name)?, id, is_of_other_request });
         };
         self.slots.set_id(position, stored.id);
-        let Some(Slot { counts, is_changed, announced: Some(announced), .. }) = self.slots.get_mut(position) else {
-            return Ok(());
-        };
-        counts.at_last = stored.count_at_last;
-        counts.since_last = stored.count_since_last;
-        *is_changed = !stored.is_settled
-            || stored.checksum != announced.checksum
-            || stored.count_since_last != 0
-            || counts.count.is_some_and(|count| count != stored.count_at_last);
-        if counts.has_shrunk() {
-            shrunk.try_reserve(1)?;
-            shrunk.push(stored.id);
-            counts.reset();
+        let Some(slot) = self.slots.get_mut(position) else { return Ok(()) };
+        Found::new(slot, &stored).tell(slot);
+        // Another iteration may have stored more than the checkpoint counts.
+        let is_ahead = stored.last_op > slot.position.max(last_op_id);
+        if slot.counts.has_shrunk() && !is_ahead {
+            push(shrunk, stored.id)?;
+            slot.counts.reset();
         }
         Ok(())
+    }
+
+    /// Notes that a stored bucket stays, although it is not part of the checkpoint.
+    pub fn add_foreign(&mut self, id: BucketId) -> Result<()> {
+        push(&mut self.foreign, id)
+    }
+
+    /// Stored buckets that are not part of the checkpoint, but may be taken as part of full ones.
+    pub fn foreign(&self) -> &[BucketId] {
+        &self.foreign
+    }
+
+    /// Notes that another iteration has changed stored buckets.
+    pub fn set_outdated(&mut self) {
+        self.is_outdated = true;
+    }
+
+    /// Up to which operation the service takes a bucket as received.
+    pub fn position(&self, name: &str) -> i64 {
+        self.slots.by_name(name).map_or(0, |slot| slot.position)
     }
 
     /// Makes room for a change.
     pub fn reserve(&mut self, change: &TargetChange<'_>) -> Result<()> {
         let buckets = match change {
-            TargetChange::Diff(diff) => diff.updated.len(),
+            TargetChange::Diff(diff) => {
+                self.foreign.try_reserve(diff.foreign.len())?;
+                diff.updated.len()
+            }
             TargetChange::Receive(_) => 1,
             TargetChange::Replace(_) | TargetChange::Settle(_) => return Ok(()),
         };
@@ -179,12 +228,16 @@ impl Target {
         }
     }
 
-    /// Prepares to note that the bucket called `name` received data.
-    pub fn prepare_receipt(&self, name: &str, stored: &StoredLine) -> Result<Receipt> {
+    /// Prepares to note that the bucket called `name` received data up to an operation; None if they were not stored,
+    /// because what they continue is gone.
+    pub fn prepare_receipt(&self, name: &str, last_op: i64, stored: Option<&StoredLine>) -> Result<Receipt> {
         let position = self.slots.find(name);
         let slot = position.and_then(|position| self.slots.get(position));
         let mut counts = slot.map_or_else(BucketCounts::default, |slot| slot.counts);
-        counts.since_last = counts.since_last.saturating_add(stored.new_operations);
+        if let Some(stored) = stored {
+            (counts.at_last, counts.since_last) = (stored.count_at_last, stored.count_since_last);
+        }
+        let received = slot.map_or(0, |slot| slot.position).max(last_op);
         let progress = match slot.filter(|slot| slot.announced.is_some()) {
             Some(slot) => {
                 let mut progress = self.progress.copy()?;
@@ -197,7 +250,9 @@ impl Target {
             Some(position) => Receiver::Known(position),
             None => Receiver::New(copy(name)?),
         };
-        Ok(Receipt { progress, bucket, id: stored.bucket, counts })
+        // Refreshing finds out where buckets are. Until then ids that are known may be those of others.
+        let id = stored.filter(|_| !self.is_outdated).map(|stored| stored.bucket);
+        Ok(Receipt { progress, bucket, id, position: received, counts })
     }
 
     /// Notes that a bucket received data; there is room for it.
@@ -206,9 +261,12 @@ impl Target {
             Receiver::Known(position) => position,
             Receiver::New(name) => self.slots.put(Slot::unannounced(name)),
         };
-        self.slots.set_id(position, receipt.id);
+        if let Some(id) = receipt.id {
+            self.slots.set_id(position, id);
+        }
         if let Some(slot) = self.slots.get_mut(position) {
             slot.counts = receipt.counts;
+            slot.position = receipt.position;
         }
         if let Some(progress) = receipt.progress {
             self.progress = progress;
@@ -222,7 +280,8 @@ impl Target {
             let slot = self.slots.get(*position)?;
             let Announced { checksum, priority, .. } = slot.announced.as_ref()?;
             let is_included = limit.is_none_or(|limit| *priority <= limit);
-            let target = ChangedTarget { name: &slot.name, id: slot.id, checksum: *checksum, count: slot.counts.count };
+            let (id, count, position) = (slot.id, slot.counts.count, slot.position);
+            let target = ChangedTarget { name: &slot.name, id, checksum: *checksum, count, position };
             is_included.then_some(target)
         })
     }
@@ -250,6 +309,7 @@ impl Target {
             slot.counts = slot.counts.settled();
             self.slots.free_if_removed(position);
         }
+        self.foreign.clear();
         self.progress = progress;
     }
 

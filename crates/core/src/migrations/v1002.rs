@@ -2,6 +2,12 @@
 //!
 //! Both directions are lists of statements, so that each change has its place in them. In the file, the way down begins
 //! with dropping our triggers on views (`note_view_triggers`).
+//!
+//! | column | holds |
+//! | --- | --- |
+//! | `ps_checkpoint.writer` | a number for the iteration that was the last to change what iterations remember |
+//! | `ps_checkpoint.removed_op` | the largest `last_op_id` of a checkpoint that removed stored buckets |
+//! | `ps_buckets.requested_by` | a number for the request of the iteration that made the bucket, 0 for any |
 
 use alloc::string::String;
 
@@ -32,7 +38,11 @@ fn keep_views_on_the_way_down(database: &Database<'_>) -> Result<()> {
     Ok(())
 }
 
-const UP: &str = "";
+const UP: &str = "ALTER TABLE main.ps_checkpoint ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE main.ps_checkpoint ADD COLUMN removed_op INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE main.ps_buckets ADD COLUMN requested_by INTEGER NOT NULL DEFAULT 0;
+-- Iterations that were running in another format end (store/iteration.rs says what the lowest bit means).
+UPDATE main.ps_checkpoint SET generation = random() & ~1;";
 
 /// Earlier builds wrote rows of types that differ only in case to one data table. The next full publish looks at the
 /// rows of such a type, and at those that its table may have in their place. Types are found one by one in the index.
@@ -55,8 +65,44 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
    CROSS JOIN main.ps_row_operations AS entry ON entry.row_type = mistaken.name
    CROSS JOIN (SELECT 0 AS is_table UNION ALL SELECT 1) AS side;";
 
-/// Undone in the opposite order of [`UP`].
-pub(super) const DOWN: [&str; 2] = [
+/// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view over
+/// something that no longer exists.
+pub(super) const DOWN: [&str; 13] = [
     "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
+    "CREATE TABLE main.ps_staged_buckets AS SELECT * FROM main.ps_buckets",
+    "DROP TABLE main.ps_buckets",
+    "CREATE TABLE main.ps_buckets(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  last_applied_op INTEGER NOT NULL DEFAULT 0,
+  last_op INTEGER NOT NULL DEFAULT 0,
+  add_checksum INTEGER NOT NULL DEFAULT 0,
+  op_checksum INTEGER NOT NULL DEFAULT 0,
+  pending_delete INTEGER NOT NULL DEFAULT 0,
+  count_at_last INTEGER NOT NULL DEFAULT 0,
+  count_since_last INTEGER NOT NULL DEFAULT 0,
+  downloaded_size INTEGER NOT NULL DEFAULT 0,
+  settled INTEGER NOT NULL DEFAULT 0,
+  in_checkpoint INTEGER NOT NULL DEFAULT 0
+) STRICT",
+    "INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
+    count_at_last, count_since_last, downloaded_size, settled, in_checkpoint)
+  SELECT id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
+         count_at_last, count_since_last, downloaded_size, settled, in_checkpoint
+    FROM main.ps_staged_buckets ORDER BY id",
+    "DROP TABLE main.ps_staged_buckets",
+    "CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name)",
+    "CREATE TABLE main.ps_staged_checkpoint AS SELECT * FROM main.ps_checkpoint",
+    "DROP TABLE main.ps_checkpoint",
+    "CREATE TABLE main.ps_checkpoint(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  generation INTEGER NOT NULL,
+  last_op INTEGER NOT NULL,
+  region INTEGER NOT NULL DEFAULT 0,
+  region_size INTEGER NOT NULL DEFAULT 0
+) STRICT",
+    "INSERT INTO main.ps_checkpoint(id, generation, last_op, region, region_size)
+  SELECT id, generation, last_op, region, region_size FROM main.ps_staged_checkpoint",
+    "DROP TABLE main.ps_staged_checkpoint",
     "DELETE FROM main.ps_migration WHERE id >= 1002",
 ];

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
 use crate::schema::{Schema, StoredRows, apply};
 use crate::sql_api::session::Session;
-use crate::store::trigger_resync;
+use crate::store::resync_for_schema;
 
 const NAME: &str = "powersync_replace_schema";
 
@@ -45,7 +45,7 @@ fn replace_schema(session: &Session, database: &Database<'_>, arguments: &[&Valu
         StoredRows::Complete => note_view_triggers(database),
         // A running iteration ends at its next event, for a new one to publish what is missing.
         StoredRows::Incomplete => {
-            trigger_resync(database, false)?;
+            resync_for_schema(database)?;
             note_view_triggers(database)
         }
     })?;

@@ -5,7 +5,7 @@ use sqlite_nostd::Parameter;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::protocol::Checksum;
-use crate::storage::{BucketId, ChangedBucket, Extent, StoredBucket};
+use crate::storage::{BucketId, ChangedBucket, Extent, RequestFingerprint, StoredBucket};
 use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
 use crate::store::regions::{Newest, all_of};
@@ -27,6 +27,10 @@ pub struct BucketRow {
     pub settled: i64,
     /// The newest region, where its next operation goes.
     pub region: Region,
+    /// Operations in it at the last full checkpoint.
+    pub count_at_last: i64,
+    /// Operations received since.
+    pub count_since_last: i64,
 }
 
 /// A 32-bit sum as the integer column that holds it.
@@ -39,12 +43,17 @@ pub fn checksum_from_column(value: i64) -> Checksum {
     Checksum::from_stored(value)
 }
 
-/// Visits all buckets in id order.
-pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
+/// Visits all buckets in id order, for an iteration with this request.
+pub fn visit(
+    database: &Database<'_>,
+    request: Option<RequestFingerprint>,
+    visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>,
+) -> Result<()> {
     const SQL: &str = "SELECT bucket.id, bucket.name, \
         iif(bucket.in_checkpoint, max(bucket.last_op, (SELECT last_op FROM main.ps_checkpoint)), bucket.last_op), \
         bucket.add_checksum + bucket.op_checksum, bucket.count_at_last, bucket.count_since_last, \
-        bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op, settled \
+        bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op, settled, bucket.in_checkpoint, \
+        bucket.requested_by \
         FROM main.ps_buckets AS bucket WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
@@ -59,13 +68,15 @@ pub fn visit(database: &Database<'_>, visit: &mut dyn FnMut(StoredBucket<'_>) ->
             count_at_last: row.integer(4),
             count_since_last: row.integer(5),
             is_settled: row.integer(6) != 0,
+            is_in_checkpoint: row.integer(8) != 0,
+            is_of_other_request: row.integer(9) != 0 && request != Some(RequestFingerprint(row.integer(9))),
         })?;
     }
     Ok(())
 }
 
 const SELECT_ROW: &str = "SELECT bucket.id, iif(in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op), \
-    last_applied_op, add_checksum, op_checksum, settled, region \
+    last_applied_op, add_checksum, op_checksum, settled, region, count_at_last, count_since_last \
     FROM main.ps_buckets AS bucket LEFT JOIN main.ps_checkpoint AS checkpoint WHERE bucket.name = +?1";
 
 /// The bucket called `name`, None if there is none.
@@ -83,17 +94,16 @@ pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
         op_checksum: checksum_from_column(row.integer(4)),
         settled,
         region: Region::checked(row.integer(6))?,
+        count_at_last: row.integer(7),
+        count_since_last: row.integer(8),
     }))
 }
 
-/// The bucket called `name`, made if there is none.
-pub fn find_or_insert(database: &Database<'_>, name: &str) -> Result<BucketRow> {
-    if let Some(row) = find(database, name)? {
-        return Ok(row);
-    }
-    const INSERT: &str = "INSERT INTO main.ps_buckets(id, name) VALUES (?1, ?2)";
+/// Makes a bucket called `name`, which an iteration with this request receives.
+pub fn insert(database: &Database<'_>, name: &str, request: Option<RequestFingerprint>) -> Result<BucketRow> {
+    const INSERT: &str = "INSERT INTO main.ps_buckets(id, name, requested_by) VALUES (?1, ?2, ?3)";
     let id = unused_id(database)?;
-    database.execute(INSERT, &[id.into(), name.into()])?;
+    database.execute(INSERT, &[id.into(), name.into(), request.map_or(0, |request| request.0).into()])?;
     Ok(BucketRow {
         id: BucketId(id),
         last_op: 0,
@@ -102,6 +112,8 @@ pub fn find_or_insert(database: &Database<'_>, name: &str) -> Result<BucketRow> 
         op_checksum: Checksum::default(),
         settled: 0,
         region: Newest::load(database)?.region,
+        count_at_last: 0,
+        count_since_last: 0,
     })
 }
 
@@ -144,6 +156,13 @@ pub fn checksum(database: &Database<'_>, bucket: BucketId) -> Result<Checksum> {
     Ok(checksum_from_column(database.integer(SQL, &[bucket.0.into()])?.unwrap_or(0)))
 }
 
+/// The newest operation held by a bucket; 0 if it does not exist.
+pub fn last_op(database: &Database<'_>, bucket: BucketId) -> Result<i64> {
+    const SQL: &str = "SELECT iif(in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op) \
+        FROM main.ps_buckets AS bucket LEFT JOIN main.ps_checkpoint AS checkpoint WHERE bucket.id = ?1";
+    Ok(database.integer(SQL, &[bucket.0.into()])?.unwrap_or(0))
+}
+
 /// Sets both counters to 0.
 pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_buckets SET count_at_last = 0, count_since_last = 0 WHERE id = ?1";
@@ -180,11 +199,19 @@ pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
     database.execute(DELETE, &[id.into()])
 }
 
+/// See [`crate::storage::Storage::leave_checkpoint`].
+pub fn leave_checkpoint(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+    const SQL: &str = "UPDATE main.ps_buckets SET last_op = max(last_op, (SELECT last_op FROM main.ps_checkpoint)), \
+        in_checkpoint = 0 WHERE id = ?1 AND in_checkpoint";
+    database.execute(SQL, &[bucket.0.into()])
+}
+
 /// See [`crate::storage::Storage::complete`].
 pub fn complete(database: &Database<'_>, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()> {
     const CHANGED: &str =
         "UPDATE main.ps_buckets SET last_op = max(last_op, ?2), in_checkpoint = max(in_checkpoint, ?3) WHERE id = ?1";
-    const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = max(last_op, ?1)";
+    // Smaller after the service started over.
+    const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = ?1 WHERE last_op <> ?1";
     let is_full = matches!(extent, Extent::Full);
     for bucket in changed {
         let parameters = [bucket.id.0.into(), last_op_id.into(), i64::from(is_full).into()];

@@ -8,7 +8,7 @@ use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::store::client_id;
-use crate::store::iteration::advance_generation;
+use crate::store::iteration::{Ended, end_iterations};
 use crate::text;
 use crate::uuid::random_uuid;
 
@@ -25,7 +25,7 @@ pub struct Clear {
 pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
     let _clearing = database.state().enter_sync_operation();
     if clear.is_soft {
-        resync(database)?;
+        resync(database, Ended::ForOthers)?;
     } else {
         forget_downloads(database)?;
     }
@@ -45,7 +45,7 @@ pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> 
 
 /// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
 pub fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()> {
-    resync(database)?;
+    resync(database, Ended::ForOthers)?;
     if forget_times {
         database.execute("DELETE FROM main.ps_sync_state", &[])?;
         database.execute("UPDATE main.ps_stream_subscriptions SET last_synced_at = NULL", &[])?;
@@ -53,17 +53,23 @@ pub fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()>
     Ok(())
 }
 
-fn resync(database: &Database<'_>) -> Result<()> {
+/// Marks all downloaded data as not yet published, because tables lack something of them. Iterations reconnect at once,
+/// for a checkpoint that publishes it.
+pub fn resync_for_schema(database: &Database<'_>) -> Result<()> {
+    resync(database, Ended::ForSchema)
+}
+
+fn resync(database: &Database<'_>, iterations: Ended) -> Result<()> {
     database.execute("UPDATE main.ps_buckets SET last_applied_op = 0", &[])?;
-    advance_generation(database)
+    end_iterations(database, iterations)
 }
 
 fn forget_downloads(database: &Database<'_>) -> Result<()> {
     database.execute("DELETE FROM main.ps_operations", &[])?;
     database.execute("DELETE FROM main.ps_row_operations", &[])?;
     database.execute("DELETE FROM main.ps_buckets", &[])?;
-    database.execute("UPDATE main.ps_checkpoint SET last_op = 0, region = 0, region_size = 0", &[])?;
-    advance_generation(database)
+    database.execute("UPDATE main.ps_checkpoint SET last_op = 0, removed_op = 0, region = 0, region_size = 0", &[])?;
+    end_iterations(database, Ended::ForOthers)
 }
 
 fn forget_local_state(database: &Database<'_>) -> Result<()> {

@@ -20,8 +20,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-pub use clear::{Clear, clear, trigger_resync};
-use iteration::{BegunIteration, IterationMark};
+pub use clear::{Clear, clear, resync_for_schema, trigger_resync};
+use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use publish::{Destinations, Targets};
 use sqlite_nostd::ValueType;
@@ -33,8 +33,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checksum, DataLine};
 use crate::schema::KnownSchemas;
 use crate::storage::{
-    BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
-    Timestamp,
+    BucketId, ChangedBucket, Continuation, Extent, IterationState, NewSubscription, NewestCheckpoints,
+    RequestFingerprint, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp,
 };
 use crate::text;
 
@@ -61,12 +61,25 @@ pub struct SqliteStorage<'c> {
     schemas: &'c KnownSchemas,
     /// The iteration that this call begins.
     begun: Option<BegunIteration>,
+    writer: Writer,
 }
 
 impl<'c> SqliteStorage<'c> {
     /// The storage of `database` for one call; `memory` and `schemas` belong to the connection.
     pub fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
-        Self { database, memory, schemas, begun: None }
+        Self { database, memory, schemas, begun: None, writer: Writer::Unknown }
+    }
+
+    /// Has the other iterations on the file load again what they remember, as this call changes it.
+    fn note_writer(&mut self) -> Result<()> {
+        match self.writer {
+            Writer::This => return Ok(()),
+            Writer::Other => self.memory.iteration.become_writer(&self.database)?,
+            // An iteration of this connection, if there is one, does not know of what others wrote either.
+            Writer::Unknown => iteration::have_no_writer(&self.database)?,
+        }
+        self.writer = Writer::This;
+        Ok(())
     }
 }
 
@@ -79,9 +92,11 @@ impl Storage for SqliteStorage<'_> {
         client_id(&self.database)
     }
 
-    fn begin_iteration(&mut self) -> Result<()> {
-        self.begun = Some(BegunIteration::new(&self.database)?);
-        Ok(())
+    fn begin_iteration(&mut self, request: RequestFingerprint) -> Result<NewestCheckpoints> {
+        let (begun, newest) = BegunIteration::new(&self.database, request)?;
+        self.begun = Some(begun);
+        self.writer = Writer::This;
+        Ok(newest)
     }
 
     fn adopt_iteration(&mut self) {
@@ -94,8 +109,10 @@ impl Storage for SqliteStorage<'_> {
         warnings::take(&self.database)
     }
 
-    fn iteration_is_current(&mut self) -> Result<bool> {
-        self.memory.iteration.is_current(&self.database)
+    fn iteration_state(&mut self) -> Result<IterationState> {
+        let (state, writer) = self.memory.iteration.state(&self.database)?;
+        self.writer = writer;
+        Ok(state)
     }
 
     fn prepare_to_note_change(&mut self) -> Result<()> {
@@ -107,30 +124,67 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
-        buckets::visit(&self.database, visit)
+        buckets::visit(&self.database, self.memory.iteration.request(), visit)
     }
 
     fn delete_bucket(&mut self, name: &str) -> Result<()> {
+        self.note_writer()?;
         buckets::delete(&self.database, name)
     }
 
+    fn record_removal(&mut self, last_op_id: i64) -> Result<()> {
+        self.note_writer()?;
+        iteration::record_removal(&self.database, last_op_id)
+    }
+
+    fn leave_checkpoint(&mut self, bucket: BucketId) -> Result<()> {
+        self.note_writer()?;
+        buckets::leave_checkpoint(&self.database, bucket)
+    }
+
     fn reset_counts(&mut self, bucket: BucketId) -> Result<()> {
+        self.note_writer()?;
         buckets::reset_counts(&self.database, bucket)
     }
 
-    fn store_line(&mut self, line: &DataLine<'_>, line_size: usize) -> Result<StoredLine> {
-        operations::store_line(&self.database, &mut self.memory.pending_rows.borrow_mut(), line, line_size)
+    fn store_line(
+        &mut self,
+        line: &DataLine<'_>,
+        line_size: usize,
+        continuation: Continuation,
+    ) -> Result<Option<StoredLine>> {
+        let bucket = match buckets::find(&self.database, line.bucket)? {
+            Some(bucket) if bucket.last_op >= continuation.after => bucket,
+            None if continuation.after <= 0 && continuation.may_create => {
+                self.note_writer()?;
+                buckets::insert(&self.database, line.bucket, self.memory.iteration.request())?
+            }
+            _ => return Ok(None),
+        };
+        let mut pending_rows = self.memory.pending_rows.borrow_mut();
+        let stored = operations::store_line(&self.database, &mut pending_rows, bucket, line, line_size)?;
+        drop(pending_rows);
+        if stored.new_operations > 0 {
+            self.note_writer()?;
+        }
+        Ok(Some(stored))
     }
 
     fn checksum(&mut self, bucket: BucketId) -> Result<Checksum> {
         buckets::checksum(&self.database, bucket)
     }
 
+    fn last_op(&mut self, bucket: BucketId) -> Result<i64> {
+        buckets::last_op(&self.database, bucket)
+    }
+
     fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()> {
+        self.note_writer()?;
         buckets::complete(&self.database, changed, last_op_id, extent)
     }
 
     fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
+        self.note_writer()?;
         let targets = Targets::new(&self.database, &self.memory.destinations, self.schemas)?;
         publish::publish(&self.database, targets, changed, extent)?;
         self.memory.pending_rows.borrow_mut().clear();
@@ -154,6 +208,7 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()> {
+        self.note_writer()?;
         sync_times::record(&self.database, priority, time)
     }
 
@@ -166,22 +221,27 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
+        self.note_writer()?;
         subscriptions::find_or_insert(&self.database, subscription)
     }
 
     fn update_explicit_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
+        self.note_writer()?;
         subscriptions::update_explicit(&self.database, subscription)
     }
 
     fn describe_subscription(&mut self, id: i64, active: bool, is_default: bool) -> Result<()> {
+        self.note_writer()?;
         subscriptions::describe(&self.database, id, active, is_default)
     }
 
     fn record_subscription_sync(&mut self, id: i64, time: Timestamp) -> Result<()> {
+        self.note_writer()?;
         subscriptions::record_sync(&self.database, id, time)
     }
 
     fn delete_subscription(&mut self, id: i64) -> Result<()> {
+        self.note_writer()?;
         subscriptions::delete(&self.database, id)
     }
 }

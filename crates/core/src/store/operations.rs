@@ -14,14 +14,14 @@ use crate::store::operation_id::{bucket_of, operation_id, operations_after, sequ
 use crate::store::pending_rows::PendingRows;
 use crate::text;
 
-/// Stores `line`, which was `line_size` bytes long.
+/// Stores `line`, which was `line_size` bytes long, in `bucket`.
 pub fn store_line(
     database: &Database<'_>,
     pending_rows: &mut PendingRows,
+    bucket: BucketRow,
     line: &DataLine<'_>,
     line_size: usize,
 ) -> Result<StoredLine> {
-    let bucket = buckets::find_or_insert(database, line.bucket)?;
     let next_sequence = next_sequence(database, &bucket)?;
     let mut appender =
         Appender { database, pending_rows, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
@@ -34,11 +34,18 @@ pub fn store_line(
         appender.bucket.last_op = entry.op_id;
         new_operations = new_operations.saturating_add(1);
     }
-    if !line.entries.is_empty() {
+    // Another iteration may have stored all of it.
+    if new_operations > 0 {
         let bytes = i64::try_from(line_size).unwrap_or(i64::MAX);
         buckets::update_received(database, &appender.bucket, new_operations, bytes)?;
     }
-    Ok(StoredLine { bucket: appender.bucket.id, new_operations, unpublishable: appender.unpublishable })
+    Ok(StoredLine {
+        bucket: appender.bucket.id,
+        new_operations,
+        count_at_last: bucket.count_at_last,
+        count_since_last: bucket.count_since_last.saturating_add(new_operations),
+        unpublishable: appender.unpublishable,
+    })
 }
 
 /// The sequence for the bucket's next operation. Numbers are not used twice while the bucket exists.

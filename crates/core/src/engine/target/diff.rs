@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use super::{Target, count, new_slot, uncount};
 use crate::collections::{Index, Key};
-use crate::engine::memory::copy;
+use crate::engine::memory::{copy, push};
+use crate::engine::others::KeptBuckets;
 use crate::engine::progress::ProgressSums;
 use crate::engine::slots::Slot;
 use crate::error::Result;
@@ -13,14 +14,17 @@ use crate::storage::BucketId;
 
 /// A change of the buckets that is about to be made, and what has to precede it in storage.
 pub struct PreparedDiff<'l> {
-    /// Buckets to remove.
-    pub removed: Vec<&'l str>,
+    /// Buckets to delete.
+    pub deleted: Vec<&'l str>,
     /// Stored buckets whose counters are reset.
     pub shrunk: Vec<BucketId>,
     /// The sums over buckets afterwards.
     pub progress: ProgressSums,
+    /// Stored buckets that are removed from the checkpoint only.
+    pub(super) foreign: Vec<BucketId>,
     last_op_id: i64,
     write_checkpoint: Option<i64>,
+    removed: Vec<&'l str>,
     removed_names: Index,
     /// Each bucket once.
     pub(super) updated: Vec<Slot>,
@@ -28,8 +32,14 @@ pub struct PreparedDiff<'l> {
 }
 
 impl Target {
-    /// Prepares the change that `diff` asks for.
-    pub fn prepare_diff<'l>(&self, diff: CheckpointDiff<'l>) -> Result<PreparedDiff<'l>> {
+    /// Prepares the change that `diff` asks for. Buckets that are `kept` are removed from the checkpoint only; `is_ahead`
+    /// tells whether a bucket holds more than a checkpoint of that `last_op_id` counts.
+    pub fn prepare_diff<'l>(
+        &self,
+        diff: CheckpointDiff<'l>,
+        kept: KeptBuckets,
+        is_ahead: &mut dyn FnMut(BucketId) -> Result<bool>,
+    ) -> Result<PreparedDiff<'l>> {
         let removed_names = Index::of(diff.removed_buckets.len(), &text_at(&diff.removed_buckets))?;
         let mut prepared = PreparedDiff {
             progress: self.progress.copy()?,
@@ -37,14 +47,26 @@ impl Target {
             write_checkpoint: diff.write_checkpoint,
             removed_names,
             removed: diff.removed_buckets,
+            deleted: Vec::new(),
+            foreign: Vec::new(),
             shrunk: Vec::new(),
             updated: Vec::new(),
             updated_names: Index::default(),
         };
         for (position, name) in prepared.removed.iter().enumerate() {
             let is_first = prepared.removed_names.find(Key::Name(name), &text_at(&prepared.removed)) == Some(position);
-            if is_first && let Some(slot) = self.slots.by_name(name) {
+            let slot = self.slots.by_name(name);
+            if is_first && let Some(slot) = slot {
                 uncount(&mut prepared.progress, slot);
+            }
+            match slot {
+                Some(slot) if kept.include(slot.is_of_other_request) => {
+                    prepared.foreign.try_reserve(1)?;
+                    prepared.foreign.extend(slot.id);
+                }
+                // Somebody else has it then, if anybody.
+                None if kept != KeptBuckets::None => {}
+                _ => push(&mut prepared.deleted, *name)?,
             }
         }
         prepared.updated.try_reserve_exact(diff.updated_buckets.len())?;
@@ -54,7 +76,9 @@ impl Target {
             let held = self.slots.by_name(bucket.bucket).filter(|slot| !prepared.removes(&slot.name));
             let (id, counts) = held.map_or_else(Default::default, |slot| (slot.id, slot.counts));
             let mut slot = new_slot(copy(bucket.bucket)?, bucket, id, counts);
-            if slot.counts.has_shrunk() {
+            let has_shrunk = slot.counts.has_shrunk();
+            // Another iteration may have stored more than the checkpoint counts.
+            if has_shrunk && !id.map_or(Ok(false), &mut *is_ahead)? {
                 slot.counts.reset();
                 prepared.shrunk.try_reserve(1)?;
                 prepared.shrunk.extend(id);
@@ -68,6 +92,7 @@ impl Target {
     pub fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
         self.last_op_id = diff.last_op_id;
         self.write_checkpoint = diff.write_checkpoint;
+        self.foreign.extend(diff.foreign);
         for name in diff.removed {
             self.slots.remove(name);
         }

@@ -45,6 +45,7 @@ impl Host {
     /// Handles an event in a transaction that stays open.
     pub fn call(&mut self, event: Event<'_>) -> Result<Outcome> {
         let fails = core::mem::take(&mut self.answer_fails);
+        self.storage.begin();
         let mut given = None;
         let outcome = self.engine.handle(event, &mut self.storage, &mut |outcome| match fails {
             true => Err(Error::new(ErrorKind::Abort, "this answer was made to fail")),

@@ -7,8 +7,9 @@ use std::vec::Vec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checksum, DataLine, Operation};
 use crate::storage::{
-    BucketId, ChangedBucket, Extent, NewSubscription, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription,
-    Timestamp, UnpublishableOperation,
+    BucketId, ChangedBucket, Continuation, Extent, IterationState, NewSubscription, NewestCheckpoints,
+    RequestFingerprint, RequestId, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp,
+    UnpublishableOperation,
 };
 
 /// A bucket, as far as the state machine can tell.
@@ -20,6 +21,8 @@ pub struct MemoryBucket {
     pub count_at_last: i64,
     pub count_since_last: i64,
     pub is_settled: bool,
+    pub is_in_checkpoint: bool,
+    pub requested_by: Option<RequestFingerprint>,
 }
 
 /// Everything that a transaction changes.
@@ -33,6 +36,10 @@ pub struct Data {
     pub upload_queue: usize,
     pub sync_times: BTreeMap<i64, Timestamp>,
     pub generation: i64,
+    /// The iteration that was the last to change something.
+    pub writer: i64,
+    next_writer: i64,
+    pub newest: NewestCheckpoints,
     /// What was published: names of buckets by kind of publish, since the test last looked.
     pub published: Vec<(&'static str, Vec<String>)>,
 }
@@ -49,8 +56,10 @@ pub struct MemoryStorage {
     committed: Data,
     has_noted_change: bool,
     has_lost_changes: bool,
-    iteration: Option<i64>,
-    begun: Option<i64>,
+    iteration: Option<MemoryIteration>,
+    begun: Option<MemoryIteration>,
+    /// Whether the iteration is the writer, if the call has asked.
+    is_writer: Option<bool>,
     pub now: Timestamp,
     /// Calls made so far.
     pub calls: usize,
@@ -58,7 +67,25 @@ pub struct MemoryStorage {
     pub failing_call: Option<usize>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct MemoryIteration {
+    generation: i64,
+    writer: i64,
+    request: RequestFingerprint,
+}
+
 impl MemoryStorage {
+    /// A call begins.
+    pub fn begin(&mut self) {
+        self.is_writer = None;
+    }
+
+    /// Another connection has left these data.
+    pub fn take_over(&mut self, data: &Data) {
+        self.data = data.clone();
+        self.committed = data.clone();
+    }
+
     pub fn commit(&mut self) {
         self.committed = self.data.clone();
         self.has_noted_change = false;
@@ -85,6 +112,18 @@ impl MemoryStorage {
     fn subscription(&mut self, id: i64) -> &mut StoredSubscription {
         let row = self.data.subscriptions.iter_mut().find(|row| row.id == id);
         row.expect("a subscription that is stored")
+    }
+
+    fn note_writer(&mut self) {
+        match (self.is_writer.replace(true), self.iteration) {
+            (Some(true), _) => {}
+            (Some(false), Some(iteration)) => self.data.writer = iteration.writer,
+            _ => self.data.writer = 0,
+        }
+    }
+
+    fn last_op_of(&self, bucket: &MemoryBucket) -> i64 {
+        if bucket.is_in_checkpoint { bucket.last_op.max(self.data.newest.completed) } else { bucket.last_op }
     }
 
     fn names(&self, changed: &[ChangedBucket]) -> Vec<String> {
@@ -114,21 +153,37 @@ impl Storage for MemoryStorage {
         Ok("client".to_string())
     }
 
-    fn begin_iteration(&mut self) -> Result<()> {
+    fn begin_iteration(&mut self, request: RequestFingerprint) -> Result<NewestCheckpoints> {
         self.count_call()?;
-        self.data.generation += 1;
-        self.begun = Some(self.data.generation);
-        Ok(())
+        self.data.next_writer += 1;
+        self.data.writer = self.data.next_writer;
+        self.begun = Some(MemoryIteration { generation: self.data.generation, writer: self.data.writer, request });
+        self.is_writer = Some(true);
+        Ok(self.data.newest)
     }
 
     fn adopt_iteration(&mut self) {
         self.iteration = self.begun.take();
+        self.has_noted_change = true;
         self.has_lost_changes = false;
     }
 
-    fn iteration_is_current(&mut self) -> Result<bool> {
+    fn iteration_state(&mut self) -> Result<IterationState> {
         self.count_call()?;
-        Ok(!self.has_lost_changes && self.iteration == Some(self.data.generation))
+        let iteration = self.iteration.expect("an iteration that has begun");
+        if self.has_lost_changes {
+            return Ok(IterationState::Ended { for_other: false });
+        }
+        if self.data.generation != iteration.generation {
+            return Ok(IterationState::Ended { for_other: true });
+        }
+        let (writer, newest) = (self.data.writer, self.data.newest);
+        self.is_writer = Some(writer == iteration.writer);
+        Ok(if writer == iteration.writer {
+            IterationState::Current
+        } else {
+            IterationState::Outdated { newest, by_iteration: writer != 0 }
+        })
     }
 
     fn prepare_to_note_change(&mut self) -> Result<()> {
@@ -142,10 +197,13 @@ impl Storage for MemoryStorage {
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()> {
         self.count_call()?;
         for (id, bucket) in &self.data.buckets {
+            let request = self.iteration.map(|iteration| iteration.request);
             visit(StoredBucket {
                 id: BucketId(*id),
                 name: &bucket.name,
-                last_op: bucket.last_op,
+                last_op: self.last_op_of(bucket),
+                is_in_checkpoint: bucket.is_in_checkpoint,
+                is_of_other_request: bucket.requested_by.is_some() && bucket.requested_by != request,
                 checksum: bucket.checksum,
                 count_at_last: bucket.count_at_last,
                 count_since_last: bucket.count_since_last,
@@ -155,8 +213,25 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    fn record_removal(&mut self, last_op_id: i64) -> Result<()> {
+        self.count_call()?;
+        self.note_writer();
+        self.data.newest.removed = self.data.newest.removed.max(last_op_id);
+        Ok(())
+    }
+
+    fn leave_checkpoint(&mut self, bucket: BucketId) -> Result<()> {
+        self.count_call()?;
+        self.note_writer();
+        let last_op = self.last_op_of(&self.data.buckets[&bucket.0]);
+        let bucket = self.data.buckets.get_mut(&bucket.0).expect("a bucket that is held");
+        (bucket.last_op, bucket.is_in_checkpoint) = (last_op, false);
+        Ok(())
+    }
+
     fn delete_bucket(&mut self, name: &str) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         if let Some(id) = self.id_of(name) {
             self.data.buckets.remove(&id);
         }
@@ -165,14 +240,27 @@ impl Storage for MemoryStorage {
 
     fn reset_counts(&mut self, bucket: BucketId) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         let bucket = self.data.buckets.get_mut(&bucket.0).expect("a bucket that is held");
         (bucket.count_at_last, bucket.count_since_last) = (0, 0);
         Ok(())
     }
 
-    fn store_line(&mut self, line: &DataLine<'_>, _line_size: usize) -> Result<StoredLine> {
+    fn store_line(
+        &mut self,
+        line: &DataLine<'_>,
+        _line_size: usize,
+        continuation: Continuation,
+    ) -> Result<Option<StoredLine>> {
         self.count_call()?;
-        let id = self.id_of(line.bucket).unwrap_or_else(|| {
+        let stored = self.id_of(line.bucket);
+        let held = stored.map_or(0, |id| self.last_op_of(&self.data.buckets[&id]));
+        if held < continuation.after || stored.is_none() && !continuation.may_create {
+            return Ok(None);
+        }
+        let requested_by = self.iteration.map(|iteration| iteration.request);
+        let id = stored.unwrap_or_else(|| {
+            self.note_writer();
             self.data.next_bucket += 1;
             let bucket = MemoryBucket {
                 name: line.bucket.to_string(),
@@ -181,16 +269,26 @@ impl Storage for MemoryStorage {
                 count_at_last: 0,
                 count_since_last: 0,
                 is_settled: false,
+                is_in_checkpoint: false,
+                requested_by,
             };
             self.data.buckets.insert(self.data.next_bucket, bucket);
             self.data.next_bucket
         });
         let bucket = self.data.buckets.get_mut(&id).expect("just made");
-        let mut stored = StoredLine { bucket: BucketId(id), new_operations: 0, unpublishable: Vec::new() };
+        let mut last_op = held;
+        let mut stored = StoredLine {
+            bucket: BucketId(id),
+            new_operations: 0,
+            count_at_last: bucket.count_at_last,
+            count_since_last: bucket.count_since_last,
+            unpublishable: Vec::new(),
+        };
         for entry in &line.entries {
-            if entry.op_id <= bucket.last_op {
+            if entry.op_id <= last_op {
                 continue;
             }
+            last_op = entry.op_id;
             bucket.last_op = entry.op_id;
             bucket.is_settled = false;
             bucket.count_since_last = bucket.count_since_last.saturating_add(1);
@@ -208,7 +306,16 @@ impl Storage for MemoryStorage {
                 });
             }
         }
-        Ok(stored)
+        stored.count_since_last = bucket.count_since_last;
+        if stored.new_operations > 0 {
+            self.note_writer();
+        }
+        Ok(Some(stored))
+    }
+
+    fn last_op(&mut self, bucket: BucketId) -> Result<i64> {
+        self.count_call()?;
+        Ok(self.data.buckets.get(&bucket.0).map_or(0, |bucket| self.last_op_of(bucket)))
     }
 
     fn checksum(&mut self, bucket: BucketId) -> Result<Checksum> {
@@ -216,16 +323,24 @@ impl Storage for MemoryStorage {
         Ok(self.data.buckets.get(&bucket.0).map_or(Checksum::ZERO, |bucket| bucket.checksum))
     }
 
-    fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, _extent: Extent<'_>) -> Result<()> {
+    fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, extent: Extent<'_>) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
+        let is_full = matches!(extent, Extent::Full);
         for changed in changed {
-            self.data.buckets.get_mut(&changed.id.0).expect("a bucket that is held").last_op = last_op_id;
+            let bucket = self.data.buckets.get_mut(&changed.id.0).expect("a bucket that is held");
+            bucket.last_op = bucket.last_op.max(last_op_id);
+            bucket.is_in_checkpoint |= is_full;
+        }
+        if is_full {
+            self.data.newest.completed = last_op_id;
         }
         Ok(())
     }
 
     fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         let names = self.names(changed);
         match extent {
             Extent::Full => {
@@ -275,6 +390,7 @@ impl Storage for MemoryStorage {
 
     fn record_sync_time(&mut self, priority: i64, time: Timestamp) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         self.data.sync_times.retain(|known, _| *known > priority);
         self.data.sync_times.insert(priority, time);
         Ok(())
@@ -292,6 +408,7 @@ impl Storage for MemoryStorage {
 
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
         self.count_call()?;
+        self.note_writer();
         let NewSubscription { stream_name, parameters } = subscription;
         let known = self.data.subscriptions.iter();
         if let Some(row) = known.clone().find(|row| row.stream_name == stream_name && row.parameters == parameters) {
@@ -315,6 +432,7 @@ impl Storage for MemoryStorage {
 
     fn update_explicit_subscription(&mut self, subscription: &StoredSubscription) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         let row = self.subscription(subscription.id);
         row.ttl = subscription.ttl;
         row.expires_at = subscription.expires_at;
@@ -324,6 +442,7 @@ impl Storage for MemoryStorage {
 
     fn describe_subscription(&mut self, id: i64, active: bool, is_default: bool) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         let row = self.subscription(id);
         (row.active, row.is_default) = (active, is_default);
         Ok(())
@@ -331,12 +450,14 @@ impl Storage for MemoryStorage {
 
     fn record_subscription_sync(&mut self, id: i64, time: Timestamp) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         self.subscription(id).last_synced_at = Some(time);
         Ok(())
     }
 
     fn delete_subscription(&mut self, id: i64) -> Result<()> {
         self.count_call()?;
+        self.note_writer();
         self.data.subscriptions.retain(|row| row.id != id);
         Ok(())
     }

@@ -6,6 +6,8 @@ mod gate;
 mod host;
 mod life;
 mod memory_storage;
+mod others;
+mod others_random;
 mod priorities;
 mod progress;
 mod random;

@@ -116,12 +116,12 @@ fn an_ended_iteration_stays_ended() {
 }
 
 #[test]
-fn every_event_ends_an_iteration_that_somebody_overtook() {
+fn every_event_ends_an_iteration_whose_data_somebody_cleared() {
     let events: [(fn() -> Event<'static>, bool); 7] = [
-        (|| Event::ConnectionEstablished, true),
-        (|| Event::UploadCompleted, true),
-        (|| Event::StreamsInUse(vec![]), true),
-        (|| Event::Line { line: SyncLine::KeepAlive { token_expires_in: 0 }, size: 1 }, true),
+        (|| Event::ConnectionEstablished, false),
+        (|| Event::UploadCompleted, false),
+        (|| Event::StreamsInUse(vec![]), false),
+        (|| Event::Line { line: SyncLine::KeepAlive { token_expires_in: 0 }, size: 1 }, false),
         (|| Event::ConnectionEnded, false),
         (|| Event::TokenRefreshed, true),
         (|| Event::Stop, false),
