@@ -79,27 +79,69 @@ pub enum Action {
     /// Everybody comes to show what the service has, which then compacts all buckets.
     Converge,
 
-    /// The client starts an iteration on one of its two connections to the file.
-    Connect { client: u8, second: bool },
-    /// The iteration ends.
-    Disconnect { client: u8, how: Disconnect },
+    /// The client starts an iteration on one of its two connections to the file: beside one on the other connection, or
+    /// that one is left behind.
+    Connect {
+        client: u8,
+        second: bool,
+        #[serde(default)]
+        beside: bool,
+    },
+    /// The iteration that was started last ends, or with `other` that beside it; so in all that follow.
+    Disconnect {
+        client: u8,
+        how: Disconnect,
+        #[serde(default)]
+        other: bool,
+    },
     /// The service tells its present state, or a wrong checksum for one bucket.
-    Announce { client: u8, wrong_checksum: Option<u8> },
+    Announce {
+        client: u8,
+        wrong_checksum: Option<u8>,
+        #[serde(default)]
+        other: bool,
+    },
     /// The service sends that many data lines of at most that many operations, perhaps each twice.
-    Data { client: u8, lines: u8, size: u8, twice: bool },
+    Data {
+        client: u8,
+        lines: u8,
+        size: u8,
+        twice: bool,
+        #[serde(default)]
+        other: bool,
+    },
     /// The service sends the rest (with bit 3 twice), says after which priorities (bits) a part is complete, and that all is.
-    Complete { client: u8, partial: u8 },
+    Complete {
+        client: u8,
+        partial: u8,
+        #[serde(default)]
+        other: bool,
+    },
     /// The service sends a keep-alive.
-    KeepAlive { client: u8 },
+    KeepAlive {
+        client: u8,
+        #[serde(default)]
+        other: bool,
+    },
     /// Connects if needed, then announces and completes.
-    Sync { client: u8, partial: u8 },
+    Sync {
+        client: u8,
+        partial: u8,
+        #[serde(default)]
+        other: bool,
+    },
 
     /// The application writes in a transaction on one of its two connections, which commits or rolls back.
     Local { client: u8, second: bool, statements: Vec<Statement>, commit: bool },
     /// The application uploads that many transactions, all with the same result.
     Upload { client: u8, transactions: u8, result: Upload, mark: bool },
     /// The application asks for a write checkpoint once its queue is empty, perhaps with a write just in between.
-    Acknowledge { client: u8, write_between: bool },
+    Acknowledge {
+        client: u8,
+        write_between: bool,
+        #[serde(default)]
+        other: bool,
+    },
 
     /// The process is killed before the client's n-th call of SQLite from now on.
     Kill { client: u8, after: u8 },

@@ -257,12 +257,15 @@ impl Backend {
         let name = self.bucket_name(index);
         self.service.buckets.remove(&name);
         self.definitions[index].is_dropped = true;
+        self.service.last_op_id += 1;
     }
 
     /// A client gets a bucket, or gets it no longer.
     pub fn toggle(&mut self, bucket: u8, client: usize) {
         let index = usize::from(bucket) % self.definitions.len();
         self.definitions[index].audience ^= 1 << client;
+        // What decides about it is replicated like everything else.
+        self.service.last_op_id += 1;
     }
 
     /// Makes a write checkpoint for what the source database has now: the id comes from the service.

@@ -54,6 +54,8 @@ pub struct Model {
     pub applied: Option<i64>,
     /// `last_requested_checkpoint_request_id`.
     pub requested: Option<i64>,
+    /// The newest checkpoint that was validated as a whole.
+    pub completed: i64,
     /// Rows written since the last full publish.
     pub written: BTreeSet<Key>,
     /// What was downloaded.
@@ -87,8 +89,6 @@ impl Model {
 pub struct Iteration {
     /// The other end.
     pub stream: Stream,
-    /// Which of the two connections to the file it runs on.
-    pub second: bool,
     /// Memory and database were brought apart; it must notice, and end.
     pub is_disturbed: bool,
 }
@@ -100,8 +100,16 @@ pub struct Client {
     pub index: usize,
     /// What must be in the database.
     pub model: Model,
-    /// The iteration in progress.
-    pub iteration: Option<Iteration>,
+    /// The iterations in progress, on the first and on the second connection to the file.
+    pub iterations: [Option<Iteration>; 2],
+    /// Whether the one that was started last is on the second connection.
+    pub is_second: bool,
+    /// There have been two at a time since the file was opened: one may be ahead of the other.
+    pub is_crowded: bool,
+    /// How often one ended for the other.
+    pub ends: u64,
+    /// How often one put its checkpoint off, because the other was ahead.
+    pub put_off: u64,
     /// What the application has declared.
     pub schema: Schema,
     /// Calls of SQLite until the process is killed.
@@ -125,7 +133,11 @@ impl Client {
         let mut client = Self {
             index,
             model: Model::default(),
-            iteration: None,
+            iterations: [None, None],
+            is_second: false,
+            is_crowded: false,
+            ends: 0,
+            put_off: 0,
             schema: Schema::First,
             kill_after: None,
             roll_back_after: None,
@@ -157,6 +169,37 @@ impl Client {
     fn open(&mut self) -> Step<()> {
         self.first = Some(open(&self.path(), self.schema)?);
         Ok(())
+    }
+
+    /// The connection of the iteration that was started last, or of that beside it.
+    pub fn connection(&self, other: bool) -> bool {
+        self.is_second != other
+    }
+
+    /// The connections on which to go on: that of the iteration that was started last, and of one beside it.
+    pub fn connections(&self) -> Vec<bool> {
+        let beside = self.connection(true);
+        std::iter::once(self.connection(false)).chain(self.iteration(beside).map(|_| beside)).collect()
+    }
+
+    /// The iteration on a connection.
+    pub fn iteration(&self, second: bool) -> Option<&Iteration> {
+        self.iterations[usize::from(second)].as_ref()
+    }
+
+    /// The iteration on a connection.
+    pub fn iteration_mut(&mut self, second: bool) -> Option<&mut Iteration> {
+        self.iterations[usize::from(second)].as_mut()
+    }
+
+    /// The iteration on a connection has ended.
+    pub fn forget_iteration(&mut self, second: bool) {
+        self.iterations[usize::from(second)] = None;
+    }
+
+    fn forget_iterations(&mut self) {
+        self.iterations = [None, None];
+        self.is_crowded = false;
     }
 
     /// One of the connections.
@@ -231,7 +274,7 @@ impl Client {
             return Ok(result);
         };
         self.execute(second, "ROLLBACK")?;
-        if let Some(iteration) = &mut self.iteration {
+        if let Some(iteration) = self.iteration_mut(second) {
             iteration.is_disturbed = true;
         }
         if !is_repeated {
@@ -275,7 +318,8 @@ impl Client {
         (self.first, self.second) = (None, None);
         // Nobody uses the old one any more.
         let _ = fs::remove_file(&old);
-        (self.kill_after, self.roll_back_after, self.iteration) = (None, None, None);
+        (self.kill_after, self.roll_back_after) = (None, None);
+        self.forget_iterations();
         self.kills += 1;
         self.open()
     }
@@ -296,7 +340,7 @@ impl Client {
     /// # Errors
     /// If one does not close.
     pub fn close(&mut self) -> Step<()> {
-        self.iteration = None;
+        self.forget_iterations();
         self.close_second()?;
         match self.first.take() {
             Some(host) => host.try_close().map_err(|error| failed("closing", &error)),

@@ -20,23 +20,64 @@ const LENGTH: (usize, usize) = (20, 60);
 /// The session of a seed.
 pub fn generate(seed: u64) -> Session {
     let mut random = Random::new(seed);
-    let clients = [1, 1, 2, 2, 2, 3, 4][random.below(7)];
+    let beside = random.chance(40);
+    let clients = if beside { [1, 1, 1, 2][random.below(4)] } else { [1, 1, 2, 2, 2, 3, 4][random.below(7)] };
     let length = LENGTH.0 + random.below(LENGTH.1 - LENGTH.0);
-    let actions = (0..length).map(|_| any_action(&mut random, clients)).collect();
+    let mut actions = Vec::new();
+    while actions.len() < length {
+        if beside && random.chance(15) {
+            leapfrog(&mut random, clients, &mut actions);
+        } else {
+            actions.push(any_action(&mut random, clients, beside));
+        }
+    }
     Session { clients, actions }
+}
+
+/// Of two iterations of a client one gets ahead of the other, in any way, and the other goes on where it was.
+fn leapfrog(random: &mut Random, clients: usize, actions: &mut Vec<Action>) {
+    let client = small(random, clients);
+    let other = random.chance(50);
+    if random.chance(40) {
+        let first = random.chance(50);
+        actions.extend([first, !first].map(|second| Action::Connect { client, second, beside: true }));
+    }
+    let announce = |other| Action::Announce { client, wrong_checksum: None, other };
+    actions.extend([write(random), Action::Replicate { changes: 8 }, announce(other)]);
+    for _ in 0..=random.below(3) {
+        let change = if random.chance(70) { write(random) } else { service_action(random, client) };
+        actions.extend([change, Action::Replicate { changes: 8 }]);
+    }
+    actions.push(announce(!other));
+    for _ in 0..random.below(4) {
+        let other = random.chance(30) == other;
+        actions.push(Action::Data { client, lines: 1, size: 1 + small(random, 3), twice: false, other });
+    }
+    let complete = |random: &mut Random, other| Action::Complete { client, partial: small(random, 8), other };
+    if random.chance(30) {
+        actions.push(complete(random, !other));
+    }
+    actions.push(complete(random, other));
+    for _ in 0..random.below(4) {
+        actions.push(Action::KeepAlive { client, other });
+    }
+    if random.chance(70) {
+        actions.push(complete(random, !other));
+    }
 }
 
 fn small(random: &mut Random, limit: usize) -> u8 {
     u8::try_from(random.below(limit)).unwrap_or(0)
 }
 
-/// Any action of a service with so many clients.
-pub fn any_action(random: &mut Random, clients: usize) -> Action {
+/// Any action of a service with so many clients, which may have iterations `beside` each other.
+pub fn any_action(random: &mut Random, clients: usize, beside: bool) -> Action {
     let client = small(random, clients);
-    match random.below(100) {
+    let other = beside && random.chance(50);
+    match random.below(if beside { 130 } else { 100 }) {
         0..22 => service_action(random, client),
-        22..48 => stream_action(random, client),
-        48..88 => local_action(random, client),
+        22..48 | 100..130 => stream_action(random, client, beside, other),
+        48..88 => local_action(random, client, other),
         _ => disturbance(random, client),
     }
 }
@@ -68,24 +109,27 @@ fn write(random: &mut Random) -> Action {
     }
 }
 
-fn stream_action(random: &mut Random, client: u8) -> Action {
+fn stream_action(random: &mut Random, client: u8, beside: bool, other: bool) -> Action {
     match random.below(26) {
-        0..3 => Action::Connect { client, second: random.chance(20) },
-        3..7 => Action::Announce { client, wrong_checksum: random.chance(8).then(|| small(random, 5)) },
+        0..3 => Action::Connect { client, second: random.chance(if beside { 50 } else { 20 }), beside },
+        // With somebody beside, most steps are for one line alone.
+        17.. if beside && random.chance(50) => Action::Announce { client, wrong_checksum: None, other },
+        3..7 => Action::Announce { client, wrong_checksum: random.chance(8).then(|| small(random, 5)), other },
         7..12 => {
-            Action::Data { client, lines: 1 + small(random, 5), size: 1 + small(random, 4), twice: random.chance(15) }
+            let (lines, size, twice) = (1 + small(random, 5), 1 + small(random, 4), random.chance(15));
+            Action::Data { client, lines, size, twice, other }
         }
-        12..15 => Action::Complete { client, partial: small(random, 16) },
-        15 => Action::KeepAlive { client },
+        12..15 => Action::Complete { client, partial: small(random, 16), other },
+        15 => Action::KeepAlive { client, other },
         16 => {
             const ALL: [Disconnect; 4] = [Disconnect::Stop, Disconnect::End, Disconnect::Token, Disconnect::Expired];
-            Action::Disconnect { client, how: ALL[random.below(4)] }
+            Action::Disconnect { client, how: ALL[random.below(4)], other }
         }
-        _ => Action::Sync { client, partial: small(random, 16) },
+        _ => Action::Sync { client, partial: small(random, 16), other },
     }
 }
 
-fn local_action(random: &mut Random, client: u8) -> Action {
+fn local_action(random: &mut Random, client: u8, other: bool) -> Action {
     match random.below(40) {
         0..20 => {
             let statements = (0..=random.below(5)).map(|_| statement(random)).collect();
@@ -105,7 +149,7 @@ fn local_action(random: &mut Random, client: u8) -> Action {
             let result = RESULTS[random.below(RESULTS.len())];
             Action::Upload { client, transactions: 1 + small(random, 4), result, mark: random.chance(50) }
         }
-        _ => Action::Acknowledge { client, write_between: random.chance(10) },
+        _ => Action::Acknowledge { client, write_between: random.chance(10), other },
     }
 }
 

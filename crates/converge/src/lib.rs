@@ -6,9 +6,11 @@
 
 pub mod action;
 pub mod backend;
+pub mod beside;
 pub mod campaign;
 pub mod client;
 pub mod compare;
+pub mod crowd;
 pub mod generate;
 pub mod local;
 pub mod processes;

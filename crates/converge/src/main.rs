@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use powersync_converge::campaign::{Limit, replay, run_many};
 use powersync_converge::processes::{self, Plan};
-use powersync_converge::{soak, worker};
+use powersync_converge::{beside, soak, worker};
 
 #[derive(Parser)]
 #[command(name = "powersync-converge", about = "Random sessions of a model service and several clients")]
@@ -89,8 +89,9 @@ fn sessions(seed: u64, count: u64, minutes: Option<f64>) -> Result<(), String> {
     };
     let counts = run_many(seed, limit).map_err(|failure| failure.to_string())?;
     println!(
-        "{} random sessions converged: {} steps, {} checkpoints published, {} processes killed",
-        counts.sessions, counts.actions, counts.published, counts.kills
+        "{} random sessions converged: {} steps, {} checkpoints published, {} processes killed, {} checkpoints put off and \
+         {} iterations ended for another one on the file",
+        counts.sessions, counts.actions, counts.published, counts.kills, counts.put_off, counts.ends
     );
     Ok(())
 }
@@ -105,6 +106,23 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
          busy, {} processes killed",
         report.transactions, report.published, report.seen, report.refused, report.kills
     );
+    for latency in [[0, 0], [0, 150], [150, 150]] {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let plan = beside::Plan {
+            program: plan.program.clone(),
+            latency: latency.map(Duration::from_millis),
+            rows: 6000,
+            heartbeats: 20,
+            changes: 10,
+            writes: 10,
+        };
+        let report = beside::run(&plan, directory.path())?;
+        println!(
+            "2 processes beside each other, {latency:?} ms from the service: {:?} streams opened, {:?} operations received of \
+             {}, {} rows published, {} local transactions arrived",
+            report.streams, report.received, report.operations, report.published, report.arrived
+        );
+    }
     Ok(())
 }
 

@@ -57,7 +57,7 @@ const BUCKETS: [u8; 4] = [0, 1, 3, 4];
 const CLIENT: usize = 4;
 
 /// A process that serves commands.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -65,7 +65,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(program: &Path, file: &Path, refused: &Rc<Cell<u64>>) -> Result<Self, String> {
+    pub(crate) fn start(program: &Path, file: &Path, refused: &Rc<Cell<u64>>) -> Result<Self, String> {
         let mut child = Command::new(program)
             .arg("worker")
             .arg(file)
@@ -92,13 +92,13 @@ impl Process {
         Some(value)
     }
 
-    fn ask(&mut self, command: &Value) -> Result<Value, String> {
+    pub(crate) fn ask(&mut self, command: &Value) -> Result<Value, String> {
         self.tell(command)?;
         let mut answer = self.hear().ok_or_else(|| format!("no answer to {command}"))?;
         Ok(answer["result"].take())
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

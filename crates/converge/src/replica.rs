@@ -17,6 +17,7 @@ pub struct Held {
     newest: i64,
     /// The newest operation known to be there: that of the last validated checkpoint, or received.
     last_op: i64,
+    checksum: u32,
     rows: BTreeMap<BucketKey, (i64, String)>,
     /// Rows put since the bucket was last published, and still there.
     unpublished: BTreeSet<BucketKey>,
@@ -68,6 +69,10 @@ impl Replica {
                 continue;
             }
             (held.newest, held.last_op) = (operation.op_id, operation.op_id);
+            held.checksum = match operation.action {
+                Action::Clear => operation.checksum,
+                _ => held.checksum.wrapping_add(operation.checksum),
+            };
             let key = (operation.row_type.clone(), operation.row_id.clone(), operation.subkey.clone());
             match &operation.action {
                 Action::Put(data) => {
@@ -91,7 +96,7 @@ impl Replica {
     pub fn validate(&mut self, names: &BTreeSet<&str>, last_op_id: i64) {
         for (name, held) in &mut self.buckets {
             if names.contains(name.as_str()) {
-                held.last_op = last_op_id;
+                held.last_op = held.last_op.max(last_op_id);
             }
         }
     }
@@ -112,11 +117,26 @@ impl Replica {
         }
     }
 
+    /// Whether a bucket holds just these operations.
+    pub fn is_valid(&self, name: &str, operations: &[Operation]) -> bool {
+        let expected = operations.iter().fold(0, |sum: u32, operation| sum.wrapping_add(operation.checksum));
+        self.buckets.get(name).map_or(0, |held| held.checksum) == expected
+    }
+
     /// The newest content of each row in the buckets that `is_involved` accepts.
     pub fn winners(&self, is_involved: impl Fn(&str) -> bool) -> Rows {
+        self.newest(|name, _, _| is_involved(name))
+    }
+
+    /// The newest content of each row after a publish of `involved` buckets: of others, only what was published before.
+    pub fn published_with(&self, involved: &BTreeSet<&str>) -> Rows {
+        self.newest(|name, held, key| involved.contains(name) || !held.unpublished.contains(key))
+    }
+
+    fn newest(&self, counts: impl Fn(&str, &Held, &BucketKey) -> bool) -> Rows {
         let mut newest: BTreeMap<Key, (i64, &str)> = BTreeMap::new();
-        for (_, held) in self.buckets.iter().filter(|(name, _)| is_involved(name)) {
-            for (key, (op_id, data)) in &held.rows {
+        for (name, held) in &self.buckets {
+            for (key, (op_id, data)) in held.rows.iter().filter(|(key, _)| counts(name, held, key)) {
                 let Some(key) = row_key(key) else { continue };
                 let best = newest.entry(key).or_default();
                 if *op_id > best.0 {

@@ -22,6 +22,10 @@ pub struct Counts {
     pub kills: u64,
     /// Checkpoints published.
     pub published: u64,
+    /// Checkpoints that were put off, because another iteration on the same file was ahead.
+    pub put_off: u64,
+    /// Iterations that ended for another one.
+    pub ends: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -30,6 +34,8 @@ impl std::ops::AddAssign for Counts {
         self.actions += other.actions;
         self.kills += other.kills;
         self.published += other.published;
+        self.put_off += other.put_off;
+        self.ends += other.ends;
     }
 }
 
@@ -77,7 +83,13 @@ impl World {
 
     /// What happened so far.
     pub fn counts(&self) -> Counts {
-        Counts { kills: self.clients.iter().map(|client| client.kills).sum(), ..self.counts }
+        let sum = |count: fn(&Client) -> u64| self.clients.iter().map(count).sum();
+        Counts {
+            kills: sum(|client| client.kills),
+            put_off: sum(|client| client.put_off),
+            ends: sum(|client| client.ends),
+            ..self.counts
+        }
     }
 
     /// The clients.
@@ -138,22 +150,34 @@ impl World {
         let client = &mut self.clients[client];
         match action {
             Action::Toggle { bucket, .. } => backend.toggle(*bucket, client_index),
-            Action::Connect { second, .. } => client.connect(backend, *second)?,
-            Action::Disconnect { how, .. } => client.disconnect(*how)?,
-            Action::Announce { wrong_checksum, .. } => client.announce(backend, *wrong_checksum)?,
-            Action::Data { lines, size, twice, .. } => {
+            Action::Connect { second, beside, .. } => {
+                if !*beside {
+                    client.forget_iteration(!*second);
+                }
+                client.connect(backend, *second)?;
+            }
+            Action::Disconnect { how, other, .. } => client.disconnect(*how, client.connection(*other))?,
+            Action::Announce { wrong_checksum, other, .. } => {
+                client.announce(backend, *wrong_checksum, client.connection(*other))?;
+            }
+            Action::Data { lines, size, twice, other, .. } => {
                 for _ in 0..*lines {
-                    client.data((*size).into(), 3, *twice)?;
+                    client.data((*size).into(), 3, *twice, client.connection(*other))?;
                 }
             }
-            Action::Complete { partial, .. } => self.counts.published += u64::from(client.complete(*partial)?),
-            Action::KeepAlive { .. } => client.keep_alive()?,
-            Action::Sync { partial, .. } => {
-                if client.iteration.is_none() {
-                    client.connect(backend, false)?;
+            Action::Complete { partial, other, .. } => {
+                self.counts.published += u64::from(client.complete(*partial, client.connection(*other))?);
+            }
+            Action::KeepAlive { other, .. } => {
+                self.counts.published += u64::from(client.keep_alive(client.connection(*other))?);
+            }
+            Action::Sync { partial, other, .. } => {
+                let second = client.connection(*other);
+                if client.iteration(second).is_none() {
+                    client.connect(backend, second)?;
                 }
-                client.announce(backend, None)?;
-                self.counts.published += u64::from(client.complete(*partial)?);
+                client.announce(backend, None, second)?;
+                self.counts.published += u64::from(client.complete(*partial, second)?);
             }
             Action::Local { second, statements, commit, .. } => client.local(*second, statements, *commit)?,
             Action::Upload { transactions, result, mark, .. } => {
@@ -163,7 +187,7 @@ impl World {
                     }
                 }
             }
-            Action::Acknowledge { write_between, .. } => client.acknowledge(backend, *write_between)?,
+            Action::Acknowledge { write_between, other, .. } => client.acknowledge(backend, *write_between, *other)?,
             Action::Kill { after, .. } => client.kill_after = Some(*after),
             Action::RollBack { after, repeat, .. } => client.roll_back_after = Some((*after, *repeat)),
             other => disturb(client, other)?,
@@ -186,12 +210,17 @@ impl World {
         // An upload of one client changes what the others have to show.
         for _ in 0..2 {
             for client in &mut self.clients {
-                let is_settled = settle(client, &mut self.backend)?;
-                let index = client.index;
-                ensure(is_settled, || format!("client {index} does not publish: {:?}", client.model))?;
-                self.counts.published += 1;
-                client.check(false)?;
+                for second in client.connections() {
+                    let is_settled = settle(client, &mut self.backend, second)?;
+                    let index = client.index;
+                    ensure(is_settled, || format!("client {index} does not publish: {:?}", client.model))?;
+                    self.counts.published += 1;
+                    client.check(false)?;
+                }
             }
+        }
+        for client in &mut self.clients {
+            client.stay_at_peace()?;
         }
         for client in &mut self.clients {
             let index = client.index;
@@ -214,17 +243,17 @@ impl World {
 }
 
 /// Uploads and downloads everything. True if a checkpoint was published.
-fn settle(client: &mut Client, backend: &mut Backend) -> Step<bool> {
+fn settle(client: &mut Client, backend: &mut Backend, second: bool) -> Step<bool> {
     while client.upload(backend, Upload::Accept, false)? {}
-    // An iteration that was disturbed ends at its first event.
-    for _ in 0..2 {
-        if client.iteration.is_none() {
-            client.connect(backend, false)?;
+    // An iteration that was disturbed, or that misses what another one deleted, ends at its first checkpoint.
+    for _ in 0..3 {
+        if client.iteration(second).is_none() {
+            client.connect(backend, second)?;
         }
-        client.acknowledge(backend, false)?;
+        client.acknowledge(backend, false, client.connection(false) != second)?;
         backend.replicate(usize::MAX);
-        client.announce(backend, None)?;
-        if client.complete(0)? {
+        client.announce(backend, None, second)?;
+        if client.complete(0, second)? {
             return Ok(true);
         }
     }
@@ -241,11 +270,10 @@ fn disturb(client: &mut Client, action: &Action) -> Step<()> {
             client.change_schema(client.schema)
         }
         Action::Clear { flags, behind: true, .. } if flags & 2 == 0 => {
-            if let Some(iteration) = &mut client.iteration {
+            for iteration in client.iterations.iter_mut().flatten() {
                 iteration.is_disturbed = true;
             }
-            let second = client.iteration.as_ref().is_none_or(|iteration| !iteration.second);
-            client.clear(second, *flags)
+            client.clear(client.connection(true), *flags)
         }
         Action::Clear { flags, .. } => {
             client.stop_all()?;
@@ -281,7 +309,7 @@ fn client_of(action: &Action) -> Option<u8> {
         | Action::Announce { client, .. }
         | Action::Data { client, .. }
         | Action::Complete { client, .. }
-        | Action::KeepAlive { client }
+        | Action::KeepAlive { client, .. }
         | Action::Sync { client, .. }
         | Action::Local { client, .. }
         | Action::Upload { client, .. }

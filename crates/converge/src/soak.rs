@@ -73,7 +73,7 @@ pub fn run(seed: u64, limit: Limit, directory: &Path) -> Result<Report, String> 
     let mut recent = Recent::default();
     while samples.len() < MINIMUM_ROUNDS || !limit.is_reached(samples.len(), start) {
         recent.begin_round();
-        let round = (0..ACTIONS).map(|_| any_action(&mut random, CLIENTS)).chain([Action::Converge]);
+        let round = (0..ACTIONS).map(|_| any_action(&mut random, CLIENTS, true)).chain([Action::Converge]);
         for action in round {
             recent.push(&action);
             world.act(&action).map_err(|message| {

@@ -135,6 +135,11 @@ impl Stream {
         })
     }
 
+    /// Up to which operation the client takes a bucket as received.
+    pub fn position(&self, bucket: &str) -> i64 {
+        self.sent.get(bucket).copied().unwrap_or(0)
+    }
+
     /// The client took these operations.
     pub fn sent(&mut self, bucket: &str, operations: &[Operation]) {
         if let Some(last) = operations.last() {

@@ -9,19 +9,19 @@ use crate::action::Disconnect;
 use crate::backend::Backend;
 use crate::client::{Client, Iteration, Step, Stop, ensure};
 use crate::replica::Expected;
-use crate::stream::{Stream, data_line};
+use crate::stream::{Announced, Stream, data_line};
 
 /// By these words SDKs know that they have to connect again.
 pub const NO_ITERATION: &str = "No iteration is active";
 
 /// What the instructions of one call say.
 #[derive(Debug, Default)]
-struct Told {
-    is_complete: bool,
-    is_delayed: bool,
-    is_closed: bool,
-    has_warning: bool,
-    text: String,
+pub(crate) struct Told {
+    pub(crate) is_complete: bool,
+    pub(crate) is_delayed: bool,
+    pub(crate) is_closed: bool,
+    pub(crate) has_warning: bool,
+    pub(crate) text: String,
 }
 
 fn read(instructions: &Value) -> Step<Told> {
@@ -58,7 +58,7 @@ impl Client {
     /// # Errors
     /// If the request does not tell what the client holds.
     pub fn connect(&mut self, backend: &mut Backend, second: bool) -> Step<()> {
-        self.iteration = None;
+        self.forget_iteration(second);
         let mode = if self.has_requests() { "requests" } else { "legacy" };
         let options = json!({"schema": self.schema.json(), "checkpoint_mode": mode});
         let instructions = self.control(second, "start", options)?;
@@ -77,7 +77,9 @@ impl Client {
         let is_right = held.len() == expected.len()
             && held.iter().all(|(name, after)| expected.get(name).is_some_and(|held| held.may_continue_after(*after)));
         ensure(is_right, || format!("the request says {held:?}, but the client holds {expected:?}"))?;
-        self.iteration = Some(Iteration { stream: Stream::new(held), second, is_disturbed: false });
+        self.iterations[usize::from(second)] = Some(Iteration { stream: Stream::new(held), is_disturbed: false });
+        self.is_second = second;
+        self.is_crowded |= self.iteration(!second).is_some();
         if self.has_requests() {
             let id = established["checkpoint_request"]["checkpoint_request_id"].as_str().and_then(|id| id.parse().ok());
             let target = self.model.target.filter(|target| *target != i64::MAX).unwrap_or(0);
@@ -86,7 +88,7 @@ impl Client {
             let seed = backend.request_checkpoint(self.index, expected);
             if let Err(stop) = self.control(second, "seed_checkpoint_request_id", seed) {
                 // An SDK connects again.
-                self.iteration = None;
+                self.forget_iteration(second);
                 return Err(stop);
             }
             self.model.requested = Some(seed);
@@ -94,15 +96,16 @@ impl Client {
         Ok(())
     }
 
-    /// The stream of the iteration; None if there is none.
-    pub fn stream(&mut self) -> Option<&mut Stream> {
-        self.iteration.as_mut().map(|iteration| &mut iteration.stream)
+    /// The stream of the iteration on a connection; None if there is none.
+    pub fn stream(&mut self, second: bool) -> Option<&mut Stream> {
+        self.iteration_mut(second).map(|iteration| &mut iteration.stream)
     }
 
     /// Passes an event to the iteration. None if that has ended, which it may only for a reason.
-    fn feed(&mut self, operation: &str, payload: Payload, may_warn: bool) -> Step<Option<Told>> {
-        let Some(iteration) = &self.iteration else { return Ok(None) };
-        let second = iteration.second;
+    fn feed(&mut self, operation: &str, payload: Payload, may_warn: bool, second: bool) -> Step<Option<Told>> {
+        if self.iteration(second).is_none() {
+            return Ok(None);
+        }
         let result = match payload {
             Payload::Nothing => self.control(second, operation, ()),
             Payload::Text(text) => self.control(second, operation, text),
@@ -110,26 +113,26 @@ impl Client {
             Payload::Line(line) => self.control(second, "line_text", line.to_string()),
         };
         // Perhaps by this very call, which was rolled back and repeated.
-        let is_disturbed = self.iteration.as_ref().is_some_and(|iteration| iteration.is_disturbed);
+        let is_disturbed = self.iteration(second).is_some_and(|iteration| iteration.is_disturbed);
         if is_disturbed && matches!(&result, Err(Stop::Failure(message)) if message.contains(NO_ITERATION)) {
             // The call that was rolled back has ended it.
-            self.iteration = None;
+            self.forget_iteration(second);
             return Ok(None);
         }
         let told = read(&result?)?;
         // With a warning it ended because of a wrong checksum.
         let is_refused = may_warn && told.has_warning;
         if told.is_closed && is_disturbed && !is_refused {
-            self.iteration = None;
+            self.forget_iteration(second);
             return Ok(None);
         }
         ensure(may_warn || !told.has_warning, || format!("a warning: {}", told.text))?;
         Ok(Some(told))
     }
 
-    fn feed_line(&mut self, line: Value, may_fail: bool) -> Step<Option<Told>> {
+    fn feed_line(&mut self, line: Value, may_fail: bool, second: bool) -> Step<Option<Told>> {
         let text = line.to_string();
-        let told = self.feed("", Payload::Line(line), may_fail)?;
+        let told = self.feed("", Payload::Line(line), may_fail, second)?;
         if let Some(told) = &told {
             ensure(may_fail || !told.is_closed, || format!("the iteration ended: {}, at {text}", told.text))?;
         }
@@ -140,13 +143,17 @@ impl Client {
     ///
     /// # Errors
     /// If the client does not take it.
-    pub fn announce(&mut self, backend: &mut Backend, wrong_checksum: Option<u8>) -> Step<()> {
+    pub fn announce(&mut self, backend: &mut Backend, wrong_checksum: Option<u8>, second: bool) -> Step<()> {
         let index = self.index;
-        let Some(stream) = self.stream() else { return Ok(()) };
+        let Some(stream) = self.stream(second) else { return Ok(()) };
         let (announced, line) = stream.announce(backend, index, wrong_checksum);
-        if self.feed_line(line, false)?.is_some() {
-            self.model.replica.retain(|name| announced.buckets.contains_key(name));
-            if let Some(stream) = self.stream() {
+        if self.feed_line(line, false, second)?.is_some() {
+            if self.is_crowded {
+                self.follow_deletions(second)?;
+            } else {
+                self.model.replica.retain(|name| announced.buckets.contains_key(name));
+            }
+            if let Some(stream) = self.stream(second) {
                 stream.announced(announced);
             }
         }
@@ -157,16 +164,19 @@ impl Client {
     ///
     /// # Errors
     /// If the client does not take it.
-    pub fn data(&mut self, size: usize, limit: i64, twice: bool) -> Step<bool> {
-        let Some((bucket, operations)) = self.stream().and_then(|stream| stream.next_data(size, limit)) else {
+    pub fn data(&mut self, size: usize, limit: i64, twice: bool, second: bool) -> Step<bool> {
+        let Some((bucket, operations)) = self.stream(second).and_then(|stream| stream.next_data(size, limit)) else {
             return Ok(false);
         };
         for _ in 0..=u8::from(twice) {
-            if self.feed_line(data_line(&bucket, &operations), false)?.is_none() {
+            let before = if self.is_crowded { self.stored_buckets(second)?.get(&bucket).copied() } else { None };
+            if self.feed_line(data_line(&bucket, &operations), false, second)?.is_none() {
                 return Ok(false);
             }
-            self.model.replica.store(&bucket, &operations);
-            if let Some(stream) = self.stream() {
+            if !self.is_crowded || self.is_stored(&bucket, &operations, before, second)? {
+                self.model.replica.store(&bucket, &operations);
+            }
+            if let Some(stream) = self.stream(second) {
                 stream.sent(&bucket, &operations);
             }
         }
@@ -178,50 +188,70 @@ impl Client {
     ///
     /// # Errors
     /// If the client does not take it, or shows something else than it should.
-    pub fn complete(&mut self, partial: u8) -> Step<bool> {
-        if self.stream().is_none_or(|stream| stream.is_complete) {
+    pub fn complete(&mut self, partial: u8, second: bool) -> Step<bool> {
+        if self.stream(second).is_none_or(|stream| stream.is_complete) {
             return Ok(false);
         }
         for priority in 0..4 {
-            while self.data(4, priority, partial >> 3 & 1 == 1)? {}
+            while self.data(4, priority, partial >> 3 & 1 == 1, second)? {}
             if priority < 3 && partial >> priority & 1 == 1 {
-                self.complete_part(priority)?;
+                self.complete_part(priority, second)?;
             }
         }
-        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(false) };
+        let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(false) };
         let line = json!({"checkpoint_complete": {"last_op_id": announced.last_op_id.to_string()}});
-        let Some(told) = self.feed_line(line, announced.wrong.is_some())? else { return Ok(false) };
-        if let Some(wrong) = &announced.wrong {
-            self.check_refused(&told, wrong)?;
+        let may_fail = announced.wrong.is_some() || self.is_crowded;
+        let Some(told) = self.feed_line(line, may_fail, second)? else { return Ok(false) };
+        if self.is_crowded && !self.is_validated(&told, &announced, None, second)? {
             return Ok(false);
         }
-        self.model.replica.validate(&announced.involved(None), announced.last_op_id);
-        if announced.write_checkpoint.is_some() {
-            self.model.seen = announced.write_checkpoint;
+        if let Some(wrong) = &announced.wrong {
+            self.check_refused(&told, wrong, second)?;
+            return Ok(false);
         }
+        self.validated_all(&announced, second)?;
         let is_open = self.model.gate_is_open();
-        if let Some(stream) = self.stream() {
+        if let Some(stream) = self.stream(second) {
             (stream.is_complete, stream.is_waiting) = (true, !is_open);
         }
         if is_open {
             ensure(told.is_complete, || format!("the gate is open, but nothing is published: {}", told.text))?;
-            self.published_all()?;
+            self.published_all(second)?;
             return Ok(true);
         }
         ensure(told.is_delayed && !told.is_complete, || format!("the gate is closed: {}", told.text))?;
         if !announced.buckets.is_empty() && announced.buckets.values().all(|bucket| bucket.priority == 0) {
-            self.published_part(0)?;
+            self.published_part(0, second)?;
         }
         Ok(false)
     }
 
-    fn complete_part(&mut self, priority: i64) -> Step<()> {
-        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+    /// The announced checkpoint was found valid.
+    pub(crate) fn validated_all(&mut self, announced: &Announced, second: bool) -> Step<()> {
+        self.model.replica.validate(&announced.involved(None), announced.last_op_id);
+        self.model.completed = announced.last_op_id;
+        if announced.write_checkpoint.is_some() {
+            self.model.seen = self.acknowledged(
+                "last_seen_checkpoint_request_id",
+                self.model.seen,
+                announced.write_checkpoint,
+                second,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn complete_part(&mut self, priority: i64, second: bool) -> Step<()> {
+        let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
         let line = json!({"partial_checkpoint_complete": {"last_op_id": announced.last_op_id.to_string(), "priority": priority}});
         let wrong = announced.wrong.as_ref().filter(|name| announced.involved(Some(priority)).contains(name.as_str()));
-        let Some(told) = self.feed_line(line, wrong.is_some())? else { return Ok(()) };
+        let may_fail = wrong.is_some() || self.is_crowded;
+        let Some(told) = self.feed_line(line, may_fail, second)? else { return Ok(()) };
+        if self.is_crowded && !self.is_validated(&told, &announced, Some(priority), second)? {
+            return Ok(());
+        }
         if let Some(wrong) = wrong {
-            return self.check_refused(&told, wrong);
+            return self.check_refused(&told, wrong, second);
         }
         ensure(!told.is_complete, || format!("a part counts as everything: {}", told.text))?;
         let is_held_back = priority > 0 && !self.model.gate_is_open();
@@ -230,40 +260,45 @@ impl Client {
             return Ok(());
         }
         self.model.replica.validate(&announced.involved(Some(priority)), announced.last_op_id);
-        self.published_part(priority)
+        self.published_part(priority, second)
     }
 
     /// A wrong checksum was announced: the bucket is downloaded again, and nothing shown.
-    fn check_refused(&mut self, told: &Told, wrong: &str) -> Step<()> {
+    fn check_refused(&mut self, told: &Told, wrong: &str, second: bool) -> Step<()> {
         let is_refused = told.is_closed && told.has_warning && told.text.contains(&wrong.replace('"', "\\\""));
         ensure(is_refused && !told.is_complete, || format!("a wrong checksum of {wrong}: {}", told.text))?;
         self.model.replica.retain(|name| name != wrong);
-        self.iteration = None;
+        self.forget_iteration(second);
         Ok(())
     }
 
     /// The announced checkpoint was published: the client shows exactly that.
-    fn published_all(&mut self) -> Step<()> {
-        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+    pub(crate) fn published_all(&mut self, second: bool) -> Step<()> {
+        let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
         let model = &mut self.model;
         let (own, before, position) = (model.own_position, model.published_position, announced.position);
         ensure(own <= position, || format!("published position {position} is before the client's own write {own}"))?;
         ensure(before <= position, || format!("published position {position} is older than {before}"))?;
         model.published_position = position;
-        let rows = model.replica.winners(|_| true);
+        let rows = model.replica.published_with(&announced.involved(None));
         model.shown.retain(|key, _| !key.0.is_synced());
         model.shown.extend(rows);
         model.written.clear();
-        if announced.write_checkpoint.is_some() {
-            model.applied = announced.write_checkpoint;
-        }
         model.replica.publish(&announced.involved(None));
+        if announced.write_checkpoint.is_some() {
+            self.model.applied = self.acknowledged(
+                "last_applied_checkpoint_request_id",
+                self.model.applied,
+                announced.write_checkpoint,
+                second,
+            )?;
+        }
         Ok(())
     }
 
     /// The buckets up to a priority number were published: takes over what the client shows, if it may show that.
-    fn published_part(&mut self, priority: i64) -> Step<()> {
-        let Some(announced) = self.stream().and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+    fn published_part(&mut self, priority: i64, second: bool) -> Step<()> {
+        let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
         let involved = announced.involved(Some(priority));
         let winners = self.model.replica.winners(|name| involved.contains(name));
         let before = self.model.shown_of_service();
@@ -293,32 +328,52 @@ impl Client {
         Ok(())
     }
 
-    /// The service sends a keep-alive.
+    /// The service sends a keep-alive. True if a checkpoint that was waiting is published.
     ///
     /// # Errors
     /// If the client does not take it.
-    pub fn keep_alive(&mut self) -> Step<()> {
-        self.feed_line(json!({"token_expires_in": 3600}), false).map(|_| ())
+    pub fn keep_alive(&mut self, second: bool) -> Step<bool> {
+        self.heartbeat(second).map(|(_, is_published)| is_published)
+    }
+
+    /// A keep-alive: the instructions, and whether a checkpoint is published.
+    pub(crate) fn heartbeat(&mut self, second: bool) -> Step<(String, bool)> {
+        let line = json!({"token_expires_in": 3600});
+        let Some(told) = self.feed_line(line, self.is_crowded, second)? else { return Ok((String::new(), false)) };
+        let is_published = if self.is_crowded && (told.is_complete || told.is_delayed || told.is_closed) {
+            self.reconsidered(&told, second)?
+        } else {
+            ensure(!told.is_complete, || format!("a keep-alive publishes: {}", told.text))?;
+            false
+        };
+        Ok((told.text, is_published))
     }
 
     /// The uploads are done: a checkpoint that waits may be published.
     ///
     /// # Errors
     /// If the client shows something else than it should.
-    pub fn upload_completed(&mut self) -> Step<()> {
-        let Some(told) = self.feed("completed_upload", Payload::Nothing, true)? else { return Ok(()) };
+    pub fn upload_completed(&mut self, second: bool) -> Step<()> {
+        let Some(told) = self.feed("completed_upload", Payload::Nothing, true, second)? else { return Ok(()) };
+        if self.is_crowded && (told.is_complete || told.is_closed) {
+            return self.reconsidered(&told, second).map(|_| ());
+        }
         ensure(!told.is_closed, || format!("the iteration ended after an upload: {}", told.text))?;
-        let Some(iteration) = &self.iteration else { return Ok(()) };
+        let Some(iteration) = self.iteration(second) else { return Ok(()) };
         let stream = &iteration.stream;
         let acknowledged = stream.announced.as_ref().and_then(|announced| announced.write_checkpoint);
         let is_waiting = stream.is_waiting;
-        let may_publish = is_waiting && self.model.gate_is_open() && acknowledged.is_some();
-        ensure(told.is_complete == (may_publish && acknowledged >= self.model.target), || {
+        let may_publish = is_waiting && self.model.gate_is_open();
+        // One that acknowledges nothing holds nothing back.
+        let is_sufficient = acknowledged.is_none() || acknowledged >= self.model.target;
+        // One that is beside may have stored what is not part of it.
+        let may_wait = self.is_crowded && !told.is_complete;
+        ensure(may_wait || told.is_complete == (may_publish && is_sufficient), || {
             format!("a checkpoint that waits: {is_waiting}, acknowledges {acknowledged:?}, but: {}", told.text)
         })?;
         if told.is_complete {
-            self.published_all()?;
-            self.stream().into_iter().for_each(|stream| stream.is_waiting = false);
+            self.published_all(second)?;
+            self.stream(second).into_iter().for_each(|stream| stream.is_waiting = false);
         }
         Ok(())
     }
@@ -327,24 +382,24 @@ impl Client {
     ///
     /// # Errors
     /// If it does not.
-    pub fn disconnect(&mut self, how: Disconnect) -> Step<()> {
+    pub fn disconnect(&mut self, how: Disconnect, second: bool) -> Step<()> {
         let (operation, payload) = match how {
             Disconnect::Stop => ("stop", Payload::Nothing),
             Disconnect::End => ("connection", Payload::Text("end")),
             Disconnect::Token => ("refreshed_token", Payload::Nothing),
             Disconnect::Expired => ("", Payload::Line(json!({"token_expires_in": 0}))),
         };
-        let event = self.feed(operation, payload, false);
+        let event = self.feed(operation, payload, false, second);
         // A call that was rolled back may have ended it before.
-        let may_have_ended = self.iteration.as_ref().is_none_or(|iteration| iteration.is_disturbed);
+        let may_have_ended = self.iteration(second).is_none_or(|iteration| iteration.is_disturbed);
         if let Err(Stop::RolledBack) = event {
             // It has ended all the same.
-            self.iteration = None;
+            self.forget_iteration(second);
         }
         if let Some(told) = event? {
             ensure(told.is_closed || may_have_ended, || format!("{how:?} does not end the iteration: {}", told.text))?;
         }
-        self.iteration = None;
+        self.forget_iteration(second);
         Ok(())
     }
 }

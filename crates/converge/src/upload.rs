@@ -98,20 +98,21 @@ impl Client {
     ///
     /// # Errors
     /// If a step fails, or the process is killed.
-    pub fn acknowledge(&mut self, backend: &mut Backend, write_between: bool) -> Step<()> {
+    pub fn acknowledge(&mut self, backend: &mut Backend, write_between: bool, other: bool) -> Step<()> {
         if !self.model.queue.is_empty() {
             return Ok(());
         }
+        let second = self.connection(other);
         let waits = self.model.target == Some(i64::MAX);
-        if waits && !(self.has_requests() && self.iteration.is_none()) {
-            self.request_checkpoint(backend, write_between)?;
+        if waits && !(self.has_requests() && self.iteration(second).is_none()) {
+            self.request_checkpoint(backend, write_between, second)?;
         }
-        if self.iteration.is_some() { self.upload_completed() } else { Ok(()) }
+        if self.iteration(second).is_some() { self.upload_completed(second) } else { Ok(()) }
     }
 
-    fn request_checkpoint(&mut self, backend: &mut Backend, write_between: bool) -> Step<()> {
+    fn request_checkpoint(&mut self, backend: &mut Backend, write_between: bool, second: bool) -> Step<()> {
         let sequence = self.sequence(false)?;
-        let Some(id) = self.next_write_checkpoint(backend)? else { return Ok(()) };
+        let Some(id) = self.next_write_checkpoint(backend, second)? else { return Ok(()) };
         if write_between {
             let insert = Statement::Insert { table: Table::Notes, rows: vec![(Some(0), (1, 1))], replace: true };
             self.local(true, &[insert], true)?;
@@ -135,19 +136,18 @@ impl Client {
     }
 
     /// A write checkpoint that the service has accepted; None if the iteration has just ended.
-    fn next_write_checkpoint(&mut self, backend: &mut Backend) -> Step<Option<i64>> {
+    fn next_write_checkpoint(&mut self, backend: &mut Backend, second: bool) -> Step<Option<i64>> {
         if !self.has_requests() {
             self.point()?;
             return Ok(Some(backend.create_write_checkpoint(self.index)));
         }
         // Without a counter, because somebody has cleared the database behind the iteration's back, an SDK connects again.
-        let (Some(iteration), Some(_)) = (&self.iteration, self.model.requested) else { return Ok(None) };
-        let second = iteration.second;
+        let (Some(_), Some(_)) = (self.iteration(second), self.model.requested) else { return Ok(None) };
         let result = self.control(second, "next_checkpoint_request_id", ());
-        let is_disturbed = self.iteration.as_ref().is_some_and(|iteration| iteration.is_disturbed);
+        let is_disturbed = self.iteration(second).is_some_and(|iteration| iteration.is_disturbed);
         let id = match result {
             Err(Stop::Failure(message)) if is_disturbed && message.contains(NO_ITERATION) => {
-                self.iteration = None;
+                self.forget_iteration(second);
                 return Ok(None);
             }
             result => result?.as_i64(),
@@ -179,16 +179,19 @@ impl Client {
         model.written.clear();
         (model.target, model.seen, model.applied, model.requested) = (None, None, None, None);
         (model.own_position, model.published_position) = (0, 0);
+        if flags & 2 == 0 {
+            model.completed = 0;
+        }
         Ok(())
     }
 
-    /// Ends the iteration, also one that was left behind on the other connection.
+    /// Ends the iterations, also one that was left behind.
     ///
     /// # Errors
     /// If that fails, or the process is killed.
     pub fn stop_all(&mut self) -> Step<()> {
-        self.disconnect(Disconnect::Stop)?;
         for second in [false, true] {
+            self.disconnect(Disconnect::Stop, second)?;
             if self.is_open(second) {
                 self.control(second, "stop", ())?;
             }
