@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Schema } from '@powersync/common';
 import { Client } from './client.js';
 import { library } from './library.js';
+import { Companion } from './process.js';
 import { ROUTING, STREAMS, TABLES } from './model.js';
 import { BSON, NDJSON } from '../service/format.js';
 import { SyncService } from '../service/service.js';
@@ -18,6 +19,7 @@ process.env.NO_PROXY = process.env.no_proxy = '127.0.0.1';
 /** A service, its source database, and the clients that a test opens. */
 class Stage {
   #clients = [];
+  #companions = [];
   #directory;
 
   constructor({ streams = STREAMS, routing = ROUTING, tables = TABLES }, format) {
@@ -41,6 +43,14 @@ class Stage {
     return client;
   }
 
+  /** Starts another process that opens the client's database. */
+  async fork() {
+    const companion = new Companion(this.service, this.source, join(this.#directory, 'client.db'));
+    this.#companions.push(companion);
+    await companion.ready();
+    return companion;
+  }
+
   /** Runs a test, then closes everything. After a failure nothing more is checked. */
   async run(body) {
     await this.#setUp();
@@ -49,6 +59,7 @@ class Stage {
       for (const client of this.#clients) await client.close();
     } finally {
       await Promise.all(this.#clients.map((client) => client.abandon()));
+      this.#companions.forEach((companion) => companion.abandon());
       await this.service.close();
       await rm(this.#directory, { recursive: true });
     }

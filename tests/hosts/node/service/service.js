@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Bucket } from './bucket.js';
 import { BSON, NDJSON, negotiate } from './format.js';
 import { SyncStream } from './stream.js';
@@ -21,6 +22,8 @@ export class SyncService {
 
   /** The id of the newest operation. */
   lastOpId = 0;
+  /** How long a request takes, and what a stream sends for one checkpoint, in milliseconds. */
+  latency = 0;
   /** How many operations a data line holds at most. */
   operationsPerLine = 1000;
   /** The formats that this service can send. */
@@ -179,6 +182,7 @@ export class SyncService {
     const format = negotiate(request.headers.accept ?? '*/*', this.formats);
     if (format === undefined) return json(response, 406, { error: { status: 406, description: 'No such format' } });
     const stream = new SyncStream(this, await body(request), response, format, token);
+    await delay(this.latency);
     response.writeHead(200, { 'Content-Type': format.type });
     response.flushHeaders();
     this.#accepted.push(stream);

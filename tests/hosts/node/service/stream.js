@@ -1,6 +1,7 @@
 // One open /sync/stream response: tells its client about checkpoints, one after the other, and sends the operations that
 // are missing for each.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { evaluate } from './configuration.js';
 
 export class SyncStream {
@@ -31,6 +32,12 @@ export class SyncStream {
   /** Operations sent so far. */
   get operations() {
     return this.lines.flatMap((line) => line.data?.data ?? []);
+  }
+
+  /** Sends a keep-alive, as services do when nothing happens. */
+  async keepAlive() {
+    await delay(this.service.latency);
+    await this.send({ token_expires_in: 3600 });
   }
 
   /** Sends checkpoints until the connection is closed. */
@@ -73,6 +80,7 @@ export class SyncStream {
         { bucket: name, ...this.service.bucket(name).summary(lastOpId), priority, subscriptions: reasons }
       ])
     );
+    if (this.service.latency > 0) await delay(this.service.latency);
     if (!(await this.#announce(lastOpId, writeCheckpoint, streams, target))) return;
     await this.#sendOperations(lastOpId, [...target.values()]);
     await this.send({ checkpoint_complete: { last_op_id: String(lastOpId) } });
