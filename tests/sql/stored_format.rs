@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 /// The newest format of the published extension.
 pub const PUBLISHED: i64 = 14;
+/// The first format of our own.
+pub const FIRST_OWN: i64 = 1001;
 /// The format that the running code uses.
 pub const NEWEST: i64 = 1002;
 

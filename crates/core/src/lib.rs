@@ -19,6 +19,7 @@ pub mod sql_api;
 pub mod storage;
 pub mod store;
 pub mod text;
+pub mod updated_rows;
 pub mod uuid;
 pub mod version;
 

@@ -40,8 +40,9 @@ pub trait EponymousTable: Sized + 'static {
         Ok(())
     }
 
-    /// The transaction is about to commit, which an error prevents.
-    fn sync(&self) -> Outcome {
+    /// The transaction is about to commit, which an error prevents. It may still write to tables that are not virtual.
+    fn sync(&self, connection: Connection<'_>) -> Outcome {
+        let _ = connection;
         Ok(())
     }
 
@@ -382,7 +383,10 @@ unsafe extern "C" fn begin<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int 
 
 unsafe extern "C" fn sync<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {
     // SAFETY: see `begin`.
-    unsafe { call(vtab, T::sync) }
+    unsafe {
+        let db = (*vtab.cast::<Table<T>>()).db;
+        call(vtab, |table: &T| table.sync(Connection::new(db)))
+    }
 }
 
 unsafe extern "C" fn commit<T: EponymousTable>(vtab: *mut sqlite3_vtab) -> c_int {

@@ -139,6 +139,7 @@ const TABLES: &[&str] = &[
     "ps_operations",
     "ps_row_operations",
     "ps_updated_rows",
+    "ps_updated_rows_limit",
     "ps_untyped",
     "ps_crud",
     "ps_tx",

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("protocol", &["json", "error"]),
     ("storage", &["collections", "protocol", "json", "text", "error"]),
     ("connection", &["collections", "text", "error", "sqlite_nostd"]),
+    ("updated_rows", &["connection", "error", "sqlite_nostd"]),
     ("engine", &["collections", "storage", "protocol", "json", "text", "error"]),
     (
         "store",
@@ -30,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text",
             "error",
             "uuid",
+            "updated_rows",
             "sqlite_nostd",
         ],
     ),
@@ -37,7 +39,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "schema",
         &["collections", "storage", "connection", "protocol", "json", "text", "error", "version", "sqlite_nostd"],
     ),
-    ("crud", &["collections", "storage", "connection", "protocol", "json", "text", "error", "sqlite_nostd"]),
+    (
+        "crud",
+        &["collections", "storage", "connection", "protocol", "json", "text", "error", "updated_rows", "sqlite_nostd"],
+    ),
     (
         "migrations",
         &[

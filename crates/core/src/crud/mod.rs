@@ -3,7 +3,6 @@
 
 mod entry;
 mod gate;
-mod marked_rows;
 mod queue;
 mod transaction_id;
 

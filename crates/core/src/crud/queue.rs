@@ -1,14 +1,14 @@
 //! Appending to the upload queue, and what else a local write leaves behind.
 
 use alloc::string::String;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use super::entry::Entry;
-use super::marked_rows::MarkedRows;
 use super::{gate, transaction_id};
 use crate::connection::Database;
 use crate::connection::transaction::Remembered;
 use crate::error::Result;
+use crate::updated_rows;
 
 /// What is remembered of the local writes of a connection.
 #[derive(Default)]
@@ -17,7 +17,9 @@ pub struct LocalWrites {
     transaction_id: Cell<i64>,
     /// Memory for an entry.
     json: Cell<String>,
-    marked_rows: RefCell<MarkedRows>,
+    /// Whether the list of marked rows may have become too long since the last commit. After a rollback it is looked at
+    /// for nothing.
+    is_list_to_be_limited: Cell<bool>,
 }
 
 /// Memory that is kept for the next entry, in bytes.
@@ -54,11 +56,18 @@ impl LocalWrites {
     /// # Errors
     /// Errors of SQLite.
     pub fn mark(&self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
-        match self.marked_rows.try_borrow_mut() {
-            Ok(mut marked_rows) => marked_rows.mark(database, row_type, row_id),
-            // A write by a trigger of the application on the table of marks.
-            Err(_) => MarkedRows::default().mark(database, row_type, row_id),
+        if updated_rows::mark(database, row_type, row_id)? {
+            self.is_list_to_be_limited.set(true);
         }
+        Ok(())
+    }
+
+    /// To be called before each commit: keeps the list of rows from growing without bound.
+    ///
+    /// # Errors
+    /// Errors of SQLite.
+    pub fn before_commit(&self, database: &Database<'_>) -> Result<()> {
+        if self.is_list_to_be_limited.take() { updated_rows::limit(database) } else { Ok(()) }
     }
 
     /// The id that all entries of the current transaction share.

@@ -42,7 +42,15 @@ const UP: &str = "ALTER TABLE main.ps_checkpoint ADD COLUMN writer INTEGER NOT N
 ALTER TABLE main.ps_checkpoint ADD COLUMN removed_op INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE main.ps_buckets ADD COLUMN requested_by INTEGER NOT NULL DEFAULT 0;
 -- Iterations that were running in another format end (store/iteration.rs says what the lowest bit means).
-UPDATE main.ps_checkpoint SET generation = random() & ~1;";
+UPDATE main.ps_checkpoint SET generation = random() & ~1;
+
+-- A list of changed rows that has grown without bound becomes one without duplicates.
+CREATE TABLE main.ps_updated_rows_limit(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  next_check INTEGER NOT NULL
+) STRICT;
+DELETE FROM main.ps_updated_rows
+ WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);";
 
 /// Earlier builds wrote rows of types that differ only in case to one data table. The next full publish looks at the
 /// rows of such a type, and at those that its table may have in their place. Types are found one by one in the index.
@@ -67,8 +75,9 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
 
 /// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view over
 /// something that no longer exists.
-pub(super) const DOWN: [&str; 13] = [
+pub(super) const DOWN: [&str; 14] = [
     "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
+    "DROP TABLE main.ps_updated_rows_limit",
     "CREATE TABLE main.ps_staged_buckets AS SELECT * FROM main.ps_buckets",
     "DROP TABLE main.ps_buckets",
     "CREATE TABLE main.ps_buckets(

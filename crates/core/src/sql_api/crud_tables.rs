@@ -127,6 +127,11 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
         Ok(())
     }
 
+    fn sync(&self, connection: Connection<'_>) -> Result<(), FunctionError> {
+        let database = Database::new(connection, &self.session.connection);
+        self.session.local_writes.before_commit(&database).map_err(|error| error.in_function(K::NAME))
+    }
+
     fn commit(&self) {
         self.monitor().commit();
     }

@@ -9,6 +9,7 @@ use crate::storage::{BucketId, ChangedBucket, Extent, RequestFingerprint, Stored
 use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
 use crate::store::regions::{Newest, all_of};
+use crate::updated_rows;
 
 /// What storing operations needs to know of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,8 +173,6 @@ pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
 /// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations with
 /// their entries in `ps_row_operations`.
 pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Region) -> Result<()> {
-    const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
-        SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
     const DELETE_ENTRY: &str =
         "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
     const DELETE: &str = "DELETE FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
@@ -182,10 +181,10 @@ pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Regi
         delete_entry.execute(&[row_type.into(), row_id.into(), operation.into()])
     })?;
     for (first, last) in all_of(bucket, newest) {
-        database.execute(MARK, &[first.into(), last.into()])?;
+        updated_rows::mark_operations(database, first, last)?;
         database.execute(DELETE, &[first.into(), last.into()])?;
     }
-    Ok(())
+    updated_rows::limit(database)
 }
 
 /// Deletes a bucket with its operations.

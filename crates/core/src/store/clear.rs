@@ -10,6 +10,7 @@ use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::store::client_id;
 use crate::store::iteration::{Ended, end_iterations};
 use crate::text;
+use crate::updated_rows;
 use crate::uuid::random_uuid;
 
 /// What `powersync_clear` is asked to forget.
@@ -75,7 +76,7 @@ fn forget_downloads(database: &Database<'_>) -> Result<()> {
 fn forget_local_state(database: &Database<'_>) -> Result<()> {
     database.execute("DELETE FROM main.ps_crud", &[])?;
     database.execute("DELETE FROM main.ps_untyped", &[])?;
-    database.execute("DELETE FROM main.ps_updated_rows", &[])?;
+    updated_rows::forget_all(database)?;
     database.execute("DELETE FROM main.ps_stream_subscriptions", &[])?;
     database.execute("DELETE FROM main.ps_sync_state", &[])
 }

@@ -61,7 +61,7 @@ impl EponymousTable for Recorder {
         self.0.outcome("begin")
     }
 
-    fn sync(&self) -> Result<(), FunctionError> {
+    fn sync(&self, _: Connection<'_>) -> Result<(), FunctionError> {
         self.0.outcome("sync")
     }
 

@@ -15,6 +15,7 @@ mod versions;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::storage::{ChangedBucket, Extent};
+use crate::updated_rows;
 use pending::Pending;
 use rows::Publisher;
 
@@ -40,8 +41,9 @@ pub fn publish(
     } else {
         publisher.publish_pending()?
     }
-    if matches!(extent, Extent::Full) {
-        publisher.publish_updated_rows()?;
+    match extent {
+        Extent::Full => publisher.publish_updated_rows()?,
+        Extent::Partial { .. } => updated_rows::limit(database)?,
     }
     publisher.finish(changed)
 }

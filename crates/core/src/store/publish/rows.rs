@@ -15,6 +15,7 @@ use crate::store::operation_id::bucket_of;
 use crate::store::publish::pending::Pending;
 use crate::store::publish::target::Targets;
 use crate::store::publish::versions::{RowVersions, Version};
+use crate::updated_rows;
 
 /// One publish in progress.
 pub struct Publisher<'a, 'c> {
@@ -114,7 +115,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             }
         }
         drop(rows);
-        if is_empty { Ok(()) } else { self.database.execute("DELETE FROM main.ps_updated_rows", &[]) }
+        if is_empty { Ok(()) } else { updated_rows::forget_all(self.database) }
     }
 
     /// Writes back what changed about the buckets.
@@ -193,8 +194,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         // The full publish shows the newest operation again that a less urgent bucket has had before.
         let is_behind = || self.versions.winner(|_| true) != winner;
         if matches!(self.extent, Extent::Partial { .. }) && (has_removal || is_behind()) {
-            const MARK: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
-            self.database.execute(MARK, &[row_type.into(), row_id.into()])?;
+            updated_rows::mark(self.database, row_type, row_id)?;
         }
         Ok(())
     }

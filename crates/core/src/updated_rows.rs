@@ -1,0 +1,69 @@
+//! `ps_updated_rows`: the rows that the next full publish looks at again, because they were written to locally or lost an
+//! operation.
+//!
+//! Rows are appended to it, which touches one page however many are marked; a unique key would touch a page for nearly
+//! each of them. A row that is written to again is in the list again. So when the list has grown to four times what it
+//! held without duplicates, these are dropped.
+
+use sqlite_nostd::ResultCode;
+
+use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
+
+/// So many marks of single rows may be made until it is worth to look at the length of the list.
+const UNLOOKED_AT: i64 = 500;
+
+/// Has a row looked at again. True if [`limit`] is to be called at the end of the transaction.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
+    // Format 14 has a unique key here.
+    const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
+    database.execute(SQL, &[row_type.into(), row_id.into()])?;
+    Ok(database.connection().last_insert_rowid().checked_rem(UNLOOKED_AT) == Some(0))
+}
+
+/// Has the rows of the operations looked at again whose ids are from `first` to `last`.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn mark_operations(database: &Database<'_>, first: i64, last: i64) -> Result<()> {
+    const SQL: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
+        SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+    database.execute(SQL, &[first.into(), last.into()])
+}
+
+/// Empties the list.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn forget_all(database: &Database<'_>) -> Result<()> {
+    database.execute("DELETE FROM main.ps_updated_rows", &[])?;
+    database.execute("DELETE FROM main.ps_updated_rows_limit", &[])
+}
+
+/// Drops duplicates if the list has grown to its limit: to be called where rows were marked, and outside of an
+/// application's statement, which would have to keep a copy of each page.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn limit(database: &Database<'_>) -> Result<()> {
+    const IS_DUE: &str = "SELECT coalesce((SELECT max(rowid) FROM main.ps_updated_rows), 0) \
+        >= coalesce((SELECT next_check FROM main.ps_updated_rows_limit), 1000)";
+    const DROP_DUPLICATES: &str = "DELETE FROM main.ps_updated_rows WHERE rowid NOT IN \
+        (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id)";
+    const SET_LIMIT: &str = "INSERT INTO main.ps_updated_rows_limit(id, next_check) \
+        SELECT 1, max(rowid) + max(1000, 3 * count(*)) FROM main.ps_updated_rows WHERE true \
+        ON CONFLICT(id) DO UPDATE SET next_check = excluded.next_check";
+    let is_due = match database.integer(IS_DUE, &[]) {
+        // In other formats the tables are different.
+        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => false,
+        result => result? == Some(1),
+    };
+    if !is_due {
+        return Ok(());
+    }
+    database.execute(DROP_DUPLICATES, &[])?;
+    database.execute(SET_LIMIT, &[])
+}
