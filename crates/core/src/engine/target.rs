@@ -22,7 +22,6 @@ use super::instruction::BucketChange;
 use super::memory::{copy, push};
 use super::progress::{BucketCounts, ProgressSums};
 use super::slots::{Announced, Slot, Slots};
-use crate::collections::sort_by;
 use crate::error::Result;
 use crate::protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
 use crate::storage::{BucketId, Storage, StoredBucket, StoredLine};
@@ -327,7 +326,7 @@ impl Target {
         for change in kept.chain(updated).filter_map(|slot| bucket_change(slot, &slot.counts)) {
             push(&mut changes, change?)?;
         }
-        sort_by(&mut changes, |left: &BucketChange, right| left.name.cmp(&right.name));
+        changes.sort_unstable_by(|left: &BucketChange, right| left.name.cmp(&right.name));
         Ok(changes.into_boxed_slice())
     }
 }

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use super::definition::{RawParameter, RawStatement, RawTable};
 use super::table_columns::{synced_columns, table_columns};
 use super::vector::differ;
-use crate::collections::sort_by;
 use crate::connection::{CachedStatement, Database};
 use crate::error::{Error, Result};
 use crate::text::{identifier, push_identifier};
@@ -136,7 +135,7 @@ impl RowStatement {
 }
 
 fn sorted(mut names: Vec<&str>) -> Vec<String> {
-    sort_by(&mut names, Ord::cmp);
+    names.sort_unstable();
     names.dedup();
     names.into_iter().map(String::from).collect()
 }

@@ -16,7 +16,6 @@ use super::definition::{IncludeOld, Table};
 use super::names::{DELETED, METADATA, TriggerKind};
 use super::object::{Object, ObjectKind};
 use super::row_call::{ArgumentLimit, Row, RowFunction, row_call};
-use crate::collections::sort_by;
 use crate::error::Result;
 use crate::text::{identifier, literal};
 
@@ -50,7 +49,7 @@ impl<'t> TriggerSource<'t> {
     fn new(table: &'t Table, limit: ArgumentLimit) -> Self {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let mut sorted = columns.clone();
-        sort_by(&mut sorted, Ord::cmp);
+        sorted.sort_unstable();
         let data_table = identifier(&table.data_table());
         Self { table, limit, columns, sorted, data_table, row_type: literal(&table.name) }
     }

@@ -4,7 +4,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::index::{Index, Key};
-use super::sort::sort_by;
 use crate::error::Result;
 
 /// A set of names. Meant for small ones: memory is not reserved fallibly.
@@ -50,7 +49,7 @@ impl Names {
         let mut names = Vec::new();
         names.try_reserve_exact(self.names.len())?;
         names.extend(self.iter());
-        sort_by(&mut names, Ord::cmp);
+        names.sort_unstable();
         Ok(names)
     }
 }

@@ -8,7 +8,6 @@ use super::lexer::Lexer;
 use super::members::{ObjectMembers, RawValue};
 use super::nesting::Nesting;
 use super::writer::{write_integer, write_raw, write_real, write_string};
-use crate::collections::sort_by;
 use crate::error::{Error, Result};
 
 /// The deepest nesting of containers inside a value; this is what bounds the recursion.
@@ -23,7 +22,8 @@ pub(super) fn sorted_members(object: &str) -> Result<Vec<(Cow<'_, str>, &str)>> 
     }
     // Later members come first among equal names. All values lie in one text, so their addresses tell the order, and
     // the sort need not be a stable one, which allocates.
-    sort_by(&mut members, |(a, a_value), (b, b_value)| a.cmp(b).then_with(|| b_value.as_ptr().cmp(&a_value.as_ptr())));
+    members
+        .sort_unstable_by(|(a, a_value), (b, b_value)| a.cmp(b).then_with(|| b_value.as_ptr().cmp(&a_value.as_ptr())));
     members.dedup_by(|later, earlier| later.0 == earlier.0);
     Ok(members)
 }

@@ -16,7 +16,6 @@ mod nesting;
 mod number;
 mod oplog_key;
 mod quoted;
-mod real;
 mod scan;
 mod standard;
 mod syntax_error;

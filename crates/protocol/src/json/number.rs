@@ -1,7 +1,5 @@
 //! The values of numbers in JSON texts.
 
-use super::real::parse_real;
-
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
@@ -14,6 +12,13 @@ pub enum Number {
 /// The value of `text`, which is a number as JSON writes it.
 pub fn parse_number(text: &str) -> Number {
     parse_integer(text).map_or_else(|| Number::Real(parse_real(text)), Number::Integer)
+}
+
+/// The float nearest to `text`, a number as JSON writes it; infinite beyond what floats hold.
+fn parse_real(text: &str) -> f64 {
+    let real = text.parse();
+    debug_assert!(real.is_ok(), "every JSON number is one of Rust");
+    real.unwrap_or_default()
 }
 
 /// The integer that `text` writes, if it is one of 64 bits and nothing else.
@@ -32,6 +37,7 @@ pub fn whole_number(real: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     #[test]
     fn integers_of_64_bits_stay_exact_and_others_become_real() {
@@ -41,6 +47,39 @@ mod tests {
         assert_eq!(parse_number("-0"), Number::Integer(0));
         assert_eq!(parse_number("1E5"), Number::Real(1e5));
         assert_eq!(parse_number("-1e400"), Number::Real(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn reals_are_correctly_rounded_whatever_their_length() {
+        for (text, expected) in [
+            ("0.0", 0.0),
+            ("-0.0", -0.0),
+            ("-0e99999999999999999999", -0.0),
+            ("1e99999999999999999999", f64::INFINITY),
+            ("-1e-99999999999999999999", -0.0),
+            ("1.7976931348623158e308", f64::MAX),
+            ("1.7976931348623159e308", f64::INFINITY),
+            ("2.4703282292062327e-324", 0.0),
+            ("2.4703282292062328e-324", 5e-324),
+            ("2.2250738585072011e-308", 2.225_073_858_507_201e-308),
+            ("6.62607015E-34", 6.626_070_15e-34),
+            ("9007199254740993.0", 9_007_199_254_740_992.0),
+            ("9007199254740992.99999999999999999999999999999999999", 9_007_199_254_740_992.0),
+            ("9007199254740993.00000000000000000000000000000001", 9_007_199_254_740_994.0),
+        ] {
+            let Number::Real(real) = parse_number(text) else { panic!("{text}") };
+            assert_eq!(real.to_bits(), f64::to_bits(expected), "{text}");
+        }
+        let zeros = "0".repeat(1000);
+        for (text, expected) in [
+            (format!("9007199254740993.{zeros}"), 9_007_199_254_740_992.0),
+            (format!("9007199254740993.{zeros}1"), 9_007_199_254_740_994.0),
+            (format!("0.{zeros}1e1001"), 1.0),
+            (format!("1{zeros}e-1000"), 1.0),
+            (format!("1{zeros}"), f64::INFINITY),
+        ] {
+            assert_eq!(parse_number(&text), Number::Real(expected), "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use crate::collections::sort_by;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
@@ -66,7 +65,7 @@ impl Pending {
             pending.buckets.try_reserve(1)?;
             pending.buckets.push((bucket.id, state));
         }
-        sort_by(&mut pending.buckets, |(a, _), (b, _)| a.cmp(b));
+        pending.buckets.sort_unstable_by_key(|(id, _)| *id);
         pending.buckets.dedup_by_key(|(id, _)| *id);
         Ok(pending)
     }

@@ -4,7 +4,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::collections::sort_by;
 use crate::error::Result;
 use crate::protocol::Checksum;
 use crate::store::operation_id::bucket_of;
@@ -79,7 +78,7 @@ impl RowVersions {
             let subkey = version.subkey.and_then(|(start, end)| subkeys.get(start..end));
             (bucket_of(version.operation), subkey)
         };
-        sort_by(&mut self.versions, |a, b| {
+        self.versions.sort_unstable_by(|a, b| {
             key(a).cmp(&key(b)).then(a.op_id.cmp(&b.op_id)).then(a.operation.cmp(&b.operation))
         });
         let mut next: Option<Version> = None;
