@@ -5,26 +5,29 @@
 //! follows it checks that it finds an operation of the right key; a missing one costs a row that is dropped when it is
 //! settled.
 
-use crate::collections::Numbers;
+use core::hash::BuildHasher;
+
+use hashbrown::HashMap;
+
 use crate::storage::BucketId;
 
-/// Operations remembered at most, which bounds the memory to some 10 MB.
+/// Operations remembered at most, which bounds the memory to some 10 MB: 16 bytes for each, and room to grow.
 const CAPACITY: usize = 400_000;
 
 /// Pending operations by the hash of bucket, type, id and subkey.
 #[derive(Default)]
 pub struct PendingRows {
-    operations: Numbers,
+    operations: HashMap<u64, i64>,
 }
 
 impl PendingRows {
     /// Remembers `operation` for the key with this hash, and gives the one that was remembered before.
     pub fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
-        if let Some(known) = self.operations.find_mut(hash) {
+        if let Some(known) = self.operations.get_mut(&hash) {
             return Some(core::mem::replace(known, operation));
         }
         // Without memory for it there is no hint.
-        if self.operations.len() < CAPACITY && self.operations.reserve(1).is_ok() {
+        if self.operations.len() < CAPACITY && self.operations.try_reserve(1).is_ok() {
             self.operations.insert(hash, operation);
         }
         None
@@ -32,12 +35,12 @@ impl PendingRows {
 
     /// The hash of a key.
     pub fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
-        self.operations.hash((bucket.0, row_type, row_id, subkey))
+        self.operations.hasher().hash_one((bucket.0, row_type, row_id, subkey))
     }
 
     /// Forgets everything, and gives the memory back.
     pub fn clear(&mut self) {
-        self.operations.clear();
+        self.operations = HashMap::new();
     }
 }
 

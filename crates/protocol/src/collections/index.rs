@@ -1,6 +1,9 @@
 //! Finding entries of a list by a key that they hold.
 
-use super::numbers::Numbers;
+use core::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use crate::error::Result;
 
 /// What an entry is found by.
@@ -21,7 +24,10 @@ pub type KeyOf<'k> = dyn Fn(usize) -> Key<'k> + 'k;
 
 /// Positions by key. Methods are given the way to the keys of positions that are in the index.
 #[derive(Debug, Default)]
-pub struct Index(Numbers);
+pub struct Index {
+    positions: HashTable<(u64, usize)>,
+    hasher: DefaultHashBuilder,
+}
 
 impl Index {
     /// An index of the first `length` positions; of equal keys, the first position is found.
@@ -42,8 +48,9 @@ impl Index {
 
     /// The position of the entry with that key.
     pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyOf<'k>) -> Option<usize> {
-        let found = self.0.find(self.0.hash(key), |number| key_of(position(number)) == key);
-        found.map(position)
+        let hash = self.hasher.hash_one(key);
+        let is_meant = |entry: &(u64, usize)| entry.0 == hash && key_of(entry.1) == key;
+        self.positions.find(hash, is_meant).map(|entry| entry.1)
     }
 
     /// Makes room for more entries.
@@ -51,33 +58,31 @@ impl Index {
     /// # Errors
     /// Out of memory.
     pub fn reserve(&mut self, additional: usize) -> Result<()> {
-        self.0.reserve(additional)
+        Ok(self.positions.try_reserve(additional, hash_of)?)
     }
 
     /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
     pub fn insert(&mut self, key: Key<'_>, position: usize) {
-        let hash = self.0.hash(key);
-        self.0.insert(hash, number(position));
+        let hash = self.hasher.hash_one(key);
+        self.positions.insert_unique(hash, (hash, position), hash_of);
     }
 
     /// Takes out the entry with that key.
     pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyOf<'k>) {
-        let hash = self.0.hash(key);
-        self.0.remove(hash, |number| key_of(position(number)) == key);
+        let hash = self.hasher.hash_one(key);
+        if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(entry.1) == key) {
+            entry.remove();
+        }
     }
 
     /// Takes out everything.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.positions.clear();
     }
 }
 
-fn number(position: usize) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
-}
-
-fn position(number: i64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+fn hash_of(entry: &(u64, usize)) -> u64 {
+    entry.0
 }
 
 #[cfg(test)]

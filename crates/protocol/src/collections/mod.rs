@@ -2,10 +2,8 @@
 
 mod index;
 mod names;
-mod numbers;
 mod row_keys;
 
 pub use index::{Index, Key, KeyOf};
 pub use names::Names;
-pub use numbers::Numbers;
 pub use row_keys::RowKeys;

@@ -4,9 +4,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hashbrown::HashSet;
 use sqlite_nostd::Row;
 
-use crate::collections::Numbers;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
@@ -83,7 +83,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             while let Some(row) = rows.next()? {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
                 let is_removal = row.integer(4) != 0;
-                if is_removal || shared.as_ref().is_none_or(|shared| shared.contains(operation)) {
+                if is_removal || shared.as_ref().is_none_or(|shared| shared.contains(&operation)) {
                     self.seek_row(row_type, row_id, Counted::One(operation))?;
                     continue;
                 }
@@ -214,20 +214,18 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
 /// Finds the operations of rows that have several, in one pass over all of them: where much is pending, that is cheaper
 /// than a look-up for each row.
-fn shared_operations(database: &Database<'_>) -> Result<Numbers> {
+fn shared_operations(database: &Database<'_>) -> Result<HashSet<i64>> {
     const SELECT: &str =
         "SELECT row_type, row_id, operation FROM main.ps_row_operations ORDER BY row_type, row_id, operation";
-    let mut shared = Numbers::default();
+    let mut shared = HashSet::new();
     let (mut row_type, mut row_id, mut previous) = (String::new(), String::new(), None);
     let mut statement = database.cached(SELECT)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
         let (next_type, next_id, operation) = (row.text(0)?, row.text(1)?, row.integer(2));
         if next_id == row_id && next_type == row_type {
-            shared.reserve(2)?;
-            for operation in previous.into_iter().chain([operation]) {
-                shared.insert_itself(operation);
-            }
+            shared.try_reserve(2)?;
+            shared.extend(previous.into_iter().chain([operation]));
         } else {
             replace(&mut row_type, next_type)?;
             replace(&mut row_id, next_id)?;
