@@ -1,0 +1,417 @@
+//! From a branch to a row evaluator and the steps that find its buckets: which table is looked up by what, in which
+//! order, and what it gives to those after it.
+
+use std::collections::BTreeMap;
+
+use super::graph::{Graph, Side};
+use super::scope::Built;
+use super::terms::{Owner, Ref, SourceId, SourceKind};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::expr::{Expr, Operator};
+use crate::plan::{EachColumn, RequestRef, RowProgram, RowRef, row_text};
+
+/// A branch, resolved.
+#[derive(Debug)]
+pub struct Resolved {
+    pub(super) program: RowProgram,
+    pub(super) filters: Vec<Expr<RequestRef>>,
+    pub(super) steps: Vec<ResolvedStep>,
+    pub(super) key: Vec<Expr<RequestRef>>,
+    /// For legacy definitions: the bucket parameter that each part of the key is compared with.
+    pub(super) bucket_parameters: Vec<Vec<String>>,
+}
+
+/// A step with its index, which is not numbered yet.
+#[derive(Debug)]
+pub struct ResolvedStep {
+    pub(super) source: ResolvedSource,
+    pub(super) outputs: Vec<usize>,
+    pub(super) filters: Vec<Expr<RequestRef>>,
+}
+
+/// Where the rows of a step come from.
+#[derive(Debug)]
+pub enum ResolvedSource {
+    Each { arg: Expr<RequestRef>, columns: Vec<EachColumn> },
+    Lookup { program: RowProgram, outputs: Vec<Expr<RowRef>>, key: Vec<Expr<RequestRef>> },
+}
+
+/// An equality between two tables that are both looked up.
+struct Edge {
+    ends: [Side; 2],
+}
+
+struct Resolver<'g> {
+    graph: &'g Graph<'g>,
+    /// Values known before any lookup, by table: the side of the table and the value.
+    known: BTreeMap<SourceId, Vec<(Side, Expr<Ref>)>>,
+    edges: Vec<Edge>,
+    /// Conditions between values of the request and of functions over it.
+    constraints: Vec<Expr<Ref>>,
+    slots: BTreeMap<(SourceId, String), usize>,
+    steps: Vec<ResolvedStep>,
+    request_filters: Vec<Expr<RequestRef>>,
+    resolved: Vec<SourceId>,
+}
+
+/// Resolves a branch; with `push_down`, values that a request knows replace outputs of lookups.
+pub fn resolve(graph: &Graph<'_>, push_down: bool, span: Span) -> Built<Resolved> {
+    let mut resolver = Resolver {
+        graph,
+        known: BTreeMap::new(),
+        edges: Vec::new(),
+        constraints: Vec::new(),
+        slots: BTreeMap::new(),
+        steps: Vec::new(),
+        request_filters: Vec::new(),
+        resolved: Vec::new(),
+    };
+    resolver.sort_matches(push_down);
+    resolver.run().map_err(|message| Diagnostic::new(Code::NotSupported, span, message))
+}
+
+type Step<T> = Result<T, &'static str>;
+
+impl Resolver<'_> {
+    fn is_table(&self, side: &Side) -> Option<SourceId> {
+        match side.owner {
+            Owner::Source(id) if self.graph.sources.is_table(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Splits the matches into known values, edges and constraints.
+    fn sort_matches(&mut self, push_down: bool) {
+        let graph = self.graph;
+        if !push_down {
+            for (left, right) in &graph.matches {
+                self.add_match(left, right);
+            }
+            return;
+        }
+        for class in classes(&graph.matches) {
+            let mut sides = class;
+            sides.sort_by(|a, b| (a.owner, &a.text).cmp(&(b.owner, &b.text)));
+            sides.dedup_by(|a, b| a.text == b.text);
+            // A value of the request, else of a function over it, is equal to all others of the class.
+            sides.sort_by_key(|side| match side.owner {
+                Owner::Request => 0,
+                Owner::Source(id) => 1 + graph.functions.iter().position(|f| *f == id).unwrap_or(usize::MAX - 1),
+            });
+            match sides.split_first() {
+                Some((anchor, rest)) if self.is_table(anchor).is_none() => {
+                    rest.iter().for_each(|other| self.add_match(anchor, other));
+                }
+                _ => {
+                    for (left, right) in &graph.matches {
+                        if sides.iter().any(|side| side.text == left.text) {
+                            self.add_match(left, right);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_match(&mut self, left: &Side, right: &Side) {
+        match (self.is_table(left), self.is_table(right)) {
+            (Some(_), Some(_)) => self.edges.push(Edge { ends: [left.clone(), right.clone()] }),
+            (Some(table), None) => self.known.entry(table).or_default().push((left.clone(), right.expr.clone())),
+            (None, Some(table)) => self.known.entry(table).or_default().push((right.clone(), left.expr.clone())),
+            (None, None) => {
+                let equal = Expr::binary(Operator::Eq, left.expr.clone(), right.expr.clone());
+                self.constraints.push(equal);
+            }
+        }
+    }
+
+    fn run(mut self) -> Step<Resolved> {
+        let graph = self.graph;
+        for id in &graph.functions {
+            self.function(*id)?;
+        }
+        for filter in graph.request_filters.iter().chain(&std::mem::take(&mut self.constraints)) {
+            self.place(filter)?;
+        }
+        for id in &graph.functions {
+            for filter in graph.filters.get(id).into_iter().flatten() {
+                self.place(filter)?;
+            }
+        }
+        let mut waiting = self.outwards();
+        while !waiting.is_empty() {
+            let next = self.choose(&waiting);
+            let id = waiting.remove(next);
+            self.lookup(id)?;
+        }
+        let (program, key, bucket_parameters) = self.program(graph.primary)?;
+        Ok(Resolved { program, filters: self.request_filters, steps: self.steps, key, bucket_parameters })
+    }
+
+    /// All tables but the primary one, the farthest from it first; tables that nothing connects with it come last.
+    fn outwards(&self) -> Vec<SourceId> {
+        let mut visited = vec![self.graph.primary];
+        let mut order = Vec::new();
+        self.visit(self.graph.primary, &mut visited, &mut order);
+        for table in &self.graph.tables {
+            if !visited.contains(table) {
+                visited.push(*table);
+                self.visit(*table, &mut visited, &mut order);
+                order.push(*table);
+            }
+        }
+        order
+    }
+
+    fn visit(&self, from: SourceId, visited: &mut Vec<SourceId>, order: &mut Vec<SourceId>) {
+        for table in &self.graph.tables {
+            if !visited.contains(table) && self.edges.iter().any(|edge| edge.joins(from, *table)) {
+                visited.push(*table);
+                self.visit(*table, visited, order);
+                order.push(*table);
+            }
+        }
+    }
+
+    /// The next table to look up: one for which values are known, and best one that only gates the others.
+    fn choose(&self, waiting: &[SourceId]) -> usize {
+        let has_input = |id: SourceId| {
+            self.known.contains_key(&id)
+                || self.edges.iter().any(|edge| self.resolved.iter().any(|done| edge.joins(id, *done)))
+        };
+        let gates = |id: SourceId| {
+            let open = |other: SourceId| other == self.graph.primary || waiting.contains(&other);
+            !self.edges.iter().any(|edge| edge.other(id).is_some_and(open))
+        };
+        let position = |test: &dyn Fn(SourceId) -> bool| waiting.iter().position(|id| test(*id));
+        position(&|id| has_input(id) && gates(id)).or_else(|| position(&has_input)).unwrap_or(0)
+    }
+
+    fn new_slot(&mut self, id: SourceId, text: String) -> usize {
+        let next = self.slots.len();
+        *self.slots.entry((id, text)).or_insert(next)
+    }
+
+    /// `json_each` over request data.
+    fn function(&mut self, id: SourceId) -> Step<()> {
+        let Some(SourceKind::Each { arg, .. }) = self.graph.sources.get(id).map(|source| &source.kind) else {
+            return Err("this function is not supported");
+        };
+        let arg = self.request(arg)?;
+        let columns = self.used_columns(id);
+        let outputs = columns.iter().map(|column| self.new_slot(id, format!("{column:?}"))).collect();
+        self.steps.push(ResolvedStep { source: ResolvedSource::Each { arg, columns }, outputs, filters: Vec::new() });
+        Ok(())
+    }
+
+    fn used_columns(&self, id: SourceId) -> Vec<EachColumn> {
+        let mut columns = Vec::new();
+        let mut note = |expr: &Expr<Ref>| {
+            expr.visit_refs(&mut |leaf| {
+                if let Ref::Each(other, column) = leaf
+                    && *other == id
+                {
+                    columns.push(*column);
+                }
+            });
+        };
+        for (left, right) in &self.graph.matches {
+            note(&left.expr);
+            note(&right.expr);
+        }
+        self.graph.filters.get(&id).into_iter().flatten().for_each(&mut note);
+        for other in &self.graph.functions {
+            if let Some(SourceKind::Each { arg, .. }) = self.graph.sources.get(*other).map(|source| &source.kind) {
+                note(arg);
+            }
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// An expression over the request and functions over it.
+    fn request(&self, expr: &Expr<Ref>) -> Step<Expr<RequestRef>> {
+        expr.replace(&mut |leaf| match leaf {
+            Ref::Request(request) => Ok(Expr::Ref(*request)),
+            Ref::Each(id, column) => match self.slots.get(&(*id, format!("{column:?}"))) {
+                Some(slot) => Ok(Expr::Ref(RequestRef::Slot(*slot))),
+                None => Err("this reference to a function is not supported"),
+            },
+            // The values of bucket parameters come from other queries.
+            Ref::Bucket(_) => Ok(Expr::Literal(crate::value::Value::Null)),
+            Ref::Row(..) => Err("a value of the request was expected"),
+        })
+    }
+
+    fn place(&mut self, condition: &Expr<Ref>) -> Step<()> {
+        let condition = self.request(condition)?;
+        self.place_request(condition);
+        Ok(())
+    }
+
+    /// Adds a condition where all of its slots are filled.
+    fn place_request(&mut self, condition: Expr<RequestRef>) {
+        let mut last = None;
+        condition.visit_refs(&mut |leaf| {
+            if let RequestRef::Slot(slot) = leaf {
+                last = last.max(self.steps.iter().position(|step| step.outputs.contains(slot)));
+            }
+        });
+        match last.and_then(|last| self.steps.get_mut(last)) {
+            Some(step) => step.filters.push(condition),
+            None => self.request_filters.push(condition),
+        }
+    }
+
+    /// Filters and key of a table, the values of the key, and the bucket parameters that it is compared with.
+    fn program(&mut self, id: SourceId) -> Step<(RowProgram, Vec<Expr<RequestRef>>, Vec<Vec<String>>)> {
+        let graph = self.graph;
+        let Some(SourceKind::Table { pattern, .. }) = graph.sources.get(id).map(|source| &source.kind) else {
+            return Err("a table was expected");
+        };
+        let mut each = Vec::new();
+        for function in graph.attached.get(&id).into_iter().flatten() {
+            if let Some(SourceKind::Each { arg, .. }) = graph.sources.get(*function).map(|source| &source.kind) {
+                each.push(self.row(arg, id)?);
+            }
+        }
+        let mut filters = Vec::new();
+        for filter in graph.filters.get(&id).into_iter().flatten() {
+            filters.push(self.row(filter, id)?);
+        }
+        filters.sort_by_cached_key(row_text);
+        filters.dedup_by(|a, b| row_text(a) == row_text(b));
+        // By text of the part: the part, and its values.
+        type Part = (Expr<RowRef>, Vec<Expr<RequestRef>>, Vec<String>);
+        let mut parts: BTreeMap<String, Part> = BTreeMap::new();
+        for (side, value) in self.known.get(&id).into_iter().flatten() {
+            let part = self.row(&side.expr, id)?;
+            let text = row_text(&part);
+            let entry = parts.entry(text).or_insert((part, Vec::new(), Vec::new()));
+            if let Expr::Ref(Ref::Bucket(name)) = value {
+                entry.2.push(name.clone());
+            }
+            entry.1.push(self.request(value)?);
+        }
+        for edge in &self.edges {
+            for (own, other) in edge.oriented(id) {
+                let slot = self.is_table(other).and_then(|table| self.slots.get(&(table, other.text.clone())));
+                // The other table comes later: then this is an output.
+                let Some(slot) = slot else { continue };
+                let part = self.row(&own.expr, id)?;
+                let text = row_text(&part);
+                let entry = parts.entry(text).or_insert((part, Vec::new(), Vec::new()));
+                entry.1.push(Expr::Ref(RequestRef::Slot(*slot)));
+            }
+        }
+        let (mut key, mut values, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for (part, sources, bucket) in parts.into_values() {
+            let mut sources = sources.into_iter();
+            let Some(first) = sources.next() else { continue };
+            for other in sources {
+                self.place_request(Expr::binary(Operator::Eq, first.clone(), other));
+            }
+            key.push(part);
+            values.push(first);
+            names.push(bucket);
+        }
+        Ok((RowProgram { table: pattern.clone(), each, filters, key }, values, names))
+    }
+
+    /// Looks up a table with what is known so far.
+    fn lookup(&mut self, id: SourceId) -> Step<()> {
+        let (program, key, _) = self.program(id)?;
+        let mut outputs: BTreeMap<String, (Expr<RowRef>, String)> = BTreeMap::new();
+        for edge in &self.edges {
+            for (own, other) in edge.oriented(id) {
+                if self.is_table(other).is_some_and(|table| !self.resolved.contains(&table)) {
+                    let output = self.row(&own.expr, id)?;
+                    outputs.insert(row_text(&output), (output, own.text.clone()));
+                }
+            }
+        }
+        let mut exprs = Vec::new();
+        let mut slots = Vec::new();
+        for (expr, text) in outputs.into_values() {
+            exprs.push(expr);
+            slots.push(self.new_slot(id, text));
+        }
+        let source = ResolvedSource::Lookup { program, outputs: exprs, key };
+        self.steps.push(ResolvedStep { source, outputs: slots, filters: Vec::new() });
+        self.resolved.push(id);
+        Ok(())
+    }
+
+    /// An expression over the rows of one table.
+    fn row(&self, expr: &Expr<Ref>, id: SourceId) -> Step<Expr<RowRef>> {
+        let attached = self.graph.attached.get(&id).map(Vec::as_slice).unwrap_or_default();
+        row_expression(expr, id, attached)
+    }
+}
+
+/// An expression over the rows of one table and the functions attached to them.
+pub fn row_expression(expr: &Expr<Ref>, id: SourceId, attached: &[SourceId]) -> Step<Expr<RowRef>> {
+    expr.replace(&mut |leaf| match leaf {
+        Ref::Row(other, row) if *other == id => Ok(Expr::Ref(row.clone())),
+        Ref::Each(function, column) => match attached.iter().position(|other| other == function) {
+            Some(number) => Ok(Expr::Ref(RowRef::Each(number, *column))),
+            None => Err("this reference to a function is not supported"),
+        },
+        _ => Err("a value of the row was expected"),
+    })
+}
+
+impl Edge {
+    fn owner(&self, end: usize) -> Option<SourceId> {
+        match self.ends.get(end)?.owner {
+            Owner::Source(id) => Some(id),
+            Owner::Request => None,
+        }
+    }
+
+    fn joins(&self, a: SourceId, b: SourceId) -> bool {
+        self.other(a) == Some(b)
+    }
+
+    fn other(&self, id: SourceId) -> Option<SourceId> {
+        match (self.owner(0), self.owner(1)) {
+            (Some(a), Some(b)) if a == id => Some(b),
+            (Some(a), Some(b)) if b == id => Some(a),
+            _ => None,
+        }
+    }
+
+    /// Own and other side, seen from a table.
+    fn oriented(&self, id: SourceId) -> impl Iterator<Item = (&Side, &Side)> {
+        let [left, right] = &self.ends;
+        let own = Owner::Source(id);
+        let pairs = [(left, right), (right, left)];
+        pairs.into_iter().filter(move |(a, b)| a.owner == own && b.owner != own)
+    }
+}
+
+/// Groups the sides of matches that are equal to each other.
+fn classes(matches: &[(Side, Side)]) -> Vec<Vec<&Side>> {
+    let sides: Vec<&Side> = matches.iter().flat_map(|(left, right)| [left, right]).collect();
+    let mut class: Vec<usize> = (0..sides.len()).collect();
+    let mut merge = |a: usize, b: usize| {
+        let (Some(from), Some(to)) = (class.get(a).copied(), class.get(b).copied()) else { return };
+        class.iter_mut().filter(|member| **member == from).for_each(|member| *member = to);
+    };
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    for (number, side) in sides.iter().enumerate() {
+        // The two sides of a match follow each other.
+        merge(number, number / 2 * 2);
+        let earlier = *first.entry(&side.text).or_insert(number);
+        merge(number, earlier);
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (number, class) in class.iter().enumerate() {
+        groups.entry(*class).or_default().push(number);
+    }
+    // In the order of the matches.
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.sort();
+    groups.iter().map(|group| group.iter().filter_map(|number| sides.get(*number).copied()).collect()).collect()
+}

@@ -1,0 +1,431 @@
+//! A request to buckets: the steps of each querier are a join whose rows carry what belongs together.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::expr::{EvalError, Expr, Frame, Slot, each_rows, is_true};
+use crate::plan::{EachColumn, Plan, Querier, RequestRef, Step, StepSource, Stream};
+use crate::value::{Value, key_text, write_json_string};
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The claims of the JWT, as a JSON object.
+    pub claims: &'a str,
+    /// The parameters of the connection, as a JSON object.
+    pub parameters: &'a str,
+    /// Whether default streams are wanted.
+    pub include_defaults: bool,
+    /// Explicit subscriptions.
+    pub subscriptions: &'a [Subscription<'a>],
+}
+
+/// A subscription of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription<'a> {
+    /// Name of the stream.
+    pub stream: &'a str,
+    /// Its parameters, as a JSON object; none is the same as an empty one.
+    pub parameters: Option<&'a str>,
+    /// Replaces the stream's priority.
+    pub priority: Option<u8>,
+}
+
+/// Where entries of parameter indexes are stored.
+pub trait LookupSource {
+    /// Appends the outputs of all entries of `index` (a number of the plan) with this key.
+    ///
+    /// # Errors
+    /// What prevented reading, for the log.
+    fn lookup(&self, index: usize, key: &str, rows: &mut Vec<Vec<Value>>) -> Result<(), String>;
+}
+
+/// How much one request may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Distinct buckets.
+    pub buckets: usize,
+    /// Entries read from parameter indexes, and rows of intermediate results.
+    pub rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { buckets: 10_000, rows: 100_000 }
+    }
+}
+
+/// Why a client has a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A default stream: number in [`RequestResult::streams`].
+    Default(usize),
+    /// A subscription: number in the request.
+    Subscription(usize),
+}
+
+/// A bucket as a querier finds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BucketRequest {
+    /// Number of the plan's definition.
+    pub definition: usize,
+    /// Key as a JSON array.
+    pub key: String,
+}
+
+/// A bucket of the client.
+#[derive(Clone, Debug)]
+pub struct EvaluatedBucket {
+    /// Which one.
+    pub bucket: BucketRequest,
+    /// The most urgent of the ways that lead to it.
+    pub priority: u8,
+    /// All ways, as found.
+    pub reasons: Vec<Reason>,
+}
+
+/// A stream, or one subscription of it, that could not be evaluated.
+#[derive(Clone, Debug)]
+pub struct StreamError {
+    /// Number in [`RequestResult::streams`].
+    pub stream: usize,
+    /// Which way failed.
+    pub reason: Reason,
+    /// For the client; it holds no values of rows.
+    pub message: String,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default)]
+pub struct RequestResult {
+    /// Numbers of the plan's streams that the request names or gets by default.
+    pub streams: Vec<usize>,
+    /// Buckets in the order found, each once.
+    pub buckets: Vec<EvaluatedBucket>,
+    /// What failed; the others are valid.
+    pub errors: Vec<StreamError>,
+    /// Index and key of all lookups: while their entries do not change, neither does the answer.
+    pub lookups: BTreeSet<(usize, String)>,
+    /// How often a text was to be JSON and was not.
+    pub malformed_json: u64,
+}
+
+/// Finds the buckets of a request.
+pub fn evaluate_request(
+    plan: &Plan,
+    request: &Request<'_>,
+    source: &dyn LookupSource,
+    limits: &Limits,
+) -> RequestResult {
+    let mut evaluation = Evaluation {
+        plan,
+        request,
+        source,
+        limits,
+        cache: HashMap::new(),
+        rows_read: 0,
+        malformed: Cell::new(0),
+        positions: HashMap::new(),
+        result: RequestResult::default(),
+    };
+    for (number, stream) in plan.streams.iter().enumerate() {
+        let default = stream.auto_subscribe && request.include_defaults;
+        let subscriptions = || request.subscriptions.iter().enumerate().filter(|(_, s)| s.stream == stream.name);
+        if !default && subscriptions().next().is_none() {
+            continue;
+        }
+        let position = evaluation.result.streams.len();
+        evaluation.result.streams.push(number);
+        if default {
+            evaluation.stream(stream, position, Reason::Default(position), None, stream.priority);
+        }
+        for (at, subscription) in subscriptions() {
+            let priority = subscription.priority.unwrap_or(stream.priority);
+            evaluation.stream(stream, position, Reason::Subscription(at), subscription.parameters, priority);
+        }
+    }
+    evaluation.result.malformed_json = evaluation.malformed.get();
+    evaluation.result
+}
+
+struct Evaluation<'a> {
+    plan: &'a Plan,
+    request: &'a Request<'a>,
+    source: &'a dyn LookupSource,
+    limits: &'a Limits,
+    cache: HashMap<(usize, String), Vec<Vec<Value>>>,
+    rows_read: usize,
+    malformed: Cell<u64>,
+    /// Where a bucket is in the result.
+    positions: HashMap<BucketRequest, usize>,
+    result: RequestResult,
+}
+
+/// What failed, for the client.
+type Failure = String;
+
+fn no_value(error: EvalError) -> Failure {
+    format!("Error evaluating bucket ids: {error}")
+}
+
+impl Evaluation<'_> {
+    fn stream(&mut self, stream: &Stream, position: usize, reason: Reason, parameters: Option<&str>, priority: u8) {
+        let context = [
+            Value::text(self.request.claims),
+            Value::text(parameters.unwrap_or("{}")),
+            Value::text(self.request.parameters),
+        ];
+        let mut found: Vec<(BucketRequest, u8)> = Vec::new();
+        let mut failure = None;
+        for querier in &stream.queriers {
+            match self.querier(querier, &context) {
+                Ok(keys) => found.extend(keys.into_iter().map(|key| {
+                    let priority = querier.priority.unwrap_or(priority);
+                    (BucketRequest { definition: querier.definition, key }, priority)
+                })),
+                Err(message) => failure = Some(message),
+            }
+        }
+        let new: BTreeSet<&BucketRequest> =
+            found.iter().map(|(bucket, _)| bucket).filter(|bucket| !self.positions.contains_key(bucket)).collect();
+        if self.result.buckets.len() + new.len() > self.limits.buckets {
+            failure = Some(format!("Too many buckets: the limit is {} per connection", self.limits.buckets));
+        }
+        if let Some(message) = failure {
+            self.result.errors.push(StreamError { stream: position, reason, message });
+            return;
+        }
+        for (bucket, priority) in found {
+            let buckets = &mut self.result.buckets;
+            let at = *self.positions.entry(bucket.clone()).or_insert_with(|| {
+                buckets.push(EvaluatedBucket { bucket, priority, reasons: Vec::new() });
+                buckets.len() - 1
+            });
+            if let Some(bucket) = buckets.get_mut(at) {
+                bucket.priority = bucket.priority.min(priority);
+                bucket.reasons.push(reason);
+            }
+        }
+    }
+
+    /// The keys of the buckets that a querier finds, each once.
+    fn querier(&mut self, querier: &Querier, context: &[Value]) -> Result<BTreeSet<String>, Failure> {
+        let no_slots = Binding::new();
+        for filter in &querier.filters {
+            if !self.holds(filter, context, &no_slots)? {
+                return Ok(BTreeSet::new());
+            }
+        }
+        let mut bindings = vec![no_slots];
+        for (number, step) in querier.steps.iter().enumerate() {
+            bindings = self.step(step, context, bindings)?;
+            let needed = needed_after(querier, number);
+            bindings = distinct(bindings, &needed);
+            if bindings.is_empty() {
+                return Ok(BTreeSet::new());
+            }
+            if bindings.len() > self.limits.rows {
+                return Err(too_many_rows(self.limits));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for binding in &bindings {
+            let values = self.values(&querier.key, context, binding)?;
+            keys.extend(key_text(&values, querier.null_keys));
+        }
+        Ok(keys)
+    }
+
+    fn step(&mut self, step: &Step, context: &[Value], bindings: Vec<Binding>) -> Result<Vec<Binding>, Failure> {
+        let mut next = Vec::new();
+        for binding in bindings {
+            let rows = match &step.source {
+                StepSource::Each { arg, columns } => self.function(arg, columns, context, &binding)?,
+                StepSource::Lookup { index, key } => {
+                    let values = self.values(key, context, &binding)?;
+                    match key_text(&values, false) {
+                        Some(key) => self.lookup(*index, key)?,
+                        None => Vec::new(),
+                    }
+                }
+            };
+            for row in rows {
+                let mut extended = binding.clone();
+                extended.extend(step.outputs.iter().copied().zip(row));
+                let mut holds = true;
+                for filter in &step.filters {
+                    holds = holds && self.holds(filter, context, &extended)?;
+                }
+                if holds {
+                    next.push(extended);
+                    if next.len() > self.limits.rows {
+                        return Err(too_many_rows(self.limits));
+                    }
+                }
+                // One row is enough when nothing of it is used.
+                if holds && step.outputs.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn function(
+        &self,
+        arg: &Expr<RequestRef>,
+        columns: &[EachColumn],
+        context: &[Value],
+        binding: &Binding,
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let value = self.values(std::slice::from_ref(arg), context, binding)?.pop().unwrap_or(Value::Null);
+        let frame = Frame { row: &[], extra: &[], malformed: &self.malformed };
+        let rows = each_rows(&value, &frame);
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                columns
+                    .iter()
+                    .map(|column| match column {
+                        EachColumn::Key => row.key.clone(),
+                        EachColumn::Value => row.value.clone(),
+                        EachColumn::Type => Value::text(row.kind),
+                    })
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn lookup(&mut self, index: usize, key: String) -> Result<Vec<Vec<Value>>, Failure> {
+        let place = (index, key);
+        if let Some(rows) = self.cache.get(&place) {
+            return Ok(rows.clone());
+        }
+        let mut rows = Vec::new();
+        self.source.lookup(index, &place.1, &mut rows).map_err(|error| format!("Error reading parameters: {error}"))?;
+        self.result.lookups.insert(place.clone());
+        self.rows_read += rows.len();
+        if self.rows_read > self.limits.rows {
+            return Err(too_many_rows(self.limits));
+        }
+        self.cache.insert(place, rows.clone());
+        Ok(rows)
+    }
+
+    fn values(
+        &self,
+        exprs: &[Expr<RequestRef>],
+        context: &[Value],
+        binding: &Binding,
+    ) -> Result<Vec<Value>, Failure> {
+        let (slots, extra) = layout(context.len(), binding);
+        let frame = Frame { row: context, extra: &extra, malformed: &self.malformed };
+        exprs
+            .iter()
+            .map(|expr| {
+                let bound = bind(expr, &slots);
+                let value = bound.eval(&frame).map_err(no_value)?.into_owned();
+                Ok(value)
+            })
+            .collect()
+    }
+
+    fn holds(&self, filter: &Expr<RequestRef>, context: &[Value], binding: &Binding) -> Result<bool, Failure> {
+        let (slots, extra) = layout(context.len(), binding);
+        let frame = Frame { row: context, extra: &extra, malformed: &self.malformed };
+        is_true(&bind(filter, &slots), &frame).map_err(no_value)
+    }
+}
+
+/// Values of slots that belong together.
+type Binding = BTreeMap<usize, Value>;
+
+fn layout(context: usize, binding: &Binding) -> (BTreeMap<usize, usize>, Vec<Value>) {
+    let slots = binding.keys().enumerate().map(|(at, slot)| (*slot, context + at)).collect();
+    (slots, binding.values().cloned().collect())
+}
+
+fn bind(expr: &Expr<RequestRef>, slots: &BTreeMap<usize, usize>) -> Expr<Slot> {
+    let bound: Result<Expr<Slot>, std::convert::Infallible> = expr.replace(&mut |leaf| {
+        Ok(match leaf {
+            RequestRef::Auth => Expr::Ref(Slot(0)),
+            RequestRef::Subscription => Expr::Ref(Slot(1)),
+            RequestRef::Connection => Expr::Ref(Slot(2)),
+            RequestRef::Slot(slot) => match slots.get(slot) {
+                Some(at) => Expr::Ref(Slot(*at)),
+                None => Expr::Literal(Value::Null),
+            },
+        })
+    });
+    match bound {
+        Ok(bound) => bound,
+        Err(never) => match never {},
+    }
+}
+
+fn too_many_rows(limits: &Limits) -> Failure {
+    format!("Too many parameter query results: the limit is {} per connection", limits.rows)
+}
+
+/// The slots that steps after `number`, or the key, use.
+fn needed_after(querier: &Querier, number: usize) -> BTreeSet<usize> {
+    let mut needed = BTreeSet::new();
+    let mut note = |expr: &Expr<RequestRef>| {
+        expr.visit_refs(&mut |leaf| {
+            if let RequestRef::Slot(slot) = leaf {
+                needed.insert(*slot);
+            }
+        });
+    };
+    querier.key.iter().for_each(&mut note);
+    for step in querier.steps.iter().skip(number + 1) {
+        step.filters.iter().for_each(&mut note);
+        match &step.source {
+            StepSource::Each { arg, .. } => note(arg),
+            StepSource::Lookup { key, .. } => key.iter().for_each(&mut note),
+        }
+    }
+    needed
+}
+
+/// Each binding once, with only the slots that are needed.
+fn distinct(bindings: Vec<Binding>, needed: &BTreeSet<usize>) -> Vec<Binding> {
+    let mut seen = BTreeSet::new();
+    let mut distinct = Vec::new();
+    for mut binding in bindings {
+        binding.retain(|slot, _| needed.contains(slot));
+        let text: String = binding
+            .iter()
+            .map(|(slot, value)| match key_text([value], true) {
+                Some(text) => format!("{slot}{text}"),
+                None => format!("{slot}{value:?}"),
+            })
+            .collect();
+        if seen.insert(text) {
+            distinct.push(binding);
+        }
+    }
+    distinct
+}
+
+impl Plan {
+    /// The name of a bucket, for configurations that are numbered `version`.
+    pub fn bucket_name(&self, bucket: &BucketRequest, version: &str) -> String {
+        let name = self.definitions.get(bucket.definition).map_or("", |definition| definition.name.as_str());
+        format!("{version}{name}{}", bucket.key)
+    }
+}
+
+impl StreamError {
+    /// The error as a member of `streams[].errors` of a checkpoint line.
+    pub fn to_json(&self) -> String {
+        let subscription = match self.reason {
+            Reason::Default(_) => "\"default\"".to_owned(),
+            Reason::Subscription(number) => number.to_string(),
+        };
+        let mut out = format!("{{\"subscription\":{subscription},\"message\":");
+        write_json_string(&self.message, &mut out);
+        out.push('}');
+        out
+    }
+}

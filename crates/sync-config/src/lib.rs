@@ -1,0 +1,54 @@
+//! The compiler of sync configurations: YAML with SQL in, a [`Plan`] out, and the evaluation of that plan.
+//!
+//! The crate does no I/O and knows no source or store. A service
+//! 1. calls [`compile`] and shows the [`Diagnostic`]s, or stores the [`Plan`];
+//! 2. binds each table of the source with [`Plan::bind`] and feeds its rows to [`BoundTable::evaluate`], which gives
+//!    entries of buckets and of parameter indexes;
+//! 3. answers a client with [`evaluate_request`], which reads parameter indexes through a [`LookupSource`] and gives the
+//!    buckets of the client, why it has them, and which lookups the answer depends on.
+//!
+//! # Frozen interfaces
+//! - [`Diagnostic`]: `code` (`C001`, stable), `severity`, `message`, `hint`, `fix`, `span` in bytes of the YAML file;
+//!   [`position`] turns offsets into lines and columns.
+//! - [`compile`] gives [`Compiled`]: `plan` is there if and only if no diagnostic is an error.
+//! - [`Plan`]: plain data. [`BucketDefinition`]s are sets of [`RowEvaluator`]s with as many key parts each; a [`Stream`]
+//!   has [`Querier`]s: request filters, [`Step`]s (a join over the request), and the key of a bucket.
+//! - [`Hash`]: SHA-256 of the canonical form of an evaluator, index or definition. Names of streams and aliases, the order
+//!   of queries, conditions and OR terms, and common table expressions do not influence it.
+//! - [`Value`] has SQLite's semantics; deviations are listed in [`deviations`].
+//!
+//! # The way of a query
+//! `yaml` (places) → `document` (keys) → `sql` (syntax) → `compile`: `scope` and `lower` inline and resolve names,
+//! `condition` makes an OR of ANDs, `graph` sorts the conditions of a branch, `resolve` finds the order of lookups,
+//! `group` shares equal parts.
+
+mod compile;
+mod diagnostic;
+mod document;
+mod evaluate;
+mod expr;
+mod options;
+mod plan;
+mod sql;
+mod value;
+mod yaml;
+
+pub use compile::{Compiled, compile};
+pub use diagnostic::{Code, Diagnostic, Fix, Position, Severity, Span, position};
+pub use evaluate::*;
+pub use expr::{Affinity, CastType, EvalError, Expr, Function, Operator};
+pub use options::{ColumnKind, CompileOptions, SourceColumn, SourceSchema};
+pub use plan::{
+    BucketDefinition, EachColumn, Hash, Output, ParameterIndex, Plan, Precision, Querier, RequestRef, RowEvaluator,
+    RowProgram, RowRef, SEMANTIC_VERSION, Settings, Step, StepSource, Stream, TablePattern,
+};
+pub use value::{Value, key_text};
+
+/// Where expressions differ from SQLite on purpose.
+///
+/// - `lower` and `upper` map all of Unicode one character to one; SQLite maps ASCII.
+/// - Text that is to be JSON and is not gives NULL (`json_each`: no rows) and is counted; SQLite raises an error.
+/// - `json_each` of a scalar has no rows; SQLite has one.
+/// - JSON is RFC 8259; SQLite also reads JSON5 and its binary form.
+/// - `base64` encodes; bytes that are no UTF-8 become U+FFFD where a blob is read as text.
+pub mod deviations {}
