@@ -272,8 +272,6 @@ impl Parser<'_> {
                     item.using.push(self.name()?);
                 }
                 self.expect(&Token::RParen, "')'")?;
-            } else {
-                return Err(self.unexpected("ON"));
             }
             from.push(item);
         }
