@@ -52,3 +52,6 @@ pub use value::{Value, key_text};
 /// - JSON is RFC 8259; SQLite also reads JSON5 and its binary form.
 /// - `base64` encodes; bytes that are no UTF-8 become U+FFFD where a blob is read as text.
 pub mod deviations {}
+
+#[cfg(test)]
+mod differential;

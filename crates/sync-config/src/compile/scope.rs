@@ -69,7 +69,7 @@ impl<'a> Builder<'a> {
         if self.sources.all.len() >= MAX_SOURCES {
             return Err(Diagnostic::new(Code::TooLarge, span, "The query uses too many tables"));
         }
-        self.sources.all.push(Source { kind, name, span });
+        self.sources.all.push(Source { kind, name });
         Ok(self.sources.all.len() - 1)
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::Span;
 use crate::expr::{Affinity, CastType, Expr, Operator, canonical};
 use crate::plan::{EachColumn, RequestRef, RowRef, TablePattern};
 
@@ -28,7 +27,6 @@ pub struct Source {
     pub(super) kind: SourceKind,
     /// Its name for messages.
     pub(super) name: String,
-    pub(super) span: Span,
 }
 
 /// The kinds of sources.

@@ -118,7 +118,6 @@ pub fn evaluate_request(
     limits: &Limits,
 ) -> RequestResult {
     let mut evaluation = Evaluation {
-        plan,
         request,
         source,
         limits,
@@ -149,7 +148,6 @@ pub fn evaluate_request(
 }
 
 struct Evaluation<'a> {
-    plan: &'a Plan,
     request: &'a Request<'a>,
     source: &'a dyn LookupSource,
     limits: &'a Limits,

@@ -28,7 +28,7 @@ pub fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
         Function::Unixepoch if subsec => Value::real((time - UNIX_EPOCH) as f64 / 1000.0),
         Function::Unixepoch => Value::Integer(time.div_euclid(1000) - UNIX_EPOCH / 1000),
         _ => match format {
-            Some(format) => strftime(&format, time, &parts)?,
+            Some(format) => strftime(&format, time, &parts, subsec)?,
             None => Value::Null,
         },
     })
@@ -161,7 +161,8 @@ fn parse(text: &str) -> Option<Parsed> {
 
 fn parse_date(text: &str) -> Option<i64> {
     let mut reader = Reader { rest: text };
-    let year = reader.number(4, 9999)?;
+    let negative = reader.skip('-');
+    let year = reader.number(4, 9999)? * if negative { -1 } else { 1 };
     let dash = |reader: &mut Reader<'_>| reader.skip('-').then_some(());
     dash(&mut reader)?;
     let month = reader.number(2, 12).filter(|month| *month > 0)?;
@@ -214,7 +215,12 @@ impl Parts {
     }
 
     fn date(&self) -> String {
-        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        format!("{}-{:02}-{:02}", self.year_text(), self.month, self.day)
+    }
+
+    fn year_text(&self) -> String {
+        let sign = if self.year < 0 { "-" } else { "" };
+        format!("{sign}{:04}", self.year.abs())
     }
 
     fn time(&self, subsec: bool) -> String {
@@ -223,7 +229,7 @@ impl Parts {
     }
 }
 
-fn strftime(format: &str, time: i64, parts: &Parts) -> Result<Value, EvalError> {
+fn strftime(format: &str, time: i64, parts: &Parts, subsec: bool) -> Result<Value, EvalError> {
     let day_of_year = (time - julian(parts.year, 1, 1)) / DAY;
     // 0 is Sunday.
     let weekday = (time + 129_600_000) / DAY % 7;
@@ -250,13 +256,14 @@ fn strftime(format: &str, time: i64, parts: &Parts) -> Result<Value, EvalError> 
             Some('p') => (if parts.hour >= 12 { "PM" } else { "AM" }).to_owned(),
             Some('P') => (if parts.hour >= 12 { "pm" } else { "am" }).to_owned(),
             Some('R') => format!("{:02}:{:02}", parts.hour, parts.minute),
+            Some('s') if subsec => format!("{:.3}", (time - UNIX_EPOCH) as f64 / 1000.0),
             Some('s') => (time.div_euclid(1000) - UNIX_EPOCH / 1000).to_string(),
             Some('S') => format!("{:02}", parts.millisecond / 1000),
             Some('T') => parts.time(false),
             Some('u') => (if weekday == 0 { 7 } else { weekday }).to_string(),
             Some('w') => weekday.to_string(),
             Some('W') => format!("{:02}", (day_of_year + 7 - (weekday + 6) % 7) / 7),
-            Some('Y') => format!("{:04}", parts.year),
+            Some('Y') => parts.year_text(),
             Some('%') => "%".to_owned(),
             _ => return Err(EvalError("strftime has a format that is not supported")),
         };

@@ -160,7 +160,7 @@ impl<R> Expr<R> {
     /// # Errors
     /// The first error of `replace`.
     pub fn replace<S, E>(&self, replace: &mut dyn FnMut(&R) -> Result<Expr<S>, E>) -> Result<Expr<S>, E> {
-        let mut all = |list: &[Expr<R>], replace: &mut dyn FnMut(&R) -> Result<Expr<S>, E>| {
+        let all = |list: &[Expr<R>], replace: &mut dyn FnMut(&R) -> Result<Expr<S>, E>| {
             list.iter().map(|expr| expr.replace(replace)).collect::<Result<Vec<_>, E>>()
         };
         Ok(match self {
@@ -177,7 +177,7 @@ impl<R> Expr<R> {
                 Expr::IsBool { expr: Box::new(expr.replace(replace)?), value: *value, negated: *negated }
             }
             Expr::Case { operand, arms, otherwise } => {
-                let mut boxed = |expr: &Option<Box<Expr<R>>>, replace: &mut dyn FnMut(&R) -> Result<Expr<S>, E>| {
+                let boxed = |expr: &Option<Box<Expr<R>>>, replace: &mut dyn FnMut(&R) -> Result<Expr<S>, E>| {
                     expr.as_ref().map(|expr| expr.replace(replace).map(Box::new)).transpose()
                 };
                 let operand = boxed(operand, replace)?;

@@ -189,6 +189,8 @@ fn substring(values: &[Value]) -> Value {
     };
     match value {
         Value::Null => Value::Null,
+        // SQLite does not tell an empty blob from none here.
+        Value::Blob(bytes) if bytes.is_empty() => Value::Null,
         Value::Blob(bytes) => {
             let (start, count) = range(from, length, bytes.len());
             Value::Blob(bytes.iter().skip(start).take(count).copied().collect())

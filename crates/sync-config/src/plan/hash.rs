@@ -151,5 +151,7 @@ pub(crate) fn definition_hash(evaluators: impl IntoIterator<Item = Hash>) -> Has
 
 /// A short digest for ordering while compiling; it is not stored.
 pub(crate) fn short_digest(text: &str) -> String {
-    Hash::of(text).to_string().get(..20).unwrap_or_default().to_owned()
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(first))
 }

@@ -1,7 +1,6 @@
 //! Splits the text of a query into tokens with their places in the file.
 
 use sqlparser::dialect::Dialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -91,17 +90,23 @@ pub fn tokenize(source: &Text) -> Result<Vec<Lexeme>, Diagnostic> {
 /// Offsets of the lines of a text, to turn the tokenizer's lines and columns into offsets.
 struct Lines {
     starts: Vec<usize>,
+    /// Then columns are offsets.
+    ascii: bool,
 }
 
 impl Lines {
     fn new(text: &str) -> Self {
-        Self { starts: std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect() }
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { starts, ascii: text.is_ascii() }
     }
 
     fn offset(&self, text: &str, location: Location) -> usize {
         let line = usize::try_from(location.line).unwrap_or(0).saturating_sub(1);
         let column = usize::try_from(location.column).unwrap_or(0).saturating_sub(1);
         let Some(start) = self.starts.get(line) else { return text.len() };
+        if self.ascii {
+            return (start + column).min(text.len());
+        }
         let rest = text.get(*start..).unwrap_or_default();
         start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
     }
@@ -126,13 +131,5 @@ impl Lexeme {
     pub fn is_reserved(&self) -> bool {
         matches!(&self.token, Token::Word(word) if word.quote_style.is_none()
             && RESERVED.iter().any(|reserved| word.value.eq_ignore_ascii_case(reserved)))
-    }
-
-    /// Whether this is a word that `sqlparser` knows as the start of a clause that is refused by name.
-    pub fn keyword(&self) -> Keyword {
-        match &self.token {
-            Token::Word(word) if word.quote_style.is_none() => word.keyword,
-            _ => Keyword::NoKeyword,
-        }
     }
 }

@@ -125,11 +125,35 @@ pub fn compare(integer: i64, real: f64) -> Ordering {
     integer.cmp(&(whole as i64)).then_with(|| whole.partial_cmp(&real).unwrap_or(Ordering::Equal))
 }
 
-/// Digits and decimal exponent of the shortest text that reads as the same number: 0.d₁d₂… × 10^exponent.
-fn shortest(value: f64) -> (String, i32) {
-    let text = format!("{value:e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+/// Digits and decimal exponent of a number in scientific notation: d₁.d₂d₃… × 10^exponent.
+fn scientific(text: &str) -> (String, i32) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     (mantissa.chars().filter(char::is_ascii_digit).collect(), exponent.parse().unwrap_or(0))
+}
+
+/// The digits of a positive number in SQLite: 17, unless they end in nines or zeros and fewer read as the same number.
+fn sqlite_digits(value: f64) -> (String, i32) {
+    let (digits, exponent) = scientific(&format!("{value:.16e}"));
+    let same = |digits: &str, exponent: i32| {
+        let (first, rest) = digits.split_at(1.min(digits.len()));
+        format!("{first}.{rest}e{exponent}").parse() == Ok(value)
+    };
+    let head = digits.get(..14).unwrap_or_default();
+    let tail = digits.get(13..16).unwrap_or_default();
+    if tail.ends_with("99") {
+        let kept = head.trim_end_matches('9');
+        let rounded = if kept.is_empty() { 1 } else { kept.parse::<u64>().unwrap_or(0) + 1 }.to_string();
+        let exponent = exponent + i32::from(kept.is_empty());
+        if same(&rounded, exponent) {
+            return (rounded, exponent);
+        }
+    } else if tail == "000" || exponent >= 16 {
+        let kept = head.trim_end_matches('0');
+        if same(kept, exponent) {
+            return (kept.to_owned(), exponent);
+        }
+    }
+    (digits.trim_end_matches('0').to_owned(), exponent)
 }
 
 /// The text of a real in SQLite, for instance `1.0`, `0.1`, `1.0e+21`.
@@ -141,7 +165,7 @@ pub fn format_real(value: f64) -> String {
         return "0.0".to_owned();
     }
     let sign = if value < 0.0 { "-" } else { "" };
-    let (digits, exponent) = shortest(value.abs());
+    let (digits, exponent) = sqlite_digits(value.abs());
     if !(-4..=16).contains(&exponent) {
         let (first, rest) = digits.split_at(1.min(digits.len()));
         let rest = if rest.is_empty() { "0" } else { rest };
@@ -171,7 +195,7 @@ pub fn json_real(value: f64) -> String {
         return "0.0".to_owned();
     }
     let sign = if value < 0.0 { "-" } else { "" };
-    let (digits, exponent) = shortest(value.abs());
+    let (digits, exponent) = scientific(&format!("{:e}", value.abs()));
     if (-6..21).contains(&exponent) {
         return format!("{sign}{}", positional(&digits, exponent));
     }

@@ -194,8 +194,8 @@ impl<'a> Loader<'a> {
             "false" | "False" | "FALSE" => Yaml::Bool(false),
             number => match (integer(number), float(number)) {
                 (Some(value), _) => Yaml::Integer(value),
-                (None, Some(value)) => Yaml::Float(value),
-                (None, None) => Yaml::String(text),
+                (None, true) => Yaml::Float,
+                (None, false) => Yaml::String(text),
             },
         }
     }
@@ -211,14 +211,12 @@ fn integer(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-fn float(text: &str) -> Option<f64> {
+fn float(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    match unsigned {
-        ".inf" | ".Inf" | ".INF" => return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
-        ".nan" | ".NaN" | ".NAN" => return Some(f64::NAN),
-        _ => {}
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
+        return true;
     }
-    let numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    numeric.then(|| text.parse().ok()).flatten()
+    unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
+        && text.parse::<f64>().is_ok()
 }

@@ -26,8 +26,8 @@ pub enum Yaml {
     Bool(bool),
     /// An integer, also in octal or hexadecimal.
     Integer(i64),
-    /// Another number.
-    Float(f64),
+    /// Another number; no key takes one.
+    Float,
     /// Everything else.
     String(Text),
     /// A list.
@@ -43,7 +43,7 @@ impl Node {
             Yaml::Null => "nothing",
             Yaml::Bool(_) => "a boolean",
             Yaml::Integer(_) => "an integer",
-            Yaml::Float(_) => "a number",
+            Yaml::Float => "a number",
             Yaml::String(_) => "a text",
             Yaml::Sequence(_) => "a list",
             Yaml::Mapping(_) => "a mapping",
