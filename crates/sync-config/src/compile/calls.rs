@@ -36,7 +36,7 @@ impl Builder<'_> {
                 "bucket" if self.context.bucket_parameters => {
                     return Ok(Expr::Ref(Ref::Bucket(column.text.clone())));
                 }
-                "token_parameters" if self.context.legacy => {
+                "token_parameters" if self.context.legacy && !self.context.bucket_parameters => {
                     if column.text == "user_id" {
                         return Ok(user_id());
                     }
@@ -46,7 +46,7 @@ impl Builder<'_> {
                     let outer = member(RequestRef::Auth, text(&column.text));
                     return Ok(Expr::Call(Function::Coalesce, vec![inner, outer]));
                 }
-                "user_parameters" if self.context.legacy => {
+                "user_parameters" if self.context.legacy && !self.context.bucket_parameters => {
                     self.unauthenticated.get_or_insert(table.span.to(column.span));
                     return Ok(member(RequestRef::Connection, text(&column.text)));
                 }
@@ -72,6 +72,10 @@ impl Builder<'_> {
             let message = format!("Unknown function \"{}.{}\"", schema.text, name.text);
             Err(Diagnostic::new(Code::UnknownFunction, schema.span.to(name.span), message))
         };
+        if self.context.bucket_parameters {
+            let message = "Data queries cannot use values of the request; compare a column with a bucket parameter";
+            return Err(Diagnostic::new(Code::BucketParameters, span, message));
+        }
         let part = match schema.text.as_str() {
             "auth" => RequestRef::Auth,
             "subscription" if !self.context.legacy => RequestRef::Subscription,

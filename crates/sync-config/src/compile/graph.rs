@@ -23,8 +23,8 @@ pub struct Side {
 #[derive(Debug)]
 pub struct Graph<'a> {
     pub(super) sources: &'a Sources,
-    /// The table whose rows are synced.
-    pub(super) primary: SourceId,
+    /// The table whose rows are synced; none for a query that only gives parameters.
+    pub(super) primary: Option<SourceId>,
     /// All tables.
     pub(super) tables: Vec<SourceId>,
     /// `json_each` over request data; each comes after those that its argument needs.
@@ -42,7 +42,7 @@ pub fn build<'a>(
     sources: &'a Sources,
     base: &[SourceId],
     branch: &Conjunction,
-    primary: SourceId,
+    primary: Option<SourceId>,
 ) -> Built<Option<Graph<'a>>> {
     let ids: Vec<SourceId> = base.iter().chain(&branch.sources).copied().collect();
     let exprs: Vec<&Expr<Ref>> = branch.atoms.iter().map(|(expr, _)| expr).collect();

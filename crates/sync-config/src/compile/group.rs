@@ -90,14 +90,6 @@ impl Assembly {
         })
     }
 
-    /// A definition that is shared with nothing, because its name is visible.
-    pub(super) fn named_definition(&mut self, evaluators: Vec<usize>, parts: usize, name: &str) -> usize {
-        let hash =
-            definition_hash(evaluators.iter().filter_map(|number| self.plan.evaluators.get(*number)).map(|e| e.hash));
-        self.plan.definitions.push(BucketDefinition { name: name.to_owned(), key_parts: parts, evaluators, hash });
-        self.plan.definitions.len() - 1
-    }
-
     pub(super) fn add_stream(&mut self, stream: Stream) {
         self.plan.streams.push(stream);
     }

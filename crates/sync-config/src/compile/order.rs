@@ -9,7 +9,7 @@ use crate::expr::Expr;
 use crate::plan::short_digest;
 
 /// `ids` in canonical order.
-pub fn canonical_order(sources: &Sources, ids: &[SourceId], atoms: &[&Expr<Ref>], primary: SourceId) -> Vec<SourceId> {
+pub fn canonical_order(sources: &Sources, ids: &[SourceId], atoms: &[&Expr<Ref>], primary: Option<SourceId>) -> Vec<SourceId> {
     let mut labels: BTreeMap<SourceId, String> = ids.iter().map(|id| (*id, first_label(sources, *id, primary))).collect();
     // What describes a source: the conditions, and the arguments of functions.
     let mut facts: Vec<(Option<SourceId>, &Expr<Ref>)> = atoms.iter().map(|atom| (None, *atom)).collect();
@@ -28,12 +28,12 @@ pub fn canonical_order(sources: &Sources, ids: &[SourceId], atoms: &[&Expr<Ref>]
     order
 }
 
-fn first_label(sources: &Sources, id: SourceId, primary: SourceId) -> String {
+fn first_label(sources: &Sources, id: SourceId, primary: Option<SourceId>) -> String {
     let kind = match sources.get(id).map(|source| &source.kind) {
         Some(SourceKind::Table { pattern, .. }) => format!("{pattern:?}"),
         _ => "each".to_owned(),
     };
-    short_digest(&format!("{} {kind}", id == primary))
+    short_digest(&format!("{} {kind}", Some(id) == primary))
 }
 
 fn refine(

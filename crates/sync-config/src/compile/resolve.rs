@@ -43,6 +43,8 @@ struct Edge {
 
 struct Resolver<'g> {
     graph: &'g Graph<'g>,
+    /// Values that the query gives, if it only gives parameters.
+    wanted: &'g [Expr<Ref>],
     /// Values known before any lookup, by table: the side of the table and the value.
     known: BTreeMap<SourceId, Vec<(Side, Expr<Ref>)>>,
     edges: Vec<Edge>,
@@ -54,25 +56,52 @@ struct Resolver<'g> {
     resolved: Vec<SourceId>,
 }
 
+/// A branch of a query that only gives parameters.
+pub struct ResolvedParameters {
+    pub(super) filters: Vec<Expr<RequestRef>>,
+    pub(super) steps: Vec<ResolvedStep>,
+    pub(super) values: Vec<Expr<RequestRef>>,
+}
+
 /// Resolves a branch; with `push_down`, values that a request knows replace outputs of lookups.
 pub fn resolve(graph: &Graph<'_>, push_down: bool, span: Span) -> Built<Resolved> {
-    let mut resolver = Resolver {
-        graph,
-        known: BTreeMap::new(),
-        edges: Vec::new(),
-        constraints: Vec::new(),
-        slots: BTreeMap::new(),
-        steps: Vec::new(),
-        request_filters: Vec::new(),
-        resolved: Vec::new(),
-    };
+    let mut resolver = Resolver::new(graph, &[]);
     resolver.sort_matches(push_down);
-    resolver.run().map_err(|message| Diagnostic::new(Code::NotSupported, span, message))
+    let resolved = resolver.run().and_then(|()| match graph.primary {
+        Some(primary) => resolver.program(primary),
+        None => Err("a table was expected"),
+    });
+    let (program, key, bucket_parameters) =
+        resolved.map_err(|message| Diagnostic::new(Code::NotSupported, span, message))?;
+    Ok(Resolved { program, filters: resolver.request_filters, steps: resolver.steps, key, bucket_parameters })
+}
+
+/// Resolves a branch of a query that only gives `wanted`, expressions of one source each.
+pub fn resolve_parameters(graph: &Graph<'_>, wanted: &[Expr<Ref>], span: Span) -> Built<ResolvedParameters> {
+    let mut resolver = Resolver::new(graph, wanted);
+    resolver.sort_matches(true);
+    let values = resolver.run().and_then(|()| wanted.iter().map(|expr| resolver.wanted_value(expr)).collect());
+    let values = values.map_err(|message| Diagnostic::new(Code::NotSupported, span, message))?;
+    Ok(ResolvedParameters { filters: resolver.request_filters, steps: resolver.steps, values })
 }
 
 type Step<T> = Result<T, &'static str>;
 
-impl Resolver<'_> {
+impl<'g> Resolver<'g> {
+    fn new(graph: &'g Graph<'g>, wanted: &'g [Expr<Ref>]) -> Self {
+        Self {
+            graph,
+            wanted,
+            known: BTreeMap::new(),
+            edges: Vec::new(),
+            constraints: Vec::new(),
+            slots: BTreeMap::new(),
+            steps: Vec::new(),
+            request_filters: Vec::new(),
+            resolved: Vec::new(),
+        }
+    }
+
     fn is_table(&self, side: &Side) -> Option<SourceId> {
         match side.owner {
             Owner::Source(id) if self.graph.sources.is_table(id) => Some(id),
@@ -125,7 +154,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn run(mut self) -> Step<Resolved> {
+    fn run(&mut self) -> Step<()> {
         let graph = self.graph;
         for id in &graph.functions {
             self.function(*id)?;
@@ -144,15 +173,37 @@ impl Resolver<'_> {
             let id = waiting.remove(next);
             self.lookup(id)?;
         }
-        let (program, key, bucket_parameters) = self.program(graph.primary)?;
-        Ok(Resolved { program, filters: self.request_filters, steps: self.steps, key, bucket_parameters })
+        Ok(())
+    }
+
+    /// The table that a wanted value comes from, and its text.
+    fn wanted_of<'e>(&self, expr: &'e Expr<Ref>) -> Option<(SourceId, &'e Expr<Ref>, String)> {
+        let owners = self.graph.sources.owners(expr);
+        match owners.first() {
+            Some(Owner::Source(id)) if owners.len() == 1 && self.graph.sources.is_table(*id) => {
+                Some((*id, expr, format!("wanted {}", super::terms::text(expr, &|_| String::new()))))
+            }
+            _ => None,
+        }
+    }
+
+    fn wanted_value(&self, expr: &Expr<Ref>) -> Step<Expr<RequestRef>> {
+        match self.wanted_of(expr) {
+            None => self.request(expr),
+            Some((id, _, text)) => match self.slots.get(&(id, text)) {
+                Some(slot) => Ok(Expr::Ref(RequestRef::Slot(*slot))),
+                None => Err("this column of a parameter query is not supported"),
+            },
+        }
     }
 
     /// All tables but the primary one, the farthest from it first; tables that nothing connects with it come last.
     fn outwards(&self) -> Vec<SourceId> {
-        let mut visited = vec![self.graph.primary];
+        let mut visited: Vec<SourceId> = self.graph.primary.into_iter().collect();
         let mut order = Vec::new();
-        self.visit(self.graph.primary, &mut visited, &mut order);
+        if let Some(primary) = self.graph.primary {
+            self.visit(primary, &mut visited, &mut order);
+        }
         for table in &self.graph.tables {
             if !visited.contains(table) {
                 visited.push(*table);
@@ -180,7 +231,7 @@ impl Resolver<'_> {
                 || self.edges.iter().any(|edge| self.resolved.iter().any(|done| edge.joins(id, *done)))
         };
         let gates = |id: SourceId| {
-            let open = |other: SourceId| other == self.graph.primary || waiting.contains(&other);
+            let open = |other: SourceId| Some(other) == self.graph.primary || waiting.contains(&other);
             !self.edges.iter().any(|edge| edge.other(id).is_some_and(open))
         };
         let position = |test: &dyn Fn(SourceId) -> bool| waiting.iter().position(|id| test(*id));
@@ -220,6 +271,7 @@ impl Resolver<'_> {
             note(&right.expr);
         }
         self.graph.filters.get(&id).into_iter().flatten().for_each(&mut note);
+        self.wanted.iter().for_each(&mut note);
         for other in &self.graph.functions {
             if let Some(SourceKind::Each { arg, .. }) = self.graph.sources.get(*other).map(|source| &source.kind) {
                 note(arg);
@@ -330,6 +382,10 @@ impl Resolver<'_> {
                     outputs.insert(row_text(&output), (output, own.text.clone()));
                 }
             }
+        }
+        for (_, expr, text) in self.wanted.iter().filter_map(|expr| self.wanted_of(expr)).filter(|(of, ..)| *of == id) {
+            let output = self.row(expr, id)?;
+            outputs.insert(format!("wanted {}", row_text(&output)), (output, text));
         }
         let mut exprs = Vec::new();
         let mut slots = Vec::new();

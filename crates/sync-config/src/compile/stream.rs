@@ -63,7 +63,7 @@ fn compile_query(
     let mut dangerous = false;
     let mut found = 0;
     for conjunction in cond.branches(span)? {
-        let Some(graph) = graph::build(&sources, &base, &conjunction, selected.primary)? else { continue };
+        let Some(graph) = graph::build(&sources, &base, &conjunction, Some(selected.primary))? else { continue };
         let resolved = resolve::resolve(&graph, context.options.push_down, span)?;
         found += 1;
         let steps = assembly.steps(resolved.steps);

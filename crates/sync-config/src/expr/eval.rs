@@ -310,7 +310,7 @@ fn cast(ty: CastType, value: Cow<'_, Value>) -> Cow<'_, Value> {
 /// The integer that a real is exactly, within the range that SQLite converts.
 fn integral(real: f64) -> Option<i64> {
     let integer = real_to_integer(real);
-    let safe = integer > i64::MIN && integer < i64::MAX;
+    let safe = (-0x8_0000_0000_0000..0x8_0000_0000_0000).contains(&integer);
     (safe && integer as f64 == real).then_some(integer)
 }
 

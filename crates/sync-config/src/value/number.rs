@@ -133,7 +133,7 @@ fn scientific(text: &str) -> (String, i32) {
 
 /// The digits of a positive number in SQLite: 17, unless they end in nines or zeros and fewer read as the same number.
 fn sqlite_digits(value: f64) -> (String, i32) {
-    let (digits, exponent) = scientific(&format!("{value:.16e}"));
+    let (digits, exponent) = scientific(&format!("{value:.17e}"));
     let same = |digits: &str, exponent: i32| {
         let (first, rest) = digits.split_at(1.min(digits.len()));
         format!("{first}.{rest}e{exponent}").parse() == Ok(value)
@@ -153,7 +153,12 @@ fn sqlite_digits(value: f64) -> (String, i32) {
             return (kept.to_owned(), exponent);
         }
     }
-    (digits.trim_end_matches('0').to_owned(), exponent)
+    // SQLite has 18 digits and rounds the last one half up.
+    let (kept, last) = digits.split_at(17.min(digits.len()));
+    let rounded = kept.parse::<u64>().unwrap_or(0) + u64::from(last.starts_with(['5', '6', '7', '8', '9']));
+    let rounded = rounded.to_string();
+    let exponent = exponent + i32::from(rounded.len() > kept.len());
+    (rounded.trim_end_matches('0').to_owned(), exponent)
 }
 
 /// The text of a real in SQLite, for instance `1.0`, `0.1`, `1.0e+21`.

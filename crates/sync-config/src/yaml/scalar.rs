@@ -21,7 +21,7 @@ pub struct Text {
 impl Text {
     /// Finds the place of each character of `text`, which was decoded from `span` of `source`.
     pub fn new(text: String, style: ScalarStyle, span: Span, source: &str) -> Self {
-        let places = Walk::new(span, style, source).places(&text);
+        let places = Walk::new(span, style, source, &text).places(&text);
         Self { text, span, places }
     }
 
@@ -48,8 +48,17 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(span: Span, style: ScalarStyle, source: &'a str) -> Self {
+    fn new(span: Span, style: ScalarStyle, source: &'a str, text: &str) -> Self {
         let mut walk = Self { source, at: span.start, end: span.end.min(source.len()), style };
+        // A tag or an anchor before the text.
+        while let Some(mark @ ('!' | '&')) = walk.peek()
+            && !text.starts_with(mark)
+        {
+            let rest = walk.source.get(walk.at..walk.end).unwrap_or_default();
+            let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            let space = rest.get(word..).and_then(|rest| rest.find(|c: char| !c.is_whitespace())).unwrap_or(0);
+            walk.at += word + space;
+        }
         match style {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
                 if matches!(walk.peek(), Some('\'' | '"')) {
