@@ -30,9 +30,39 @@ impl Random {
 const COLUMNS: &[&str] = &["a", "b", "c", "j"];
 
 const TEXTS: &[&str] = &[
-    "", "a", "abc", "ABC", "1", "1.0", " 12 ", "1e3", "1abc", ".5", "-", "+5", "0x10", "9223372036854775808", "-7",
-    "a%b", "a_c", "2024-01-02", "2024-01-02 03:04:05.678", "2024-02-29T23:59:59Z", "12:34", "2024-01-02T03:04:05+02:00",
-    "2024-13-01", "0000-01-01", "1704164645", "1e400", "12.", "1e", "  x  ", "[a]b", "9999-12-31 23:59:59.999", "u1", "42",
+    "",
+    "a",
+    "abc",
+    "ABC",
+    "1",
+    "1.0",
+    " 12 ",
+    "1e3",
+    "1abc",
+    ".5",
+    "-",
+    "+5",
+    "0x10",
+    "9223372036854775808",
+    "-7",
+    "a%b",
+    "a_c",
+    "2024-01-02",
+    "2024-01-02 03:04:05.678",
+    "2024-02-29T23:59:59Z",
+    "12:34",
+    "2024-01-02T03:04:05+02:00",
+    "2024-13-01",
+    "0000-01-01",
+    "1704164645",
+    "1e400",
+    "12.",
+    "1e",
+    "  x  ",
+    "[a]b",
+    "9999-12-31 23:59:59.999",
+    "u1",
+    "42",
 ];
 const WIDE: &[&str] = &["Hé😀", "ß", "日本語"];
 const JSON: &[&str] = &[
@@ -44,9 +74,24 @@ const JSON: &[&str] = &[
     "[9223372036854775807, 9223372036854775808, -0.0, 1.5]",
 ];
 const LITERALS: &[&str] = &[
-    "NULL", "0", "1", "2", "(-3)", "1.5", "0.0", "1e21", "9223372036854775807", "'1'", "'abc'", "''", "' 2 '", "x'61'", "TRUE",
+    "NULL",
+    "0",
+    "1",
+    "2",
+    "(-3)",
+    "1.5",
+    "0.0",
+    "1e21",
+    "9223372036854775807",
+    "'1'",
+    "'abc'",
+    "''",
+    "' 2 '",
+    "x'61'",
+    "TRUE",
 ];
-const PATHS: &[&str] = &["'$'", "'$.a'", "'$.b.c'", "'$.b.c[1]'", "'$[0]'", "'$[#-1]'", "'$.\"a b\"'", "'$[4].k'", "'$.zz'"];
+const PATHS: &[&str] =
+    &["'$'", "'$.a'", "'$.b.c'", "'$.b.c[1]'", "'$[0]'", "'$[#-1]'", "'$.\"a b\"'", "'$[4].k'", "'$.zz'"];
 
 struct Generator<'r> {
     random: &'r mut Random,
@@ -79,7 +124,10 @@ impl Generator<'_> {
                 0 => format!("(NOT {x})"),
                 1 => format!("(-{x})"),
                 2 => format!("(+{x})"),
-                _ => format!("({x} IS {})", self.random.pick(&["NULL", "NOT NULL", "TRUE", "NOT TRUE", "FALSE", "NOT FALSE"])),
+                _ => format!(
+                    "({x} IS {})",
+                    self.random.pick(&["NULL", "NOT NULL", "TRUE", "NOT TRUE", "FALSE", "NOT FALSE"])
+                ),
             },
             7 => format!("cast({x} AS {})", self.random.pick(&["text", "integer", "real", "numeric", "blob"])),
             8 => format!("({x} {}BETWEEN {y} AND {})", self.random.pick(&["", "NOT "]), self.expr(depth - 1)),
@@ -130,7 +178,19 @@ impl Generator<'_> {
     fn json(&mut self, x: &str) -> String {
         match self.random.below(10) {
             0 | 1 => {
-                let key = self.random.pick(&["'a'", "'b'", "'a b'", "0", "1", "-1", "'$.b.c'", "'$[1]'", "'1'", "'[0]'", "'$.b.c[1]'"]);
+                let key = self.random.pick(&[
+                    "'a'",
+                    "'b'",
+                    "'a b'",
+                    "0",
+                    "1",
+                    "-1",
+                    "'$.b.c'",
+                    "'$[1]'",
+                    "'1'",
+                    "'[0]'",
+                    "'$.b.c[1]'",
+                ]);
                 format!("(j {} {key})", self.random.pick(&["->", "->>"]))
             }
             2 => format!("json_extract(j, {})", self.random.pick(PATHS)),
@@ -153,7 +213,13 @@ impl Generator<'_> {
         let modifiers = self.random.pick(&["", "", ", 'unixepoch'", ", 'subsec'", ", 'unixepoch', 'subsec'"]);
         match self.random.below(5) {
             0 => {
-                let format = self.random.pick(&["%Y-%m-%dT%H:%M:%SZ", "%j %w %u %W", "%f|%s", "%e %k %l %I %p %P", "%F %T %R %%"]);
+                let format = self.random.pick(&[
+                    "%Y-%m-%dT%H:%M:%SZ",
+                    "%j %w %u %W",
+                    "%f|%s",
+                    "%e %k %l %I %p %P",
+                    "%F %T %R %%",
+                ]);
                 format!("strftime('{format}', {arg}{modifiers})")
             }
             1 => format!("unixepoch({arg}{modifiers})"),
@@ -173,8 +239,27 @@ impl Generator<'_> {
             }
             4 | 5 => {
                 let reals = [
-                    0.0, 1.0, 1.5, -2.5, 1e21, 1e-7, 1e300, 0.1, 9_007_199_254_740_992.0, 1e18, 9.3e18, f64::INFINITY, 2.675,
-                    -0.5, 123_456_789.125, 2_460_310.75, 1e15, 1e16, 1.25e17, 5e-324, 0.3,
+                    0.0,
+                    1.0,
+                    1.5,
+                    -2.5,
+                    1e21,
+                    1e-7,
+                    1e300,
+                    0.1,
+                    9_007_199_254_740_992.0,
+                    1e18,
+                    9.3e18,
+                    f64::INFINITY,
+                    2.675,
+                    -0.5,
+                    123_456_789.125,
+                    2_460_310.75,
+                    1e15,
+                    1e16,
+                    1.25e17,
+                    5e-324,
+                    0.3,
                 ];
                 Value::Real(reals[self.random.below(reals.len())])
             }
@@ -228,7 +313,8 @@ fn lowered(expression: &str) -> Result<Expr<Slot>, String> {
 
 #[test]
 fn expressions_have_sqlites_values() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (wanted, first) = (number("SYNC_CONFIG_EXPRESSIONS", 4_000), number("SYNC_CONFIG_SEED", 1));
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch("CREATE TABLE t(a, b, c, j)").unwrap();
@@ -272,17 +358,21 @@ fn expressions_have_sqlites_values() {
                     true
                 }
                 // The other operand already decided, so this one was not evaluated here.
-                (Ok(_), Err(_)) => [" AND ", " OR ", "CASE", "iif", " IN "].iter().any(|word| expression.contains(word)),
+                (Ok(_), Err(_)) => {
+                    [" AND ", " OR ", "CASE", "iif", " IN "].iter().any(|word| expression.contains(word))
+                }
                 _ => false,
             };
             // SQLite's arithmetic of positions overflows.
-            let overflows = expression.contains("substr") && row.iter().any(|v| match v {
+            let overflows = expression.contains("substr")
+                && row.iter().any(|v| match v {
                     Value::Integer(value) => *value == i64::MIN,
                     Value::Real(value) => value.abs() > 9e18,
                     _ => false,
                 });
             if !equal && !overflows {
-                failures.push(format!("seed {seed}: {expression}\n  row {row:?}\n  ours {ours:?}\n  SQLite {theirs:?}"));
+                failures
+                    .push(format!("seed {seed}: {expression}\n  row {row:?}\n  ours {ours:?}\n  SQLite {theirs:?}"));
                 break;
             }
         }

@@ -149,8 +149,14 @@ impl Reader<'_> {
 
     fn config(&mut self, node: &Node, document: &mut Document) {
         const KNOWN: &[&str] = &[
-            "edition", "timestamps_iso8601", "versioned_bucket_ids", "fixed_json_extract", "custom_postgres_types",
-            "unstable_sqlite_expression_engine", "timestamp_max_precision", "storage_version",
+            "edition",
+            "timestamps_iso8601",
+            "versioned_bucket_ids",
+            "fixed_json_extract",
+            "custom_postgres_types",
+            "unstable_sqlite_expression_engine",
+            "timestamp_max_precision",
+            "storage_version",
         ];
         let entries = self.mapping("`config`", node);
         if let Some((_, edition)) = entries.iter().find(|(key, _)| key.text == "edition") {

@@ -22,6 +22,8 @@
 //! `condition` makes an OR of ANDs, `graph` sorts the conditions of a branch, `resolve` finds the order of lookups,
 //! `group` shares equal parts.
 
+#![forbid(unsafe_code)]
+
 mod compile;
 mod diagnostic;
 mod document;

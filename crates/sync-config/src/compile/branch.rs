@@ -1,6 +1,6 @@
 //! The select list of a stream query: columns of exactly one table, and what is suspicious about them.
 
-use super::scope::{Body, Built, Builder, Relation, Scope};
+use super::scope::{Body, Builder, Built, Relation, Scope};
 use super::terms::{Ref, SourceId, SourceKind};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expr::Expr;
@@ -40,7 +40,7 @@ impl Builder<'_> {
             outputs.push(match column {
                 Column::Star(_) => Output::Star { legacy: self.context.legacy },
                 Column::Named(name, value) => {
-                    let expr = super::resolve::row_expression(&value, primary, &[])
+                    let expr = super::edges::row_expression(&value, primary, &[])
                         .map_err(|message| Diagnostic::new(Code::NotSupported, span, message))?;
                     Output::Column { name, expr }
                 }
@@ -61,13 +61,7 @@ impl Builder<'_> {
         }
     }
 
-    fn star(
-        &mut self,
-        table: Option<&Name>,
-        span: Span,
-        body: &Body,
-        columns: &mut Vec<(Column, Span)>,
-    ) -> Built<()> {
+    fn star(&mut self, table: Option<&Name>, span: Span, body: &Body, columns: &mut Vec<(Column, Span)>) -> Built<()> {
         let relation = match table {
             Some(table) => match body.items.iter().find(|(name, _)| *name == table.text) {
                 Some((_, relation)) => relation,
@@ -180,9 +174,10 @@ impl Builder<'_> {
         };
         let alias = alias.clone()?;
         if query.from.len() > 1 && !self.context.legacy {
-            let item = query.from.iter().find_map(|item| {
-                item.alias.as_ref().filter(|name| name.text == alias && !name.quoted)
-            });
+            let item = query
+                .from
+                .iter()
+                .find_map(|item| item.alias.as_ref().filter(|name| name.text == alias && !name.quoted));
             if let Some(name) = item {
                 let message =
                     format!("The alias '{alias}' becomes the name of the table on clients; it may be meant locally");

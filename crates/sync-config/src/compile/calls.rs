@@ -1,7 +1,7 @@
 //! Calls: values of the request, metadata of rows, and functions.
 
 use super::lower::not_supported;
-use super::scope::{Built, Builder, Relation, Scope, unknown_table};
+use super::scope::{Builder, Built, Relation, Scope, unknown_table};
 use super::terms::Ref;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expr::{Expr, FORMAT_LETTERS, Function, Operator, printf_supported};

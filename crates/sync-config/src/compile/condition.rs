@@ -1,7 +1,7 @@
 //! Conditions with subqueries: a tree of AND and OR over atoms, and its form as an OR of ANDs.
 
 use super::lower::not_supported;
-use super::scope::{Built, Builder, Scope};
+use super::scope::{Builder, Built, Scope};
 use super::terms::{Ref, SourceId, compare, list_item};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expr::{Expr, Operator};

@@ -41,7 +41,12 @@ impl Assembly {
         self.plan
     }
 
-    pub(super) fn evaluator(&mut self, program: RowProgram, output_table: Option<String>, outputs: Vec<Output>) -> usize {
+    pub(super) fn evaluator(
+        &mut self,
+        program: RowProgram,
+        output_table: Option<String>,
+        outputs: Vec<Output>,
+    ) -> usize {
         let hash = evaluator_hash(&program, output_table.as_deref(), &outputs, &self.plan.settings);
         let evaluators = &mut self.plan.evaluators;
         *self.evaluators.entry(hash).or_insert_with(|| {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::group::Assembly;
-use super::scope::{Body, Built, Builder, Context, Scope};
+use super::scope::{Body, Builder, Built, Context, Scope};
 use super::stream::{only_unauthenticated, warn_unauthenticated};
 use super::terms::{Ref, SourceId};
 use super::{graph, resolve};
@@ -70,14 +70,8 @@ pub fn compile(
         }
     }
     let definition = assembly.definition(&evaluators, names.len(), &mut || named.name.clone());
-    let querier = |filters, steps, key, priority, null_keys| Querier {
-        definition,
-        priority,
-        filters,
-        steps,
-        key,
-        null_keys,
-    };
+    let querier =
+        |filters, steps, key, priority, null_keys| Querier { definition, priority, filters, steps, key, null_keys };
     let mut queriers = Vec::new();
     if named.value.parameters.is_empty() {
         queriers.push(querier(Vec::new(), Vec::new(), Vec::new(), None, false));

@@ -1,6 +1,6 @@
 //! Expressions without subqueries: from syntax to compiled form.
 
-use super::scope::{Built, Builder, Scope};
+use super::scope::{Builder, Built, Scope};
 use super::terms::{Ref, compare, list_item, numeric_array};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expr::{CastType, Expr, Function, Operator};
@@ -151,10 +151,9 @@ impl Builder<'_> {
                 Ok(key)
             }
             Expr::Literal(_) => Ok(key),
-            _ if !self.context.settings.fixed_json_extract => Err(not_supported(
-                span,
-                "A computed key is not supported without `fixed_json_extract`",
-            )),
+            _ if !self.context.settings.fixed_json_extract => {
+                Err(not_supported(span, "A computed key is not supported without `fixed_json_extract`"))
+            }
             _ => Ok(key),
         }
     }

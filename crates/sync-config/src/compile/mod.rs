@@ -3,6 +3,7 @@
 mod branch;
 mod calls;
 mod condition;
+mod edges;
 mod graph;
 mod group;
 mod legacy;

@@ -9,8 +9,14 @@ use crate::expr::Expr;
 use crate::plan::short_digest;
 
 /// `ids` in canonical order.
-pub fn canonical_order(sources: &Sources, ids: &[SourceId], atoms: &[&Expr<Ref>], primary: Option<SourceId>) -> Vec<SourceId> {
-    let mut labels: BTreeMap<SourceId, String> = ids.iter().map(|id| (*id, first_label(sources, *id, primary))).collect();
+pub fn canonical_order(
+    sources: &Sources,
+    ids: &[SourceId],
+    atoms: &[&Expr<Ref>],
+    primary: Option<SourceId>,
+) -> Vec<SourceId> {
+    let mut labels: BTreeMap<SourceId, String> =
+        ids.iter().map(|id| (*id, first_label(sources, *id, primary))).collect();
     // What describes a source: the conditions, and the arguments of functions.
     let mut facts: Vec<(Option<SourceId>, &Expr<Ref>)> = atoms.iter().map(|atom| (None, *atom)).collect();
     for id in ids {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::edges::{Edge, Step, classes, row_expression};
 use super::graph::{Graph, Side};
 use super::scope::Built;
 use super::terms::{Owner, Ref, SourceId, SourceKind};
@@ -36,10 +37,8 @@ pub enum ResolvedSource {
     Lookup { program: RowProgram, outputs: Vec<Expr<RowRef>>, key: Vec<Expr<RequestRef>> },
 }
 
-/// An equality between two tables that are both looked up.
-struct Edge {
-    ends: [Side; 2],
-}
+/// A program, the values of its key, and the bucket parameters that each part of the key is compared with.
+type Program = (RowProgram, Vec<Expr<RequestRef>>, Vec<Vec<String>>);
 
 struct Resolver<'g> {
     graph: &'g Graph<'g>,
@@ -84,8 +83,6 @@ pub fn resolve_parameters(graph: &Graph<'_>, wanted: &[Expr<Ref>], span: Span) -
     let values = values.map_err(|message| Diagnostic::new(Code::NotSupported, span, message))?;
     Ok(ResolvedParameters { filters: resolver.request_filters, steps: resolver.steps, values })
 }
-
-type Step<T> = Result<T, &'static str>;
 
 impl<'g> Resolver<'g> {
     fn new(graph: &'g Graph<'g>, wanted: &'g [Expr<Ref>]) -> Self {
@@ -317,7 +314,7 @@ impl<'g> Resolver<'g> {
     }
 
     /// Filters and key of a table, the values of the key, and the bucket parameters that it is compared with.
-    fn program(&mut self, id: SourceId) -> Step<(RowProgram, Vec<Expr<RequestRef>>, Vec<Vec<String>>)> {
+    fn program(&mut self, id: SourceId) -> Step<Program> {
         let graph = self.graph;
         let Some(SourceKind::Table { pattern, .. }) = graph.sources.get(id).map(|source| &source.kind) else {
             return Err("a table was expected");
@@ -404,70 +401,4 @@ impl<'g> Resolver<'g> {
         let attached = self.graph.attached.get(&id).map(Vec::as_slice).unwrap_or_default();
         row_expression(expr, id, attached)
     }
-}
-
-/// An expression over the rows of one table and the functions attached to them.
-pub fn row_expression(expr: &Expr<Ref>, id: SourceId, attached: &[SourceId]) -> Step<Expr<RowRef>> {
-    expr.replace(&mut |leaf| match leaf {
-        Ref::Row(other, row) if *other == id => Ok(Expr::Ref(row.clone())),
-        Ref::Each(function, column) => match attached.iter().position(|other| other == function) {
-            Some(number) => Ok(Expr::Ref(RowRef::Each(number, *column))),
-            None => Err("this reference to a function is not supported"),
-        },
-        _ => Err("a value of the row was expected"),
-    })
-}
-
-impl Edge {
-    fn owner(&self, end: usize) -> Option<SourceId> {
-        match self.ends.get(end)?.owner {
-            Owner::Source(id) => Some(id),
-            Owner::Request => None,
-        }
-    }
-
-    fn joins(&self, a: SourceId, b: SourceId) -> bool {
-        self.other(a) == Some(b)
-    }
-
-    fn other(&self, id: SourceId) -> Option<SourceId> {
-        match (self.owner(0), self.owner(1)) {
-            (Some(a), Some(b)) if a == id => Some(b),
-            (Some(a), Some(b)) if b == id => Some(a),
-            _ => None,
-        }
-    }
-
-    /// Own and other side, seen from a table.
-    fn oriented(&self, id: SourceId) -> impl Iterator<Item = (&Side, &Side)> {
-        let [left, right] = &self.ends;
-        let own = Owner::Source(id);
-        let pairs = [(left, right), (right, left)];
-        pairs.into_iter().filter(move |(a, b)| a.owner == own && b.owner != own)
-    }
-}
-
-/// Groups the sides of matches that are equal to each other.
-fn classes(matches: &[(Side, Side)]) -> Vec<Vec<&Side>> {
-    let sides: Vec<&Side> = matches.iter().flat_map(|(left, right)| [left, right]).collect();
-    let mut class: Vec<usize> = (0..sides.len()).collect();
-    let mut merge = |a: usize, b: usize| {
-        let (Some(from), Some(to)) = (class.get(a).copied(), class.get(b).copied()) else { return };
-        class.iter_mut().filter(|member| **member == from).for_each(|member| *member = to);
-    };
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    for (number, side) in sides.iter().enumerate() {
-        // The two sides of a match follow each other.
-        merge(number, number / 2 * 2);
-        let earlier = *first.entry(&side.text).or_insert(number);
-        merge(number, earlier);
-    }
-    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (number, class) in class.iter().enumerate() {
-        groups.entry(*class).or_default().push(number);
-    }
-    // In the order of the matches.
-    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
-    groups.sort();
-    groups.iter().map(|group| group.iter().filter_map(|number| sides.get(*number).copied()).collect()).collect()
 }

@@ -101,7 +101,7 @@ impl<'a> Builder<'a> {
         let mut body = Body { items: Vec::new(), sources: Vec::new(), cond: Cond::All(Vec::new()) };
         let mut conditions = Vec::new();
         for item in &query.from {
-            let (name, relation) = self.from_item(item, &mut body, &mut conditions, parent)?;
+            let (name, relation) = self.relation(item, &mut body, &mut conditions, parent)?;
             if body.items.iter().any(|(other, _)| *other == name.text) {
                 let message = format!("There are two sources '{}' in FROM", name.text);
                 return Err(Diagnostic::new(Code::DuplicateSource, name.span, message));
@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn from_item(
+    fn relation(
         &mut self,
         item: &ast::FromItem,
         body: &mut Body,

@@ -1,7 +1,7 @@
 //! One stream: its queries become branches, the branches queriers of bucket definitions.
 
 use super::group::{Assembly, Branch};
-use super::scope::{Body, Built, Builder, Context};
+use super::scope::{Body, Builder, Built, Context};
 use super::{graph, resolve};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Named, StreamText};

@@ -1,5 +1,7 @@
 //! Evaluates a plan: rows to bucket entries, requests to buckets.
 
+mod bind;
+mod binding;
 mod request;
 mod row;
 

@@ -1,9 +1,10 @@
 //! A request to buckets: the steps of each querier are a join whose rows carry what belongs together.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use crate::expr::{EvalError, Expr, Frame, Slot, each_rows, is_true};
+use super::binding::{Binding, bind, distinct, layout, needed_after};
+use crate::expr::{EvalError, Expr, Frame, each_rows, is_true};
 use crate::plan::{EachColumn, Plan, Querier, RequestRef, Step, StepSource, Stream};
 use crate::value::{Value, key_text, write_json_string};
 
@@ -310,12 +311,7 @@ impl Evaluation<'_> {
         Ok(rows)
     }
 
-    fn values(
-        &self,
-        exprs: &[Expr<RequestRef>],
-        context: &[Value],
-        binding: &Binding,
-    ) -> Result<Vec<Value>, Failure> {
+    fn values(&self, exprs: &[Expr<RequestRef>], context: &[Value], binding: &Binding) -> Result<Vec<Value>, Failure> {
         let (slots, extra) = layout(context.len(), binding);
         let frame = Frame { row: context, extra: &extra, malformed: &self.malformed };
         exprs
@@ -335,75 +331,8 @@ impl Evaluation<'_> {
     }
 }
 
-/// Values of slots that belong together.
-type Binding = BTreeMap<usize, Value>;
-
-fn layout(context: usize, binding: &Binding) -> (BTreeMap<usize, usize>, Vec<Value>) {
-    let slots = binding.keys().enumerate().map(|(at, slot)| (*slot, context + at)).collect();
-    (slots, binding.values().cloned().collect())
-}
-
-fn bind(expr: &Expr<RequestRef>, slots: &BTreeMap<usize, usize>) -> Expr<Slot> {
-    let bound: Result<Expr<Slot>, std::convert::Infallible> = expr.replace(&mut |leaf| {
-        Ok(match leaf {
-            RequestRef::Auth => Expr::Ref(Slot(0)),
-            RequestRef::Subscription => Expr::Ref(Slot(1)),
-            RequestRef::Connection => Expr::Ref(Slot(2)),
-            RequestRef::Slot(slot) => match slots.get(slot) {
-                Some(at) => Expr::Ref(Slot(*at)),
-                None => Expr::Literal(Value::Null),
-            },
-        })
-    });
-    match bound {
-        Ok(bound) => bound,
-        Err(never) => match never {},
-    }
-}
-
 fn too_many_rows(limits: &Limits) -> Failure {
     format!("Too many parameter query results: the limit is {} per connection", limits.rows)
-}
-
-/// The slots that steps after `number`, or the key, use.
-fn needed_after(querier: &Querier, number: usize) -> BTreeSet<usize> {
-    let mut needed = BTreeSet::new();
-    let mut note = |expr: &Expr<RequestRef>| {
-        expr.visit_refs(&mut |leaf| {
-            if let RequestRef::Slot(slot) = leaf {
-                needed.insert(*slot);
-            }
-        });
-    };
-    querier.key.iter().for_each(&mut note);
-    for step in querier.steps.iter().skip(number + 1) {
-        step.filters.iter().for_each(&mut note);
-        match &step.source {
-            StepSource::Each { arg, .. } => note(arg),
-            StepSource::Lookup { key, .. } => key.iter().for_each(&mut note),
-        }
-    }
-    needed
-}
-
-/// Each binding once, with only the slots that are needed.
-fn distinct(bindings: Vec<Binding>, needed: &BTreeSet<usize>) -> Vec<Binding> {
-    let mut seen = BTreeSet::new();
-    let mut distinct = Vec::new();
-    for mut binding in bindings {
-        binding.retain(|slot, _| needed.contains(slot));
-        let text: String = binding
-            .iter()
-            .map(|(slot, value)| match key_text([value], true) {
-                Some(text) => format!("{slot}{text}"),
-                None => format!("{slot}{value:?}"),
-            })
-            .collect();
-        if seen.insert(text) {
-            distinct.push(binding);
-        }
-    }
-    distinct
 }
 
 impl Plan {

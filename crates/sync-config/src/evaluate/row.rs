@@ -1,18 +1,16 @@
 //! Rows of a table to entries of buckets and parameter indexes. Names are resolved once per table, not per row.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expr::{EvalError, Expr, Frame, Slot, each_rows, is_true};
-use crate::plan::{EachColumn, Output, Plan, RowProgram, RowRef};
-use crate::value::{Value, key_text, write_json, write_json_string};
+use crate::value::{Value, key_text, write_json};
 
 /// Larger rows are not synced.
 const MAX_ROW: usize = 15 * 1024 * 1024;
 
 /// Columns of each attached function in a row: key, value, type.
-const EACH_COLUMNS: usize = 3;
+pub(super) const EACH_COLUMNS: usize = 3;
 
 /// A table of the source.
 #[derive(Clone, Copy, Debug)]
@@ -46,40 +44,40 @@ pub enum MissingColumn {
 /// All that a plan does with the rows of one table.
 #[derive(Clone, Debug)]
 pub struct BoundTable {
-    columns: usize,
-    evaluators: Vec<BoundEvaluator>,
-    indexes: Vec<BoundIndex>,
+    pub(super) columns: usize,
+    pub(super) evaluators: Vec<BoundEvaluator>,
+    pub(super) indexes: Vec<BoundIndex>,
     /// Evaluators and indexes that get no rows because the table lacks a column.
     pub unbound: Vec<RowProblem>,
 }
 
 #[derive(Clone, Debug)]
-struct BoundProgram {
-    each: Vec<Expr<Slot>>,
+pub(super) struct BoundProgram {
+    pub(super) each: Vec<Expr<Slot>>,
     /// Conditions without functions.
-    filters: Vec<Expr<Slot>>,
+    pub(super) filters: Vec<Expr<Slot>>,
     /// Conditions on a row together with rows of functions.
-    each_filters: Vec<Expr<Slot>>,
-    key: Vec<Expr<Slot>>,
+    pub(super) each_filters: Vec<Expr<Slot>>,
+    pub(super) key: Vec<Expr<Slot>>,
 }
 
 #[derive(Clone, Debug)]
-struct BoundEvaluator {
-    number: usize,
-    definitions: Vec<usize>,
-    program: BoundProgram,
-    table: Arc<str>,
+pub(super) struct BoundEvaluator {
+    pub(super) number: usize,
+    pub(super) definitions: Vec<usize>,
+    pub(super) program: BoundProgram,
+    pub(super) table: Arc<str>,
     /// The name in quotes with a colon, and the value.
-    outputs: Vec<(String, Expr<Slot>)>,
+    pub(super) outputs: Vec<(String, Expr<Slot>)>,
     /// Which output is the id.
-    id: Option<usize>,
+    pub(super) id: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
-struct BoundIndex {
-    number: usize,
-    program: BoundProgram,
-    outputs: Vec<Expr<Slot>>,
+pub(super) struct BoundIndex {
+    pub(super) number: usize,
+    pub(super) program: BoundProgram,
+    pub(super) outputs: Vec<Expr<Slot>>,
 }
 
 /// A row in a bucket.
@@ -136,135 +134,6 @@ pub struct RowResult {
     pub problems: Vec<RowProblem>,
     /// How often a text was to be JSON and was not.
     pub malformed_json: u64,
-}
-
-impl Plan {
-    /// Resolves all names for one table. The result is empty if the plan does not read it.
-    pub fn bind(&self, table: &TableName<'_>, layout: &Layout<'_>) -> BoundTable {
-        let mut bound =
-            BoundTable { columns: layout.columns.len(), evaluators: Vec::new(), indexes: Vec::new(), unbound: Vec::new() };
-        let binder = |suffix| Binder {
-            table,
-            suffix,
-            layout,
-            columns: layout.columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect(),
-        };
-        let suffix =
-            |program: &RowProgram| program.table.suffix(table.connection, table.schema, table.table).map(str::to_owned);
-        for (number, evaluator) in self.evaluators.iter().enumerate() {
-            let Some(suffix) = suffix(&evaluator.program) else { continue };
-            let binder = binder(suffix);
-            let definitions = self.definitions.iter().enumerate();
-            let definitions: Vec<usize> = definitions
-                .filter(|(_, definition)| definition.evaluators.contains(&number))
-                .map(|(definition, _)| definition)
-                .collect();
-            let name = evaluator.output_table.as_deref().unwrap_or(table.table);
-            let parts = binder.program(&evaluator.program).and_then(|program| {
-                binder.outputs(&evaluator.outputs).map(|outputs| (program, outputs))
-            });
-            match parts {
-                Ok((program, outputs)) => {
-                    let id = outputs.iter().position(|(name, _)| name == "\"id\":");
-                    let table = name.into();
-                    bound.evaluators.push(BoundEvaluator { number, definitions, program, table, outputs, id });
-                }
-                Err(error) => bound.unbound.push(RowProblem::Evaluator(number, error)),
-            }
-        }
-        for (number, index) in self.indexes.iter().enumerate() {
-            let Some(suffix) = suffix(&index.program) else { continue };
-            let binder = binder(suffix);
-            let parts = binder.program(&index.program).and_then(|program| {
-                let outputs = index.outputs.iter().map(|output| binder.expr(output)).collect::<Result<_, _>>()?;
-                Ok((program, outputs))
-            });
-            match parts {
-                Ok((program, outputs)) => bound.indexes.push(BoundIndex { number, program, outputs }),
-                Err(error) => bound.unbound.push(RowProblem::Index(number, error)),
-            }
-        }
-        bound
-    }
-}
-
-struct Binder<'a> {
-    table: &'a TableName<'a>,
-    suffix: String,
-    layout: &'a Layout<'a>,
-    columns: HashMap<&'a str, usize>,
-}
-
-impl Binder<'_> {
-    fn expr(&self, expr: &Expr<RowRef>) -> Result<Expr<Slot>, EvalError> {
-        expr.replace(&mut |leaf| {
-            Ok(match leaf {
-                RowRef::Column(name) => match (self.columns.get(name.as_str()), self.layout.missing) {
-                    (Some(at), _) => Expr::Ref(Slot(*at)),
-                    (None, MissingColumn::Null) => Expr::Literal(Value::Null),
-                    (None, MissingColumn::Mistake) => return Err(EvalError("the table lacks a column")),
-                },
-                RowRef::Each(number, column) => {
-                    let offset = match column {
-                        EachColumn::Key => 0,
-                        EachColumn::Value => 1,
-                        EachColumn::Type => 2,
-                    };
-                    Expr::Ref(Slot(self.layout.columns.len() + number * EACH_COLUMNS + offset))
-                }
-                RowRef::Schema => Expr::Literal(Value::text(self.table.schema)),
-                RowRef::TableName => Expr::Literal(Value::text(self.table.table)),
-                RowRef::TableSuffix => Expr::Literal(Value::text(self.suffix.as_str())),
-            })
-        })
-    }
-
-    fn all(&self, exprs: &[Expr<RowRef>]) -> Result<Vec<Expr<Slot>>, EvalError> {
-        exprs.iter().map(|expr| self.expr(expr)).collect()
-    }
-
-    fn program(&self, program: &RowProgram) -> Result<BoundProgram, EvalError> {
-        let columns = self.layout.columns.len();
-        let uses_functions = |expr: &Expr<Slot>| {
-            let mut uses = false;
-            expr.visit_refs(&mut |slot| uses |= slot.0 >= columns);
-            uses
-        };
-        let (each_filters, filters) = self.all(&program.filters)?.into_iter().partition(uses_functions);
-        Ok(BoundProgram { each: self.all(&program.each)?, filters, each_filters, key: self.all(&program.key)? })
-    }
-
-    /// Columns in order; a later one of the same name takes the place of the earlier.
-    fn outputs(&self, outputs: &[Output]) -> Result<Vec<(String, Expr<Slot>)>, EvalError> {
-        let mut columns: Vec<(String, Expr<Slot>)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut put = |name: &str, expr: Expr<Slot>, replace: bool| {
-            let mut label = String::new();
-            write_json_string(name, &mut label);
-            label.push(':');
-            match places.get(name).and_then(|at| columns.get_mut(*at)) {
-                Some(column) if replace => column.1 = expr,
-                Some(_) => {}
-                None => {
-                    places.insert(name.to_owned(), columns.len());
-                    columns.push((label, expr));
-                }
-            }
-        };
-        for output in outputs {
-            match output {
-                Output::Star { legacy } => {
-                    for (at, name) in self.layout.columns.iter().enumerate() {
-                        if !(*legacy && name.starts_with('_')) {
-                            put(name, Expr::Ref(Slot(at)), !legacy);
-                        }
-                    }
-                }
-                Output::Column { name, expr } => put(name, self.expr(expr)?, true),
-            }
-        }
-        Ok(columns)
-    }
 }
 
 impl BoundTable {

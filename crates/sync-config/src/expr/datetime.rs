@@ -81,7 +81,7 @@ struct Parsed {
 impl Parsed {
     fn number(value: f64) -> Self {
         let valid = (0.0..5_373_484.5).contains(&value);
-        Self { time: valid.then(|| (value * DAY as f64 + 0.5) as i64), raw: Some(value) }
+        Self { time: valid.then_some((value * DAY as f64 + 0.5) as i64), raw: Some(value) }
     }
 }
 
@@ -130,8 +130,8 @@ impl Reader<'_> {
     fn zone(&mut self) -> Option<i64> {
         self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace());
         let mut minutes = 0;
-        if self.skip('Z') || self.skip('z') {
-        } else if self.rest.starts_with(['+', '-']) {
+        let utc = self.skip('Z') || self.skip('z');
+        if !utc && self.rest.starts_with(['+', '-']) {
             let negative = self.rest.starts_with('-');
             self.rest = self.rest.get(1..)?;
             let hours = self.number(2, 14)?;

@@ -35,12 +35,7 @@ pub fn arrow(left: &Value, right: &Value, scalar: bool, frame: &Frame<'_>) -> Re
 }
 
 /// Calls a function of JSON; `values` are its arguments, `args` their expressions.
-pub fn call(
-    function: Function,
-    args: &[Expr<Slot>],
-    values: &[Value],
-    frame: &Frame<'_>,
-) -> Result<Value, EvalError> {
+pub fn call(function: Function, args: &[Expr<Slot>], values: &[Value], frame: &Frame<'_>) -> Result<Value, EvalError> {
     match function {
         Function::JsonArray => {
             let mut out = String::from("[");
@@ -64,7 +59,11 @@ pub fn call(
     }
     let Some(text) = values.first().and_then(|value| value.as_text()) else { return Ok(Value::Null) };
     let Some(json) = frame.json(&text) else {
-        return if function == Function::JsonKeys { Err(EvalError("json_keys needs an object")) } else { Ok(Value::Null) };
+        return if function == Function::JsonKeys {
+            Err(EvalError("json_keys needs an object"))
+        } else {
+            Ok(Value::Null)
+        };
     };
     let paths = values.get(1..).unwrap_or_default();
     if function == Function::JsonExtract {

@@ -11,11 +11,7 @@ use crate::value::Value;
 ///
 /// # Errors
 /// Where SQLite raises an error.
-pub fn call<'a>(
-    function: Function,
-    args: &'a [Expr<Slot>],
-    frame: &Frame<'a>,
-) -> Result<Cow<'a, Value>, EvalError> {
+pub fn call<'a>(function: Function, args: &'a [Expr<Slot>], frame: &Frame<'a>) -> Result<Cow<'a, Value>, EvalError> {
     if function == Function::Coalesce {
         for arg in args {
             let value = arg.eval(frame)?;

@@ -61,7 +61,10 @@ impl Plan {
                 StepSource::Lookup { index, key } => {
                     let Some(index) = self.indexes.get(*index) else { continue };
                     let outputs = list(index.outputs.iter().map(row_text));
-                    write(text, format_args!("lookup {} = ({})", rows(&index.program), list(key.iter().map(request_text))));
+                    write(
+                        text,
+                        format_args!("lookup {} = ({})", rows(&index.program), list(key.iter().map(request_text))),
+                    );
                     if outputs.is_empty() {
                         text.push_str(" exists");
                     } else {

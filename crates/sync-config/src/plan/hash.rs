@@ -128,12 +128,7 @@ pub(crate) fn evaluator_hash(
         })
         .collect();
     let name = output_table.map_or("table".to_owned(), quoted);
-    Hash::of(&format!(
-        "evaluator\n{}\n{}\nname {name}\noutputs {}",
-        settings(config),
-        program(rows),
-        outputs.join(" ")
-    ))
+    Hash::of(&format!("evaluator\n{}\n{}\nname {name}\noutputs {}", settings(config), program(rows), outputs.join(" ")))
 }
 
 /// The hash of a parameter index.

@@ -91,19 +91,48 @@ pub enum Operator {
 pub enum ExprKind {
     Literal(Value),
     /// `[table .] column`
-    Column { table: Option<Name>, column: Name },
+    Column {
+        table: Option<Name>,
+        column: Name,
+    },
     /// `[schema .] name (args)`
-    Call { schema: Option<Name>, name: Name, args: Vec<Expr> },
+    Call {
+        schema: Option<Name>,
+        name: Name,
+        args: Vec<Expr>,
+    },
     Not(Box<Expr>),
     Neg(Box<Expr>),
     Plus(Box<Expr>),
     Binary(Operator, Box<Expr>, Box<Expr>),
     /// `IS [NOT] TRUE`, `IS [NOT] FALSE`
-    IsBool { expr: Box<Expr>, value: bool, negated: bool },
-    Between { expr: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
-    In { expr: Box<Expr>, right: InRight, negated: bool },
-    Like { expr: Box<Expr>, pattern: Box<Expr>, glob: bool, negated: bool },
-    Case { operand: Option<Box<Expr>>, arms: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    IsBool {
+        expr: Box<Expr>,
+        value: bool,
+        negated: bool,
+    },
+    Between {
+        expr: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    In {
+        expr: Box<Expr>,
+        right: InRight,
+        negated: bool,
+    },
+    Like {
+        expr: Box<Expr>,
+        pattern: Box<Expr>,
+        glob: bool,
+        negated: bool,
+    },
+    Case {
+        operand: Option<Box<Expr>>,
+        arms: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     Cast(Box<Expr>, Name),
     /// `ARRAY[…]`, `ROW(…)`, or several expressions in parentheses.
     List(Vec<Expr>),

@@ -7,6 +7,7 @@
 pub mod ast;
 mod expression;
 mod precedence;
+mod primary;
 mod query;
 mod tokens;
 

@@ -208,7 +208,7 @@ impl Parser<'_> {
         }
         let mut from = Vec::new();
         if self.accept_word("from") {
-            self.from_items(&mut from)?;
+            self.parse_from(&mut from)?;
         }
         let filter = if self.accept_word("where") { Some(self.expr()?) } else { None };
         if let Some(lexeme) = self.peek()
@@ -250,11 +250,11 @@ impl Parser<'_> {
         }
     }
 
-    fn from_items(&mut self, from: &mut Vec<FromItem>) -> Parsed<()> {
-        from.push(self.from_item()?);
+    fn parse_from(&mut self, from: &mut Vec<FromItem>) -> Parsed<()> {
+        from.push(self.parse_from_item()?);
         loop {
             if self.accept(&Token::Comma) {
-                from.push(self.from_item()?);
+                from.push(self.parse_from_item()?);
                 continue;
             }
             let inner = self.is_word("inner") && self.peek_at(1).is_some_and(|lexeme| lexeme.is_word("join"));
@@ -262,7 +262,7 @@ impl Parser<'_> {
                 return Ok(());
             }
             self.at += 1 + usize::from(inner);
-            let mut item = self.from_item()?;
+            let mut item = self.parse_from_item()?;
             if self.accept_word("on") {
                 item.on = Some(self.expr()?);
             } else if self.accept_word("using") {
@@ -277,7 +277,7 @@ impl Parser<'_> {
         }
     }
 
-    fn from_item(&mut self) -> Parsed<FromItem> {
+    fn parse_from_item(&mut self) -> Parsed<FromItem> {
         let start = self.here();
         let call = self.peek_at(1).is_some_and(|lexeme| lexeme.token == Token::LParen);
         let source = if self.accept(&Token::LParen) {

@@ -245,7 +245,8 @@ fn fail(connection: &Connection, database: Database, query: Query, users: &[User
 
 #[test]
 fn users_get_what_sqlite_gives_them() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let wanted = number("SYNC_CONFIG_CASES", 20_000);
     let first = number("SYNC_CONFIG_SEED", 1);
     let connection = Connection::open_in_memory().unwrap();

@@ -61,7 +61,9 @@ fn conversions_of_casts_are_spelled_out() {
 
 #[test]
 fn different_groupings_are_warned_about() {
-    for condition in ["i = 5 IS NOT NULL", "1 || 2 + 3 = i", "i & 1 || 2", "1 + j ->> 'a'", "a || j ->> 'b'", "j ->> 'b' :: integer"] {
+    for condition in
+        ["i = 5 IS NOT NULL", "1 || 2 + 3 = i", "i & 1 || 2", "1 + j ->> 'a'", "a || j ->> 'b'", "j ->> 'b' :: integer"]
+    {
         assert!(codes(&stream(&[&format!("SELECT * FROM t WHERE {condition}")])).contains(&"C113"), "{condition}");
     }
     for condition in ["i = (5 IS NOT NULL)", "x = j ->> 'a'", "a + b * c", "x IS NULL AND y = 1"] {
@@ -103,8 +105,14 @@ fn refused_by_name() {
         ("SELECT x FROM t, t", "There are two sources 't' in FROM"),
         ("SELECT x FROM t, u", "Invalid unqualified reference since multiple tables are in scope"),
         ("SELECT * FROM t JOIN u ON t.x = u.x", "Invalid unqualified reference since multiple tables are in scope"),
-        ("SELECT t.id, u.x FROM t, u", "Sync streams can only select from a single table, and this one already selects from 't'"),
-        ("SELECT auth.user_id() AS id FROM t", "This attempts to sync a connection parameter. Only values of tables can be selected"),
+        (
+            "SELECT t.id, u.x FROM t, u",
+            "Sync streams can only select from a single table, and this one already selects from 't'",
+        ),
+        (
+            "SELECT auth.user_id() AS id FROM t",
+            "This attempts to sync a connection parameter. Only values of tables can be selected",
+        ),
         ("SELECT 1 AS id FROM t", "Must have a result column selecting from a table"),
         ("SELECT u.id FROM t", "Table 'u' has not been added in a FROM clause here"),
     ] {
@@ -113,9 +121,14 @@ fn refused_by_name() {
         assert!(compiled(&stream(&[query])).plan.is_none(), "{query}");
     }
     let mixed = "This expression already references row data, so it can't also reference connection parameters unless the two are compared with an equals operator";
-    for condition in ["x > auth.parameter('lim')", "x != auth.user_id()", "NOT (x = auth.user_id())", "x || auth.user_id() = 'a'"] {
-        let messages: Vec<String> =
-            compiled(&stream(&[&format!("SELECT * FROM t WHERE {condition}")])).diagnostics.into_iter().map(|d| d.message).collect();
+    for condition in
+        ["x > auth.parameter('lim')", "x != auth.user_id()", "NOT (x = auth.user_id())", "x || auth.user_id() = 'a'"]
+    {
+        let messages: Vec<String> = compiled(&stream(&[&format!("SELECT * FROM t WHERE {condition}")]))
+            .diagnostics
+            .into_iter()
+            .map(|d| d.message)
+            .collect();
         assert_eq!(messages, [mixed], "{condition}");
     }
     let other = &compiled(&stream(&["SELECT t.* FROM t JOIN u ON t.x < u.x"])).diagnostics[0];
@@ -133,8 +146,7 @@ fn deep_and_long_queries_are_refused() {
     ] {
         assert_eq!(codes(&stream(&[&query])), ["C024"]);
     }
-    let many = vec!["(x = auth.user_id() OR y = auth.parameter('a'))"; 8].join(" AND ");
-    let many: String = many.chars().collect();
+    let many = ["(x = auth.user_id() OR y = auth.parameter('a'))"; 8].join(" AND ");
     // Eight times the same two terms are 256 branches.
     assert_eq!(codes(&stream(&[&format!("SELECT * FROM t WHERE {many}")])), ["C045"]);
 }

@@ -4,7 +4,10 @@ use super::support::{Store, codes, compiled, plan};
 use sync_config::{Limits, Plan, Request, Value, evaluate_request};
 
 fn definition(body: &str) -> String {
-    format!("bucket_definitions:\n  d:\n{}\n", body.lines().map(|line| format!("    {}", line.trim_end())).collect::<Vec<_>>().join("\n"))
+    format!(
+        "bucket_definitions:\n  d:\n{}\n",
+        body.lines().map(|line| format!("    {}", line.trim_end())).collect::<Vec<_>>().join("\n")
+    )
 }
 
 fn buckets(plan: &Plan, store: &Store, claims: &str, parameters: &str) -> Vec<(String, u8)> {
@@ -38,23 +41,40 @@ fn parameter_queries() {
         assert_eq!(names(&with(parameters, parts), U1, "{\"p\":5,\"r\":[1,2]}"), expected, "{parameters}");
     };
     check("SELECT request.user_id() AS user_id", &["user_id"], &["d[\"u1\"]"]);
-    check("SELECT token_parameters.user_id AS user_id, token_parameters.org AS org", &["user_id", "org"], &["d[\"u1\",8]"]);
+    check(
+        "SELECT token_parameters.user_id AS user_id, token_parameters.org AS org",
+        &["user_id", "org"],
+        &["d[\"u1\",8]"],
+    );
     check("SELECT request.jwt() ->> 'org' AS org WHERE request.jwt() ->> 'org' = 7", &["org"], &["d[7]"]);
     check("SELECT request.jwt() ->> 'org' AS org WHERE request.jwt() ->> 'org' = 6", &["org"], &[]);
     check("SELECT request.jwt() ->> 'nope' AS org", &["org"], &["d[null]"]);
     check("SELECT user_parameters.p AS p", &["p"], &["d[5]"]);
     check("SELECT id AS list FROM lists WHERE owner = request.user_id()", &["list"], &["d[\"l1\"]"]);
-    check("SELECT id AS list, request.user_id() AS me FROM lists WHERE kind = 2", &["list", "me"], &["d[\"l2\",\"u1\"]"]);
+    check(
+        "SELECT id AS list, request.user_id() AS me FROM lists WHERE kind = 2",
+        &["list", "me"],
+        &["d[\"l2\",\"u1\"]"],
+    );
     check("SELECT id AS list FROM lists WHERE request.user_id() IN members", &["list"], &["d[\"l2\"]"]);
-    check("SELECT id AS list FROM lists WHERE kind IN (request.parameters() ->> 'r')", &["list"], &["d[\"l1\"]", "d[\"l2\"]"]);
+    check(
+        "SELECT id AS list FROM lists WHERE kind IN (request.parameters() ->> 'r')",
+        &["list"],
+        &["d[\"l1\"]", "d[\"l2\"]"],
+    );
     check("SELECT value AS id FROM json_each(request.jwt() -> 'ids')", &["id"], &["d[\"a\"]", "d[\"b\"]"]);
-    check("[SELECT request.user_id() AS x, SELECT id AS x FROM lists WHERE owner = token_parameters.user_id]", &["x"], &["d[\"u1\"]", "d[\"l1\"]"])
-        ;
+    check(
+        "[SELECT request.user_id() AS x, SELECT id AS x FROM lists WHERE owner = token_parameters.user_id]",
+        &["x"],
+        &["d[\"u1\"]", "d[\"l1\"]"],
+    );
 }
 
 #[test]
 fn existence_and_globals() {
-    let yaml = definition("parameters: SELECT FROM lists WHERE owner = request.user_id() AND kind = 1\ndata: [SELECT * FROM t]");
+    let yaml = definition(
+        "parameters: SELECT FROM lists WHERE owner = request.user_id() AND kind = 1\ndata: [SELECT * FROM t]",
+    );
     assert_eq!(names(&yaml, U1, "{}"), ["d[]"]);
     assert_eq!(names(&yaml, "{\"sub\":\"u2\"}", "{}"), [""; 0]);
     assert_eq!(names(&definition("data: [SELECT * FROM t]"), "{}", "{}"), ["d[]"]);
@@ -81,10 +101,18 @@ fn data_queries() {
     store.add(&plan, "t", &columns, &[vec!["i".into(), "j".into(), 1.into(), 7.into(), "[\"u1\",\"u2\"]".into()]]);
     // `*` does not overwrite, and leaves out names with `_`.
     let rows = &store.buckets[&(0, "[\"u1\",7]".to_owned())];
-    assert_eq!(rows[0], ("t".to_owned(), "j".to_owned(), "{\"id\":\"j\",\"b\":7,\"members\":\"[\\\"u1\\\",\\\"u2\\\"]\"}".to_owned()));
+    assert_eq!(
+        rows[0],
+        ("t".to_owned(), "j".to_owned(), "{\"id\":\"j\",\"b\":7,\"members\":\"[\\\"u1\\\",\\\"u2\\\"]\"}".to_owned())
+    );
     assert!(store.buckets.contains_key(&(0, "[\"u2\",7]".to_owned())));
     let columns: Vec<String> = ["id", "x", "y", "z"].map(str::to_owned).to_vec();
-    store.add(&plan, "u_1", &columns, &[vec![1.into(), "u1".into(), 7.into(), 1.into()], vec![2.into(), "u1".into(), 7.into(), 0.into()]]);
+    store.add(
+        &plan,
+        "u_1",
+        &columns,
+        &[vec![1.into(), "u1".into(), 7.into(), 1.into()], vec![2.into(), "u1".into(), 7.into(), 0.into()]],
+    );
     assert_eq!(store.buckets[&(0, "[\"u1\",7]".to_owned())].len(), 2);
     assert_eq!(store.problems, 0);
 }

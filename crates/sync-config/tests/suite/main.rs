@@ -1,4 +1,6 @@
 //! Tests of the compiler through its public interface.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod brute_force;
 mod grammar;
@@ -8,7 +10,9 @@ mod plans;
 mod positions;
 mod queries;
 mod random;
+mod recorded;
 mod requests;
 mod rows;
 mod support;
+mod warnings;
 mod yaml_rules;

@@ -125,7 +125,10 @@ fn branches() {
            a by (\"o\")",
     );
     // A condition that is never true ends its branch, one that always is disappears.
-    check("SELECT * FROM a WHERE (x = auth.user_id() AND 1 = 2) OR (y = 3 AND 1 = 1)", "s|0 ():\n a where (= \"y\" 3) by ()");
+    check(
+        "SELECT * FROM a WHERE (x = auth.user_id() AND 1 = 2) OR (y = 3 AND 1 = 1)",
+        "s|0 ():\n a where (= \"y\" 3) by ()",
+    );
 }
 
 #[test]
@@ -190,7 +193,8 @@ streams:
 
 #[test]
 fn a_plan_survives_storage() {
-    let plan = plan(&stream(&["SELECT id, x'00ff' AS b, 1.5 AS r FROM a WHERE x = auth.user_id() AND y IN ('a', 'b')"]));
+    let plan =
+        plan(&stream(&["SELECT id, x'00ff' AS b, 1.5 AS r FROM a WHERE x = auth.user_id() AND y IN ('a', 'b')"]));
     let text = serde_json::to_string(&plan).unwrap();
     let back: sync_config::Plan = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), text);

@@ -4,7 +4,7 @@ use super::support::compiled;
 use sync_config::{Code, Position, position};
 
 /// The texts that findings of a code name.
-fn places<'y>(yaml: &'y str, code: Code) -> Vec<&'y str> {
+fn places(yaml: &str, code: Code) -> Vec<&str> {
     compiled(yaml).diagnostics.iter().filter(|d| d.code == code).map(|d| d.span.text(yaml)).collect()
 }
 
@@ -29,7 +29,8 @@ fn scalars_of_all_styles() {
     ] {
         let yaml = config(query);
         let result = compiled(&yaml);
-        let finding = result.diagnostics.iter().find(|d| d.message == table).unwrap_or_else(|| panic!("{yaml}{result:?}"));
+        let finding =
+            result.diagnostics.iter().find(|d| d.message == table).unwrap_or_else(|| panic!("{yaml}{result:?}"));
         assert_eq!(finding.span.text(&yaml), "zz", "{yaml}");
         assert_eq!(finding.span.start, yaml.find("zz.x").unwrap(), "{yaml}");
     }
@@ -37,7 +38,9 @@ fn scalars_of_all_styles() {
 
 #[test]
 fn expressions_have_their_whole_range() {
-    let yaml = config("SELECT id, (x + 1), upper( name ) FROM a WHERE (y IS NULL) = auth.user_id() AND b > auth.parameter('p')");
+    let yaml = config(
+        "SELECT id, (x + 1), upper( name ) FROM a WHERE (y IS NULL) = auth.user_id() AND b > auth.parameter('p')",
+    );
     assert_eq!(places(&yaml, Code::UnnamedColumn), ["(x + 1)", "upper( name )"]);
     assert_eq!(places(&yaml, Code::MixedSources), ["b > auth.parameter('p')"]);
     let yaml = config("SELECT * FROM a WHERE CASE WHEN x THEN auth.user_id() END");

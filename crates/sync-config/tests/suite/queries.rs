@@ -227,7 +227,7 @@ impl<'r> Generator<'r> {
         query
     }
 
-    fn from_item(&mut self, scope: &Scope, table_only: bool) -> (From, (String, Vec<&'static str>)) {
+    fn item(&mut self, scope: &Scope, table_only: bool) -> (From, (String, Vec<&'static str>)) {
         let alias = self.alias();
         let kind = if table_only { 0 } else { self.random.below(10) };
         match kind {
@@ -262,12 +262,12 @@ impl<'r> Generator<'r> {
     /// FROM and WHERE; `scope` receives the items, `outer` is visible too.
     fn body(&mut self, scope: &mut Scope, outer: &Scope, primary: bool) -> Query {
         let mut query = Query { select: String::new(), from: Vec::new(), on: Vec::new(), filter: None };
-        let (item, names) = self.from_item(scope, primary || outer.is_empty());
+        let (item, names) = self.item(scope, primary || outer.is_empty());
         query.from.push(item);
         scope.push(names);
         while self.budget > 0 && self.random.chance(if primary { 40 } else { 20 }) {
             self.budget -= 1;
-            let (item, names) = self.from_item(scope, false);
+            let (item, names) = self.item(scope, false);
             query.from.push(item);
             scope.push(names);
             let on = self.random.chance(70).then(|| self.join(scope));
@@ -339,7 +339,9 @@ impl<'r> Generator<'r> {
                 let not = self.random.pick(&["", "", "NOT "]);
                 Cond::Atom(format!("{value} {not}IN ('u1', 2, {})", self.random.pick(LITERALS)))
             }
-            12 => Cond::Atom(self.random.pick(&["{auth:admin} = 1", "{auth:admin}", "{subscription:p} = 2"]).to_owned()),
+            12 => {
+                Cond::Atom(self.random.pick(&["{auth:admin} = 1", "{auth:admin}", "{subscription:p} = 2"]).to_owned())
+            }
             13 => Cond::InArray(value, self.random.pick(&["{auth:ids}", "{subscription:ids}"]).to_owned()),
             14 => {
                 let arrays: Vec<&String> =

@@ -22,7 +22,8 @@ streams:
 fn store(plan: &Plan) -> Store {
     let mut store = Store::default();
     let columns = ["id".to_owned(), "owner".to_owned()];
-    let rows: Vec<Vec<Value>> = [("l1", "u1"), ("l2", "u1"), ("l3", "u2")].map(|(a, b)| vec![a.into(), b.into()]).to_vec();
+    let rows: Vec<Vec<Value>> =
+        [("l1", "u1"), ("l2", "u1"), ("l3", "u2")].map(|(a, b)| vec![a.into(), b.into()]).to_vec();
     store.add(plan, "lists", &columns, &rows);
     store
 }
@@ -31,7 +32,13 @@ fn subscription<'a>(stream: &'a str, parameters: &'a str) -> Subscription<'a> {
     Subscription { stream, parameters: Some(parameters), priority: None }
 }
 
-fn ask(plan: &Plan, source: &dyn LookupSource, defaults: bool, subscriptions: &[Subscription<'_>], limits: Limits) -> RequestResult {
+fn ask(
+    plan: &Plan,
+    source: &dyn LookupSource,
+    defaults: bool,
+    subscriptions: &[Subscription<'_>],
+    limits: Limits,
+) -> RequestResult {
     let request = Request { claims: "{\"sub\":\"u1\"}", parameters: "{}", include_defaults: defaults, subscriptions };
     evaluate_request(plan, &request, source, &limits)
 }
@@ -49,7 +56,13 @@ fn defaults_and_subscriptions() {
     assert_eq!(result.streams, [0, 1]);
     assert_eq!(result.buckets[1].reasons, [Reason::Default(1)]);
     assert!(ask(&plan, &store, false, &[], Limits::default()).buckets.is_empty());
-    let result = ask(&plan, &store, false, &[subscription("todos", "{\"list\":\"l1\"}"), subscription("nope", "{}")], Limits::default());
+    let result = ask(
+        &plan,
+        &store,
+        false,
+        &[subscription("todos", "{\"list\":\"l1\"}"), subscription("nope", "{}")],
+        Limits::default(),
+    );
     assert_eq!(names(&plan, &result), [("1#todos|0[\"l1\"]".into(), 3)]);
     assert_eq!(result.streams, [2]);
     // Another user's list, and none.
@@ -76,7 +89,11 @@ fn lookups_tell_what_an_answer_depends_on() {
     let plan = plan(CONFIG);
     let store = store(&plan);
     let result = ask(&plan, &store, true, &[subscription("all_todos", "{}")], Limits::default());
-    let lookups: Vec<String> = result.lookups.iter().map(|(index, key)| format!("{} {key}", plan.indexes[*index].program.table.table)).collect();
+    let lookups: Vec<String> = result
+        .lookups
+        .iter()
+        .map(|(index, key)| format!("{} {key}", plan.indexes[*index].program.table.table))
+        .collect();
     assert_eq!(lookups, ["lists [\"u1\"]"]);
     assert!(ask(&plan, &store, true, &[], Limits::default()).lookups.is_empty());
 }
@@ -90,7 +107,10 @@ fn only_the_stream_over_the_limit_fails() {
     assert_eq!(result.buckets.len(), 2);
     assert_eq!(result.errors.len(), 1);
     assert_eq!(result.errors[0].reason, Reason::Subscription(0));
-    assert_eq!(result.errors[0].to_json(), "{\"subscription\":0,\"message\":\"Too many buckets: the limit is 3 per connection\"}");
+    assert_eq!(
+        result.errors[0].to_json(),
+        "{\"subscription\":0,\"message\":\"Too many buckets: the limit is 3 per connection\"}"
+    );
     let limits = Limits { rows: 1, ..Limits::default() };
     assert_eq!(ask(&plan, &store, true, &[subscription("all_todos", "{}")], limits).errors.len(), 1);
 }
@@ -109,8 +129,15 @@ fn errors_fail_one_stream() {
     let result = ask(&plan, &Broken, true, &[subscription("all_todos", "{}")], Limits::default());
     assert_eq!(result.buckets.len(), 2);
     assert_eq!(result.errors[0].message, "Error reading parameters: disk");
-    let plan = super::support::plan(&stream(&["SELECT * FROM t WHERE x = abs(auth.parameter('n')) AND auth.parameter('n') IS NOT NULL"]));
-    let request = |claims| Request { claims, parameters: "{}", include_defaults: false, subscriptions: &[Subscription { stream: "s", parameters: None, priority: None }] };
+    let plan = super::support::plan(&stream(&[
+        "SELECT * FROM t WHERE x = abs(auth.parameter('n')) AND auth.parameter('n') IS NOT NULL",
+    ]));
+    let request = |claims| Request {
+        claims,
+        parameters: "{}",
+        include_defaults: false,
+        subscriptions: &[Subscription { stream: "s", parameters: None, priority: None }],
+    };
     let result = evaluate_request(&plan, &request("{\"n\":-9223372036854775808}"), &Broken, &Limits::default());
     assert_eq!(result.errors[0].message, "Error evaluating bucket ids: integer overflow");
     let result = evaluate_request(&plan, &request("{\"n\":-3}"), &Broken, &Limits::default());
@@ -127,6 +154,9 @@ fn warnings_about_unauthenticated_values() {
     assert!(warns("SELECT * FROM t WHERE x IN (SELECT y FROM u WHERE z = connection.parameter('z'))"));
     assert!(!warns("SELECT * FROM t WHERE x = subscription.parameter('x') AND o = auth.user_id()"));
     assert!(!warns("SELECT * FROM t"));
-    let accepted = format!("{}    accept_potentially_dangerous_queries: true\n", stream(&["SELECT * FROM t WHERE x = subscription.parameter('x')"]));
+    let accepted = format!(
+        "{}    accept_potentially_dangerous_queries: true\n",
+        stream(&["SELECT * FROM t WHERE x = subscription.parameter('x')"])
+    );
     assert_eq!(codes(&accepted), [""; 0]);
 }

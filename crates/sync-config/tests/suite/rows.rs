@@ -44,7 +44,10 @@ fn values_as_json() {
          \"inf\":-9e999,\"text\":\"a\\\"\\\\\\n\\u0001é\",\"_x\":123456.5}"
     );
     assert_eq!(Value::real(f64::NAN).type_name(), "null");
-    assert_eq!(data("SELECT id, hex(blob) AS h, base64(blob) AS b FROM t", &row), "{\"id\":\"1\",\"h\":\"01\",\"b\":\"AQ==\"}");
+    assert_eq!(
+        data("SELECT id, hex(blob) AS h, base64(blob) AS b FROM t", &row),
+        "{\"id\":\"1\",\"h\":\"01\",\"b\":\"AQ==\"}"
+    );
 }
 
 #[test]
@@ -88,7 +91,8 @@ fn wildcards_and_metadata() {
 fn keys_of_equal_numbers_are_equal() {
     let plan = plan(&stream(&["SELECT * FROM t WHERE x = auth.parameter('p')"]));
     let key = |value: Value| {
-        let result = bind(&plan, "public", "t", &["id", "x"], MissingColumn::Mistake).evaluate(&[Value::Integer(1), value]);
+        let result =
+            bind(&plan, "public", "t", &["id", "x"], MissingColumn::Mistake).evaluate(&[Value::Integer(1), value]);
         result.buckets.first().map(|entry| entry.key.to_string())
     };
     assert_eq!(key(Value::Real(1.0)), key(Value::Integer(1)));
@@ -130,7 +134,10 @@ fn one_row_in_many_buckets_and_collisions() {
     let keys: Vec<&str> = result.buckets.iter().map(|entry| &*entry.key).collect();
     assert_eq!(keys, ["[\"a\"]", "[\"b\"]", "[1]"]);
     // Two evaluators of one definition: the first one counts.
-    let plan = super::support::plan(&stream(&["SELECT id, 1 AS n FROM t WHERE x = auth.user_id()", "SELECT id, 2 AS n FROM t WHERE x = auth.user_id()"]));
+    let plan = super::support::plan(&stream(&[
+        "SELECT id, 1 AS n FROM t WHERE x = auth.user_id()",
+        "SELECT id, 2 AS n FROM t WHERE x = auth.user_id()",
+    ]));
     let result = bind(&plan, "public", "t", &["id", "x"], MissingColumn::Mistake).evaluate(&[1.into(), "u".into()]);
     assert_eq!(result.buckets.len(), 1);
     assert_eq!(&*result.buckets[0].data, "{\"id\":1,\"n\":1}");
@@ -140,13 +147,17 @@ fn one_row_in_many_buckets_and_collisions() {
 #[test]
 fn unicode_letters_map_one_to_one() {
     let row = [("id", Value::Integer(1)), ("x", Value::text("ÄßİA"))];
-    assert_eq!(data("SELECT id, lower(x) AS l, upper(x) AS u FROM t", &row), "{\"id\":1,\"l\":\"äßİa\",\"u\":\"ÄßİA\"}");
+    assert_eq!(
+        data("SELECT id, lower(x) AS l, upper(x) AS u FROM t", &row),
+        "{\"id\":1,\"l\":\"äßİa\",\"u\":\"ÄßİA\"}"
+    );
 }
 
 #[test]
 fn paths_without_fixed_json_extract() {
     let yaml = "bucket_definitions: {g: {data: [\"SELECT id, j ->> 'a.b' AS x FROM t\"]}}";
     let plan = compile(yaml, &CompileOptions::default()).plan.unwrap();
-    let result = bind(&plan, "public", "t", &["id", "j"], MissingColumn::Mistake).evaluate(&[1.into(), "{\"a\":{\"b\":5}}".into()]);
+    let result = bind(&plan, "public", "t", &["id", "j"], MissingColumn::Mistake)
+        .evaluate(&[1.into(), "{\"a\":{\"b\":5}}".into()]);
     assert_eq!(&*result.buckets[0].data, "{\"id\":1,\"x\":5}");
 }

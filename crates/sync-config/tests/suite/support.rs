@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sync_config::{
-    Compiled, CompileOptions, Layout, LookupSource, MissingColumn, Plan, Severity, TableName, Value, compile,
+    CompileOptions, Compiled, Layout, LookupSource, MissingColumn, Plan, Severity, TableName, Value, compile,
 };
 
 /// An edition 3 configuration with one stream `s` of these queries.
@@ -37,12 +37,15 @@ pub fn codes(yaml: &str) -> Vec<&'static str> {
     compiled(yaml).diagnostics.iter().map(|d| d.code.id()).collect()
 }
 
+/// Table, id and data on the client.
+pub type Row = (String, String, String);
+
 /// Rows of the source and what the plan makes of them.
 #[derive(Default)]
 pub struct Store {
     pub parameters: HashMap<(usize, String), Vec<Vec<Value>>>,
     /// Bucket to (table, id, data).
-    pub buckets: HashMap<(usize, String), Vec<(String, String, String)>>,
+    pub buckets: HashMap<(usize, String), Vec<Row>>,
     pub problems: usize,
 }
 

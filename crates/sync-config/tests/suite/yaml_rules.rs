@@ -16,12 +16,23 @@ fn accepted(yaml: &str) {
 #[test]
 fn duplicate_keys() {
     assert_eq!(codes(&edition3("streams: {}\nstreams: {}\n")), ["C002"]);
-    assert_eq!(codes(&edition3("streams:\n  a: {query: SELECT * FROM a}\n  \"a\": {query: SELECT * FROM a}\n")), ["C002"]);
+    assert_eq!(
+        codes(&edition3("streams:\n  a: {query: SELECT * FROM a}\n  \"a\": {query: SELECT * FROM a}\n")),
+        ["C002"]
+    );
 }
 
 #[test]
 fn booleans_of_the_core_schema() {
-    for (text, ok) in [("true", true), ("True", true), ("FALSE", true), ("yes", false), ("on", false), ("\"true\"", false), ("1", false)] {
+    for (text, ok) in [
+        ("true", true),
+        ("True", true),
+        ("FALSE", true),
+        ("yes", false),
+        ("on", false),
+        ("\"true\"", false),
+        ("1", false),
+    ] {
         let yaml = edition3(&format!("{STREAM}    auto_subscribe: {text}\n"));
         assert_eq!(compiled(&yaml).plan.is_some(), ok, "{text}");
     }
@@ -89,7 +100,11 @@ fn syntax_errors_and_features() {
 
 #[test]
 fn common_table_expressions() {
-    let with = |query: &str| edition3(&format!("with:\n  mine: SELECT id, owner FROM lists WHERE owner = auth.user_id()\nstreams:\n  s:\n    query: {query}\n"));
+    let with = |query: &str| {
+        edition3(&format!(
+            "with:\n  mine: SELECT id, owner FROM lists WHERE owner = auth.user_id()\nstreams:\n  s:\n    query: {query}\n"
+        ))
+    };
     accepted(&with("SELECT * FROM todos WHERE list_id IN (SELECT id FROM mine)"));
     accepted(&with("SELECT todos.* FROM todos, mine AS m WHERE todos.list_id = m.id"));
     accepted(&with("SELECT mine.* FROM mine"));
@@ -97,12 +112,18 @@ fn common_table_expressions() {
     assert_eq!(codes(&with("SELECT * FROM todos WHERE o = auth.user_id()")), ["C101"]);
     assert_eq!(codes(&with("SELECT mine.nope FROM mine")), ["C036"]);
     // A local one hides the global one.
-    let yaml = with("SELECT * FROM todos WHERE list_id IN mine\n    with:\n      mine: SELECT id FROM l2 WHERE o = auth.user_id()");
+    let yaml = with(
+        "SELECT * FROM todos WHERE list_id IN mine\n    with:\n      mine: SELECT id FROM l2 WHERE o = auth.user_id()",
+    );
     let result = compiled(&yaml);
     let plan = result.plan.unwrap();
     assert_eq!(plan.indexes[0].program.table.table, "l2");
     assert_eq!(result.diagnostics[0].code.id(), "C101");
     // No stars, and no other CTE inside.
-    let cte = |text: &str| edition3(&format!("with:\n  one: {text}\n  two: SELECT id FROM one\nstreams:\n  s:\n    query: SELECT * FROM todos WHERE l IN two AND m IN one\n"));
+    let cte = |text: &str| {
+        edition3(&format!(
+            "with:\n  one: {text}\n  two: SELECT id FROM one\nstreams:\n  s:\n    query: SELECT * FROM todos WHERE l IN two AND m IN one\n"
+        ))
+    };
     assert_eq!(codes(&cte("SELECT id FROM lists")), ["C022"]);
 }
