@@ -1,28 +1,68 @@
 //! The rows of the join that a querier is: values by slot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 
 use crate::expr::{Expr, Slot};
 use crate::plan::{Querier, RequestRef, StepSource};
-use crate::value::{Value, key_text};
+use crate::value::{Value, write_json};
 
-/// Values of slots that belong together.
-pub type Binding = BTreeMap<usize, Value>;
+/// Values of the request before the slots: claims, subscription, connection.
+pub const CONTEXT: usize = 3;
 
-pub fn layout(context: usize, binding: &Binding) -> (BTreeMap<usize, usize>, Vec<Value>) {
-    let slots = binding.keys().enumerate().map(|(at, slot)| (*slot, context + at)).collect();
-    (slots, binding.values().cloned().collect())
+/// Rows of values that belong together; all have the same slots.
+pub struct Rows {
+    /// The slot of each value.
+    pub(super) slots: Vec<usize>,
+    pub(super) rows: Vec<Vec<Value>>,
 }
 
-pub fn bind(expr: &Expr<RequestRef>, slots: &BTreeMap<usize, usize>) -> Expr<Slot> {
+impl Rows {
+    /// One row without any slot: where every join begins.
+    pub fn start() -> Self {
+        Self { slots: Vec::new(), rows: vec![Vec::new()] }
+    }
+
+    /// Keeps the slots that are needed, and each row once.
+    pub fn project(&mut self, needed: &BTreeSet<usize>) {
+        let kept: Vec<bool> = self.slots.iter().map(|slot| needed.contains(slot)).collect();
+        let keep = |values: &mut Vec<Value>| {
+            let mut kept = kept.iter();
+            values.retain(|_| kept.next().copied().unwrap_or(false));
+        };
+        let mut seen = HashSet::new();
+        self.rows.retain_mut(|row| {
+            keep(row);
+            seen.insert(exact_text(row))
+        });
+        self.slots.retain(|slot| needed.contains(slot));
+    }
+}
+
+/// A text that is equal for the same values only: conditions may tell 1 from 1.0.
+fn exact_text(row: &[Value]) -> String {
+    let mut text = String::new();
+    for value in row {
+        if !write_json(value, &mut text) {
+            text.push_str(&format!("{value:?}"));
+        }
+        text.push(',');
+    }
+    text
+}
+
+/// The expression with positions for slots.
+pub fn bind(expr: &Expr<RequestRef>, slots: &[usize]) -> Expr<Slot> {
     let bound: Result<Expr<Slot>, std::convert::Infallible> = expr.replace(&mut |leaf| {
         Ok(match leaf {
             RequestRef::Auth => Expr::Ref(Slot(0)),
             RequestRef::Subscription => Expr::Ref(Slot(1)),
             RequestRef::Connection => Expr::Ref(Slot(2)),
-            RequestRef::Slot(slot) => match slots.get(slot) {
-                Some(at) => Expr::Ref(Slot(*at)),
-                None => Expr::Literal(Value::Null),
+            RequestRef::Slot(slot) => match slots.iter().position(|other| other == slot) {
+                Some(at) => Expr::Ref(Slot(CONTEXT + at)),
+                None => {
+                    debug_assert!(false, "a slot is filled before it is used");
+                    Expr::Literal(Value::Null)
+                }
             },
         })
     });
@@ -30,6 +70,11 @@ pub fn bind(expr: &Expr<RequestRef>, slots: &BTreeMap<usize, usize>) -> Expr<Slo
         Ok(bound) => bound,
         Err(never) => match never {},
     }
+}
+
+/// All of them with positions for slots.
+pub fn bind_all(exprs: &[Expr<RequestRef>], slots: &[usize]) -> Vec<Expr<Slot>> {
+    exprs.iter().map(|expr| bind(expr, slots)).collect()
 }
 
 /// The slots that steps after `number`, or the key, use.
@@ -51,24 +96,4 @@ pub fn needed_after(querier: &Querier, number: usize) -> BTreeSet<usize> {
         }
     }
     needed
-}
-
-/// Each binding once, with only the slots that are needed.
-pub fn distinct(bindings: Vec<Binding>, needed: &BTreeSet<usize>) -> Vec<Binding> {
-    let mut seen = BTreeSet::new();
-    let mut distinct = Vec::new();
-    for mut binding in bindings {
-        binding.retain(|slot, _| needed.contains(slot));
-        let text: String = binding
-            .iter()
-            .map(|(slot, value)| match key_text([value], true) {
-                Some(text) => format!("{slot}{text}"),
-                None => format!("{slot}{value:?}"),
-            })
-            .collect();
-        if seen.insert(text) {
-            distinct.push(binding);
-        }
-    }
-    distinct
 }

@@ -1,11 +1,12 @@
 //! A request to buckets: the steps of each querier are a join whose rows carry what belongs together.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
-use super::binding::{Binding, bind, distinct, layout, needed_after};
-use crate::expr::{EvalError, Expr, Frame, each_rows, is_true};
-use crate::plan::{EachColumn, Plan, Querier, RequestRef, Step, StepSource, Stream};
+use super::binding::{CONTEXT, Rows, bind, bind_all, needed_after};
+use crate::expr::{EachRow, EvalError, Expr, Frame, Slot, each_rows, is_true};
+use crate::plan::{EachColumn, Plan, Querier, Step, StepSource, Stream};
 use crate::value::{Value, key_text, write_json_string};
 
 /// What a client asks for.
@@ -208,91 +209,94 @@ impl Evaluation<'_> {
     }
 
     /// The keys of the buckets that a querier finds, each once.
-    fn querier(&mut self, querier: &Querier, context: &[Value]) -> Result<BTreeSet<String>, Failure> {
-        let no_slots = Binding::new();
-        for filter in &querier.filters {
-            if !self.holds(filter, context, &no_slots)? {
+    fn querier(&mut self, querier: &Querier, context: &[Value; CONTEXT]) -> Result<BTreeSet<String>, Failure> {
+        for filter in bind_all(&querier.filters, &[]) {
+            if !is_true(&filter, &self.frame(context, &[])).map_err(no_value)? {
                 return Ok(BTreeSet::new());
             }
         }
-        let mut bindings = vec![no_slots];
+        let mut rows = Rows::start();
         for (number, step) in querier.steps.iter().enumerate() {
-            bindings = self.step(step, context, bindings)?;
-            let needed = needed_after(querier, number);
-            bindings = distinct(bindings, &needed);
-            if bindings.is_empty() {
+            rows = self.step(step, context, rows)?;
+            rows.project(&needed_after(querier, number));
+            if rows.rows.is_empty() {
                 return Ok(BTreeSet::new());
             }
-            if bindings.len() > self.limits.rows {
-                return Err(too_many_rows(self.limits));
-            }
         }
+        let key = bind_all(&querier.key, &rows.slots);
         let mut keys = BTreeSet::new();
-        for binding in &bindings {
-            let values = self.values(&querier.key, context, binding)?;
+        for row in &rows.rows {
+            let values = self.values(&key, context, row)?;
             keys.extend(key_text(&values, querier.null_keys));
         }
         Ok(keys)
     }
 
-    fn step(&mut self, step: &Step, context: &[Value], bindings: Vec<Binding>) -> Result<Vec<Binding>, Failure> {
-        let mut next = Vec::new();
-        for binding in bindings {
-            let rows = match &step.source {
-                StepSource::Each { arg, columns } => self.function(arg, columns, context, &binding)?,
-                StepSource::Lookup { index, key } => {
-                    let values = self.values(key, context, &binding)?;
-                    match key_text(&values, false) {
-                        Some(key) => self.lookup(*index, key)?,
-                        None => Vec::new(),
-                    }
+    fn frame<'f>(&'f self, context: &'f [Value; CONTEXT], extra: &'f [Value]) -> Frame<'f> {
+        Frame { row: context, extra, malformed: &self.malformed }
+    }
+
+    fn values(&self, exprs: &[Expr<Slot>], context: &[Value; CONTEXT], row: &[Value]) -> Result<Vec<Value>, Failure> {
+        let frame = self.frame(context, row);
+        exprs.iter().map(|expr| expr.eval(&frame).map(Cow::into_owned).map_err(no_value)).collect()
+    }
+
+    /// Joins the rows so far with those of a step.
+    fn step(&mut self, step: &Step, context: &[Value; CONTEXT], before: Rows) -> Result<Rows, Failure> {
+        let inputs = match &step.source {
+            StepSource::Each { arg, .. } => vec![bind(arg, &before.slots)],
+            StepSource::Lookup { key, .. } => bind_all(key, &before.slots),
+        };
+        let mut slots = before.slots;
+        slots.extend(&step.outputs);
+        let filters = bind_all(&step.filters, &slots);
+        let mut rows = Vec::new();
+        for row in before.rows {
+            let inputs = self.values(&inputs, context, &row)?;
+            for outputs in self.outputs(&step.source, &inputs)? {
+                if outputs.len() != step.outputs.len() {
+                    return Err("Error reading parameters: an entry does not fit its index".to_owned());
                 }
-            };
-            for row in rows {
-                let mut extended = binding.clone();
-                extended.extend(step.outputs.iter().copied().zip(row));
+                let mut joined = row.clone();
+                joined.extend(outputs);
                 let mut holds = true;
-                for filter in &step.filters {
-                    holds = holds && self.holds(filter, context, &extended)?;
+                for filter in &filters {
+                    holds = holds && is_true(filter, &self.frame(context, &joined)).map_err(no_value)?;
                 }
-                if holds {
-                    next.push(extended);
-                    if next.len() > self.limits.rows {
-                        return Err(too_many_rows(self.limits));
-                    }
+                if !holds {
+                    continue;
+                }
+                rows.push(joined);
+                if rows.len() > self.limits.rows {
+                    return Err(too_many_rows(self.limits));
                 }
                 // One row is enough when nothing of it is used.
-                if holds && step.outputs.is_empty() {
+                if step.outputs.is_empty() {
                     break;
                 }
             }
         }
-        Ok(next)
+        Ok(Rows { slots, rows })
     }
 
-    fn function(
-        &self,
-        arg: &Expr<RequestRef>,
-        columns: &[EachColumn],
-        context: &[Value],
-        binding: &Binding,
-    ) -> Result<Vec<Vec<Value>>, Failure> {
-        let value = self.values(std::slice::from_ref(arg), context, binding)?.pop().unwrap_or(Value::Null);
-        let frame = Frame { row: &[], extra: &[], malformed: &self.malformed };
-        let rows = each_rows(&value, &frame);
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                columns
-                    .iter()
-                    .map(|column| match column {
-                        EachColumn::Key => row.key.clone(),
-                        EachColumn::Value => row.value.clone(),
-                        EachColumn::Type => Value::text(row.kind),
-                    })
-                    .collect()
-            })
-            .collect())
+    /// The rows that a step gives for its inputs.
+    fn outputs(&mut self, source: &StepSource, inputs: &[Value]) -> Result<Vec<Vec<Value>>, Failure> {
+        match source {
+            StepSource::Lookup { index, .. } => match key_text(inputs, false) {
+                Some(key) => self.lookup(*index, key),
+                None => Ok(Vec::new()),
+            },
+            StepSource::Each { columns, .. } => {
+                let frame = Frame { row: &[], extra: &[], malformed: &self.malformed };
+                let rows = inputs.first().map(|array| each_rows(array, &frame)).unwrap_or_default();
+                let value = |row: &EachRow, column: &EachColumn| match column {
+                    EachColumn::Key => row.key.clone(),
+                    EachColumn::Value => row.value.clone(),
+                    EachColumn::Type => Value::text(row.kind),
+                };
+                Ok(rows.iter().map(|row| columns.iter().map(|column| value(row, column)).collect()).collect())
+            }
+        }
     }
 
     fn lookup(&mut self, index: usize, key: String) -> Result<Vec<Vec<Value>>, Failure> {
@@ -309,25 +313,6 @@ impl Evaluation<'_> {
         }
         self.cache.insert(place, rows.clone());
         Ok(rows)
-    }
-
-    fn values(&self, exprs: &[Expr<RequestRef>], context: &[Value], binding: &Binding) -> Result<Vec<Value>, Failure> {
-        let (slots, extra) = layout(context.len(), binding);
-        let frame = Frame { row: context, extra: &extra, malformed: &self.malformed };
-        exprs
-            .iter()
-            .map(|expr| {
-                let bound = bind(expr, &slots);
-                let value = bound.eval(&frame).map_err(no_value)?.into_owned();
-                Ok(value)
-            })
-            .collect()
-    }
-
-    fn holds(&self, filter: &Expr<RequestRef>, context: &[Value], binding: &Binding) -> Result<bool, Failure> {
-        let (slots, extra) = layout(context.len(), binding);
-        let frame = Frame { row: context, extra: &extra, malformed: &self.malformed };
-        is_true(&bind(filter, &slots), &frame).map_err(no_value)
     }
 }
 

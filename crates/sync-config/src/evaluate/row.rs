@@ -1,6 +1,7 @@
 //! Rows of a table to entries of buckets and parameter indexes. Names are resolved once per table, not per row.
 
 use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expr::{EvalError, Expr, Frame, Slot, each_rows, is_true};
@@ -220,10 +221,11 @@ impl BoundEvaluator {
     fn evaluate(&self, row: &[Value], malformed: &Cell<u64>, result: &mut RowResult) -> Result<(), RowProblem> {
         let failed = |error| RowProblem::Evaluator(self.number, error);
         let mut keys: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
         self.program
             .run(row, malformed, &mut |frame| {
                 if let Some(key) = self.program.key(frame)?
-                    && !keys.contains(&key)
+                    && seen.insert(key.clone())
                 {
                     keys.push(key);
                 }
@@ -240,14 +242,21 @@ impl BoundEvaluator {
             return Err(RowProblem::TooLarge(self.number));
         }
         let (id, data): (Arc<str>, Arc<str>) = (id.into(), data.into());
+        // What earlier evaluators of the same definitions made of the row.
+        let same = |entry: &&BucketEntry| {
+            self.definitions.contains(&entry.definition) && entry.id == id && entry.table == self.table
+        };
+        let earlier: HashMap<(usize, Arc<str>), Arc<str>> = result
+            .buckets
+            .iter()
+            .filter(same)
+            .map(|entry| ((entry.definition, entry.key.clone()), entry.data.clone()))
+            .collect();
         for key in keys {
             let key: Arc<str> = key.into();
             for definition in &self.definitions {
-                let same = |entry: &&BucketEntry| {
-                    entry.definition == *definition && entry.key == key && entry.id == id && entry.table == self.table
-                };
-                match result.buckets.iter().find(same) {
-                    Some(earlier) if earlier.data == data => {}
+                match earlier.get(&(*definition, key.clone())) {
+                    Some(other) if *other == data => {}
                     Some(_) => result.problems.push(RowProblem::Collision(self.number)),
                     None => result.buckets.push(BucketEntry {
                         definition: *definition,
@@ -298,7 +307,7 @@ fn id_text(value: &Value) -> Option<String> {
 
 impl BoundIndex {
     fn evaluate(&self, row: &[Value], malformed: &Cell<u64>, result: &mut RowResult) -> Result<(), EvalError> {
-        let mut seen: Vec<(String, String)> = Vec::new();
+        let mut seen = HashSet::new();
         let parameters = &mut result.parameters;
         self.program.run(row, malformed, &mut |frame| {
             let Some(key) = self.program.key(frame)? else { return Ok(()) };
@@ -308,8 +317,7 @@ impl BoundIndex {
             }
             // All outputs are compared with something, and NULL equals nothing; blobs are no keys.
             let Some(text) = key_text(&outputs, false) else { return Ok(()) };
-            if !seen.contains(&(key.clone(), text.clone())) {
-                seen.push((key.clone(), text));
+            if seen.insert((key.clone(), text)) {
                 parameters.push(ParameterEntry { index: self.number, key, outputs });
             }
             Ok(())

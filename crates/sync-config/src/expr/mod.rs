@@ -10,7 +10,7 @@ mod text_functions;
 use serde::{Deserialize, Serialize};
 
 pub use canonical::canonical;
-pub use eval::{EvalError, Frame, Slot, each_rows, is_true};
+pub use eval::{EachRow, EvalError, Frame, Slot, each_rows, is_true};
 pub use function::Function;
 
 use crate::value::Value;
