@@ -8,6 +8,8 @@ use super::terms::{Ref, SourceId, SourceKind, Sources, text, touched};
 use crate::expr::Expr;
 use crate::plan::short_digest;
 
+const MAX_ROUNDS: usize = 12;
+
 /// `ids` in canonical order.
 pub fn canonical_order(
     sources: &Sources,
@@ -24,7 +26,8 @@ pub fn canonical_order(
             facts.push((Some(*id), arg));
         }
     }
-    for _ in 0..ids.len() {
+    // Each round looks one source further; queries are not that wide.
+    for _ in 0..ids.len().min(MAX_ROUNDS) {
         let refined = labels.iter().map(|(id, label)| (*id, refine(*id, label, &labels, &facts))).collect();
         labels = refined;
     }

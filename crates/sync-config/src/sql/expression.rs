@@ -23,8 +23,8 @@ const MUL: u8 = 10;
 const SIGN: u8 = 11;
 const POSTFIX: u8 = 12;
 
-/// More operators in a row than any real query has; bounds the use of the stack.
-const MAX_CHAIN: usize = 300;
+/// More operators than any real query has (lists after IN have none): bounds the depth of the tree, and so the stack.
+const MAX_OPERATORS: usize = 500;
 
 pub(super) fn make(kind: ExprKind, span: Span) -> Expr {
     Expr { kind, span, parens: false }
@@ -40,13 +40,14 @@ impl Parser<'_> {
     fn operators(&mut self, minimum: u8) -> Parsed<Expr> {
         self.nested(|parser| {
             let mut left = parser.prefix()?;
-            for _ in 0..MAX_CHAIN {
-                match parser.infix_level() {
-                    Some(level) if level >= minimum => left = parser.infix(left, level)?,
-                    _ => return Ok(left),
+            while let Some(level) = parser.infix_level().filter(|level| *level >= minimum) {
+                parser.operators += 1;
+                if parser.operators > MAX_OPERATORS {
+                    return Err(parser.error(Code::TooLarge, "The query has too many operators"));
                 }
+                left = parser.infix(left, level)?;
             }
-            Err(parser.error(Code::TooLarge, "Too many operators without parentheses"))
+            Ok(left)
         })
     }
 

@@ -14,7 +14,7 @@ use crate::yaml::Text;
 pub fn parse_query(source: &Text, warnings: &mut Vec<Diagnostic>) -> Result<Query, Diagnostic> {
     let tokens = tokenize(source)?;
     let end = source.locate(source.text.len(), source.text.len());
-    let mut parser = Parser { source: &source.text, tokens, at: 0, end, depth: 0, warnings };
+    let mut parser = Parser { source: &source.text, tokens, at: 0, end, depth: 0, operators: 0, warnings };
     let query = parser.query()?;
     while parser.accept(&Token::SemiColon) {}
     if parser.at < parser.tokens.len() {
@@ -34,6 +34,7 @@ pub(super) struct Parser<'a> {
     pub(super) at: usize,
     pub(super) end: Span,
     pub(super) depth: usize,
+    pub(super) operators: usize,
     pub(super) warnings: &'a mut Vec<Diagnostic>,
 }
 

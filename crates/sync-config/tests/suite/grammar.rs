@@ -151,6 +151,30 @@ fn deep_and_long_queries_are_refused() {
     assert_eq!(codes(&stream(&[&format!("SELECT * FROM t WHERE {many}")])), ["C045"]);
 }
 
+/// The largest queries use little of the stack of a thread, compiled and evaluated.
+#[test]
+fn the_largest_queries_fit_the_stack() {
+    let chain = |operator: &str| format!("x{}", format!(" {operator} 1").repeat(240));
+    for condition in [
+        format!("({} + 1) = 2", chain("+")),
+        format!("{} = auth.user_id()", chain("||")),
+        vec!["x = 1"; 240].join(" OR "),
+        vec!["x = 1"; 240].join(" AND "),
+        format!("({}) OR y = auth.user_id()", vec!["x = 1"; 200].join(" OR ")),
+        format!("{}x = 1{}", "(".repeat(25), ")".repeat(25)),
+        format!("x IN ({})", vec!["'a'"; 5000].join(",")),
+        format!("x IN ({})", "SELECT y FROM t WHERE z IN (".repeat(12) + "SELECT a FROM t" + &")".repeat(12)),
+    ] {
+        let result = compiled(&stream(&[&format!("SELECT * FROM t WHERE {condition}")]));
+        let plan = result.plan.unwrap_or_else(|| panic!("{:?}", result.diagnostics));
+        let columns = ["id", "x", "y", "z", "a"].map(str::to_owned);
+        let name = sync_config::TableName { connection: None, schema: "public", table: "t" };
+        let layout = sync_config::Layout { columns: &columns, missing: sync_config::MissingColumn::Mistake };
+        let row = [1, 1, 1, 1, 1].map(sync_config::Value::Integer);
+        assert_eq!(plan.bind(&name, &layout).evaluate(&row).problems, []);
+    }
+}
+
 #[test]
 fn accepted_extensions() {
     for query in [
