@@ -49,7 +49,7 @@ pub use value::{Value, key_text};
 /// Where expressions differ from SQLite on purpose.
 ///
 /// - `lower` and `upper` map all of Unicode one character to one; SQLite maps ASCII.
-/// - Text that is to be JSON and is not gives NULL (`json_each`: no rows) and is counted; SQLite raises an error.
+/// - Text that is to be JSON and is not gives NULL (`json_each`: no rows, `NOT IN`: unknown) and is counted; SQLite raises an error.
 /// - `json_each` of a scalar has no rows; SQLite has one.
 /// - JSON is RFC 8259; SQLite also reads JSON5 and its binary form.
 /// - `base64` encodes; bytes that are no UTF-8 become U+FFFD where a blob is read as text.

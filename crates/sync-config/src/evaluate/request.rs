@@ -304,9 +304,9 @@ impl Evaluation<'_> {
         if let Some(rows) = self.cache.get(&place) {
             return Ok(rows.clone());
         }
+        self.result.lookups.insert(place.clone());
         let mut rows = Vec::new();
         self.source.lookup(index, &place.1, &mut rows).map_err(|error| format!("Error reading parameters: {error}"))?;
-        self.result.lookups.insert(place.clone());
         self.rows_read += rows.len();
         if self.rows_read > self.limits.rows {
             return Err(too_many_rows(self.limits));

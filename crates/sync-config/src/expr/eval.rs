@@ -142,7 +142,14 @@ fn junction<'a>(operands: &'a [Expr<Slot>], frame: &Frame<'a>, or: bool) -> Eval
 }
 
 fn in_array(wanted: &Value, array: &Value, numeric: bool, frame: &Frame<'_>) -> Value {
-    let rows = each_rows(array, frame);
+    let rows = match array {
+        Value::Null => Vec::new(),
+        // Unknown, not false: otherwise NOT IN would hold for rows whose array cannot be read.
+        other => match elements(other, frame) {
+            Some(rows) => rows,
+            None => return Value::Null,
+        },
+    };
     let mut result = Some(false);
     for row in rows {
         let value = if numeric { convert(Affinity::Numeric, Cow::Owned(row.value)).into_owned() } else { row.value };
@@ -168,16 +175,21 @@ pub struct EachRow {
 
 /// The rows of `json_each(value)`: none for NULL, for text that is no JSON, and for scalars.
 pub fn each_rows(value: &Value, frame: &Frame<'_>) -> Vec<EachRow> {
-    let Some(text) = value.as_text() else { return Vec::new() };
+    elements(value, frame).unwrap_or_default()
+}
+
+/// The elements of an array or object; none for anything else.
+fn elements(value: &Value, frame: &Frame<'_>) -> Option<Vec<EachRow>> {
+    let text = value.as_text()?;
     let row = |key, json: &Json<'_>| EachRow { key, value: json.to_value(), kind: json.type_name() };
-    match frame.json(&text) {
-        Some(Json::Array(items)) => {
-            items.iter().enumerate().map(|(index, item)| row(Value::Integer(index as i64), item)).collect()
+    match frame.json(&text)? {
+        Json::Array(items) => {
+            Some(items.iter().enumerate().map(|(index, item)| row(Value::Integer(index as i64), item)).collect())
         }
-        Some(Json::Object(members)) => {
-            members.iter().map(|(key, item)| row(Value::text(json::unescape(key)), item)).collect()
+        Json::Object(members) => {
+            Some(members.iter().map(|(key, item)| row(Value::text(json::unescape(key)), item)).collect())
         }
-        _ => Vec::new(),
+        _ => None,
     }
 }
 

@@ -114,6 +114,17 @@ fn a_missing_column_never_widens() {
     assert_eq!(open.evaluate(&[Value::Integer(1)]).buckets.len(), 1);
 }
 
+/// An array that cannot be read does not make NOT IN true.
+#[test]
+fn a_malformed_array_never_widens() {
+    let plan = plan(&stream(&["SELECT id FROM t WHERE 'x' NOT IN blocked"]));
+    let bound = bind(&plan, "public", "t", &["id", "blocked"], MissingColumn::Mistake);
+    let visible = |array: Value| bound.evaluate(&[1.into(), array]).buckets.len();
+    let found = ["[\"y\"]", "[]", "[\"x\"]", "[x", "\"x\"", ""].map(|array| visible(array.into()));
+    assert_eq!(found, [1, 1, 0, 0, 0, 0]);
+    assert_eq!(visible(Value::Null), 1);
+}
+
 #[test]
 fn errors_leave_a_row_out_of_one_evaluator() {
     let plan = plan(&stream(&["SELECT id, abs(x) AS y FROM t", "SELECT id, x FROM t AS u"]));
