@@ -52,6 +52,10 @@ pub use value::{Value, key_text};
 /// - Text that is to be JSON and is not gives NULL (`json_each`: no rows, `NOT IN`: unknown) and is counted; SQLite raises an error.
 /// - `json_each` of a scalar has no rows; SQLite has one.
 /// - JSON is RFC 8259; SQLite also reads JSON5 and its binary form.
+/// - The text of a real has SQLite's 17 digits, but the last one can differ by one, because SQLite's own digits are not
+///   always the nearest ones (about one in a million random values).
+/// - `substr` with a position near -2^63, where SQLite's arithmetic overflows.
+/// - An error of an operand that does not decide the result may be raised in one and not in the other.
 /// - `base64` encodes; bytes that are no UTF-8 become U+FFFD where a blob is read as text.
 pub mod deviations {}
 
