@@ -2,33 +2,33 @@
 //! (sync client, Request). Also what tells requests of several iterations on one file apart.
 
 use alloc::string::String;
-use core::hash::Hasher;
+use core::hash::{BuildHasher as _, Hasher};
 
+use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
 use super::requested::RequestedSubscription;
-use crate::collections::Numbers;
 use crate::error::Result;
 use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
 use crate::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
 
-/// Up to which operation the service takes buckets as received, by name.
+/// Up to which operation the service takes buckets as received, by the hash of their name.
 #[derive(Debug, Default)]
-pub struct Positions(Numbers);
+pub struct Positions(HashMap<u64, i64>);
 
 impl Positions {
     /// Adds a bucket that the service takes as received up to `last_op`.
     fn add(&mut self, name: &str, last_op: i64) -> Result<()> {
-        self.0.reserve(1)?;
-        self.0.insert(self.0.hash(name), last_op);
+        self.0.try_reserve(1)?;
+        self.0.insert(self.0.hasher().hash_one(name), last_op);
         Ok(())
     }
 
     /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
     pub fn get(&self, name: &str) -> i64 {
-        self.0.find(self.0.hash(name), |_| true).unwrap_or(0)
+        self.0.get(&self.0.hasher().hash_one(name)).copied().unwrap_or(0)
     }
 }
 

@@ -85,7 +85,7 @@ impl<'a> Tree<'a> {
             }
         }
         // Of members with the same name, the last one counts.
-        sort_by(&mut members, |(a, a_place, _), (b, b_place, _)| a.cmp(b).then_with(|| b_place.cmp(a_place)));
+        members.sort_unstable_by(|(a, a_place, _), (b, b_place, _)| a.cmp(b).then_with(|| b_place.cmp(a_place)));
         members.dedup_by(|later, earlier| later.0 == earlier.0);
         Ok(Self::Object(members))
     }
