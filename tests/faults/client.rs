@@ -137,6 +137,12 @@ impl<'s> Client<'s> {
         dump(self.database()).map_err(|failure| format!("dump: {failure:?}"))
     }
 
+    /// Lets the next step read from the disk what it needs.
+    pub fn forget_pages(&self) -> Result<(), String> {
+        let shrunk = self.database().run("PRAGMA shrink_memory", &[]);
+        shrunk.map(|_| ()).map_err(|failure| format!("PRAGMA shrink_memory: {failure:?}"))
+    }
+
     fn database(&self) -> &Database {
         self.database.as_ref().expect("the session has opened the database")
     }

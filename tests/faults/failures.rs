@@ -148,6 +148,7 @@ pub fn run_step(
 ) -> Result<bool, String> {
     let disk = Disk::new();
     let mut client = begun(session, setup, &disk, index)?;
+    client.forget_pages()?;
     let planned = Planned::new(failures, number, &disk);
     client.take(index, &planned)?;
     Ok(planned.countdown().has_failed())

@@ -64,6 +64,8 @@ pub struct Model {
     pub own_position: u64,
     /// Position in the source database that was last published.
     pub published_position: u64,
+    /// The newest operation of the checkpoint that was last published.
+    pub published_op: i64,
 }
 
 impl Model {

@@ -178,7 +178,7 @@ impl Client {
         model.queue.clear();
         model.written.clear();
         (model.target, model.seen, model.applied, model.requested) = (None, None, None, None);
-        (model.own_position, model.published_position) = (0, 0);
+        (model.own_position, model.published_position, model.published_op) = (0, 0, 0);
         if flags & 2 == 0 {
             model.completed = 0;
         }
