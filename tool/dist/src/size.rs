@@ -7,7 +7,7 @@ use tool_support::library;
 /// Size of the library that is published on npm, in bytes: ours stays below it.
 const LIMIT: u64 = 485_000;
 /// What we aim for.
-const GOAL: u64 = 350_000;
+const GOAL: u64 = 430_000;
 
 /// Builds the release library and checks its size.
 ///
