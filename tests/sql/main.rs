@@ -56,6 +56,7 @@ mod subscriptions;
 mod tables_in_old_sqlite;
 mod tables_named_like_ours;
 mod unknown_migrations;
+mod unknown_subkeys;
 mod unreadable_rows;
 mod update_hooks;
 mod updated_rows;

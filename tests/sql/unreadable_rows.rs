@@ -146,8 +146,10 @@ fn only_the_first_are_named() {
 #[test]
 fn going_down_forgets_what_was_to_be_reported() {
     let host = with_unreadable_rows();
-    let keys = host.table("SELECT * FROM ps_kv");
+    // These operations have no readable keys either, which is not forgotten.
+    let keys = |host: &Host| host.table("SELECT * FROM ps_kv WHERE key <> 'powersync_unknown_subkeys'");
+    let before = keys(&host);
     host.initialize();
     migrate(&host, PUBLISHED);
-    assert_eq!(host.table("SELECT * FROM ps_kv"), keys);
+    assert_eq!(keys(&host), before);
 }

@@ -51,7 +51,7 @@ pub fn assert_checksums(host: &Host) {
 fn check_checksums(host: &Host) -> Result<(), String> {
     let held = if has_own_format(host) {
         "SELECT b.id AS bucket, hash FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303
-         WHERE removed = 0 AND o.id & 17179869183 <= b.settled"
+         WHERE removed <> 1 AND o.id & 17179869183 <= b.settled"
     } else {
         "SELECT bucket, hash FROM ps_oplog"
     };

@@ -49,7 +49,16 @@ enum Up {
     /// SQL statements.
     Sql(&'static str),
     /// A function.
-    Code(fn(&Database<'_>) -> Result<()>),
+    Code(fn(&Database<'_>, Journey) -> Result<()>),
+}
+
+/// The steps up that are taken together.
+#[derive(Debug, Clone, Copy)]
+struct Journey {
+    /// The format before the first step.
+    from: i64,
+    /// The format after the last one.
+    to: i64,
 }
 
 /// All steps, in order.
@@ -113,9 +122,9 @@ pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
         undo_while(database, |version| version >= unknown)?;
     }
     undo_while(database, |version| version > target.0)?;
-    let current = newest_applied(database)?;
-    for migration in MIGRATIONS.iter().filter(|step| step.version > current && step.version <= target.0) {
-        apply(database, migration)
+    let journey = Journey { from: newest_applied(database)?, to: target.0 };
+    for migration in MIGRATIONS.iter().filter(|step| step.version > journey.from && step.version <= journey.to) {
+        apply(database, migration, journey)
             .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
     }
     if target == LATEST { note_view_triggers(database) } else { Ok(()) }
@@ -262,11 +271,11 @@ fn stored_down_migrations(database: &Database<'_>, version: i64) -> Result<Vec<S
 }
 
 /// Takes one step up and records it.
-fn apply(database: &Database<'_>, migration: &Migration) -> Result<()> {
+fn apply(database: &Database<'_>, migration: &Migration, journey: Journey) -> Result<()> {
     match migration.up {
         Up::Nothing => {}
         Up::Sql(sql) => database.execute_batch(sql)?,
-        Up::Code(up) => up(database)?,
+        Up::Code(up) => up(database, journey)?,
     }
     let down = migration.down.map(|down| down_migrations_json(down.iter().copied())).transpose()?;
     let mut insert = database.prepare("INSERT INTO main.ps_migration(id, down_migrations) VALUES (?1, ?2)")?;

@@ -1,6 +1,6 @@
 //! Format 3: the key-value table, with an id for this client that stays for the life of the file.
 
-use super::{Migration, Up};
+use super::{Journey, Migration, Up};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::uuid::random_uuid;
@@ -8,7 +8,7 @@ use crate::uuid::random_uuid;
 /// The step between formats 2 and 3.
 pub(super) const MIGRATION: Migration = Migration { version: 3, up: Up::Code(up), down: Some(&DOWN) };
 
-fn up(database: &Database<'_>) -> Result<()> {
+fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     database.execute_batch("CREATE TABLE main.ps_kv(key TEXT PRIMARY KEY NOT NULL, value BLOB)")?;
     let mut insert = database.prepare("INSERT INTO main.ps_kv(key, value) VALUES ('client_id', ?1)")?;
     insert.execute(&[random_uuid().as_str().into()])?;

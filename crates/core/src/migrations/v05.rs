@@ -4,7 +4,7 @@
 //! move to `ps_updated_rows`. Tables are copied aside instead of renamed: renaming fails in a file with a view over
 //! something that no longer exists.
 
-use super::{Migration, Up};
+use super::{Journey, Migration, Up};
 use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::schema::{drop_view_triggers, object_texts};
 /// The step between formats 4 and 5.
 pub(super) const MIGRATION: Migration = Migration { version: 5, up: Up::Code(up), down: Some(&DOWN) };
 
-fn up(database: &Database<'_>) -> Result<()> {
+fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     drop_triggers(database)?;
     database.execute_batch(UP)
 }

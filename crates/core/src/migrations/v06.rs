@@ -3,7 +3,7 @@
 //! A row that no operation stands for is put on the list of rows to look at again, and goes away with the next full
 //! publish. A new file has no data tables, so that nothing happens there.
 
-use super::{Migration, Up};
+use super::{Journey, Migration, Up};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::schema::data_tables;
@@ -12,7 +12,7 @@ use crate::text;
 /// The step between formats 5 and 6.
 pub(super) const MIGRATION: Migration = Migration { version: 6, up: Up::Code(up), down: Some(&DOWN) };
 
-fn up(database: &Database<'_>) -> Result<()> {
+fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     for table in data_tables(database)?.iter().filter(|table| !table.local_only && !table.is_direct) {
         let sql = alloc::format!(
             "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) \

@@ -12,13 +12,13 @@
 //! **Up.** Operations at or below a bucket's `last_applied_op` become settled, later ones pending. An operation without
 //! row type or row id can never be shown: it lives on in `add_checksum`. One without data shows a row without values. Rows of one bucket with equal type, id and
 //! subkey (a fault of older versions) are reduced to the newest, in the same way. Bucket ids are kept if all of them
-//! fit 22 bits, else given anew.
+//! fit 22 bits, else given anew. An unreadable key gives no subkey: only the next format can say that it is not known.
 //!
 //! **Down.** The statements are stored in the file and run by the published extension. They use SQLite's own functions
 //! and `powersync_drop_view`, and copy tables aside instead of altering them: `ALTER TABLE` fails in a file with a view
 //! over something that no longer exists. Sorting concerns keys only; data are fetched afterwards.
 
-use super::{Migration, Up};
+use super::{Journey, Migration, Up};
 use crate::connection::Database;
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(super) const MIGRATION: Migration = Migration { version: 1001, up: Up::Code(
 /// Buckets that ids of 22 bits can number.
 const MOST_BUCKETS: i64 = (1 << 22) - 1;
 
-fn up(database: &Database<'_>) -> Result<()> {
+fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     let mut count = database.prepare("SELECT count(*) FROM main.ps_buckets")?;
     let buckets = count.query(&[])?.next()?.map_or(0, |row| row.integer(0));
     if buckets > MOST_BUCKETS {
@@ -36,7 +36,11 @@ fn up(database: &Database<'_>) -> Result<()> {
     }
     database.execute_batch(UP_TABLES)?;
     database.execute_batch(UP_OPERATIONS)?;
-    database.execute_batch(UP_VIEW)
+    if journey.to == MIGRATION.version {
+        database.execute_batch(FORGET_UNKNOWN_SUBKEYS)?;
+    }
+    database.execute_batch(VIEW)?;
+    database.execute_batch(KEY_REPAIR)
 }
 
 const UP_TABLES: &str = "CREATE TABLE main.ps_operations(
@@ -120,12 +124,15 @@ CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
 
 /// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a character
 /// has depends on the database's encoding.
-const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash)
-  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash
+const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
+  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash,
+         iif(numbered.is_readable, 0, 2)
     FROM (
-      SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey
+      SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey,
+             is_readable
         FROM (
           SELECT bucket, source, max(op_id) AS op_id,
+                 coalesce(substr(key, 1, length(prefix)) = prefix, 0) AS is_readable,
                  nullif(iif(substr(key, 1, length(prefix)) = prefix, CAST(substr(key, length(prefix) + 1) AS TEXT), NULL),
                         'null') AS subkey
             FROM (
@@ -161,9 +168,13 @@ INSERT INTO main.ps_row_operations(row_type, row_id, operation)
       ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) + bucket.settled
    ORDER BY operation.row_type, operation.row_id, operation.id;";
 
+/// To this format, 2 means an operation that was removed.
+pub(super) const FORGET_UNKNOWN_SUBKEYS: &str = "UPDATE main.ps_operations SET removed = 0 WHERE removed = 2";
+
 /// The view groups by key without carrying data, then fetches the operations shown, so that it costs one sort of keys.
 /// Its last column, the operation's id, lets the trigger find the operation without a search.
-const UP_VIEW: &str = "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
+pub(super) const VIEW: &str =
+    "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
   SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
          newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
          operation.data, operation.hash, operation.id
@@ -174,8 +185,10 @@ const UP_VIEW: &str = "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id
        GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
       HAVING NOT held.removed
     ) AS newest
-   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
-CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
+   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id";
+
+/// An update of another part of the key than the subkey changes nothing.
+pub(super) const KEY_REPAIR: &str = "CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
   WHEN NEW.key IS NOT OLD.key
    AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
      = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
@@ -184,7 +197,7 @@ BEGIN
      SET subkey = nullif(CAST(substr(
            CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null')
    WHERE id = OLD.operation;
-END;";
+END";
 
 const DOWN: [&str; 23] = [
     // Their triggers use functions of ours; powersync_replace_schema makes them anew.

@@ -1,4 +1,5 @@
-//! Format 1002: what several iterations on one file and a bounded list of changed rows need.
+//! Format 1002: what several iterations on one file and a bounded list of changed rows need, and which subkeys are not
+//! known: in `ps_operations`, `removed` is 1 for a REMOVE, 2 for a PUT with such a subkey, else 0.
 //!
 //! Both directions are lists of statements, so that each change has its place in them. In the file, the way down begins
 //! with dropping our triggers on views (`note_view_triggers`).
@@ -12,18 +13,37 @@
 use alloc::string::String;
 
 use super::readable_rows::make_readable;
-use super::{Migration, Up, down_migrations_json, stored_down_migrations, v1001};
+use super::{Journey, Migration, Up, down_migrations_json, stored_down_migrations, v1001};
 use crate::connection::Database;
 use crate::error::Result;
 
 /// The step between formats 1001 and 1002.
 pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(up), down: Some(&DOWN) };
 
-fn up(database: &Database<'_>) -> Result<()> {
+fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     database.execute_batch(UP)?;
+    mark_unknown_subkeys(database, journey)?;
     database.execute_batch(UP_MISTAKEN_TYPES)?;
     make_readable(database)?;
     keep_views_on_the_way_down(database)
+}
+
+/// Notes which operations have a subkey that is not known, where the step before could not.
+///
+/// An old UPDATE of the JavaScript SDK, which tells in `ps_kv` that it was run, set the keys of healthy operations to NULL or ''. A file that
+/// was in format 1001 says of these what it says of operations without subkey, of which services send none. So does one
+/// that has been in an older format since.
+fn mark_unknown_subkeys(database: &Database<'_>, journey: Journey) -> Result<()> {
+    const MAY_BE_UNKNOWN: &str = "SELECT 1 FROM main.ps_kv \
+        WHERE key = 'powersync_unknown_subkeys' OR key = 'powersync_js_migrated_subkeys' AND ?1";
+    const MARK: &str = "UPDATE main.ps_operations SET removed = 2 WHERE subkey IS NULL AND removed = 0";
+    const FORGET: &str = "DELETE FROM main.ps_kv WHERE key = 'powersync_unknown_subkeys'";
+    let was_1001 = journey.from == v1001::MIGRATION.version;
+    if database.integer(MAY_BE_UNKNOWN, &[i64::from(was_1001).into()])?.is_some() {
+        database.prepare(MARK)?.execute(&[])?;
+    }
+    database.prepare(FORGET)?.execute(&[])?;
+    Ok(())
 }
 
 /// Files of format 1001 hold a way down that begins with dropping our views, which breaks the application's views and
@@ -50,7 +70,33 @@ CREATE TABLE main.ps_updated_rows_limit(
   next_check INTEGER NOT NULL
 ) STRICT;
 DELETE FROM main.ps_updated_rows
- WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);";
+ WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);
+
+DROP VIEW main.ps_oplog;
+-- As before, but for operations whose subkey is not known.
+CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
+  SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
+         newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
+         operation.data, operation.hash, operation.id
+    FROM (
+      SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
+        FROM ps_operations AS held
+       CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
+       GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
+      HAVING held.removed IN (0, 2)
+    ) AS newest
+   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
+CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
+  WHEN NEW.key IS NOT OLD.key
+   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
+     = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
+BEGIN
+  UPDATE ps_operations
+     SET subkey = nullif(CAST(substr(
+           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null'),
+         removed = iif(removed = 2, 0, removed)
+   WHERE id = OLD.operation;
+END;";
 
 /// Earlier builds wrote rows of types that differ only in case to one data table. The next full publish looks at the
 /// rows of such a type, and at those that its table may have in their place. Types are found one by one in the index.
@@ -75,8 +121,14 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
 
 /// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view over
 /// something that no longer exists.
-pub(super) const DOWN: [&str; 14] = [
+pub(super) const DOWN: [&str; 19] = [
     "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
+    "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'powersync_unknown_subkeys', 1
+ WHERE EXISTS (SELECT 1 FROM main.ps_operations WHERE removed = 2)",
+    v1001::FORGET_UNKNOWN_SUBKEYS,
+    "DROP VIEW main.ps_oplog",
+    v1001::VIEW,
+    v1001::KEY_REPAIR,
     "DROP TABLE main.ps_updated_rows_limit",
     "CREATE TABLE main.ps_staged_buckets AS SELECT * FROM main.ps_buckets",
     "DROP TABLE main.ps_buckets",

@@ -14,7 +14,7 @@ use crate::storage::{ChangedBucket, Extent};
 use crate::store::operation_id::bucket_of;
 use crate::store::publish::pending::Pending;
 use crate::store::publish::target::Targets;
-use crate::store::publish::versions::{RowVersions, Version};
+use crate::store::publish::versions::{Kind, RowVersions, Version};
 use crate::updated_rows;
 
 /// One publish in progress.
@@ -82,7 +82,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             let mut rows = statement.query(&[first.into(), last.into()])?;
             while let Some(row) = rows.next()? {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
-                let is_removal = row.integer(4) != 0;
+                let is_removal = Kind::from_column(row.integer(4)) == Kind::Remove;
                 if is_removal || shared.as_ref().is_none_or(|shared| shared.contains(&operation)) {
                     self.seek_row(row_type, row_id, Counted::One(operation))?;
                     continue;
@@ -146,7 +146,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         Ok(())
     }
 
-    /// Adds an operation of the row: its id, op id, hash, whether it is a REMOVE, subkey and data.
+    /// Adds an operation of the row: its id, op id, hash, what it does, subkey and data.
     pub(super) fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
         let (operation, op_id) = (row.integer(0), row.integer(1));
         if self.versions.len() == 0 || op_id > self.newest.0 {
@@ -154,7 +154,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             self.newest = (op_id, operation);
         }
         let hash = Checksum::from_stored(row.integer(2));
-        self.versions.push(operation, op_id, hash, row.integer(3) != 0, row.optional_text(4)?)
+        self.versions.push(operation, op_id, hash, Kind::from_column(row.integer(3)), row.optional_text(4)?)
     }
 
     /// Publishes the row whose operations are in `self.versions`.
@@ -163,11 +163,11 @@ impl<'a, 'c> Publisher<'a, 'c> {
         let (mut has_removal, mut is_new) = (false, false);
         for version in self.versions.iter() {
             let is_pending = self.pending.is_pending(version.operation);
-            has_removal |= version.is_removal;
+            has_removal |= version.kind == Kind::Remove;
             is_new |= version.is_current() && self.pending.is_new(version.operation);
             if !version.is_current() {
                 self.obsolete.push(version.operation);
-                if !is_pending && !version.is_removal {
+                if !is_pending && version.kind != Kind::Remove {
                     self.pending.count_dropped(version.operation, version.hash);
                 }
             } else if is_pending && counted.includes(version.operation) {

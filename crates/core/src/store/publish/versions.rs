@@ -6,7 +6,30 @@ use alloc::vec::Vec;
 
 use crate::error::Result;
 use crate::protocol::Checksum;
+use crate::storage::BucketId;
 use crate::store::operation_id::bucket_of;
+
+/// What an operation does, as `ps_operations.removed` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A PUT.
+    Put,
+    /// A REMOVE.
+    Remove,
+    /// A PUT whose subkey was lost. It stands for any subkey until the next operation of its bucket for the row.
+    PutOfUnknownSubkey,
+}
+
+impl Kind {
+    /// The kind that the column's `value` stands for.
+    pub fn from_column(value: i64) -> Self {
+        match value {
+            0 => Self::Put,
+            2 => Self::PutOfUnknownSubkey,
+            _ => Self::Remove,
+        }
+    }
+}
 
 /// One stored operation of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +40,8 @@ pub struct Version {
     pub op_id: i64,
     /// Its checksum.
     pub hash: Checksum,
-    /// A REMOVE rather than a PUT.
-    pub is_removal: bool,
+    /// What it does.
+    pub kind: Kind,
     /// A later operation of the same bucket, type, id and subkey replaces it. Set by [`RowVersions::resolve`].
     pub is_superseded: bool,
     subkey: Option<(usize, usize)>,
@@ -27,7 +50,13 @@ pub struct Version {
 impl Version {
     /// Whether this is what its bucket says of the row.
     pub fn is_current(&self) -> bool {
-        !self.is_superseded && !self.is_removal
+        !self.is_superseded && self.kind != Kind::Remove
+    }
+
+    /// What the operations of a row are told apart by. An unknown subkey is none of the others.
+    fn key<'s>(&self, subkeys: &'s str) -> (BucketId, bool, Option<&'s str>) {
+        let subkey = self.subkey.and_then(|(start, end)| subkeys.get(start..end));
+        (bucket_of(self.operation), self.kind == Kind::PutOfUnknownSubkey, subkey)
     }
 }
 
@@ -46,14 +75,7 @@ impl RowVersions {
     }
 
     /// Adds an operation.
-    pub fn push(
-        &mut self,
-        operation: i64,
-        op_id: i64,
-        hash: Checksum,
-        is_removal: bool,
-        subkey: Option<&str>,
-    ) -> Result<()> {
+    pub fn push(&mut self, operation: i64, op_id: i64, hash: Checksum, kind: Kind, subkey: Option<&str>) -> Result<()> {
         let subkey = match subkey {
             None => None,
             Some(subkey) => {
@@ -64,7 +86,7 @@ impl RowVersions {
             }
         };
         self.versions.try_reserve(1)?;
-        self.versions.push(Version { operation, op_id, hash, is_removal, is_superseded: false, subkey });
+        self.versions.push(Version { operation, op_id, hash, kind, is_superseded: false, subkey });
         Ok(())
     }
 
@@ -74,29 +96,41 @@ impl RowVersions {
             return;
         }
         let subkeys = self.subkeys.as_str();
-        let key = |version: &Version| {
-            let subkey = version.subkey.and_then(|(start, end)| subkeys.get(start..end));
-            (bucket_of(version.operation), subkey)
-        };
         self.versions.sort_unstable_by(|a, b| {
-            key(a).cmp(&key(b)).then(a.op_id.cmp(&b.op_id)).then(a.operation.cmp(&b.operation))
+            let by_key = a.key(subkeys).cmp(&b.key(subkeys));
+            by_key.then(a.op_id.cmp(&b.op_id)).then(a.operation.cmp(&b.operation))
         });
         let mut next: Option<Version> = None;
         for version in self.versions.iter_mut().rev() {
-            version.is_superseded = next.is_some_and(|next| key(&next) == key(version));
+            version.is_superseded = next.is_some_and(|next| next.key(subkeys) == version.key(subkeys));
             next = Some(*version);
+        }
+        if self.versions.iter().any(|version| version.kind == Kind::PutOfUnknownSubkey) {
+            self.resolve_unknown_subkeys();
         }
     }
 
-    /// The operations, by id, that `version` supersedes. To be asked after [`Self::resolve`].
-    pub fn superseded_by(&self, version: &Version) -> impl Iterator<Item = i64> + '_ {
-        let key = (bucket_of(version.operation), self.subkey(version));
-        let has_key = move |other: &&Version| (bucket_of(other.operation), self.subkey(other)) == key;
-        self.versions.iter().filter(|other| other.is_superseded).filter(has_key).map(|other| other.operation)
+    /// Marks operations of an unknown subkey that have a later one of any subkey in their bucket.
+    fn resolve_unknown_subkeys(&mut self) {
+        for index in 0..self.versions.len() {
+            let Some(version) = self.versions.get(index).copied() else { return };
+            let is_later = |other: &Version| {
+                other.op_id > version.op_id && bucket_of(other.operation) == bucket_of(version.operation)
+            };
+            if version.kind == Kind::PutOfUnknownSubkey
+                && self.versions.iter().any(is_later)
+                && let Some(version) = self.versions.get_mut(index)
+            {
+                version.is_superseded = true;
+            }
+        }
     }
 
-    fn subkey(&self, version: &Version) -> Option<&str> {
-        version.subkey.and_then(|(start, end)| self.subkeys.get(start..end))
+    /// The operations, by id, of the same subkey as `version` that it supersedes. To be asked after [`Self::resolve`].
+    pub fn superseded_by(&self, version: &Version) -> impl Iterator<Item = i64> + '_ {
+        let key = version.key(&self.subkeys);
+        let has_key = move |other: &&Version| other.key(&self.subkeys) == key;
+        self.versions.iter().filter(|other| other.is_superseded).filter(has_key).map(|other| other.operation)
     }
 
     /// The operations added.
@@ -121,19 +155,11 @@ impl RowVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::BucketId;
     use crate::store::operation_id::{Region, operation_id};
 
-    fn push(
-        versions: &mut RowVersions,
-        bucket: i64,
-        sequence: i64,
-        op_id: i64,
-        is_removal: bool,
-        subkey: Option<&str>,
-    ) {
+    fn push(versions: &mut RowVersions, bucket: i64, sequence: i64, op_id: i64, kind: Kind, subkey: Option<&str>) {
         let id = operation_id(Region(0), BucketId(bucket), sequence);
-        versions.push(id, op_id, Checksum::default(), is_removal, subkey).unwrap();
+        versions.push(id, op_id, Checksum::default(), kind, subkey).unwrap();
     }
 
     fn current(versions: &RowVersions) -> Vec<i64> {
@@ -143,11 +169,11 @@ mod tests {
     #[test]
     fn the_last_operation_of_a_key_counts() {
         let mut versions = RowVersions::default();
-        push(&mut versions, 1, 1, 10, false, Some("a"));
-        push(&mut versions, 1, 2, 12, false, Some("a"));
-        push(&mut versions, 1, 3, 11, false, Some("b"));
-        push(&mut versions, 2, 1, 9, false, Some("a"));
-        push(&mut versions, 2, 2, 8, false, None);
+        push(&mut versions, 1, 1, 10, Kind::Put, Some("a"));
+        push(&mut versions, 1, 2, 12, Kind::Put, Some("a"));
+        push(&mut versions, 1, 3, 11, Kind::Put, Some("b"));
+        push(&mut versions, 2, 1, 9, Kind::Put, Some("a"));
+        push(&mut versions, 2, 2, 8, Kind::Put, None);
         versions.resolve();
         let mut found = current(&versions);
         found.sort_unstable();
@@ -159,9 +185,9 @@ mod tests {
     #[test]
     fn a_removal_hides_older_operations_of_its_key_only() {
         let mut versions = RowVersions::default();
-        push(&mut versions, 1, 1, 10, false, Some("a"));
-        push(&mut versions, 1, 2, 20, true, Some("a"));
-        push(&mut versions, 1, 3, 5, false, Some("b"));
+        push(&mut versions, 1, 1, 10, Kind::Put, Some("a"));
+        push(&mut versions, 1, 2, 20, Kind::Remove, Some("a"));
+        push(&mut versions, 1, 3, 5, Kind::Put, Some("b"));
         versions.resolve();
         assert_eq!(current(&versions), [5]);
         assert_eq!(versions.winner(|_| true).map(|version| version.op_id), Some(5));
@@ -170,9 +196,45 @@ mod tests {
     #[test]
     fn an_absent_subkey_is_a_key_of_its_own() {
         let mut versions = RowVersions::default();
-        push(&mut versions, 1, 1, 1, false, None);
-        push(&mut versions, 1, 2, 2, false, Some(""));
+        push(&mut versions, 1, 1, 1, Kind::Put, None);
+        push(&mut versions, 1, 2, 2, Kind::Put, Some(""));
         versions.resolve();
         assert_eq!(current(&versions).len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_subkey_stands_for_any_until_the_next_operation_of_its_bucket() {
+        for (later, current_ops) in [
+            (Some((Kind::Put, Some("a"))), [1, 20].as_slice()),
+            (Some((Kind::Put, None)), &[1, 20]),
+            (Some((Kind::Remove, Some("a"))), &[1]),
+            (Some((Kind::PutOfUnknownSubkey, None)), &[1, 20]),
+            (None, &[1, 10]),
+        ] {
+            let mut versions = RowVersions::default();
+            push(&mut versions, 1, 1, 1, Kind::Put, Some("b"));
+            push(&mut versions, 1, 2, 10, Kind::PutOfUnknownSubkey, None);
+            if let Some((kind, subkey)) = later {
+                push(&mut versions, 1, 3, 20, kind, subkey);
+            }
+            versions.resolve();
+            let mut found = current(&versions);
+            found.sort_unstable();
+            assert_eq!(found, current_ops, "{later:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_subkey_does_not_concern_other_buckets_and_gives_its_place_to_none() {
+        let mut versions = RowVersions::default();
+        push(&mut versions, 1, 1, 10, Kind::PutOfUnknownSubkey, None);
+        push(&mut versions, 2, 1, 20, Kind::Put, None);
+        versions.resolve();
+        assert_eq!(current(&versions), [10, 20]);
+        push(&mut versions, 1, 2, 30, Kind::Put, None);
+        versions.resolve();
+        let newest = *versions.winner(|_| true).unwrap();
+        assert_eq!((newest.op_id, versions.superseded_by(&newest).count()), (30, 0));
+        assert_eq!(current(&versions), [30, 20]);
     }
 }
