@@ -32,7 +32,7 @@ fn a_lost_checkpoint_row_is_made_again() {
 }
 
 #[test]
-fn any_generation_will_do() {
+fn a_generation_at_the_end_of_its_range_goes_on() {
     let mut session = session();
     session.host.execute("UPDATE ps_checkpoint SET generation = 9223372036854775807");
     assert_syncs(&mut session);

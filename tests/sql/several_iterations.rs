@@ -237,9 +237,12 @@ fn a_subscription_made_elsewhere_is_in_the_status_and_in_the_next_request() {
     assert_eq!(closes(&first.keep_alive()), None);
 }
 
+/// A change that no iteration can follow, and its name.
+type Change = (&'static str, fn(&Host));
+
 #[test]
 fn what_an_iteration_cannot_follow_ends_it_and_the_sdk_waits_before_it_reconnects() {
-    let changes: [(&str, fn(&Host)); 4] = [
+    let changes: [Change; 4] = [
         ("a clear", |host| drop(host.transaction("SELECT powersync_clear(0)", []))),
         ("a soft clear", |host| drop(host.transaction("SELECT powersync_clear(2)", []))),
         ("a resync", |host| drop(host.transaction("SELECT powersync_trigger_resync(1)", []))),

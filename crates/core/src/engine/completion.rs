@@ -40,14 +40,6 @@ enum Verdict {
     Invalid(Vec<InvalidBucket>),
 }
 
-/// What comes of looking at a waiting checkpoint again.
-pub enum Reconsidered {
-    /// It goes on waiting, perhaps in another way.
-    Waits(Option<Waiting>),
-    /// It does not.
-    Decided(Reaction<'static>),
-}
-
 /// A bucket whose operations do not sum up to what the checkpoint says.
 struct InvalidBucket {
     name: Box<str>,
@@ -146,28 +138,34 @@ impl Iteration {
     }
 
     /// Looks again, at a keep-alive, at a checkpoint that is waiting: nothing else may come for a long time.
-    pub(super) fn reconsider(&self, storage: &mut dyn Storage) -> Result<Reconsidered> {
+    pub(super) fn reconsider(&self, storage: &mut dyn Storage) -> Result<Reaction<'static>> {
         let may_be_ahead = match self.waiting {
-            Waiting::PerhapsPublished if gate::is_open(storage)? => true,
-            Waiting::PerhapsPublished => return Ok(Reconsidered::Waits(Some(Waiting::Validated))),
+            Waiting::No | Waiting::Validated | Waiting::Overtaken => return self.go_on_waiting(None),
+            Waiting::PerhapsPublished if !gate::is_open(storage)? => {
+                return self.go_on_waiting(Some(Waiting::Validated));
+            }
+            Waiting::PerhapsPublished => true,
             Waiting::Ahead { quiet_keep_alives, .. } => quiet_keep_alives < QUIET_KEEP_ALIVES,
-            Waiting::No | Waiting::Validated | Waiting::Overtaken => return Ok(Reconsidered::Waits(None)),
         };
         let target = complete_target(self.target.as_ref())?;
-        let reaction = match self.validate(target, None, may_be_ahead, storage)? {
+        match self.validate(target, None, may_be_ahead, storage)? {
             Verdict::Valid(changed) => {
                 self.record_validated(target, &changed, storage)?;
                 if gate::is_open(storage)? {
-                    self.publish_all(target, &changed, "Applied pending checkpoint", storage)?
+                    self.publish_all(target, &changed, "Applied pending checkpoint", storage)
                 } else {
-                    self.delay(target, &changed, storage)?
+                    self.delay(target, &changed, storage)
                 }
             }
-            Verdict::Ahead { held } => return Ok(Reconsidered::Waits(Some(self.still_ahead(held)))),
-            Verdict::Gone => download_again(),
-            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage)?,
-        };
-        Ok(Reconsidered::Decided(reaction))
+            Verdict::Ahead { held } => self.go_on_waiting(Some(self.still_ahead(held))),
+            Verdict::Gone => Ok(download_again()),
+            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage),
+        }
+    }
+
+    fn go_on_waiting(&self, waiting: Option<Waiting>) -> Result<Reaction<'static>> {
+        let (change, next) = self.connect()?;
+        Ok(Reaction::only(next).changing(Change { waiting, ..change }))
     }
 
     /// How a checkpoint goes on waiting that stored data up to `now_held` are still ahead of.

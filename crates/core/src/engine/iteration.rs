@@ -11,7 +11,6 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::change::{Change, TargetChange, Waiting};
-use super::completion::Reconsidered;
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
 use super::instruction::{BucketChange, Diagnostics, Instruction};
@@ -379,27 +378,22 @@ impl Iteration {
         let rows = streams::extend_expiry(&self.active_streams, now, storage)?;
         let is_requested = self.requested.is_current(&rows, now);
         let rows = streams::relate(rows, &self.streams, &self.requested)?;
-        let mut instructions = Vec::new();
-        let (mut change, next) = if token_expires_in <= 0 {
-            instructions.push(Instruction::FetchCredentials { did_expire: true });
-            (Change::default(), Next::Close { hide_disconnect: false })
+        let mut reaction = if token_expires_in <= 0 {
+            let expired = vec![Instruction::FetchCredentials { did_expire: true }];
+            Reaction::with(expired, Next::Close { hide_disconnect: false })
         } else if token_expires_in <= TOKEN_EXPIRES_SOON {
-            instructions.push(Instruction::FetchCredentials { did_expire: false });
-            self.connect()?
+            let (change, next) = self.connect()?;
+            Reaction::with(vec![Instruction::FetchCredentials { did_expire: false }], next).changing(change)
         } else if !is_requested {
-            (Change::default(), Next::Close { hide_disconnect: true })
+            Reaction::only(Next::Close { hide_disconnect: true })
         } else {
-            match self.reconsider(storage)? {
-                Reconsidered::Waits(waiting) => {
-                    let (change, next) = self.connect()?;
-                    (Change { waiting, ..change }, next)
-                }
-                Reconsidered::Decided(reaction) => return Ok(reaction),
-            }
+            self.reconsider(storage)?
         };
         // When subscriptions end is no reason for a status: it would come with every keep-alive.
-        change.streams = Some(rows).filter(|rows| *rows != self.streams);
-        Ok(Reaction::with(instructions, next).changing(change))
+        if reaction.change.streams.is_none() {
+            reaction.change.streams = Some(rows).filter(|rows| *rows != self.streams);
+        }
+        Ok(reaction)
     }
 
     /// The app uses these streams now.

@@ -129,7 +129,7 @@ fn a_checkpoint_behind_stored_data_is_put_off() {
     pair.line(1, &data("a", &[2]));
     assert_put_off(&pair.line(1, &partial(2, 3)));
     assert_put_off(&pair.line(1, &complete(2)));
-    assert_eq!(pair.on(1, |host| host.storage.data.bucket("a").is_some()), true);
+    assert!(pair.on(1, |host| host.storage.data.bucket("a").is_some()));
     assert!(pair.line(0, &complete(3)).kinds().contains(&"DidCompleteSync"));
     // Still behind, and not for an upload to bring up.
     assert!(pair.on(1, |host| host.run(Event::UploadCompleted)).0.iter().all(|(kind, _)| kind == "UpdateSyncStatus"));
