@@ -104,8 +104,8 @@ pub struct StreamSum {
 impl StreamSum {
     /// The least urgent priority among the buckets, None without buckets.
     pub fn priority(&self) -> Option<Priority> {
-        let mut priorities = Priority::ALL.into_iter().zip(self.buckets).rev();
-        priorities.find_map(|(priority, buckets)| (buckets > 0).then_some(priority))
+        let priorities = Priority::ALL.into_iter().zip(self.buckets);
+        priorities.filter(|(_, buckets)| *buckets > 0).map(|(priority, _)| priority).last()
     }
 }
 
