@@ -11,6 +11,7 @@ mod connections;
 mod damaged_tables;
 mod direct_table_changes;
 mod direct_tables;
+mod growth;
 mod hostile_data;
 mod hostile_surroundings;
 mod identity;

@@ -190,7 +190,7 @@ pub struct StoredSubscription {
     pub last_synced_at: Option<Timestamp>,
 }
 
-/// A subscription about to be stored; see [`StoredSubscription`].
+/// What tells subscriptions apart, of one that is stored or about to be; see [`StoredSubscription`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewSubscription<'s> {
     /// The stream's name.
@@ -290,6 +290,9 @@ pub trait Storage {
 
     /// Deletes the subscriptions that [`Self::subscriptions`] cannot read, and says of each what is wrong.
     fn delete_unreadable_subscriptions(&mut self) -> Result<Vec<Error>>;
+
+    /// The subscription with this name and these parameters, None if there is none.
+    fn find_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<Option<StoredSubscription>>;
 
     /// Inserts a subscription with no further properties, or finds the one with equal name and parameters.
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription>;

@@ -59,8 +59,8 @@ pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<()> {
 
 /// Ends an explicit subscription. Returns whether there is one of that name and parameters.
 pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<bool> {
-    let is_meant = |row: &StoredSubscription| row.stream_name == stream.name && row.parameters == stream.parameters;
-    let Some(mut row) = storage.subscriptions()?.into_iter().find(is_meant) else { return Ok(false) };
+    let wanted = NewSubscription { stream_name: &stream.name, parameters: &stream.parameters };
+    let Some(mut row) = storage.find_subscription(wanted)? else { return Ok(false) };
     row.ttl = None;
     storage.update_explicit_subscription(&row)?;
     Ok(true)

@@ -5,10 +5,10 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use sqlite_nostd::Row;
 
+use crate::collections::ByName;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::json::writer::{write_raw, write_string};
@@ -30,7 +30,7 @@ pub(super) fn make_readable(database: &Database<'_>) -> Result<()> {
     // What triggers see is what was downloaded, no local write.
     let _replacing = database.state().enter_sync_operation();
     let mut notes = Notes::default();
-    let mut json_tables: Option<Vec<(String, String)>> = None;
+    let mut json_tables: Option<ByName<String>> = None;
     let mut statement = database.prepare(SELECT)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
@@ -39,8 +39,8 @@ pub(super) fn make_readable(database: &Database<'_>) -> Result<()> {
             Some(found) => found,
             none => none.insert(synced_json_tables(database)?),
         };
-        let table = json_tables.iter().find(|(row_type, _)| Ok(row_type.as_str()) == row.text(2));
-        replace(database, &row, table.map(|(_, table)| table.as_str()), &readable)?;
+        let table = json_tables.find(row.text(2)?).and_then(|position| json_tables.get(position));
+        replace(database, &row, table.map(String::as_str), &readable)?;
     }
     notes.store(database)
 }
@@ -59,10 +59,15 @@ fn readable(database: &Database<'_>, row: &Row<'_>, notes: &mut Notes) -> Result
     Ok(Some(String::from(UNREADABLE_ROW)))
 }
 
-/// The types of rows that live in JSON tables, with these tables.
-fn synced_json_tables(database: &Database<'_>) -> Result<Vec<(String, String)>> {
-    let tables = data_tables(database)?.into_iter().filter(|table| !table.local_only && !table.is_direct);
-    Ok(tables.map(|table| (table.row_type, identifier(&table.name))).collect())
+/// JSON tables by the type of their rows.
+fn synced_json_tables(database: &Database<'_>) -> Result<ByName<String>> {
+    let mut tables = ByName::default();
+    for table in data_tables(database)?.iter().filter(|table| !table.local_only && !table.is_direct) {
+        if tables.find(&table.row_type).is_none() {
+            tables.insert(&table.row_type, identifier(&table.name))?;
+        }
+    }
+    Ok(tables)
 }
 
 /// Writes `data` to the operation of `row`, and to the row wherever the old data are shown. Raw and direct tables are for

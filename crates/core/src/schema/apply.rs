@@ -18,6 +18,7 @@ use super::table_trigger::{self, RowObjects};
 use super::trigger;
 use super::unusual_table::{UnusualTables, check_unusual_table};
 use super::view::{self, PathSupport};
+use crate::collections::{ByName, Names};
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
 use crate::text::identifier;
@@ -110,10 +111,7 @@ fn find_objects(database: &Database<'_>, plan: &mut Plan<'_>) -> Result<()> {
 fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Result<StoredRows> {
     // Rows are moved, not written.
     let _moving = database.state().enter_sync_operation();
-    let mut foreign = Vec::new();
-    for name in plan.replaced().map(|object| object.name.as_str()).chain(plan.respelled()) {
-        collect_foreign_objects(database, name, &mut foreign)?;
-    }
+    let foreign = foreign_objects(database, plan)?;
     let unusual = UnusualTables::of(database, plan)?;
     unusual.release(database)?;
     for kind in [ObjectKind::Trigger, ObjectKind::View, ObjectKind::Index] {
@@ -125,12 +123,10 @@ fn carry_out(database: &Database<'_>, schema: &Schema, plan: &Plan<'_>) -> Resul
     let mut stored = replace_tables(database, plan)?;
     unusual.adopt(database)?;
     create(database, plan, ObjectKind::View)?;
-    for altered in plan.altered_tables() {
-        let is_altered = |table: &&Table| table.direct && table.name == altered.name;
-        for table in schema.tables.iter().filter(is_altered) {
-            if change_columns(database, table)? && !table.options.local_only {
-                stored = StoredRows::Incomplete;
-            }
+    let altered = Names::of(plan.altered_tables().map(|table| table.name.as_str()));
+    for table in schema.tables.iter().filter(|table| table.direct && altered.contains(&table.name)) {
+        if change_columns(database, table)? && !table.options.local_only {
+            stored = StoredRows::Incomplete;
         }
     }
     create(database, plan, ObjectKind::Index)?;
@@ -151,22 +147,58 @@ struct NewTable<'o> {
     staged: Option<String>,
 }
 
+/// The tables to make, in the order in which the schema has them.
+struct NewTables<'o> {
+    /// None where one is made.
+    tables: Vec<Option<NewTable<'o>>>,
+    /// Positions by what [`DataTable::rows_key`] gives.
+    by_rows: ByName<Vec<usize>>,
+}
+
+impl<'o> NewTables<'o> {
+    fn of(plan: &Plan<'o>) -> Result<Self> {
+        let mut new = Self { tables: Vec::new(), by_rows: ByName::default() };
+        for object in plan.to_create(ObjectKind::Table) {
+            let Some(table) = DataTable::of(object) else { continue };
+            let key = table.rows_key();
+            let index = new.by_rows.find(&key).map_or_else(|| new.by_rows.insert(&key, Vec::new()), Ok)?;
+            if let Some(positions) = new.by_rows.get_mut(index) {
+                positions.push(new.tables.len());
+            }
+            new.tables.push(Some(NewTable { object, table, staged: None }));
+        }
+        Ok(new)
+    }
+
+    /// The first one, if it is not made yet, in which the rows of `old` go on.
+    fn continuing(&mut self, old: &DataTable) -> Option<&mut Option<NewTable<'o>>> {
+        let positions = self.by_rows.get(self.by_rows.find(&old.rows_key())?)?;
+        let is_left = |position: &&usize| self.tables.get(**position).is_some_and(Option::is_some);
+        let position = *positions.iter().find(is_left)?;
+        self.tables.get_mut(position)
+    }
+}
+
 /// Drops tables and makes missing ones, so that every row goes to where it belongs.
 fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows> {
     let mut stored = StoredRows::Complete;
-    let new_table = |object| Some(NewTable { object, table: DataTable::of(object)?, staged: None });
-    let mut missing: Vec<NewTable<'_>> = plan.to_create(ObjectKind::Table).filter_map(new_table).collect();
+    let mut missing = NewTables::of(plan)?;
+    let mut taken = Names::default();
     for old in plan.dropped_tables() {
-        let position = missing.iter().position(|new| new.table.continues(old));
-        // The new table can be made first, unless its name is still taken.
-        let is_free = |new: &NewTable<'_>| !plan.dropped_tables().iter().any(|old| old.has_name_of(&new.table));
-        match position.and_then(|position| Some((position, missing.get_mut(position)?))) {
-            Some((position, new)) if is_free(new) => {
-                database.execute_batch(&new.object.creation())?;
-                copy_rows(database, old, &new.table)?;
-                missing.swap_remove(position);
+        taken.insert(&old.name.to_ascii_lowercase());
+    }
+    // The new table can be made first, unless its name is still taken.
+    let is_free = |new: &NewTable<'_>| !taken.contains(&new.table.name.to_ascii_lowercase());
+    for old in plan.dropped_tables() {
+        let new = missing.continuing(old);
+        match new {
+            Some(new) if new.as_ref().is_some_and(is_free) => {
+                if let Some(new) = new.take() {
+                    database.execute_batch(&new.object.creation())?;
+                    copy_rows(database, old, &new.table)?;
+                }
             }
-            Some((_, new)) if old.local_only => new.staged = Some(stage_rows(database, old)?),
+            Some(Some(new)) if old.local_only => new.staged = Some(stage_rows(database, old)?),
             _ if !old.local_only => keep_rows(database, old)?,
             _ => {}
         }
@@ -175,7 +207,7 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
         }
         database.execute_batch(&alloc::format!("DROP TABLE main.{}", identifier(&old.name)))?;
     }
-    for new in missing {
+    for new in missing.tables.into_iter().flatten() {
         database.execute_batch(&new.object.creation())?;
         match &new.staged {
             Some(staged) => unstage_rows(database, staged, &new.table)?,
@@ -186,21 +218,34 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
     Ok(stored)
 }
 
-/// Collects statements that make the application's own triggers and indexes on `table` again, a view or table that is
-/// dropped and made again.
-fn collect_foreign_objects(database: &Database<'_>, table: &str, statements: &mut Vec<String>) -> Result<()> {
+/// Statements that make the application's own triggers and indexes again, those on views and tables that are dropped and
+/// made again.
+fn foreign_objects(database: &Database<'_>, plan: &Plan<'_>) -> Result<Vec<String>> {
+    let (mut replaced, mut statements) = (ByName::default(), Vec::new());
+    let respelled = plan.respelled()?;
+    for name in plan.replaced().map(|object| object.name.as_str()).chain(respelled) {
+        let lower = name.to_ascii_lowercase();
+        if replaced.find(&lower).is_none() {
+            replaced.insert(&lower, name)?;
+        }
+    }
+    if replaced.is_empty() {
+        return Ok(statements);
+    }
     let mut statement = database.cached(
-        "SELECT type, name, sql, 0 FROM main.sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL \
-            AND tbl_name = ?1 COLLATE NOCASE \
+        "SELECT type, name, sql, tbl_name, 0 FROM main.sqlite_schema WHERE type IN ('trigger', 'index') \
+            AND sql IS NOT NULL \
          UNION ALL \
-         SELECT type, name, sql, 1 FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+         SELECT type, name, sql, tbl_name, 1 FROM temp.sqlite_schema WHERE type = 'trigger'",
     )?;
-    let mut rows = statement.query(&[table.into()])?;
+    let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
-        let Some([kind, name, sql]) = object_texts(&row)? else { continue };
+        let Some([kind, name, sql, table]) = object_texts(&row)? else { continue };
+        let position = replaced.find(&table.to_ascii_lowercase());
+        let Some(table) = position.and_then(|position| replaced.get(position)) else { continue };
         match ObjectKind::parse(kind) {
             // SQLite stores them without the word that makes them temporary.
-            _ if row.integer(3) != 0 => {
+            _ if row.integer(4) != 0 => {
                 let definition = sql.strip_prefix(ObjectKind::Trigger.create());
                 statements.extend(definition.map(|rest| alloc::format!("CREATE TEMP TRIGGER {rest}")));
             }
@@ -210,7 +255,7 @@ fn collect_foreign_objects(database: &Database<'_>, table: &str, statements: &mu
             _ => {}
         }
     }
-    Ok(())
+    Ok(statements)
 }
 
 /// Makes an object of the application again. One that does not fit the new view or table is left out, which is not a

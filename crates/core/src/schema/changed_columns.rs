@@ -5,12 +5,14 @@
 //! missing table. Such a column stays, which harms nobody, until a later schema finds it gone.
 
 use alloc::format;
+use alloc::string::String;
 
 use sqlite_nostd::{ResultCode, log};
 
 use super::definition::Table;
 use super::direct::column_definition;
 use super::table_columns::table_columns;
+use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
 use crate::text::identifier;
@@ -22,7 +24,8 @@ use crate::text::identifier;
 pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<bool> {
     let name = identifier(&table.name);
     let existing = table_columns(database, &table.name)?;
-    for column in existing.iter().filter(|column| !table.columns.iter().any(|wanted| wanted.name == **column)) {
+    let wanted = Names::of(table.columns.iter().map(|column| column.name.as_str()));
+    for column in existing.iter().filter(|column| !wanted.contains(column)) {
         let sql = format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column));
         // Views and triggers of the application may use it.
         match database.with_legacy_alter_table(|| database.execute_batch(&sql)) {
@@ -32,6 +35,7 @@ pub(super) fn change_columns(database: &Database<'_>, table: &Table) -> Result<b
             result => result?,
         }
     }
+    let existing = Names::of(existing.iter().map(String::as_str));
     let mut is_added = false;
     for column in table.columns.iter().filter(|column| !existing.contains(&column.name)) {
         is_added = true;

@@ -67,7 +67,8 @@ impl Table {
                 return Err(format!("duplicate column {}", Quoted(&column.name)));
             }
         }
-        let has_column = |name: &String| name == "id" || self.columns.iter().any(|column| column.name == *name);
+        let columns = Names::of(self.columns.iter().map(|column| column.name.as_str()));
+        let has_column = |name: &str| name == "id" || columns.contains(name);
         for index in &self.indexes {
             index.check()?;
             if let Some(column) = index.columns.iter().find(|column| self.direct && !has_column(&column.name)) {

@@ -4,6 +4,7 @@
 //! its content in. So a table is ours by its exact form. In another form, for instance with columns that the application
 //! has added, it is ours while the applied schema has it, which shows in a view of ours over it. All others are left alone.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -11,6 +12,7 @@ use super::direct::is_local_only_direct_table;
 use super::names::DataTableName;
 use super::object::{Object, ObjectKind, object_texts};
 use super::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
+use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::text::identifier;
@@ -53,28 +55,18 @@ pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
     Ok(tables)
 }
 
-/// Whether the JSON table `name`, made by `sql`, is ours.
-///
-/// # Errors
-/// Errors of SQLite.
-pub fn is_json_table(database: &Database<'_>, name: &str, sql: &str) -> Result<bool> {
-    Ok(match DataTable::parse(name, sql) {
-        Some(table) => !table.is_direct,
-        None => shown_tables(database)?.iter().any(|shown| shown == name),
-    })
-}
-
 /// The tables that views of ours show.
-pub(super) fn shown_tables(database: &Database<'_>) -> Result<Vec<String>> {
+pub(super) fn shown_tables(database: &Database<'_>) -> Result<Names> {
     const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'view'";
     let mut statement = database.prepare(SQL)?;
     let mut rows = statement.query(&[])?;
-    let mut shown = Vec::new();
+    let mut shown = Names::default();
     while let Some(row) = rows.next()? {
         if let Some([name, sql]) = object_texts(&row)?
             && sql.ends_with(VIEW_MARKER)
+            && let Some(table) = shown_table(name, sql)
         {
-            shown.extend(shown_table(name, sql));
+            shown.insert(&table);
         }
     }
     Ok(shown)
@@ -107,16 +99,14 @@ impl DataTable {
         self.row_type == other.row_type && self.local_only == other.local_only
     }
 
-    /// Whether rows of `old`, which is dropped, go on in this one. Types that differ in case are different types, but
-    /// nobody has the rows of a local-only table a second time: they stay when the spelling of its name is corrected.
-    pub(super) fn continues(&self, old: &Self) -> bool {
-        let is_respelled = || self.local_only && old.local_only && self.row_type.eq_ignore_ascii_case(&old.row_type);
-        self.holds_same_rows(old) || is_respelled()
-    }
-
-    /// Whether SQLite takes the names of both for the same.
-    pub(super) fn has_name_of(&self, other: &Self) -> bool {
-        self.name.eq_ignore_ascii_case(&other.name)
+    /// Equal for tables of which one goes on with the rows of the other when that is dropped. Types that differ in case are
+    /// different types, but nobody has the rows of a local-only table a second time: they stay when the spelling of its
+    /// name is corrected.
+    pub(super) fn rows_key(&self) -> String {
+        if self.local_only {
+            return format!("local {}", self.row_type.to_ascii_lowercase());
+        }
+        format!("synced {}", self.row_type)
     }
 }
 
@@ -150,11 +140,9 @@ mod tests {
     #[test]
     fn only_local_only_rows_go_on_under_another_spelling() {
         let table = |name: &str| DataTable::of_json(name).unwrap();
-        assert!(table("ps_data_local__A").continues(&table("ps_data_local__a")));
-        assert!(
-            table("ps_data__a").continues(&table("ps_data__a")) && !table("ps_data__A").continues(&table("ps_data__a"))
-        );
-        assert!(!table("ps_data_local__A").continues(&table("ps_data__a")));
-        assert!(table("ps_data__A").has_name_of(&table("ps_data__a")));
+        let key = |name| table(name).rows_key();
+        assert_eq!(key("ps_data_local__A"), key("ps_data_local__a"));
+        assert_ne!(key("ps_data__A"), key("ps_data__a"));
+        assert_ne!(key("ps_data_local__a"), key("ps_data__a"));
     }
 }

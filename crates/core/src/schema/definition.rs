@@ -4,6 +4,8 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::collections::Names;
+
 /// The application's schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schema {
@@ -139,12 +141,14 @@ impl Table {
 impl IncludeOld {
     /// Those of `columns` whose old values are recorded.
     pub(super) fn among<'c>(&self, columns: &[&'c str]) -> Vec<&'c str> {
-        let is_recorded = |name: &str| match self {
-            Self::Nothing => false,
-            Self::AllColumns => true,
-            Self::Columns(names) => names.iter().any(|listed| listed == name),
-        };
-        columns.iter().copied().filter(|name| is_recorded(name)).collect()
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::AllColumns => columns.to_vec(),
+            Self::Columns(listed) => {
+                let listed = Names::of(listed.iter().map(String::as_str));
+                columns.iter().copied().filter(|name| listed.contains(name)).collect()
+            }
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
+use super::Schema;
 use super::applied::AppliedSchema;
-use super::{RawTable, Schema};
 use crate::connection::Database;
 use crate::error::Result;
 
@@ -51,19 +51,6 @@ impl KnownSchemas {
         let Started { schema: started, applied: before } = &*self.started.borrow();
         let started = started.clone();
         Ok(if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] })
-    }
-
-    /// The raw table for rows of a type.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn raw_table(&self, database: &Database<'_>, row_type: &str) -> Result<Option<Rc<RawTable>>> {
-        for schema in self.newest_first(database)?.into_iter().flatten() {
-            if let Some(table) = schema.raw_tables.iter().find(|table| table.name == row_type) {
-                return Ok(Some(Rc::clone(table)));
-            }
-        }
-        Ok(None)
     }
 }
 

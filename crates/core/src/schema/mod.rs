@@ -29,7 +29,7 @@ mod view_triggers;
 
 pub use applied::{AppliedSchema, schema_version};
 pub use apply::{StoredRows, apply};
-pub use data_table::{DataTable, data_tables, is_json_table};
+pub use data_table::{DataTable, data_tables};
 pub use definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };

@@ -12,7 +12,7 @@ use super::direct::is_direct_index;
 use super::names::{DataTableName, TriggerKind};
 use super::object::{Object, ObjectKind};
 use super::view::{is_our_index, is_our_view};
-use crate::collections::{Index, Key};
+use crate::collections::{ByName, Index, Key};
 use crate::error::{Error, Result};
 use crate::json::Quoted;
 
@@ -171,14 +171,27 @@ impl<'o> Plan<'o> {
 
     /// Names of views and tables that are dropped, while one of the same kind is made whose name differs only in case.
     /// SQLite takes the two for the same.
-    pub(super) fn respelled(&self) -> impl Iterator<Item = &str> {
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(super) fn respelled(&self) -> Result<impl Iterator<Item = &str>> {
+        let mut made = ByName::default();
+        for kind in [ObjectKind::View, ObjectKind::Table] {
+            for object in self.to_create(kind) {
+                let lower = object.name.to_ascii_lowercase();
+                if made.find(&lower).is_none() {
+                    made.insert(&lower, (kind, object.name.as_str()))?;
+                }
+            }
+        }
         let views = self.unneeded.iter().filter(|(kind, _)| *kind == ObjectKind::View);
         let views = views.map(|(kind, name)| (*kind, name.as_str()));
         let tables = self.dropped_tables.iter().map(|table| (ObjectKind::Table, table.name.as_str()));
-        let is_made = |(kind, name): &(ObjectKind, &str)| {
-            self.to_create(*kind).any(|object| object.name != *name && object.name.eq_ignore_ascii_case(name))
+        let is_made = move |(kind, name): &(ObjectKind, &str)| {
+            let found = made.find(&name.to_ascii_lowercase()).and_then(|position| made.get(position));
+            found.is_some_and(|(made, spelling)| made == kind && spelling != name)
         };
-        views.chain(tables).filter(is_made).map(|(_, name)| name)
+        Ok(views.chain(tables).filter(is_made).map(|(_, name)| name))
     }
 
     fn in_state(&self, kind: ObjectKind, state: State) -> impl Iterator<Item = &'o Object> {

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::definition::RawTable;
+use crate::collections::Names;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::text::identifier;
@@ -49,6 +50,7 @@ pub(super) fn table_columns(database: &Database<'_>, table: &str) -> Result<Vec<
 pub(super) fn synced_columns(database: &Database<'_>, table: &RawTable) -> Result<Vec<String>> {
     let mut columns = table_columns(database, table.local_name()?)?;
     if let Some(synced) = &table.synced_columns {
+        let synced = Names::of(synced.iter().map(String::as_str));
         columns.retain(|column| synced.contains(column));
     }
     Ok(columns)

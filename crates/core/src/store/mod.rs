@@ -220,6 +220,10 @@ impl Storage for SqliteStorage<'_> {
         subscriptions::delete_unreadable(&self.database)
     }
 
+    fn find_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<Option<StoredSubscription>> {
+        subscriptions::find(&self.database, subscription)
+    }
+
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
         self.note_writer()?;
         subscriptions::find_or_insert(&self.database, subscription)

@@ -70,21 +70,22 @@ pub fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
     Ok(reasons)
 }
 
+/// The subscription with this name and these parameters.
+pub fn find(database: &Database<'_>, wanted: NewSubscription<'_>) -> Result<Option<StoredSubscription>> {
+    const SELECT: &str = const_format::formatcp!(
+        "SELECT {COLUMNS} FROM main.ps_stream_subscriptions WHERE stream_name = ?1 AND local_params = ?2"
+    );
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&[wanted.stream_name.into(), wanted.parameters.into()])?;
+    rows.next()?.map(|row| read(&row)).transpose()
+}
+
 /// The subscription with this name and these parameters, made if there is none.
 pub fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Result<StoredSubscription> {
     const INSERT: &str = "INSERT INTO main.ps_stream_subscriptions(stream_name, local_params) VALUES (?1, ?2) \
         ON CONFLICT(stream_name, local_params) DO NOTHING";
-    const SELECT: &str = const_format::formatcp!(
-        "SELECT {COLUMNS} FROM main.ps_stream_subscriptions WHERE stream_name = ?1 AND local_params = ?2"
-    );
-    let parameters = [new.stream_name.into(), new.parameters.into()];
-    database.execute(INSERT, &parameters)?;
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&parameters)?;
-    match rows.next()? {
-        Some(row) => read(&row),
-        None => Err(Error::local_data("a stream subscription vanished while it was stored")),
-    }
+    database.execute(INSERT, &[new.stream_name.into(), new.parameters.into()])?;
+    find(database, new)?.ok_or_else(|| Error::local_data("a stream subscription vanished while it was stored"))
 }
 
 /// Writes what the app decides of the subscription with that id.

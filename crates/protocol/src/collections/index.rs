@@ -49,7 +49,13 @@ impl Index {
     /// The position of the entry with that key.
     pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyOf<'k>) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
-        let is_meant = |entry: &(u64, usize)| entry.0 == hash && key_of(entry.1) == key;
+        let is_meant = |entry: &(u64, usize)| {
+            entry.0 == hash && {
+                #[cfg(test)]
+                COMPARED.set(COMPARED.get() + 1);
+                key_of(entry.1) == key
+            }
+        };
         self.positions.find(hash, is_meant).map(|entry| entry.1)
     }
 
@@ -79,6 +85,17 @@ impl Index {
     pub fn clear(&mut self) {
         self.positions.clear();
     }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static COMPARED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
+/// How many keys this thread has compared.
+#[cfg(test)]
+pub(super) fn compared() -> usize {
+    COMPARED.get()
 }
 
 fn hash_of(entry: &(u64, usize)) -> u64 {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::index::{Index, Key};
 use crate::error::Result;
 
-/// A set of names. Meant for small ones: memory is not reserved fallibly.
+/// A set of names, each at a position: they are numbered in the order in which they are added.
 #[derive(Debug, Default)]
 pub struct Names {
     names: Vec<String>,
@@ -14,12 +14,53 @@ pub struct Names {
 }
 
 impl Names {
-    /// Whether the set has `name`.
-    pub fn contains(&self, name: &str) -> bool {
-        self.index.find(Key::Name(name), &name_at(&self.names)).is_some()
+    /// The set of these names.
+    pub fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        let mut set = Self::default();
+        names.for_each(|name| {
+            set.insert(name);
+        });
+        set
     }
 
-    /// Adds `name`; false if the set has it already.
+    /// The position of `name`.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.index.find(Key::Name(name), &name_at(&self.names))
+    }
+
+    /// The name at a position.
+    pub fn get(&self, position: usize) -> Option<&str> {
+        self.names.get(position).map(String::as_str)
+    }
+
+    /// Whether the set has `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
+    /// Adds `name`, which the set does not have yet. Returns its position.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn add(&mut self, name: &str) -> Result<usize> {
+        self.names.try_reserve(1)?;
+        self.index.reserve(1)?;
+        let mut owned = String::new();
+        owned.try_reserve_exact(name.len())?;
+        owned.push_str(name);
+        let position = self.names.len();
+        self.names.push(owned);
+        self.index.insert(Key::Name(name), position);
+        Ok(position)
+    }
+
+    /// Takes out all names.
+    pub fn clear(&mut self) {
+        self.names.clear();
+        self.index.clear();
+    }
+
+    /// Adds `name`; false if the set has it already. Meant for small sets: memory is not reserved fallibly.
     pub fn insert(&mut self, name: &str) -> bool {
         let is_new = !self.contains(name);
         if is_new {

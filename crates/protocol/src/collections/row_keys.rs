@@ -4,13 +4,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering::Equal;
 
+use super::names::Names;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Operations with the type and id of their row. Memory for one: 32 bytes and the id.
 #[derive(Debug, Default)]
 pub struct RowKeys {
     keys: Vec<RowKey>,
-    row_types: Vec<String>,
+    row_types: Names,
     row_ids: String,
 }
 
@@ -61,22 +62,14 @@ impl RowKeys {
         if let Some(last) = last.filter(|last| self.type_name(*last) == row_type) {
             return Ok(last);
         }
-        let index = match self.row_types.iter().position(|known| known == row_type) {
+        position(match self.row_types.position(row_type) {
             Some(index) => index,
-            None => {
-                let mut name = String::new();
-                name.try_reserve_exact(row_type.len())?;
-                name.push_str(row_type);
-                self.row_types.try_reserve(1)?;
-                self.row_types.push(name);
-                self.row_types.len() - 1
-            }
-        };
-        position(index)
+            None => self.row_types.add(row_type)?,
+        })
     }
 
     fn type_name(&self, index: u32) -> &str {
-        self.row_types.get(index as usize).map_or("", String::as_str)
+        type_name(&self.row_types, index)
     }
 
     /// Sorts by type, row id and operation, and visits all in that order.
@@ -85,7 +78,7 @@ impl RowKeys {
     /// The first one of `visit`.
     pub fn visit_sorted(&mut self, mut visit: impl FnMut(&str, &str, i64) -> Result<()>) -> Result<()> {
         let (row_types, row_ids) = (&self.row_types, self.row_ids.as_str());
-        let type_name = |key: &RowKey| row_types.get(key.row_type as usize).map_or("", String::as_str);
+        let type_name = |key: &RowKey| type_name(row_types, key.row_type);
         let row_id = |key: &RowKey| {
             let start = key.start as usize;
             row_ids.get(start..start + key.length as usize).unwrap_or_default()
@@ -106,6 +99,10 @@ impl RowKeys {
     }
 }
 
+fn type_name(row_types: &Names, index: u32) -> &str {
+    row_types.get(index as usize).unwrap_or_default()
+}
+
 /// The first eight bytes of a text as a number that sorts as they do; shorter texts sort before their continuations.
 fn prefix(text: &str) -> u64 {
     let mut bytes = [0; 8];
@@ -122,6 +119,7 @@ fn position(length: usize) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collections::index::compared;
     use proptest::prelude::*;
 
     fn sorted(keys: &mut RowKeys) -> Vec<(String, String, i64)> {
@@ -154,6 +152,19 @@ mod tests {
                 prop_assert!(keys.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn many_types_are_told_apart_with_few_comparisons() {
+        const TYPES: usize = 5_000;
+        let mut keys = RowKeys::default();
+        let before = compared();
+        for number in (0..TYPES).chain(0..TYPES) {
+            keys.push(&std::format!("type {number:06}"), "1", 0).unwrap();
+        }
+        assert!((TYPES..2 * TYPES).contains(&(compared() - before)), "{}", compared() - before);
+        let sorted = sorted(&mut keys);
+        assert!(sorted.is_sorted() && sorted.len() == 2 * TYPES && sorted[1].0 == "type 000000");
     }
 
     #[test]

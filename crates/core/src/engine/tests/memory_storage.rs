@@ -406,6 +406,13 @@ impl Storage for MemoryStorage {
         Ok(Vec::new())
     }
 
+    fn find_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<Option<StoredSubscription>> {
+        self.count_call()?;
+        let NewSubscription { stream_name, parameters } = subscription;
+        let is_meant = |row: &&StoredSubscription| row.stream_name == stream_name && row.parameters == parameters;
+        Ok(self.data.subscriptions.iter().find(is_meant).cloned())
+    }
+
     fn find_or_insert_subscription(&mut self, subscription: NewSubscription<'_>) -> Result<StoredSubscription> {
         self.count_call()?;
         self.note_writer();

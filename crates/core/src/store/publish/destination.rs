@@ -5,12 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::collections::ByName;
 use crate::connection::Database;
 use crate::error::Result;
-use crate::schema::{
-    DataTableName, KnownSchemas, RowTable, Schema, is_json_table, is_local_only_direct_table, is_same_schema,
-    object_texts, schema_version,
-};
+use crate::schema::{KnownSchemas, RawTable, RowTable, Schema, data_tables, is_same_schema, schema_version};
 use crate::text;
 
 /// Where the rows of a type live.
@@ -33,7 +31,8 @@ pub struct Destinations {
 #[derive(Default)]
 struct Found {
     circumstances: Option<Circumstances>,
-    by_type: Vec<(String, Destination)>,
+    /// None until the first type is asked for.
+    places: Option<Places>,
 }
 
 /// What decides where rows live.
@@ -66,48 +65,82 @@ impl Destinations {
         };
         let mut found = self.found.borrow_mut();
         if !found.circumstances.as_ref().is_some_and(|before| before.are_same(&now)) {
-            found.by_type.clear();
+            found.places = None;
         }
         found.circumstances = Some(now);
         Ok(())
     }
 
     /// Where rows of a type live.
-    pub fn find(&self, database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Destination> {
-        // Asked once per type and publish.
-        if let Some((_, found)) = self.found.borrow().by_type.iter().find(|(found, _)| found == row_type) {
-            return Ok(found.clone());
+    pub fn find(&self, database: &Database<'_>, row_type: &str) -> Result<Destination> {
+        if let Some(places) = &mut self.found.borrow_mut().places {
+            return places.find(row_type);
         }
-        let destination = look_up(database, schemas, row_type)?;
-        let row_type = text::copy(row_type)?;
-        let by_type = &mut self.found.borrow_mut().by_type;
-        by_type.try_reserve(1)?;
-        by_type.push((row_type, destination.clone()));
+        let schemas = self.found.borrow().circumstances.as_ref().map(|now| now.schemas.clone()).unwrap_or_default();
+        let mut places = Places::read(database, &schemas)?;
+        let destination = places.find(row_type)?;
+        self.found.borrow_mut().places = Some(places);
         Ok(destination)
     }
 }
 
-fn look_up(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Destination> {
-    if let Some(table) = schemas.raw_table(database, row_type)? {
-        return Ok(Destination::Rows(Rc::new(RowTable::raw(table))));
-    }
-    // SQLite takes names that differ only in case for the same table, but such types are different ones.
-    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name IN (?1, ?2)";
-    let data_table = text::format(format_args!("{}", DataTableName { row_type, local_only: false }))?;
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[row_type.into(), data_table.as_str().into()])?;
-    let mut has_data_table = false;
-    while let Some(row) = rows.next()? {
-        let Some([name, sql]) = object_texts(&row)? else { continue };
-        if name == row_type && is_local_only_direct_table(name, sql) == Some(false) {
-            return Ok(Destination::Rows(Rc::new(RowTable::direct(name))));
+/// All tables that rows of some type live in, by type. They are read at once: a search for one reads the whole schema.
+#[derive(Default)]
+struct Places(ByName<Place>);
+
+/// A table, and what is needed to write to it once that was asked for.
+enum Place {
+    Raw(Rc<RawTable>),
+    Direct,
+    /// The name of a JSON table.
+    Json(String),
+    Found(Destination),
+}
+
+impl Places {
+    /// Reads the tables; raw ones are those of `schemas`, the newer one first.
+    fn read(database: &Database<'_>, schemas: &[Option<Rc<Schema>>; 2]) -> Result<Self> {
+        let mut places = Self::default();
+        for table in schemas.iter().flatten().flat_map(|schema| &schema.raw_tables) {
+            places.add(&table.name, Place::Raw(Rc::clone(table)))?;
         }
-        has_data_table |= name == data_table && is_json_table(database, name, sql)?;
+        let (direct, json): (Vec<_>, Vec<_>) =
+            data_tables(database)?.into_iter().filter(|table| !table.local_only).partition(|table| table.is_direct);
+        for table in direct {
+            places.add(&table.row_type, Place::Direct)?;
+        }
+        for table in json {
+            places.add(&table.row_type, Place::Json(table.name))?;
+        }
+        Ok(places)
     }
-    if !has_data_table {
-        return Ok(Destination::Untyped);
+
+    /// Adds a place, unless rows of the type live elsewhere.
+    fn add(&mut self, row_type: &str, place: Place) -> Result<()> {
+        if self.0.find(row_type).is_none() {
+            self.0.insert(row_type, place)?;
+        }
+        Ok(())
     }
-    let table = text::Identifier(&data_table);
+
+    fn find(&mut self, row_type: &str) -> Result<Destination> {
+        let Some(place) = self.0.find(row_type).and_then(|position| self.0.get_mut(position)) else {
+            return Ok(Destination::Untyped);
+        };
+        let destination = match place {
+            Place::Found(destination) => return Ok(destination.clone()),
+            Place::Raw(table) => Destination::Rows(Rc::new(RowTable::raw(Rc::clone(table)))),
+            Place::Direct => Destination::Rows(Rc::new(RowTable::direct(row_type))),
+            Place::Json(table) => json_table(table)?,
+        };
+        *place = Place::Found(destination.clone());
+        Ok(destination)
+    }
+}
+
+/// A JSON table with its statements.
+fn json_table(table: &str) -> Result<Destination> {
+    let table = text::Identifier(table);
     // An equal row is left alone, so that update hooks and watched queries stay quiet.
     let put = text::format(format_args!(
         "INSERT INTO main.{table}(id, data) VALUES (?1, ?2) \

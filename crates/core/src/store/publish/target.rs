@@ -3,26 +3,27 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use sqlite_nostd::{ResultCode, log};
 
 use super::destination::{Destination, Destinations};
+use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::protocol::UNREADABLE_ROW;
 use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
 use crate::text;
 
-/// Writes and removes the rows of one type.
+/// Types whose statements are kept at hand, which bounds the memory for them. Rows come sorted by type in the main.
+const KEPT: usize = 250;
+
+/// Writes and removes the rows of one type that has a table.
 enum Target<'c> {
     /// In a raw or direct table.
     Rows(RowWriter<'c>),
     /// In a `ps_data__` table.
     Json { put: CachedStatement<'c>, delete: CachedStatement<'c> },
-    /// In `ps_untyped`.
-    Untyped,
 }
 
 /// The stored `data` of a row, or what to show in place of something that is no JSON object: a view over it would fail as
@@ -44,20 +45,20 @@ fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, s
     })
 }
 
-/// The targets of all types met during one publish.
+/// The targets of the types met during one publish.
 pub struct Targets<'a, 'c> {
     database: &'a Database<'c>,
     destinations: &'a Destinations,
-    schemas: &'a KnownSchemas,
-    by_type: Vec<(String, Target<'c>)>,
-    current: usize,
+    by_type: ByName<Target<'c>>,
+    /// The type met last, and the position of its target; None for a type without a table, whose rows go to `ps_untyped`.
+    current: Option<(String, Option<usize>)>,
 }
 
 impl<'a, 'c> Targets<'a, 'c> {
     /// No targets yet: each type is looked up when its first row comes.
-    pub fn new(database: &'a Database<'c>, destinations: &'a Destinations, schemas: &'a KnownSchemas) -> Result<Self> {
+    pub fn new(database: &'a Database<'c>, destinations: &'a Destinations, schemas: &KnownSchemas) -> Result<Self> {
         destinations.refresh(database, schemas)?;
-        Ok(Self { database, destinations, schemas, by_type: Vec::new(), current: 0 })
+        Ok(Self { database, destinations, by_type: ByName::default(), current: None })
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -68,9 +69,9 @@ impl<'a, 'c> Targets<'a, 'c> {
         let database = self.database;
         let data = &*readable(row_type, row_id, data)?;
         match self.target(row_type)? {
-            Target::Rows(writer) => writer.put(database, row_id, data),
-            Target::Json { put, .. } => put.execute(&[row_id.into(), data.into()]),
-            Target::Untyped => database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()]),
+            Some(Target::Rows(writer)) => writer.put(database, row_id, data),
+            Some(Target::Json { put, .. }) => put.execute(&[row_id.into(), data.into()]),
+            None => database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()]),
         }
     }
 
@@ -79,40 +80,40 @@ impl<'a, 'c> Targets<'a, 'c> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
         let database = self.database;
         match self.target(row_type)? {
-            Target::Rows(writer) => writer.delete(database, row_id),
-            Target::Json { delete, .. } => delete.execute(&[row_id.into()]),
-            Target::Untyped => database.execute(UNTYPED, &[row_type.into(), row_id.into()]),
+            Some(Target::Rows(writer)) => writer.delete(database, row_id),
+            Some(Target::Json { delete, .. }) => delete.execute(&[row_id.into()]),
+            None => database.execute(UNTYPED, &[row_type.into(), row_id.into()]),
         }
     }
 
-    fn target(&mut self, row_type: &str) -> Result<&mut Target<'c>> {
-        // Rows mostly come sorted by type.
-        let is_current = self.by_type.get(self.current).is_some_and(|(name, _)| name == row_type);
-        if !is_current {
-            self.current = match self.by_type.iter().position(|(name, _)| name == row_type) {
-                Some(index) => index,
-                None => {
-                    let target = self.find(row_type)?;
-                    let row_type = text::copy(row_type)?;
-                    self.by_type.try_reserve(1)?;
-                    self.by_type.push((row_type, target));
-                    self.by_type.len().saturating_sub(1)
-                }
-            };
-        }
-        match self.by_type.get_mut(self.current) {
-            Some((_, target)) => Ok(target),
-            None => Err(Error::new(ErrorKind::Internal, "the target of a row type was lost")),
-        }
+    /// The target of a type, None if it has no table.
+    fn target(&mut self, row_type: &str) -> Result<Option<&mut Target<'c>>> {
+        let known = self.current.as_ref().filter(|(name, _)| name == row_type);
+        let position = match known {
+            Some((_, position)) => *position,
+            None => {
+                let position = self.position(row_type)?;
+                self.current = Some((text::copy(row_type)?, position));
+                position
+            }
+        };
+        Ok(position.and_then(|position| self.by_type.get_mut(position)))
     }
 
-    fn find(&self, row_type: &str) -> Result<Target<'c>> {
-        Ok(match self.destinations.find(self.database, self.schemas, row_type)? {
+    fn position(&mut self, row_type: &str) -> Result<Option<usize>> {
+        if let Some(position) = self.by_type.find(row_type) {
+            return Ok(Some(position));
+        }
+        let target = match self.destinations.find(self.database, row_type)? {
             Destination::Rows(table) => Target::Rows(RowWriter::new(table)),
             Destination::Json { put, delete } => {
                 Target::Json { put: self.database.cached_text(&put)?, delete: self.database.cached_text(&delete)? }
             }
-            Destination::Untyped => Target::Untyped,
-        })
+            Destination::Untyped => return Ok(None),
+        };
+        if self.by_type.len() >= KEPT {
+            self.by_type.clear();
+        }
+        self.by_type.insert(row_type, target).map(Some)
     }
 }
