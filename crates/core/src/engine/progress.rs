@@ -105,7 +105,7 @@ impl StreamSum {
     /// The least urgent priority among the buckets, None without buckets.
     pub fn priority(&self) -> Option<Priority> {
         let priorities = Priority::ALL.into_iter().zip(self.buckets);
-        priorities.filter(|(_, buckets)| *buckets > 0).map(|(priority, _)| priority).last()
+        priorities.filter(|(_, buckets)| *buckets > 0).fold(None, |_, (priority, _)| Some(priority))
     }
 }
 
