@@ -13,7 +13,7 @@
 //! - [`compile`] gives [`Compiled`]: `plan` is there if and only if no diagnostic is an error.
 //! - [`Plan`]: plain data. [`BucketDefinition`]s are sets of [`RowEvaluator`]s with as many key parts each; a [`Stream`]
 //!   has [`Querier`]s: request filters, [`Step`]s (a join over the request), and the key of a bucket.
-//! - [`Hash`]: SHA-256 of the canonical form of an evaluator, index or definition. Names of streams and aliases, the order
+//! - [`struct@Hash`]: SHA-256 of the canonical form of an evaluator, index or definition. Names of streams and aliases, the order
 //!   of queries, conditions and OR terms, and common table expressions do not influence it.
 //! - [`Value`] has SQLite's semantics; deviations are listed in [`deviations`].
 //!
