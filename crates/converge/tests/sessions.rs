@@ -27,7 +27,7 @@ fn random_sessions_converge() {
         Ok(counts) => {
             assert_eq!(counts.sessions, 200);
             // They get somewhere, and are disturbed on the way.
-            assert!(counts.published > 800 && counts.kills > 150, "{counts:?}");
+            assert!(counts.published > 800 && counts.kills > 100 && counts.put_off > 20, "{counts:?}");
         }
         Err(failure) => panic!("{failure}"),
     }
