@@ -1,7 +1,7 @@
 //! `cargo xtask readme`: runs the README's examples, so that they stay true.
 //!
 //! A code block is run if the line before it is an HTML comment `<!-- run: shell -->` (the words after it say how: see
-//! [`run_example`]). Each runs in a new directory in which `libpowersync.so` lies, as in the examples' own paths.
+//! `run_example`). Each runs in a new directory in which `libpowersync.so` lies, as in the examples' own paths.
 
 use std::path::{Path, PathBuf};
 
