@@ -61,6 +61,6 @@ fn two_processes_beside_each_other_share_the_work() {
 #[test]
 fn memory_and_files_stay_small() {
     let directory = tempfile::tempdir().unwrap();
-    let report = soak::run(1, soak::Limit::Rounds(30), directory.path()).unwrap();
+    let report = soak::run(1, soak::Limit::Rounds(150), directory.path()).unwrap();
     assert!(report.before.allocated > 0 && report.before.files > 0, "{report:?}");
 }
