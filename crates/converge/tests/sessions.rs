@@ -2,11 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
-use std::time::Duration;
 
 use powersync_converge::campaign::{Limit, replay, run_many};
 use powersync_converge::processes::{self, Plan};
-use powersync_converge::{beside, soak};
+use powersync_converge::soak;
 
 #[test]
 fn sessions_that_once_failed() {
@@ -40,22 +39,6 @@ fn several_processes_share_a_file() {
     let plan = Plan { program, seed: 1, writers: 3, transactions: 40 };
     let report = processes::run(&plan, directory.path()).unwrap();
     assert!(report.transactions == 120 && report.published > 0, "{report:?}");
-}
-
-#[test]
-fn two_processes_beside_each_other_share_the_work() {
-    for latency in [[0, 0], [0, 150], [150, 150]] {
-        let directory = tempfile::tempdir().unwrap();
-        let program = env!("CARGO_BIN_EXE_powersync-converge").into();
-        let latency = latency.map(Duration::from_millis);
-        let plan = beside::Plan { program, latency, rows: 1000, heartbeats: 5, changes: 5, writes: 4 };
-        let report = beside::run(&plan, directory.path()).unwrap();
-        assert_eq!(report.streams, [1, 1], "{latency:?}");
-        // Each is sent every operation once, but for those that the other had stored before it started.
-        assert_eq!(report.operations, 1013);
-        assert!(report.received.iter().all(|received| *received <= 1013), "downloaded again: {report:?}");
-        assert_eq!((report.published, report.arrived), (1005, 8), "{latency:?}");
-    }
 }
 
 #[test]
