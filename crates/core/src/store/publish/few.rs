@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use super::rows::{Counted, Publisher};
 use crate::error::Result;
+use crate::text;
 
 /// A pending operation with its row.
 struct PendingOperation {
@@ -52,8 +53,8 @@ impl Publisher<'_, '_> {
             while let Some(row) = rows.next()? {
                 pending.try_reserve(1)?;
                 pending.push(PendingOperation {
-                    row_type: row.text(0)?.into(),
-                    row_id: row.text(1)?.into(),
+                    row_type: text::copy(row.text(0)?)?,
+                    row_id: text::copy(row.text(1)?)?,
                     operation: row.integer(2),
                 });
             }

@@ -1,7 +1,6 @@
 //! Writing published rows to where their type lives.
 
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::string::String;
 
 use sqlite_nostd::{ResultCode, log};
@@ -38,8 +37,8 @@ fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, s
         RowData::AsIs(data) => Cow::Borrowed(data),
         RowData::Rewritten(data) => Cow::Owned(data),
         RowData::Unreadable(reason) => {
-            let message = format!("ps_operations: the data of {row_type} {row_id} cannot be read: {reason}");
-            log(ResultCode::CORRUPT, &message);
+            let what = format_args!("ps_operations: the data of {row_type} {row_id} cannot be read: {reason}");
+            log(ResultCode::CORRUPT, &text::format(what)?);
             Cow::Borrowed(UNREADABLE_ROW)
         }
     })
