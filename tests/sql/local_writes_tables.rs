@@ -72,30 +72,6 @@ fn what_no_sdk_could_upload_is_refused() {
 }
 
 #[test]
-fn of_the_options_only_the_bit_for_empty_updates_matters() {
-    let host = host();
-    let all_bits = (0..32).chain([-1, -2, i64::MAX, i64::MIN, 1 << 40]);
-    for options in all_bits {
-        let ignores_empty_updates = options & 16 != 0;
-        for (op, data, is_recorded) in [
-            ("PATCH", "'{}'", !ignores_empty_updates),
-            ("PATCH", "'{\"a\":1}'", true),
-            ("PUT", "'{}'", true),
-            ("DELETE", "NULL", true),
-        ] {
-            host.execute("DELETE FROM ps_crud");
-            host.execute(&format!(
-                "INSERT INTO powersync_crud(op, id, type, data, options) VALUES ('{op}', 'i', 't', {data}, {options})"
-            ));
-            let count = host.value("SELECT count(*) FROM ps_crud");
-            assert_eq!(count, i64::from(is_recorded), "{op} {data} with options {options}");
-        }
-        host.execute(&format!("INSERT INTO powersync_crud_(data, options) VALUES ('{{}}', {options})"));
-        assert_eq!(host.value("SELECT count(*) FROM ps_crud WHERE data = '{}'"), 1, "options {options}");
-    }
-}
-
-#[test]
 fn entries_are_nested_no_deeper_than_sqlite_reads() {
     let host = host();
     let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
@@ -121,23 +97,67 @@ fn json_is_checked_although_a_function_claims_it() {
     assert!(host.error(insert).message.contains("malformed JSON"));
 }
 
+/// How `options` may be given, and whether bit 16 is set in it.
+fn all_options() -> Vec<(String, bool)> {
+    let mut options: Vec<(String, bool)> = (0..64).map(|bits| (bits.to_string(), bits & 16 != 0)).collect();
+    let others = [
+        ("-1", true),
+        ("-2", true),
+        ("-16", true),
+        ("-17", false),
+        ("-32", false),
+        ("9223372036854775807", true),
+        ("-9223372036854775808", false),
+        ("-4611686018427387904", false),
+        ("NULL", false),
+        ("'16'", true),
+        ("16.0", true),
+        ("'x'", false),
+    ];
+    options.extend(others.map(|(text, is_set)| (text.to_owned(), is_set)));
+    options
+}
+
 #[test]
-fn empty_updates_are_skipped_if_asked_for() {
+fn of_all_options_only_that_to_ignore_empty_updates_matters() {
     let host = host();
-    let insert = |values: &str| {
-        host.execute(&format!("INSERT INTO powersync_crud(op, id, type, data, metadata, options) VALUES ({values})"));
-        let count = host.value("SELECT count(*) FROM ps_crud");
+    let write = |insert: &str| {
+        host.execute(insert);
+        let entry = host.value("SELECT max(data) FROM ps_crud");
         host.execute("DELETE FROM ps_crud");
-        count
+        entry
     };
-    assert_eq!(insert("'PATCH', 'i', 't', '{}', NULL, 16"), 0);
-    assert_eq!(insert("'PATCH', 'i', 't', ' { } ', NULL, 31"), 0);
-    assert_eq!(insert("'PATCH', 'i', 't', '{}', NULL, 15"), 1);
-    assert_eq!(insert("'PATCH', 'i', 't', '{}', NULL, NULL"), 1);
-    assert_eq!(insert("'PATCH', 'i', 't', '{}', 'm', 16"), 1);
-    assert_eq!(insert("'PATCH', 'i', 't', NULL, NULL, 16"), 1);
-    assert_eq!(insert("'PATCH', 'i', 't', '{\"a\":1}', NULL, 16"), 1);
-    assert_eq!(insert("'PUT', 'i', 't', '{}', NULL, 16"), 1);
+    for (options, ignores_empty) in all_options() {
+        for op in ["PUT", "PATCH", "DELETE"] {
+            for (data, member) in [("NULL", ""), ("'{}'", ",\"data\":{}"), ("'{\"a\":1}'", ",\"data\":{\"a\":1}")] {
+                for (metadata, told) in [("NULL", ""), ("'m'", ",\"metadata\":\"m\"")] {
+                    let entry = format!("{{\"op\":\"{op}\",\"id\":\"i\",\"type\":\"t\"{member}{told}}}");
+                    let is_ignored = ignores_empty && op == "PATCH" && data == "'{}'" && metadata == "NULL";
+                    let expected = if is_ignored { json!(null) } else { json!(entry) };
+                    let insert = format!(
+                        "INSERT INTO powersync_crud(op, id, type, data, metadata, options)
+                         VALUES ('{op}', 'i', 't', {data}, {metadata}, {options})"
+                    );
+                    assert_eq!(write(&insert), expected, "{insert}");
+                    let insert = format!("INSERT INTO powersync_crud_(data, options) VALUES ('{entry}', {options})");
+                    assert_eq!(write(&insert), expected, "{insert}");
+                }
+            }
+        }
+        let insert = format!("INSERT INTO powersync_crud_(data, options) VALUES ('anything', {options})");
+        assert_eq!(write(&insert), "anything", "{insert}");
+    }
+}
+
+#[test]
+fn ignored_updates_take_no_transaction_id_and_close_no_gate() {
+    let host = host();
+    host.execute("INSERT INTO powersync_crud_(data, options) VALUES ('{\"op\":\"PATCH\",\"data\":{}}', -1)");
+    host.execute("INSERT INTO powersync_crud(op, id, type, data, options) VALUES ('PATCH', 'i', 't', ' { } ', 31)");
+    assert_eq!(host.table("SELECT next_tx, (SELECT count(*) FROM ps_crud) FROM ps_tx"), json!([[1, 0]]));
+    assert_eq!(host.table("SELECT key FROM ps_kv"), json!([["client_id"]]));
+    // The row was written all the same.
+    assert_eq!(host.table("SELECT row_type, row_id FROM ps_updated_rows"), json!([["t", "i"]]));
 }
 
 #[test]
@@ -147,8 +167,7 @@ fn finished_entries_are_appended_as_they_are() {
         host.rows_with("INSERT INTO powersync_crud_(data) VALUES (?)", [data]);
         assert_eq!(last_entry(&host), data);
     }
-    host.execute("INSERT INTO powersync_crud_(data, options) VALUES ('{\"op\":\"PATCH\",\"data\":{}}', 16)");
-    assert_eq!(host.value("SELECT count(*) FROM ps_crud"), 3);
+    assert_eq!(host.value("SELECT count(*) FROM ps_crud"), 2);
     assert_eq!(host.value("SELECT count(*) FROM ps_updated_rows"), 0);
     assert_eq!(host.table("SELECT key FROM ps_kv"), json!([["client_id"]]));
 }

@@ -44,8 +44,9 @@ impl TransactionMonitor {
         if self.is_joined.get() {
             return Ok(());
         }
-        // These options record nothing, see `TableOptions::NO_WRITE`.
-        database.execute("INSERT INTO powersync_crud_(data, options) VALUES (NULL, -1 << 62)", &[])
+        // What is inserted during a sync operation is not recorded. The table only takes part in the transaction.
+        let _no_write = database.state().enter_sync_operation();
+        database.execute("INSERT INTO powersync_crud_(data) VALUES (NULL)", &[])
     }
 
     /// Notes that `what` was changed together with the database.

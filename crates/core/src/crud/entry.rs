@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::error::{Error, Result};
 use crate::json::writer::{write_raw, write_string};
+use crate::json::{ObjectMembers, RawValue};
 
 /// What a local write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +60,7 @@ pub struct Entry<'e> {
 impl Entry<'_> {
     /// Whether it is an update that changes nothing and says nothing.
     pub fn is_empty_update(&self) -> bool {
-        let is_empty = |data: &str| {
-            let inner = data.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            inner.is_some_and(|members| members.trim_ascii().is_empty())
-        };
-        self.operation == Operation::Patch && self.metadata.is_none() && self.data.is_some_and(is_empty)
+        self.operation == Operation::Patch && self.metadata.is_none() && self.data.is_some_and(is_empty_object)
     }
 
     /// Writes the entry's JSON in place of what `json` holds.
@@ -94,6 +91,28 @@ impl Entry<'_> {
         let optional: usize = [self.data, self.old_values, self.metadata].into_iter().flatten().map(str::len).sum();
         self.id.len() + self.row_type.len() + optional + 72
     }
+}
+
+/// Whether the JSON text `entry` is that of an update that changes nothing and says nothing. Other text is none.
+pub fn is_empty_update(entry: &str) -> bool {
+    let (mut is_update, mut is_empty) = (false, false);
+    for member in ObjectMembers::new(entry) {
+        match member {
+            Ok((name, value)) if name == "op" => {
+                is_update = RawValue::classify(value) == Ok(RawValue::String("PATCH".into()));
+            }
+            Ok((name, value)) if name == "data" => is_empty = is_empty_object(value),
+            Ok((name, value)) if name == "metadata" && RawValue::classify(value) != Ok(RawValue::Null) => return false,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    is_update && is_empty
+}
+
+fn is_empty_object(data: &str) -> bool {
+    let inner = data.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|members| members.trim_ascii().is_empty())
 }
 
 /// The entry of an insert into an insert-only table. Its members stand in an order of their own.
@@ -171,6 +190,26 @@ mod tests {
         assert!(!Entry { operation: Operation::Put, ..empty }.is_empty_update());
         assert!(!Entry { data: Some(r#"{"a":1}"#), ..empty }.is_empty_update());
         assert!(!Entry { data: None, ..empty }.is_empty_update());
+    }
+
+    #[test]
+    fn finished_entries_are_empty_alike() {
+        for (entry, is_empty) in [
+            (r#"{"op":"PATCH","id":"i","type":"t","data":{}}"#, true),
+            (r#" {"data": { } , "metadata":null, "op":"P\u0041TCH"} "#, true),
+            (r#"{"op":"PATCH","data":{},"old":{"a":1}}"#, true),
+            (r#"{"op":"PATCH","data":{},"metadata":""}"#, false),
+            (r#"{"op":"PATCH","data":{"a":1}}"#, false),
+            (r#"{"op":"PATCH","data":null}"#, false),
+            (r#"{"op":"PATCH"}"#, false),
+            (r#"{"op":"PUT","data":{}}"#, false),
+            (r#"{"op":"PATCH","data":{},"#, false),
+            (r#"["PATCH"]"#, false),
+            ("PATCH", false),
+            ("", false),
+        ] {
+            assert_eq!(is_empty_update(entry), is_empty, "{entry}");
+        }
     }
 
     #[test]

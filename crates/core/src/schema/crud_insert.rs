@@ -27,4 +27,9 @@ impl CrudInsert {
     pub(super) fn finish(self) -> String {
         format!("INSERT INTO powersync_crud({}) VALUES({});\n", self.columns, self.values)
     }
+
+    /// The statement that records only where `condition` holds.
+    pub(super) fn finish_where(self, condition: &str) -> String {
+        format!("INSERT INTO powersync_crud({}) SELECT {} WHERE {condition};\n", self.columns, self.values)
+    }
 }

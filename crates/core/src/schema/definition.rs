@@ -174,8 +174,4 @@ impl TableOptions {
 
     /// The bit of [`TableOptions::bits`] that makes `powersync_crud` skip updates that change nothing.
     pub const IGNORE_EMPTY_UPDATE: i64 = 16;
-
-    /// Options of an insert that records nothing, and only takes part in the transaction. No combination of the bits
-    /// above.
-    pub const NO_WRITE: i64 = -1 << 62;
 }

@@ -72,9 +72,8 @@ impl<'t> TriggerSource<'t> {
                 let mut entry = CrudInsert::new("PUT", "NEW.id", &self.row_type);
                 entry.add("data", self.call(RowFunction::Put, &[Row::New], &self.sorted)?);
                 self.add_metadata(&mut entry);
-                // INSERT OR IGNORE may have inserted nothing. Then the options are `TableOptions::NO_WRITE`.
-                entry.add("options", "changes()-1<<62".into());
-                body.push_str(&entry.finish());
+                // INSERT OR IGNORE may have inserted nothing.
+                body.push_str(&entry.finish_where("changes()"));
             }
         }
         Ok(self.trigger(TriggerKind::Insert, "INSERT", "", &body))
@@ -202,7 +201,7 @@ mod tests {
             r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
 SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text') END;
 INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('{"y":,"x":}',NEW."y",NEW."x"));
-INSERT INTO powersync_crud(op,id,type,data,options) VALUES('PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y"),changes()-1<<62);
+INSERT INTO powersync_crud(op,id,type,data) SELECT 'PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y") WHERE changes();
 END"#
         );
         assert_eq!(
@@ -228,7 +227,7 @@ END"#
             "include_old":["y","z"],"include_old_only_when_changed":true,"ignore_empty_update":true}"#);
         let expected = ["ps_view_insert_a", "ps_view_update_a", "ps_view_delete_a", "ps_view_delete2_a"];
         assert_eq!(names(&triggers), expected);
-        assert!(triggers[0].1.contains(",NEW._metadata,changes()-1<<62);"), "{}", triggers[0].1);
+        assert!(triggers[0].1.contains(",NEW._metadata WHERE changes();"), "{}", triggers[0].1);
         let update = &triggers[1].1;
         assert!(update.contains(r#"ON "a" WHEN NEW._deleted IS NOT TRUE BEGIN"#), "{update}");
         assert!(

@@ -13,7 +13,7 @@ use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
 use crate::connection::transaction::TransactionMonitor;
-use crate::crud::{Entry, Operation};
+use crate::crud::{Entry, Operation, is_empty_update};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::explain;
 use crate::schema::TableOptions;
@@ -64,7 +64,7 @@ impl Kind for FromParts {
             old_values: json_text(old_values).map_err(named("old_values"))?,
             metadata: optional_text(metadata).map_err(named("metadata"))?,
         };
-        if options.integer() & TableOptions::IGNORE_EMPTY_UPDATE != 0 && entry.is_empty_update() {
+        if ignores_empty_updates(options) && entry.is_empty_update() {
             // The update has rewritten the row all the same, without the members that are no columns.
             return session.local_writes.mark(database, entry.row_type, entry.id);
         }
@@ -80,15 +80,23 @@ impl Kind for Finished {
     const DECLARATION: &'static str = "CREATE TABLE powersync_crud_(data, options HIDDEN)";
 
     fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
-        let [data, _] = columns else {
+        let [data, options] = columns else {
             return Err(unexpected_columns());
         };
         let entry = match data.value_type() {
             ValueType::Null => None,
             _ => Some(data.text()?),
         };
+        if ignores_empty_updates(options) && entry.is_some_and(is_empty_update) {
+            return Ok(());
+        }
         session.local_writes.append(database, entry)
     }
+}
+
+/// Whether an update that changes nothing is not to be recorded. No other option matters here.
+fn ignores_empty_updates(options: &Value) -> bool {
+    options.integer() & TableOptions::IGNORE_EMPTY_UPDATE != 0
 }
 
 fn unexpected_columns() -> Error {
@@ -114,8 +122,7 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
     fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Result<(), FunctionError> {
         let state = &self.session.connection;
         // What is published or cleared is not a local write.
-        let is_no_write = columns.last().is_some_and(|options| options.integer() == TableOptions::NO_WRITE);
-        if is_no_write || state.in_sync_operation() {
+        if state.in_sync_operation() {
             return Ok(());
         }
         let database = Database::new(connection, state);
