@@ -198,6 +198,89 @@ fn no_call_that_fails_leaves_a_statement_running() {
     client.database.close();
 }
 
+/// The statements of a session, each with its parameter.
+fn whole_session(service: &Service) -> Vec<(&'static str, String)> {
+    let line = |line: Value| ("SELECT powersync_control('line_text', ?)", line.to_string());
+    let statement = |sql: &'static str| (sql, String::new());
+    vec![
+        ("SELECT powersync_replace_schema(?)", schema()),
+        statement("SELECT powersync_control('start', '{\"active_streams\":[{\"name\":\"s\"}]}')"),
+        ("SELECT powersync_control('subscriptions', ?)", json!({"subscribe": {"stream": {"name": "s"}}}).to_string()),
+        statement("INSERT INTO lists(id, name) VALUES ('local', 'x')"),
+        statement("UPDATE lists SET name = 'y'"),
+        statement("UPDATE tags SET name = 'y'"),
+        statement("DELETE FROM lists WHERE id = 'local'"),
+        line(service.checkpoint()),
+        line(service.data("urgent", 0)),
+        line(service.partial_complete(1)),
+        line(service.data("a", 0)),
+        line(service.complete()),
+        statement("DELETE FROM ps_crud"),
+        statement("SELECT powersync_control('target_checkpoint_request_id', 0)"),
+        statement("SELECT powersync_control('completed_upload', NULL)"),
+        line(service.complete()),
+        line(service.checkpoint_diff(&[], &["urgent"])),
+        line(json!({"token_expires_in": 3600})),
+        statement("SELECT powersync_control('seed_checkpoint_request_id', 5)"),
+        statement("SELECT powersync_control('next_checkpoint_request_id', NULL)"),
+        ("SELECT powersync_control('subscriptions', ?)", json!({"unsubscribe": {"name": "s"}}).to_string()),
+        statement("SELECT powersync_control('stop', NULL)"),
+        statement("SELECT powersync_trigger_resync(1)"),
+        statement("SELECT powersync_clear(0)"),
+        statement("SELECT powersync_test_migration(14)"),
+        statement("SELECT powersync_init()"),
+    ]
+}
+
+/// Each write to each table fails in turn, wherever in a call it comes.
+#[test]
+fn no_write_that_fails_leaves_a_statement_running() {
+    let mut client = Client::new();
+    let mut failed = 0;
+    let tables = client.run(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT GLOB 'sqlite_*'",
+        &[],
+    );
+    for (table, event) in tables.iter().flat_map(|table| ["INSERT", "UPDATE", "DELETE"].map(|event| (table, event))) {
+        client.run(
+            &format!(
+                "CREATE TRIGGER \"{table} fails\" BEFORE {event} ON \"{table}\" BEGIN SELECT RAISE(ABORT, 'no'); END"
+            ),
+            &[],
+        );
+        for number in 0..3 {
+            client.service.put(
+                "a",
+                ["lists", "tags", "notes"][number],
+                "1",
+                &json!({"name": format!("{table} {event}")}),
+            );
+        }
+        client.service.put("a", "unknown", event, &json!({"name": table}));
+        client.service.remove("a", "lists", "2");
+        client.service.put("urgent", "lists", "u", &json!({"name": format!("{table} {event}")}));
+        client.service.bucket("urgent").priority = 1;
+        let calls = whole_session(&client.service);
+        for (sql, parameter) in &calls {
+            let parameters = [parameter.as_str()];
+            client.run("BEGIN IMMEDIATE", &[]);
+            match client.try_run(sql, if sql.contains('?') { &parameters } else { &[] }) {
+                Ok(_) => _ = client.run("COMMIT", &[]),
+                Err(_) => {
+                    failed += 1;
+                    client.database.roll_back().unwrap();
+                }
+            }
+        }
+        client.run(&format!("DROP TRIGGER IF EXISTS \"{table} fails\""), &[]);
+        client.transaction("SELECT powersync_replace_schema(?)", &[&schema()]);
+        client.transaction("SELECT powersync_clear(1)", &[]);
+        client.service = Service::new();
+    }
+    assert!(failed > 150, "only {failed} calls failed");
+    client.database.close();
+}
+
 #[test]
 fn a_connection_closes_with_statements_cached_an_iteration_open_and_hooks_installed() {
     for steps in 0..3 {

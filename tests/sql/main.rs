@@ -4,6 +4,7 @@
 mod budgets;
 mod clear_tables;
 mod clearing;
+mod clearing_iterations;
 mod clock;
 mod closing;
 mod confidential_messages;
