@@ -231,6 +231,21 @@ fn a_commit_that_cannot_drop_duplicates() {
     invariants::assert_consistent(&host);
 }
 
+/// What the library inserts at a commit does not show.
+#[test]
+fn the_last_row_inserted_stays_that_of_the_application() {
+    let host = with_schema(Host::open_in_memory());
+    host.execute("CREATE TABLE mine(id INTEGER PRIMARY KEY); INSERT INTO t(id) VALUES ('1')");
+    for _ in 0..2 {
+        host.execute("BEGIN");
+        (0..1500).for_each(|number| _ = host.rows_with("UPDATE t SET a = ?", [number]));
+        host.execute("INSERT OR REPLACE INTO mine VALUES (77); COMMIT");
+        assert_eq!(host.value("SELECT last_insert_rowid()"), 77);
+        let count = marks(&host);
+        assert!(count <= most_marks(1), "{count} marks");
+    }
+}
+
 #[test]
 fn a_reader_of_the_list_does_not_keep_it_long() {
     let host = with_schema(Host::open_in_memory());

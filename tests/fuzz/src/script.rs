@@ -163,6 +163,7 @@ fn damage(word: &str, rest: &str) -> Option<String> {
     // Tables without a rowid are told apart by their whole keys.
     let key = match *table {
         "ps_row_operations" => "(row_type, row_id, operation)",
+        "ps_updated_rows_limit" => "id",
         _ => "rowid",
     };
     let columns = key.trim_matches(['(', ')']);

@@ -65,10 +65,11 @@ ALTER TABLE main.ps_buckets ADD COLUMN requested_by INTEGER NOT NULL DEFAULT 0;
 UPDATE main.ps_checkpoint SET generation = random() & ~1;
 
 -- A list of changed rows that has grown without bound becomes one without duplicates.
+-- Without a rowid, what is inserted at a commit does not change last_insert_rowid().
 CREATE TABLE main.ps_updated_rows_limit(
   id INTEGER PRIMARY KEY CHECK (id = 1),
   next_check INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 DELETE FROM main.ps_updated_rows
  WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);
 
