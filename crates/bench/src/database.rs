@@ -4,13 +4,35 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use powersync_client::stream::Line;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
-/// The settings of SDKs: a write-ahead log, a cache of 50 MB, a log that is cut back to 6 MB.
-const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -51200;
+/// The settings of SDKs: a write-ahead log that is cut back to 6 MB.
+const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
     PRAGMA journal_size_limit = 6291456; PRAGMA recursive_triggers = TRUE;";
+
+/// SQLite's page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cache {
+    /// 50 MB, as most SDKs set it
+    #[value(name = "50MB")]
+    Large,
+    /// 2 MB, which SQLite has by itself and other hosts leave
+    #[value(name = "2MB")]
+    Default,
+}
+
+impl Cache {
+    /// Its name on the command line and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Large => "50MB",
+            Self::Default => "2MB",
+        }
+    }
+}
 
 /// A connection with the library loaded.
 #[derive(Debug)]
@@ -32,8 +54,8 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open(path: &Path, library: &Path) -> Result<Self> {
-        Self::load(Self::connect(path)?, library)
+    pub fn open(path: &Path, library: &Path, cache: Cache) -> Result<Self> {
+        Self::load(Self::connect(path)?, library, cache)
     }
 
     /// Opens the database at `path` with plain SQLite.
@@ -48,10 +70,14 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn load(connection: Connection, library: &Path) -> Result<Self> {
+    pub fn load(connection: Connection, library: &Path, cache: Cache) -> Result<Self> {
         powersync_client::library::load(&connection, library)
             .with_context(|| format!("cannot load {}", library.display()))?;
         connection.execute_batch(SETTINGS)?;
+        match cache {
+            Cache::Large => connection.execute_batch("PRAGMA cache_size = -51200")?,
+            Cache::Default => {}
+        }
         Ok(Database { connection })
     }
 

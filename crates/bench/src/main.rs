@@ -52,6 +52,8 @@ struct Measure {
     database: PathBuf,
     #[arg(long)]
     scale: f64,
+    #[arg(long)]
+    cache: database::Cache,
     /// Only makes the database that the workload begins with
     #[arg(long)]
     prepare: bool,
@@ -76,7 +78,8 @@ fn main() -> ExitCode {
 
 fn measure(command: Measure) -> Result<()> {
     let workload = workloads::find(&command.workload)?;
-    let stage = workloads::Stage { library: command.library, database: command.database, scale: command.scale };
+    let (scale, cache) = (command.scale, command.cache);
+    let stage = workloads::Stage { library: command.library, database: command.database, scale, cache };
     if let (true, Some(prepare)) = (command.prepare, workload.prepare) {
         return prepare(&stage);
     }

@@ -1,4 +1,5 @@
-//! What is measured of one workload: CPU time of its parts, bytes written, memory, file size, and a hash of the result.
+//! What is measured of one workload: CPU time and written pages of its parts, bytes written, memory, file size, and a
+//! hash of the result.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -6,16 +7,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cpu_time::ProcessTime;
-use powersync_client::memory;
+use powersync_client::{memory, pages};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 
+use crate::database::Database;
+
 /// The measurements of one run of a workload, in one process.
 #[derive(Debug)]
 pub struct Measurement {
-    parts: Vec<(&'static str, Duration)>,
+    parts: Vec<Part>,
     written_before: Option<u64>,
+}
+
+/// What was measured of one part.
+#[derive(Debug)]
+struct Part {
+    name: &'static str,
+    time: Duration,
+    /// Pages that the connection has written; not known of a part that opens it.
+    pages: Option<u64>,
 }
 
 /// CPU time from now on, of the whole process, in user mode and in the kernel.
@@ -41,11 +53,21 @@ impl Measurement {
         Measurement { parts: Vec::new(), written_before: bytes_written() }
     }
 
-    /// Runs one part and adds its time to what the part has already taken.
-    pub fn time<T>(&mut self, part: &'static str, work: impl FnOnce() -> T) -> T {
+    /// Runs one part on `database`, and adds to what was measured of the part before.
+    pub fn part<T>(&mut self, name: &'static str, database: &Database, work: impl FnOnce() -> T) -> T {
+        let pages_before = pages::written(database.connection());
         let watch = Stopwatch::start();
         let result = work();
-        self.add(part, watch.elapsed());
+        let time = watch.elapsed();
+        self.add(name, time, Some(pages::written(database.connection()) - pages_before));
+        result
+    }
+
+    /// Runs a part that opens the database.
+    pub fn opening<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let watch = Stopwatch::start();
+        let result = work();
+        self.add(name, watch.elapsed(), None);
         result
     }
 
@@ -53,18 +75,22 @@ impl Measurement {
     ///
     /// # Errors
     /// Those of `work`.
-    pub fn total(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub fn total(&mut self, database: &Database, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let pages_before = pages::written(database.connection());
         let watch = Stopwatch::start();
         work(self)?;
-        self.add("total", watch.elapsed());
+        let time = watch.elapsed();
+        self.add("total", time, Some(pages::written(database.connection()) - pages_before));
         Ok(())
     }
 
-    /// Adds to the time of a part.
-    pub fn add(&mut self, part: &'static str, time: Duration) {
-        match self.parts.iter_mut().find(|(name, _)| *name == part) {
-            Some((_, sum)) => *sum += time,
-            None => self.parts.push((part, time)),
+    fn add(&mut self, name: &'static str, time: Duration, pages: Option<u64>) {
+        match self.parts.iter_mut().find(|part| part.name == name) {
+            Some(part) => {
+                part.time += time;
+                part.pages = part.pages.zip(pages).map(|(sum, pages)| sum + pages);
+            }
+            None => self.parts.push(Part { name, time, pages }),
         }
     }
 
@@ -78,9 +104,13 @@ impl Measurement {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         let size = std::fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?.len();
         let seconds: serde_json::Map<_, _> =
-            self.parts.into_iter().map(|(part, time)| (part.to_owned(), time.as_secs_f64().into())).collect();
+            self.parts.iter().map(|part| (part.name.to_owned(), part.time.as_secs_f64().into())).collect();
+        let pages: serde_json::Map<_, _> =
+            self.parts.iter().map(|part| (part.name.to_owned(), part.pages.into())).collect();
         let content = format!("{:016x}", content(connection)?);
-        Ok(json!({ "seconds": seconds, "written": written, "memory": peak, "file": size, "content": content }))
+        Ok(json!({
+            "seconds": seconds, "pages": pages, "written": written, "memory": peak, "file": size, "content": content
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::database::Database;
+use crate::database::{Cache, Database};
 use crate::rows::{Rows, quoted};
 use crate::service::{OPERATIONS_PER_LINE, Service, data};
 
@@ -89,7 +89,7 @@ impl Client {
     /// # Errors
     /// What SQLite reports.
     pub fn open(&self) -> Result<Database> {
-        let database = Database::open(&self.path, &self.library)?;
+        let database = Database::open(&self.path, &self.library, Cache::Large)?;
         database.initialize()?;
         database.replace_schema(&self.schema)?;
         Ok(database)

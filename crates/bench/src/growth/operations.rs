@@ -9,7 +9,7 @@ use rusqlite::params_from_iter;
 use serde_json::{Value, json};
 
 use super::client::{Client, column_name, row_id, table_name};
-use crate::database::Database;
+use crate::database::{Cache, Database};
 use crate::measurement::Stopwatch;
 use crate::service::data;
 
@@ -103,7 +103,7 @@ fn with_database(
     // Moving the log into the database from time to time would cost what earlier operations have written.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     recorder.counters = if counted { Some(Counters::install(&mut connection)?) } else { None };
-    let database = Database::load(connection, &client.library)?;
+    let database = Database::load(connection, &client.library, Cache::Large)?;
     database.initialize()?;
     database.replace_schema(&client.schema)?;
     let result = work(client, &database, recorder);
@@ -115,7 +115,7 @@ fn open(client: &Client, recorder: &mut Recorder, counted: bool) -> Result<()> {
     let mut connection = Database::connect(&client.path)?;
     recorder.counters = if counted { Some(Counters::install(&mut connection)?) } else { None };
     let database = recorder.record("open", || {
-        let database = Database::load(connection, &client.library)?;
+        let database = Database::load(connection, &client.library, Cache::Large)?;
         database.initialize()?;
         Ok(database)
     })?;

@@ -83,12 +83,12 @@ impl Download {
     /// What SQLite reports, or that nothing was published.
     pub fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
         self.feed_data(database, measurement)?;
-        published(&measurement.time("apply", || database.line(&self.complete))?)
+        published(&measurement.part("apply", database, || database.line(&self.complete))?)
     }
 
     fn feed_data(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
-        measurement.time("checkpoint", || database.line(&self.checkpoint))?;
-        measurement.time("data", || self.data.iter().try_for_each(|(_, line)| database.line(line).map(drop)))
+        measurement.part("checkpoint", database, || database.line(&self.checkpoint))?;
+        measurement.part("data", database, || self.data.iter().try_for_each(|(_, line)| database.line(line).map(drop)))
     }
 
     /// Feeds all of it without measuring.
@@ -117,7 +117,7 @@ fn all(stage: &Stage, encoding: Encoding) -> Result<(Database, Measurement)> {
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
-    measurement.total(|measurement| download.feed(&database, measurement))?;
+    measurement.total(&database, |measurement| download.feed(&database, measurement))?;
     let counts = TABLES.map(|(name, _)| format!("(SELECT count(*) FROM \"ps_data__{name}\")"));
     let found = database.integer(&format!("SELECT {}", counts.join(" + ")))?;
     ensure!(usize::try_from(found) == Ok(rows), "{found} of {rows} rows were published");
@@ -133,7 +133,7 @@ pub fn publish(stage: &Stage) -> Result<(Database, Measurement)> {
     database.checkpoint()?;
     database.connection().execute_batch("PRAGMA shrink_memory")?;
     let mut measurement = Measurement::begin();
-    published(&measurement.time("apply", || database.line(&download.complete))?)?;
+    published(&measurement.part("apply", &database, || database.line(&download.complete))?)?;
     Ok((database, measurement))
 }
 
@@ -145,18 +145,18 @@ pub fn priorities(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
-    measurement.total(|measurement| {
+    measurement.total(&database, |measurement| {
         database.line(&download.checkpoint)?;
         let mut current = download.data.first().context("a download has data")?.0;
         for (priority, line) in &download.data {
             if *priority != current {
                 let complete = download.service.partial_complete(current);
-                measurement.time("partial", || database.text_line(&complete))?;
+                measurement.part("partial", &database, || database.text_line(&complete))?;
                 current = *priority;
             }
-            measurement.time("data", || database.line(line))?;
+            measurement.part("data", &database, || database.line(line))?;
         }
-        published(&measurement.time("complete", || database.line(&download.complete))?)
+        published(&measurement.part("complete", &database, || database.line(&download.complete))?)
     })?;
     Ok((database, measurement))
 }
@@ -193,6 +193,6 @@ pub fn supersede(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
-    measurement.total(|measurement| download.feed(&database, measurement))?;
+    measurement.total(&database, |measurement| download.feed(&database, measurement))?;
     Ok((database, measurement))
 }

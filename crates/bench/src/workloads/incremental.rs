@@ -52,9 +52,9 @@ impl Change {
     /// # Errors
     /// What SQLite reports, or that nothing was published.
     pub fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
-        measurement.time("diff", || database.text_line(&self.diff))?;
-        measurement.time("data", || database.text_line(&self.data))?;
-        measurement.time("complete", || database.complete(&self.complete))
+        measurement.part("diff", database, || database.text_line(&self.diff))?;
+        measurement.part("data", database, || database.text_line(&self.data))?;
+        measurement.part("complete", database, || database.complete(&self.complete))
     }
 }
 
@@ -72,6 +72,7 @@ pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     database.start(None)?;
     database.line(&checkpoint)?;
     crate::database::published(&database.line(&complete)?)?;
-    measurement.total(|measurement| changes.iter().try_for_each(|change| change.feed(&database, measurement)))?;
+    measurement
+        .total(&database, |measurement| changes.iter().try_for_each(|change| change.feed(&database, measurement)))?;
     Ok((database, measurement))
 }

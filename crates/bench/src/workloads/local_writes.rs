@@ -49,10 +49,11 @@ fn run(stage: &Stage, count: usize, per_transaction: usize) -> Result<(Database,
     ];
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
-    measurement.total(|measurement| {
+    measurement.total(&database, |measurement| {
         for (part, sql, values) in &parts {
-            measurement
-                .time(part, || values.chunks(per_transaction).try_for_each(|chunk| write(&database, sql, chunk)))?;
+            measurement.part(part, &database, || {
+                values.chunks(per_transaction).try_for_each(|chunk| write(&database, sql, chunk))
+            })?;
         }
         Ok(())
     })?;

@@ -36,11 +36,12 @@ pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
-    measurement.total(|measurement| {
-        measurement.time("checkpoint", || database.text_line(&checkpoint))?;
-        measurement.time("data500", || lines.iter().try_for_each(|line| database.text_line(line).map(drop)))?;
-        measurement.time("complete500", || database.complete(&complete))?;
-        measurement.time("diffs100", || changes.iter().try_for_each(|change| feed(change, &database)))
+    measurement.total(&database, |measurement| {
+        measurement.part("checkpoint", &database, || database.text_line(&checkpoint))?;
+        measurement
+            .part("data500", &database, || lines.iter().try_for_each(|line| database.text_line(line).map(drop)))?;
+        measurement.part("complete500", &database, || database.complete(&complete))?;
+        measurement.part("diffs100", &database, || changes.iter().try_for_each(|change| feed(change, &database)))
     })?;
     Ok((database, measurement))
 }

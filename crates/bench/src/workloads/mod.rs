@@ -7,6 +7,7 @@ mod local_writes;
 mod many_buckets;
 mod reads;
 mod removed_buckets;
+mod scattered;
 mod schema_changes;
 mod tables;
 
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::database::Database;
+use crate::database::{Cache, Database};
 use crate::measurement::Measurement;
 use crate::rows::{COLUMNS, TABLES};
 
@@ -27,6 +28,8 @@ pub struct Stage {
     pub database: PathBuf,
     /// Multiplies the numbers of rows and buckets; 1 is full size.
     pub scale: f64,
+    /// SQLite's page cache.
+    pub cache: Cache,
 }
 
 impl Stage {
@@ -41,7 +44,7 @@ impl Stage {
     /// # Errors
     /// What SQLite reports.
     pub fn open(&self) -> Result<Database> {
-        Database::open(&self.database, &self.library)
+        Database::open(&self.database, &self.library, self.cache)
     }
 
     /// Opens the database and does what SDKs do first: creates the internal tables and applies the schema.
@@ -78,6 +81,8 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "init_json", prepare: None, run: download::json },
     Workload { name: "init_bson", prepare: None, run: download::bson },
     Workload { name: "incremental", prepare: Some(incremental::prepare), run: incremental::run },
+    Workload { name: "changed", prepare: Some(scattered::prepare), run: scattered::change },
+    Workload { name: "removed", prepare: Some(scattered::prepare), run: scattered::remove },
     Workload { name: "manybuckets", prepare: None, run: many_buckets::run },
     Workload { name: "apply", prepare: None, run: download::publish },
     Workload { name: "local_1tx", prepare: None, run: local_writes::one_transaction },

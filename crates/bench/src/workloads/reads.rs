@@ -37,16 +37,16 @@ pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
     let connection = database.connection();
-    measurement.total(|measurement| {
-        measurement.time("scan", || {
+    measurement.total(&database, |measurement| {
+        measurement.part("scan", &database, || {
             let sql = "SELECT sum(qty), sum(price), count(status), max(name) FROM items";
             connection.query_row(sql, [], read)
         })?;
-        measurement.time("by_id", || {
+        measurement.part("by_id", &database, || {
             let mut statement = connection.prepare("SELECT * FROM items WHERE id = ?")?;
             ids.iter().try_for_each(|id| statement.query_row([id], read))
         })?;
-        measurement.time("by_index", || {
+        measurement.part("by_index", &database, || {
             let mut statement = connection.prepare("SELECT count(*), max(name) FROM items WHERE owner_id = ?")?;
             (0..300).try_for_each(|owner| statement.query_row([rows.owner(owner)], read))
         })?;

@@ -50,10 +50,10 @@ pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let (checkpoint, complete) = (service.checkpoint_of(kept), service.complete());
     let mut measurement = Measurement::begin();
     let database = stage.open_with_schema(&schema())?;
-    measurement.total(|measurement| {
-        measurement.time("start", || database.start(None))?;
-        measurement.time("checkpoint", || database.text_line(&checkpoint))?;
-        measurement.time("complete", || database.complete(&complete))
+    measurement.total(&database, |measurement| {
+        measurement.part("start", &database, || database.start(None))?;
+        measurement.part("checkpoint", &database, || database.text_line(&checkpoint))?;
+        measurement.part("complete", &database, || database.complete(&complete))
     })?;
     Ok((database, measurement))
 }

@@ -12,11 +12,11 @@ pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let tables: Vec<String> = (0..100).map(|number| table(&format!("t{number:03}"), INDEX)).collect();
     let schema = format!(r#"{{"tables":[{}]}}"#, tables.join(","));
     let mut measurement = Measurement::begin();
-    measurement.time("create100", || stage.open_with_schema(&schema).map(drop))?;
+    measurement.opening("create100", || stage.open_with_schema(&schema).map(drop))?;
     for _ in 0..20 {
-        let database = measurement.time("open", || stage.open())?;
-        measurement.time("init", || database.initialize())?;
-        measurement.time("schema", || database.replace_schema(&schema))?;
+        let database = measurement.opening("open", || stage.open())?;
+        measurement.part("init", &database, || database.initialize())?;
+        measurement.part("schema", &database, || database.replace_schema(&schema))?;
     }
     Ok((stage.open()?, measurement))
 }

@@ -50,6 +50,6 @@ fn run(stage: &Stage, schema: &str, open: impl FnOnce(&Stage) -> Result<Database
     let mut measurement = Measurement::begin();
     let database = open(stage)?;
     database.start(Some(&format!(r#"{{"schema":{schema}}}"#)))?;
-    measurement.total(|measurement| download.feed(&database, measurement))?;
+    measurement.total(&database, |measurement| download.feed(&database, measurement))?;
     Ok((database, measurement))
 }
