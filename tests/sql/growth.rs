@@ -68,6 +68,37 @@ fn publishing_rows_of_many_types() {
     assert_linear("types without a table", [1000, 2000], |types| publish(types, &schema(0, 0)));
 }
 
+/// Steps of publishing a row that is in so many buckets, and of publishing that half of them are gone.
+fn publish_in_buckets(buckets: usize) -> [u64; 2] {
+    let (host, counters) = connect();
+    host.replace_schema(&schema(1, 1));
+    let mut service = Service::new();
+    for number in 0..buckets {
+        service.put(&name(number), &name(0), "1", &json!({"c0": number}));
+    }
+    host.control("start", ());
+    let mut lines = service.lines(0);
+    let complete = lines.pop().unwrap();
+    for line in lines {
+        host.line(&line);
+    }
+    let published = counters.count(|| host.line(&complete)).1;
+    assert_eq!(host.value(&format!("SELECT c0 FROM {}", name(0))), (buckets - 1).to_string());
+    for number in buckets / 2..buckets {
+        service.buckets.remove(&name(number));
+    }
+    host.line(&service.checkpoint());
+    let removed = counters.count(|| host.line(&service.complete())).1;
+    assert_eq!(host.value(&format!("SELECT c0 FROM {}", name(0))), (buckets / 2 - 1).to_string());
+    [published.steps, removed.steps]
+}
+
+#[test]
+fn publishing_a_row_of_many_buckets() {
+    assert_linear("a row in many buckets", [150, 300], |buckets| publish_in_buckets(buckets)[0]);
+    assert_linear("a row of many removed buckets", [150, 300], |buckets| publish_in_buckets(buckets)[1]);
+}
+
 #[test]
 fn replacing_many_views_reads_the_schema_once() {
     let (host, counters) = connect();

@@ -28,6 +28,7 @@ mod not_migrated;
 mod objects_over_ours;
 mod oplog_view;
 mod own_format;
+mod page_writes;
 mod publishing_and_the_app;
 mod publishing_reentered;
 mod random_schemas;

@@ -64,7 +64,7 @@ fn an_older_checkpoint_does_not_undo_a_newer_one() {
     assert!(completes(&ahead.sync(&service)));
     let put_off = behind.sync(&second);
     assert_put_off(&put_off);
-    assert_eq!(published(&ahead.host), json!([["l", "insert"], ["b000", "delete"]]));
+    assert_eq!(published(&ahead.host), json!([["b000", "delete"], ["l", "insert"]]));
     let told = behind.sync(&service);
     assert!(completes(&told));
     assert_eq!(status(&told)["downloading"], Value::Null);

@@ -186,9 +186,9 @@ impl Storage for SqliteStorage<'_> {
     fn publish(&mut self, changed: &[ChangedBucket], extent: Extent<'_>) -> Result<()> {
         self.note_writer()?;
         let targets = Targets::new(&self.database, &self.memory.destinations, self.schemas)?;
-        publish::publish(&self.database, targets, changed, extent)?;
+        // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
         self.memory.pending_rows.borrow_mut().clear();
-        Ok(())
+        publish::publish(&self.database, targets, changed, extent)
     }
 
     fn upload_queue_is_empty(&mut self) -> Result<bool> {

@@ -119,17 +119,20 @@ impl Appender<'_, '_> {
         Ok(())
     }
 
-    /// Stores a PUT with `data`, or a REMOVE without: in place of what it supersedes among the pending operations, if
-    /// that is known, else appended.
+    /// Stores a PUT with `data`, or a REMOVE without. A PUT goes in place of what it supersedes among the pending
+    /// operations, if that is known, else it is appended; a REMOVE always is.
     fn append(&mut self, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: Option<&str>) -> Result<()> {
         let hash = self.pending_rows.hash(self.bucket.id, row_type, row_id, entry.subkey);
         let operation = operation_id(self.bucket.region, self.bucket.id, self.next_sequence);
         let candidate = self.pending_rows.replace(hash, operation);
-        if let Some(candidate) = candidate.filter(|id| self.is_pending(*id))
-            && self.overwrite(candidate, entry, row_type, row_id, data)?
-        {
-            self.pending_rows.replace(hash, candidate);
-            return Ok(());
+        match (candidate.filter(|id| self.is_pending(*id)), data) {
+            (Some(candidate), Some(data)) if self.overwrite(candidate, entry, row_type, row_id, data)? => {
+                self.pending_rows.replace(hash, candidate);
+                return Ok(());
+            }
+            // REMOVEs that come together are deleted together when they are published: few pages change.
+            (Some(candidate), None) => self.discard(candidate, entry, row_type, row_id)?,
+            _ => {}
         }
         const SQL: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed) \
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -156,16 +159,9 @@ impl Appender<'_, '_> {
         bucket_of(id) == self.bucket.id && sequence_of(id) > self.bucket.settled
     }
 
-    /// Puts an operation in place of the pending operation `id`. False if that is one of another key.
-    fn overwrite(
-        &self,
-        id: i64,
-        entry: &OplogEntry<'_>,
-        row_type: &str,
-        row_id: &str,
-        data: Option<&str>,
-    ) -> Result<bool> {
-        const SQL: &str = "UPDATE main.ps_operations SET op_id = ?2, data = ?6, hash = ?7, removed = ?8 \
+    /// Puts a PUT in place of the pending operation `id`. False if that is one of another key.
+    fn overwrite(&self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: &str) -> Result<bool> {
+        const SQL: &str = "UPDATE main.ps_operations SET op_id = ?2, data = ?6, hash = ?7, removed = 0 \
             WHERE id = ?1 AND row_type = ?3 AND row_id = ?4 AND subkey IS ?5";
         self.database.execute(
             SQL,
@@ -177,10 +173,16 @@ impl Appender<'_, '_> {
                 entry.subkey.into(),
                 data.into(),
                 Parameter::Integer(i64::from(entry.checksum.as_signed())),
-                i64::from(data.is_none()).into(),
             ],
         )?;
         Ok(self.database.connection().changes() > 0)
+    }
+
+    /// Deletes the pending operation `id`, unless that is one of another key.
+    fn discard(&self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str) -> Result<()> {
+        const SQL: &str = "DELETE FROM main.ps_operations \
+            WHERE id = ?1 AND row_type = ?2 AND row_id = ?3 AND subkey IS ?4";
+        self.database.execute(SQL, &[id.into(), row_type.into(), row_id.into(), entry.subkey.into()])
     }
 
     fn report(&mut self, entry: &OplogEntry<'_>, reason: &'static str) -> Result<()> {

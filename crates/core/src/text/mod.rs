@@ -102,6 +102,29 @@ pub fn literal(text: &str) -> String {
     sql
 }
 
+/// Makes `text` the content of `buffer`.
+///
+/// # Errors
+/// Out of memory.
+pub fn overwrite(buffer: &mut String, text: &str) -> Result<()> {
+    reserve_anew(buffer, text.len())?;
+    buffer.push_str(text);
+    Ok(())
+}
+
+/// Empties `buffer` and makes room for `length` bytes. Its memory is kept unless it is far more than needed.
+///
+/// # Errors
+/// Out of memory.
+pub fn reserve_anew(buffer: &mut String, length: usize) -> Result<()> {
+    const KEPT: usize = 64 * 1024;
+    if buffer.capacity() > KEPT.max(length.saturating_mul(4)) {
+        *buffer = String::new();
+    }
+    buffer.clear();
+    Ok(buffer.try_reserve(length)?)
+}
+
 fn push_quoted(sql: &mut String, text: &str, quote: char) {
     sql.push(quote);
     for (index, piece) in text.split(quote).enumerate() {

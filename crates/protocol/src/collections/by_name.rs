@@ -35,6 +35,11 @@ impl<T> ByName<T> {
         self.names.position(name)
     }
 
+    /// The name at a position.
+    pub fn name(&self, position: usize) -> Option<&str> {
+        self.names.get(position)
+    }
+
     /// The value at a position.
     pub fn get(&self, position: usize) -> Option<&T> {
         self.values.get(position)
@@ -77,7 +82,7 @@ mod tests {
         assert_eq!((values.insert("a", 1), values.insert("b", 2)), (Ok(0), Ok(1)));
         assert_eq!(values.find("b").and_then(|position| values.get(position)), Some(&2));
         *values.get_mut(0).unwrap() = 3;
-        assert_eq!((values.get(0), values.len()), (Some(&3), 2));
+        assert_eq!((values.name(0), values.get(0), values.len()), (Some("a"), Some(&3), 2));
         values.clear();
         assert!(values.is_empty() && values.find("a").is_none());
     }

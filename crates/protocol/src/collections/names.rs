@@ -6,10 +6,14 @@ use alloc::vec::Vec;
 use super::index::{Index, Key};
 use crate::error::Result;
 
+/// Up to this many names are searched one by one, without an index.
+const FEW: usize = 8;
+
 /// A set of names, each at a position: they are numbered in the order in which they are added.
 #[derive(Debug, Default)]
 pub struct Names {
     names: Vec<String>,
+    /// Of all names, if there are more than a few.
     index: Index,
 }
 
@@ -25,6 +29,9 @@ impl Names {
 
     /// The position of `name`.
     pub fn position(&self, name: &str) -> Option<usize> {
+        if self.names.len() <= FEW {
+            return self.names.iter().position(|known| known == name);
+        }
         self.index.find(Key::Name(name), &name_at(&self.names))
     }
 
@@ -44,14 +51,23 @@ impl Names {
     /// Out of memory.
     pub fn add(&mut self, name: &str) -> Result<usize> {
         self.names.try_reserve(1)?;
-        self.index.reserve(1)?;
+        if self.names.len() >= FEW {
+            self.index.reserve(FEW.saturating_add(1))?;
+        }
         let mut owned = String::new();
         owned.try_reserve_exact(name.len())?;
         owned.push_str(name);
+        Ok(self.push(owned))
+    }
+
+    fn push(&mut self, name: String) -> usize {
         let position = self.names.len();
-        self.names.push(owned);
-        self.index.insert(Key::Name(name), position);
-        Ok(position)
+        self.names.push(name);
+        let not_indexed = if position == FEW { 0 } else { position };
+        for (position, name) in self.names.iter().enumerate().skip(not_indexed).filter(|_| position >= FEW) {
+            self.index.insert(Key::Name(name), position);
+        }
+        position
     }
 
     /// Takes out all names.
@@ -64,8 +80,7 @@ impl Names {
     pub fn insert(&mut self, name: &str) -> bool {
         let is_new = !self.contains(name);
         if is_new {
-            self.index.insert(Key::Name(name), self.names.len());
-            self.names.push(name.into());
+            self.push(name.into());
         }
         is_new
     }

@@ -6,21 +6,23 @@
 //! type lives. A part of a checkpoint writes only rows of which it has new PUTs: what REMOVEs leave is for the whole one.
 
 mod destination;
-mod few;
+mod ordered;
 mod pending;
 mod rows;
 mod target;
 mod versions;
+mod waiting;
 
 use crate::connection::Database;
 use crate::error::Result;
 use crate::storage::{ChangedBucket, Extent};
 use crate::updated_rows;
-use pending::Pending;
+use pending::{Order, Pending};
 use rows::Publisher;
 
 pub use destination::Destinations;
 pub use target::Targets;
+pub use versions::Kind;
 
 /// See [`crate::storage::Storage::publish`].
 pub fn publish(
@@ -31,15 +33,14 @@ pub fn publish(
 ) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
     let pending = Pending::load(database, changed)?;
-    let is_few = pending.is_few();
-    if !is_few {
+    let order = pending.order(database)?;
+    if order == Order::OfArrival {
         pending.enter_row_operations(database)?;
     }
     let mut publisher = Publisher::new(database, targets, pending, extent);
-    if is_few {
-        publisher.publish_few()?
-    } else {
-        publisher.publish_pending()?
+    match order {
+        Order::OfArrival => publisher.publish_pending()?,
+        Order::OfRows(superseded) => publisher.publish_in_order(superseded)?,
     }
     match extent {
         Extent::Full => publisher.publish_updated_rows()?,

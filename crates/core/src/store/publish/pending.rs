@@ -9,16 +9,34 @@ use crate::storage::{BucketId, ChangedBucket, Extent};
 use crate::store::buckets::{checksum_column, checksum_from_column};
 use crate::store::by_row::visit_by_row;
 use crate::store::operation_id::{bucket_of, operations_after, sequence_of};
+use crate::store::publish::ordered::Superseded;
+use crate::store::publish::waiting::WAITING_SIZE;
 use crate::store::regions::{Newest, all_of};
 
-/// Up to this many operations are published as few.
+/// Up to this many operations take the place of older ones in any case.
 const FEW: i64 = 100;
+
+/// More take their place when they are fewer than one in this many.
+const REPLACED_SHARE: i64 = 16;
 
 /// From this many operations on, a pass over the keys of all stored rows may be cheaper than a look-up for each.
 const BULK_FROM: i64 = 1000;
 
 /// The pass is chosen when at least one in this many stored operations is pending.
 const BULK_SHARE: i64 = 16;
+
+/// Bytes that the indexes of a table, and `ps_row_operations`, need for a row.
+const INDEXED_ROW: i64 = 64;
+
+/// The order in which rows are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// That of their pending operations: much data is read in sequence, and all of it is stored in that sequence too. The
+    /// indexes of tables are written to all over, so that the cache has to hold them.
+    OfArrival,
+    /// That in which indexes are sorted.
+    OfRows(Superseded),
+}
 
 /// One changed bucket.
 #[derive(Debug, Clone, Copy)]
@@ -117,20 +135,35 @@ impl Pending {
         }
     }
 
-    /// Whether so little is pending, and nothing to be published again, that operations are not entered before their rows
-    /// are looked at.
+    /// Whether next to nothing is pending.
     pub fn is_few(&self) -> bool {
-        self.operations <= FEW && self.buckets.iter().all(|(_, bucket)| !bucket.is_resync)
+        self.operations <= FEW
     }
 
-    /// Whether so much is pending that one pass over all rows is cheaper than a look-up for each.
-    pub fn is_bulk(&self, database: &Database<'_>) -> Result<bool> {
-        if self.operations < BULK_FROM {
-            return Ok(false);
-        }
+    /// The order in which rows are best looked at.
+    pub fn order(&self, database: &Database<'_>) -> Result<Order> {
+        let is_bulk = self.operations >= BULK_FROM && self.fits_cache(database)?;
+        Ok(if is_bulk { Order::OfArrival } else { Order::OfRows(self.superseded()) })
+    }
+
+    /// Whether much is pending, and the indexes that it is entered in fit the cache.
+    fn fits_cache(&self, database: &Database<'_>) -> Result<bool> {
         const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
         let settled = database.integer(SQL, &[])?.unwrap_or(0);
-        Ok(self.operations.saturating_mul(BULK_SHARE) >= settled)
+        if self.operations.saturating_mul(BULK_SHARE) < settled {
+            return Ok(false);
+        }
+        let indexed = settled.saturating_add(self.operations).saturating_mul(INDEXED_ROW);
+        let waiting = i64::try_from(WAITING_SIZE).unwrap_or(i64::MAX);
+        Ok(indexed.saturating_add(waiting) <= cache_size(database)?.saturating_div(2))
+    }
+
+    /// What becomes of superseded operations. Putting others in their place changes the pages of both; entering the others
+    /// instead changes pages of `ps_row_operations`, which are fewer when most of them change.
+    fn superseded(&self) -> Superseded {
+        let settled = self.buckets.iter().fold(0_i64, |sum, (_, bucket)| sum.saturating_add(bucket.settled));
+        let is_small = self.is_few() || self.operations.saturating_mul(REPLACED_SHARE) <= settled;
+        if is_small { Superseded::Replaced } else { Superseded::Deleted }
     }
 
     /// The ranges of operation ids, first and last, that are not settled.
@@ -178,5 +211,19 @@ impl Pending {
             )?;
         }
         self.newest.grow(database, self.unsettled_count(), matches!(extent, Extent::Full))
+    }
+}
+
+/// The size of SQLite's page cache in bytes.
+fn cache_size(database: &Database<'_>) -> Result<i64> {
+    // What a cached statement gives is that of when it was prepared.
+    let pragma = |sql: &str| -> Result<i64> {
+        let mut statement = database.prepare(sql)?;
+        let mut rows = statement.query(&[])?;
+        Ok(rows.next()?.map_or(0, |row| row.integer(0)))
+    };
+    match pragma("PRAGMA main.cache_size")? {
+        kibibytes @ ..0 => Ok(kibibytes.saturating_neg().saturating_mul(1024)),
+        pages => Ok(pages.saturating_mul(pragma("PRAGMA main.page_size")?)),
     }
 }

@@ -1,5 +1,5 @@
 //! Publishing rows one by one: finding a row's stored operations, dropping those that no longer count, and writing the
-//! winner. How few pending operations are stored is in [`few`](super::few).
+//! winner. Which rows are looked at, in the order of rows, is in [`ordered`](super::ordered).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,14 +7,18 @@ use alloc::vec::Vec;
 use hashbrown::HashSet;
 use sqlite_nostd::Row;
 
+use crate::collections::RowKeys;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::protocol::Checksum;
 use crate::storage::{ChangedBucket, Extent};
+use crate::store::by_row::{RunSize, StoredOperation};
 use crate::store::operation_id::bucket_of;
 use crate::store::publish::pending::Pending;
 use crate::store::publish::target::Targets;
 use crate::store::publish::versions::{Kind, RowVersions, Version};
+use crate::store::publish::waiting::WaitingRows;
+use crate::text::overwrite;
 use crate::updated_rows;
 
 /// One publish in progress.
@@ -22,7 +26,7 @@ pub struct Publisher<'a, 'c> {
     pub(super) database: &'a Database<'c>,
     pub(super) pending: Pending,
     extent: Extent<'a>,
-    targets: Targets<'a, 'c>,
+    pub(super) targets: Targets<'a, 'c>,
     /// Operations of the row that is looked at.
     pub(super) versions: RowVersions,
     /// Data of the row's newest operation, which mostly is the one to publish.
@@ -74,8 +78,9 @@ impl<'a, 'c> Publisher<'a, 'c> {
     pub fn publish_pending(&mut self) -> Result<()> {
         const SELECT: &str = "SELECT id, row_type, row_id, hash, removed, data FROM main.ps_operations \
             WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-        let shared = if self.pending.is_bulk(self.database)? { Some(shared_operations(self.database)?) } else { None };
+        let shared = shared_operations(self.database)?;
         let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
+        let mut waiting = WaitingRows::default();
         let mut statement = self.database.cached(SELECT)?;
         for (first, last) in ranges {
             // Operations that are dropped on the way are not visited any more.
@@ -83,39 +88,56 @@ impl<'a, 'c> Publisher<'a, 'c> {
             while let Some(row) = rows.next()? {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
                 let is_removal = Kind::from_column(row.integer(4)) == Kind::Remove;
-                if is_removal || shared.as_ref().is_none_or(|shared| shared.contains(&operation)) {
+                if is_removal || shared.contains(&operation) {
                     self.seek_row(row_type, row_id, Counted::One(operation))?;
                     continue;
                 }
                 if self.pending.is_pending(operation) {
                     self.pending.count_settled(operation, Checksum::from_stored(row.integer(3)));
                 }
-                self.targets.put(row_type, row_id, row.text(5)?)?;
+                waiting.put(&mut self.targets, row_type, row_id, row.text(5)?)?;
             }
         }
-        Ok(())
+        waiting.publish(&mut self.targets)
     }
 
     /// Looks at the rows of removed operations and local writes; afterwards there are none.
     pub fn publish_updated_rows(&mut self) -> Result<()> {
-        // A row that is there twice is looked at twice, which costs less than sorting.
         const SELECT: &str = "SELECT row_type, row_id, EXISTS (SELECT 1 FROM main.ps_row_operations AS entry \
                 WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id) \
             FROM main.ps_updated_rows AS updated WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
         let mut statement = self.database.cached(SELECT)?;
         let mut rows = statement.query(&[])?;
-        let mut is_empty = true;
+        let (mut keys, mut is_empty) = (RowKeys::default(), true);
         while let Some(row) = rows.next()? {
             is_empty = false;
-            let (row_type, row_id) = (row.text(0)?, row.text(1)?);
-            if row.integer(2) == 0 {
-                self.targets.delete(row_type, row_id)?;
-            } else {
-                self.seek_row(row_type, row_id, Counted::None)?;
+            keys.push(row.text(0)?, row.text(1)?, row.integer(2))?;
+            if RunSize::LARGE.is_reached(&keys) {
+                self.publish_rows(&mut keys)?;
+                keys.clear();
             }
         }
         drop(rows);
+        self.publish_rows(&mut keys)?;
         if is_empty { Ok(()) } else { updated_rows::forget_all(self.database) }
+    }
+
+    /// Looks at rows in their order, each once. They come with 0 if they have no operations.
+    fn publish_rows(&mut self, keys: &mut RowKeys) -> Result<()> {
+        let (mut row_type, mut row_id, mut is_first) = (String::new(), String::new(), true);
+        keys.visit_sorted(|next_type, next_id, operations| {
+            if next_id == row_id && next_type == row_type && !is_first {
+                return Ok(());
+            }
+            is_first = false;
+            overwrite(&mut row_type, next_type)?;
+            overwrite(&mut row_id, next_id)?;
+            if operations == 0 {
+                self.targets.delete(next_type, next_id)
+            } else {
+                self.seek_row(next_type, next_id, Counted::None)
+            }
+        })
     }
 
     /// Writes back what changed about the buckets.
@@ -147,14 +169,24 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Adds an operation of the row: its id, op id, hash, what it does, subkey and data.
-    pub(super) fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
+    fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
         let (operation, op_id) = (row.integer(0), row.integer(1));
         if self.versions.len() == 0 || op_id > self.newest.0 {
-            replace(&mut self.newest_data, row.text(5)?)?;
+            overwrite(&mut self.newest_data, row.text(5)?)?;
             self.newest = (op_id, operation);
         }
         let hash = Checksum::from_stored(row.integer(2));
         self.versions.push(operation, op_id, hash, Kind::from_column(row.integer(3)), row.optional_text(4)?)
+    }
+
+    /// Adds an operation of the row that was read before.
+    pub(super) fn add_operation(&mut self, operation: &StoredOperation) -> Result<()> {
+        let StoredOperation { id, op_id, hash, kind, .. } = *operation;
+        if self.versions.len() == 0 || op_id > self.newest.0 {
+            overwrite(&mut self.newest_data, operation.data())?;
+            self.newest = (op_id, id);
+        }
+        self.versions.push(id, op_id, hash, kind, operation.subkey())
     }
 
     /// Publishes the row whose operations are in `self.versions`.
@@ -200,15 +232,27 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Deletes the row's operations that no longer count, with their entries.
-    pub(super) fn delete_obsolete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
-        const DELETE_ENTRY: &str =
-            "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
+    fn delete_obsolete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
-        for operation in self.obsolete.drain(..) {
-            self.database.execute(DELETE_ENTRY, &[row_type.into(), row_id.into(), operation.into()])?;
+        while let Some(operation) = self.obsolete.pop() {
+            self.delete_entry(row_type, row_id, operation)?;
             self.database.execute(DELETE, &[operation.into()])?;
         }
         Ok(())
+    }
+
+    /// Enters an operation of a row in `ps_row_operations`.
+    pub(super) fn enter(&self, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
+        const ENTER: &str =
+            "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
+        self.database.execute(ENTER, &[row_type.into(), row_id.into(), operation.into()])
+    }
+
+    /// Takes an operation of a row out of `ps_row_operations`.
+    pub(super) fn delete_entry(&self, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
+        const DELETE_ENTRY: &str =
+            "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
+        self.database.execute(DELETE_ENTRY, &[row_type.into(), row_id.into(), operation.into()])
     }
 }
 
@@ -227,8 +271,8 @@ fn shared_operations(database: &Database<'_>) -> Result<HashSet<i64>> {
             shared.try_reserve(2)?;
             shared.extend(previous.into_iter().chain([operation]));
         } else {
-            replace(&mut row_type, next_type)?;
-            replace(&mut row_id, next_id)?;
+            overwrite(&mut row_type, next_type)?;
+            overwrite(&mut row_id, next_id)?;
         }
         previous = Some(operation);
     }
@@ -250,12 +294,4 @@ fn put_operation(
         Some(row) => targets.put(row_type, row_id, row.text(0)?),
         None => Ok(()),
     }
-}
-
-/// Makes `text` the content of `buffer`, reusing its memory.
-fn replace(buffer: &mut String, text: &str) -> Result<()> {
-    buffer.clear();
-    buffer.try_reserve(text.len())?;
-    buffer.push_str(text);
-    Ok(())
 }

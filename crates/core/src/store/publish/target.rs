@@ -44,20 +44,27 @@ fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, s
     })
 }
 
+/// The type met last.
+enum Current {
+    /// The position of its target.
+    At(usize),
+    /// It has no table, its rows go to `ps_untyped`. None stands for no type.
+    Untyped(Option<String>),
+}
+
 /// The targets of the types met during one publish.
 pub struct Targets<'a, 'c> {
     database: &'a Database<'c>,
     destinations: &'a Destinations,
     by_type: ByName<Target<'c>>,
-    /// The type met last, and the position of its target; None for a type without a table, whose rows go to `ps_untyped`.
-    current: Option<(String, Option<usize>)>,
+    current: Current,
 }
 
 impl<'a, 'c> Targets<'a, 'c> {
     /// No targets yet: each type is looked up when its first row comes.
     pub fn new(database: &'a Database<'c>, destinations: &'a Destinations, schemas: &KnownSchemas) -> Result<Self> {
         destinations.refresh(database, schemas)?;
-        Ok(Self { database, destinations, by_type: ByName::default(), current: None })
+        Ok(Self { database, destinations, by_type: ByName::default(), current: Current::Untyped(None) })
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -87,16 +94,20 @@ impl<'a, 'c> Targets<'a, 'c> {
 
     /// The target of a type, None if it has no table.
     fn target(&mut self, row_type: &str) -> Result<Option<&mut Target<'c>>> {
-        let known = self.current.as_ref().filter(|(name, _)| name == row_type);
-        let position = match known {
-            Some((_, position)) => *position,
-            None => {
-                let position = self.position(row_type)?;
-                self.current = Some((text::copy(row_type)?, position));
-                position
-            }
+        let is_current = match &self.current {
+            Current::At(position) => self.by_type.name(*position) == Some(row_type),
+            Current::Untyped(name) => name.as_deref() == Some(row_type),
         };
-        Ok(position.and_then(|position| self.by_type.get_mut(position)))
+        if !is_current {
+            self.current = match self.position(row_type)? {
+                Some(position) => Current::At(position),
+                None => Current::Untyped(Some(text::copy(row_type)?)),
+            };
+        }
+        Ok(match self.current {
+            Current::At(position) => self.by_type.get_mut(position),
+            Current::Untyped(_) => None,
+        })
     }
 
     fn position(&mut self, row_type: &str) -> Result<Option<usize>> {
@@ -111,6 +122,7 @@ impl<'a, 'c> Targets<'a, 'c> {
             Destination::Untyped => return Ok(None),
         };
         if self.by_type.len() >= KEPT {
+            self.current = Current::Untyped(None);
             self.by_type.clear();
         }
         self.by_type.insert(row_type, target).map(Some)

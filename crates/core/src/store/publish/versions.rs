@@ -10,9 +10,10 @@ use crate::storage::BucketId;
 use crate::store::operation_id::bucket_of;
 
 /// What an operation does, as `ps_operations.removed` tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A PUT.
+    #[default]
     Put,
     /// A REMOVE.
     Remove,
@@ -112,25 +113,18 @@ impl RowVersions {
 
     /// Marks operations of an unknown subkey that have a later one of any subkey in their bucket.
     fn resolve_unknown_subkeys(&mut self) {
-        for index in 0..self.versions.len() {
-            let Some(version) = self.versions.get(index).copied() else { return };
-            let is_later = |other: &Version| {
-                other.op_id > version.op_id && bucket_of(other.operation) == bucket_of(version.operation)
-            };
-            if version.kind == Kind::PutOfUnknownSubkey
-                && self.versions.iter().any(is_later)
-                && let Some(version) = self.versions.get_mut(index)
-            {
-                version.is_superseded = true;
+        let is_same_bucket = |a: &Version, b: &Version| bucket_of(a.operation) == bucket_of(b.operation);
+        for versions in self.versions.chunk_by_mut(is_same_bucket) {
+            let newest = versions.iter().map(|version| version.op_id).max();
+            for version in versions.iter_mut().filter(|version| version.kind == Kind::PutOfUnknownSubkey) {
+                version.is_superseded |= newest.is_some_and(|newest| newest > version.op_id);
             }
         }
     }
 
-    /// The operations, by id, of the same subkey as `version` that it supersedes. To be asked after [`Self::resolve`].
-    pub fn superseded_by(&self, version: &Version) -> impl Iterator<Item = i64> + '_ {
-        let key = version.key(&self.subkeys);
-        let has_key = move |other: &&Version| other.key(&self.subkeys) == key;
-        self.versions.iter().filter(|other| other.is_superseded).filter(has_key).map(|other| other.operation)
+    /// The operations of each bucket and subkey, by op id. To be asked after [`Self::resolve`].
+    pub fn by_key(&self) -> impl Iterator<Item = &[Version]> {
+        self.versions.chunk_by(|a, b| a.key(&self.subkeys) == b.key(&self.subkeys))
     }
 
     /// The operations added.
@@ -233,8 +227,10 @@ mod tests {
         assert_eq!(current(&versions), [10, 20]);
         push(&mut versions, 1, 2, 30, Kind::Put, None);
         versions.resolve();
-        let newest = *versions.winner(|_| true).unwrap();
-        assert_eq!((newest.op_id, versions.superseded_by(&newest).count()), (30, 0));
+        assert_eq!(versions.winner(|_| true).map(|version| version.op_id), Some(30));
+        let keys: Vec<Vec<i64>> =
+            versions.by_key().map(|of_key| of_key.iter().map(|version| version.op_id).collect()).collect();
+        assert_eq!(keys, [[30], [10], [20]]);
         assert_eq!(current(&versions), [30, 20]);
     }
 }
