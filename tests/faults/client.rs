@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use powersync_testkit::faults::{Database, Disk, Failure};
-use powersync_testkit::library;
+use rowtide_testkit::faults::{Database, Disk, Failure};
+use rowtide_testkit::library;
 use rusqlite::ffi;
 use serde_json::Value;
 

@@ -1,8 +1,8 @@
 //! The standard session, cut off by a crash after any change of a file: the database opens in a state that it had, with
 //! all that was promised to last, and the session goes on from there to the same end.
 
-use powersync_testkit::faults::disk::{Loss, Recording};
-use powersync_testkit::faults::{Disk, allocator};
+use rowtide_testkit::faults::disk::{Loss, Recording};
+use rowtide_testkit::faults::{Disk, allocator};
 
 use crate::client::{Client, Disturbances, Expected, Setup, Undisturbed, expected};
 use crate::dump::difference;

@@ -1,6 +1,6 @@
 //! Everything in a database that does not depend on how often something was tried.
 
-use powersync_testkit::faults::{Database, Failure};
+use rowtide_testkit::faults::{Database, Failure};
 
 /// The schema, and the rows of each table and view in no order. Left out are the numbers that tell iterations and
 /// schemas apart, and how much was downloaded, which includes what is sent twice.

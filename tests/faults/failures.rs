@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use powersync_testkit::faults::countdown::Countdown;
-use powersync_testkit::faults::disk::{Call, Fault};
-use powersync_testkit::faults::{Disk, allocator, interrupts};
+use rowtide_testkit::faults::countdown::Countdown;
+use rowtide_testkit::faults::disk::{Call, Fault};
+use rowtide_testkit::faults::{Disk, allocator, interrupts};
 use rusqlite::ffi;
 
 use crate::client::{Client, Disturbances, Expected, Part, Setup, StepFailure, Surroundings, Undisturbed};

@@ -18,9 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use client::{Disturbances, Setup};
 use crashes::Recorded;
 use failures::{Failing, Failures};
-use powersync_testkit::faults::disk::{Call, Loss};
-use powersync_testkit::faults::{Database, Disk, allocator};
-use powersync_testkit::library;
+use rowtide_testkit::faults::disk::{Call, Loss};
+use rowtide_testkit::faults::{Database, Disk, allocator};
+use rowtide_testkit::library;
 use rusqlite::ffi;
 use session::Session;
 

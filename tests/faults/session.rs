@@ -1,7 +1,7 @@
 //! The standard session: a service, and what an application and its SDK do with every part of the library. Each step is
 //! at most one transaction, so that the database has one state between two steps.
 
-use powersync_testkit::service::Service;
+use rowtide_testkit::service::Service;
 use serde_json::{Value, json};
 
 /// An SQL statement with its parameters.

@@ -5,9 +5,9 @@
 
 use std::path::PathBuf;
 
-use powersync_testkit::Host;
-use powersync_testkit::library::repository;
-use powersync_testkit::scenario::{LineEncoding, run};
+use rowtide_testkit::Host;
+use rowtide_testkit::library::repository;
+use rowtide_testkit::scenario::{LineEncoding, run};
 use serde_json::{Value, json};
 
 fn main() {

@@ -55,7 +55,7 @@ impl ConnectionState {
         &self.transaction
     }
 
-    /// The generation of downloaded data that this connection made last (`store::iteration`).
+    /// The generation of downloaded data that this connection made last (`bucket_storage::iteration`).
     pub fn own_generation(&self) -> Option<i64> {
         self.own_generation.get()
     }

@@ -10,20 +10,19 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod bucket_storage;
 pub mod connection;
 pub mod crud;
-pub mod engine;
 pub mod migrations;
 pub mod schema;
 pub mod sql_api;
-pub mod storage;
-pub mod store;
+pub mod sync_client;
 pub mod text;
 pub mod updated_rows;
 pub mod uuid;
 pub mod version;
 
-pub use powersync_protocol::{self as protocol, collections, error, json};
+pub use rowtide_protocol::{self as protocol, collections, error, json};
 
 /// Registers the extension on each connection that is opened from now on; again does no harm. The program links SQLite,
 /// for instance through rusqlite.

@@ -27,7 +27,7 @@ fn the_library_knows_the_sources_it_is_built_from() {
     let directories = source_directories(Path::new(env!("CARGO_MANIFEST_DIR")));
     assert_eq!(directories.len(), 2);
     let expected = format!("{}/{:016x}", env!("CARGO_PKG_VERSION"), sources_hash(&directories).unwrap());
-    assert_eq!(powersync_core::version::SOURCES, expected);
+    assert_eq!(rowtide_core::version::SOURCES, expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use crate::api;
 use crate::bindings::{SQLITE_OK, sqlite3};
 use crate::connection::c_string;
-use crate::connections::{self, State};
+use crate::registry::{self, State};
 
 /// `SQLITE_FCNTL_DATA_VERSION`: a number that changes with each commit to a database, also of the same connection.
 const SQLITE_FCNTL_DATA_VERSION: c_int = 35;
@@ -25,7 +25,7 @@ impl DataVersions {
     /// The version of the database `name` ("main", "temp" or an attached one); None if there is none, or if the
     /// connection is closed.
     pub fn read(&self, name: &str) -> Option<u32> {
-        if connections::state(self.db) == State::Unknown {
+        if registry::state(self.db) == State::Unknown {
             return None;
         }
         let name = c_string(name).ok()?;

@@ -9,8 +9,8 @@ use core::ptr::NonNull;
 use crate::bindings::{
     SQLITE_ERROR, SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, SQLITE_OK_LOAD_PERMANENTLY, sqlite3, sqlite3_api_routines,
 };
-use crate::connections::{self, Loading, State};
 use crate::error::FunctionError;
+use crate::registry::{self, Loading, State};
 use crate::vtab::copy_with_nul;
 use crate::{Connection, ResultCode, api, connection, memory};
 
@@ -123,7 +123,7 @@ fn load_once(
         return Err((SQLITE_ERROR, format!("PowerSync {ours} needs SQLite 3.38.0 or newer, found {found}")));
     }
     let connection = Connection::new(db);
-    match connections::state(db) {
+    match registry::state(db) {
         State::Loaded => return Ok(()),
         State::Unknown if has_another_copy(connection).unwrap_or(false) => return Ok(()),
         // What an application did not let go of after a failure is replaced.
@@ -132,7 +132,7 @@ fn load_once(
     let registered = RefCell::default();
     let failure = match memory::guard(|| load(connection.with_list(&registered))) {
         Ok(Ok(())) => {
-            connections::set_loaded(db);
+            registry::set_loaded(db);
             return Ok(());
         }
         Ok(Err(failure)) => (failure.raw_code(), failure.message),

@@ -17,7 +17,7 @@ use crate::bindings::{
 use crate::error::FunctionError;
 use crate::memory;
 use crate::vtab::copy_with_nul;
-use crate::{Connection, ResultCode, SqliteError, Value, connections};
+use crate::{Connection, ResultCode, SqliteError, Value, registry};
 
 /// `SQLITE_LIMIT_LENGTH`.
 const LENGTH_LIMIT: i32 = 0;
@@ -224,7 +224,7 @@ pub fn register<T: 'static>(
     state: Rc<T>,
     function: Implementation<T>,
 ) -> c_int {
-    connections::add(db);
+    registry::add(db);
     let registration = Box::into_raw(Box::new(Registration { db, state, function }));
     // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
     unsafe {
@@ -257,7 +257,7 @@ unsafe extern "C" fn destroy<T>(registration: *mut c_void) {
     let registration = unsafe { Box::from_raw(registration.cast::<Registration<T>>()) };
     let db = registration.db;
     drop(registration);
-    connections::remove(db);
+    registry::remove(db);
 }
 
 unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, values: *mut *mut sqlite3_value) {

@@ -23,7 +23,7 @@ use core::ptr::{self, NonNull};
 
 use crate::api::{self, CommitHook, RollbackHook, UpdateHook};
 use crate::bindings::{sqlite3, sqlite3_int64};
-use crate::connections::{self, State};
+use crate::registry::{self, State};
 use crate::{Connection, ResultCode, SqliteError};
 
 /// What is called when a connection changes a row, and commits or rolls back.
@@ -159,7 +159,7 @@ struct Installed {
 pub fn install<H: Hooks>(connection: Connection<'_>, hooks: Rc<H>) -> Result<InstalledHooks, SqliteError> {
     let db = connection.handle();
     // What is registered tells later whether the connection is still open.
-    if connections::state(db) == State::Unknown {
+    if registry::state(db) == State::Unknown {
         return Err(SqliteError::new(ResultCode::MISUSE, "hooks need a connection with functions or modules"));
     }
     let argument = Rc::as_ptr(&hooks);
@@ -218,14 +218,14 @@ fn find(
 impl InstalledHooks {
     /// Whether all hooks are still in place, so that none was replaced by the application.
     pub fn are_in_place(&self) -> bool {
-        connections::state(self.db) != State::Unknown
+        registry::state(self.db) != State::Unknown
             && self.installed.iter().all(|installed| self.is_in_place(installed) != Some(false))
     }
 
     /// Whether the connection has statements, and so would not close now. To be asked while it is open.
     pub fn connection_has_statements(&self) -> bool {
         // SAFETY: a connection with something of ours is open.
-        connections::state(self.db) != State::Unknown
+        registry::state(self.db) != State::Unknown
             && unsafe { !api::sqlite3_next_stmt(self.db.as_ptr(), ptr::null_mut()).is_null() }
     }
 
@@ -233,7 +233,7 @@ impl InstalledHooks {
     ///
     /// Fails with SQLITE_MISUSE, as [`Connection::install_hooks`] does, if the application has one of its own there.
     pub fn restore(&mut self) -> Result<(), SqliteError> {
-        if connections::state(self.db) == State::Unknown {
+        if registry::state(self.db) == State::Unknown {
             return Err(SqliteError::new(ResultCode::MISUSE, "the connection of the hooks is closed"));
         }
         for installed in &mut self.installed {
@@ -255,7 +255,7 @@ impl Drop for InstalledHooks {
     fn drop(&mut self) {
         // A closed connection calls nothing, and another one may have its address, on which our hooks are not found. But
         // the application can also have replaced all that is registered on an open one.
-        let mut is_certain = connections::state(self.db) != State::Unknown;
+        let mut is_certain = registry::state(self.db) != State::Unknown;
         for installed in core::mem::take(&mut self.installed) {
             match if is_certain { self.is_in_place(&installed) } else { None } {
                 Some(true) => {

@@ -12,7 +12,7 @@ use crate::bindings::{
 };
 use crate::connection::c_string;
 use crate::error::FunctionError;
-use crate::{Connection, Value, connections, function, memory};
+use crate::{Connection, Value, function, memory, registry};
 
 type Outcome = Result<(), FunctionError>;
 
@@ -87,7 +87,7 @@ struct Module<S> {
 
 /// Registers the module; the result is SQLite's code.
 pub fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<T::State>) -> c_int {
-    connections::add(db);
+    registry::add(db);
     let state = Box::into_raw(Box::new(Module { db, state })).cast();
     // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
     unsafe {
@@ -142,7 +142,7 @@ unsafe extern "C" fn destroy<S>(module: *mut c_void) {
     let module = unsafe { Box::from_raw(module.cast::<Module<S>>()) };
     let db = module.db;
     drop(module);
-    connections::remove(db);
+    registry::remove(db);
 }
 
 /// A copy of `message` in SQLite's memory, NULL if there is none.

@@ -10,9 +10,9 @@ use std::io::Write;
 use std::ops::Range;
 use std::process::{Command, Stdio};
 
-use powersync_testkit::faults::{Database, Failure, allocator};
-use powersync_testkit::library;
-use powersync_testkit::service::Service;
+use rowtide_testkit::faults::{Database, Failure, allocator};
+use rowtide_testkit::library;
+use rowtide_testkit::service::Service;
 use rusqlite::ffi;
 use serde_json::{Value, json};
 

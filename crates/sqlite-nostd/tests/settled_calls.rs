@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use host::Host;
-use powersync_testkit::faults::allocator;
+use rowtide_testkit::faults::allocator;
 use sqlite_nostd::{FunctionFlags, ResultCode, SqliteAllocator};
 
 /// Asks for more memory than there can be.

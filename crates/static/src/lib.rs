@@ -5,7 +5,7 @@
 
 use core::ffi::c_int;
 
-sqlite_nostd::extension!(powersync_core::sql_api::register);
+sqlite_nostd::extension!(rowtide_core::sql_api::register);
 
 /// Registers the extension on each connection that is opened from now on. Gives 0, also when called again, or SQLite's
 /// error code.

@@ -1,7 +1,7 @@
 //! A line as BSON: decoding it never fails badly, and gives what a second reader of BSON and a second decoder give.
 
-use powersync_protocol::{Scratch, decode_binary};
-use powersync_testkit::bson;
+use rowtide_protocol::{Scratch, decode_binary};
+use rowtide_testkit::bson;
 
 use crate::expected_line::{depends_on_encoding, of_decoded, read, with_defaults};
 

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use powersync_client::stream::Line;
-use powersync_testkit::{bson, library, recordings, scenario::LineEncoding};
+use rowtide_driver::stream::Line;
+use rowtide_testkit::{bson, library, recordings, scenario::LineEncoding};
 use serde_json::Value;
 
 use crate::script::SCHEMAS;

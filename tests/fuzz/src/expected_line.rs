@@ -4,7 +4,7 @@
 //! Both sides are brought to one form, JSON with integers for ids: [`read`] makes it of the line's JSON, [`of_decoded`]
 //! of what the decoder gave.
 
-use powersync_protocol::{
+use rowtide_protocol::{
     BucketChecksum, Operation, OplogEntry, StreamDescription, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 use serde_json::{Map, Value, json};
@@ -238,7 +238,7 @@ fn bucket(bucket: &BucketChecksum<'_>) -> Value {
 }
 
 fn stream(stream: &StreamDescription<'_>) -> Value {
-    let error = |error: &powersync_protocol::StreamError<'_>| {
+    let error = |error: &rowtide_protocol::StreamError<'_>| {
         let subscription = match error.subscription {
             SubscriptionReference::Default => "default".into(),
             SubscriptionReference::Index(index) => Value::from(index),

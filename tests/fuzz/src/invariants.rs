@@ -1,7 +1,7 @@
 //! What must hold of results, errors and databases, whatever the input was.
 
-use powersync_testkit::Host;
-use powersync_testkit::host::HostError;
+use rowtide_testkit::Host;
+use rowtide_testkit::host::HostError;
 use serde_json::{Value, json};
 
 /// Result codes of SQLite, without their extension.

@@ -1,8 +1,8 @@
 //! A line as JSON text: decoding it never fails badly, gives what a second decoder over `serde_json`'s values gives, and
 //! the same as decoding its BSON.
 
-use powersync_protocol::{Scratch, decode_binary, decode_text};
-use powersync_testkit::bson;
+use rowtide_protocol::{Scratch, decode_binary, decode_text};
+use rowtide_testkit::bson;
 use serde_json::Value;
 
 use crate::expected_line::{depends_on_encoding, of_decoded, read, with_defaults};

@@ -22,7 +22,7 @@ pub mod random;
 
 use std::sync::Once;
 
-use powersync_testkit::Host;
+use rowtide_testkit::Host;
 
 /// What can be fuzzed.
 #[derive(Debug, Clone, Copy)]

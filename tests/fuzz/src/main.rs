@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use powersync_fuzz::corpus;
-use powersync_fuzz::mutation::mutate;
-use powersync_fuzz::random::Random;
-use powersync_fuzz::{TARGETS, Target, target};
+use rowtide_fuzz::corpus;
+use rowtide_fuzz::mutation::mutate;
+use rowtide_fuzz::random::Random;
+use rowtide_fuzz::{TARGETS, Target, target};
 
 /// A single input takes milliseconds; one that takes this long hangs.
 const LONGEST_RUN: Duration = Duration::from_secs(60);

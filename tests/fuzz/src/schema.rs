@@ -1,7 +1,7 @@
 //! Any schema JSON: it is refused as an argument, or applied, and then its tables can be written and read, applying it
 //! again changes nothing, and taking it away leaves nothing but what was there before.
 
-use powersync_testkit::Host;
+use rowtide_testkit::Host;
 use serde_json::{Value, json};
 
 use crate::invariants::{assert_refusal, assert_undamaged, assert_views_readable};

@@ -16,8 +16,8 @@
 //! | `copy <table> <n>`, `delete <table> <n>` | doubles or deletes one |
 //! | any other word | that operation of `powersync_control`, with the rest as its payload: nothing is NULL, an integer is an integer, and `'` makes text of it |
 
-use powersync_testkit::Host;
-use powersync_testkit::host::HostError;
+use rowtide_testkit::Host;
+use rowtide_testkit::host::HostError;
 use serde_json::{Value, json};
 
 /// Steps of a script that are run.
@@ -129,7 +129,7 @@ fn unhex(digits: &str) -> Vec<u8> {
 }
 
 fn quote(text: &str) -> String {
-    powersync_testkit::versions::quote(text)
+    rowtide_testkit::versions::quote(text)
 }
 
 /// The tables that may be damaged. Not `ps_migration`: what it says is run.
@@ -178,7 +178,7 @@ fn damage(word: &str, rest: &str) -> Option<String> {
 /// An SQL literal for a value of a script: `NULL`, a number, or text.
 fn literal(value: &str) -> String {
     match value.strip_prefix("x'").map(unhex) {
-        Some(bytes) => format!("x'{}'", powersync_testkit::values::hex(&bytes)),
+        Some(bytes) => format!("x'{}'", rowtide_testkit::values::hex(&bytes)),
         None if value == "NULL" || value.parse::<i64>().is_ok() => value.to_owned(),
         None => match value.parse::<f64>() {
             Ok(real) if real.is_finite() => format!("{real:e}"),
@@ -251,7 +251,7 @@ impl Client {
     fn line(&mut self, text: &str, as_binary: bool) -> Result<Value, HostError> {
         match serde_json::from_str::<Value>(text) {
             Ok(value) if value.is_object() && as_binary && !crate::expected_line::depends_on_encoding(&value) => {
-                self.control("line_binary", powersync_testkit::bson::encode(&value).into())
+                self.control("line_binary", rowtide_testkit::bson::encode(&value).into())
             }
             // Written again, no member is there twice, which only JSON tells apart from once.
             Ok(value) => self.control("line_text", value.to_string().into()),

@@ -1,8 +1,8 @@
 //! Whole sessions of a client, see `script`: two clients run the same one, the second with its lines as BSON, and without
 //! some of the steps that the first refuses. They must report the same and hold the same in the end.
 
-use powersync_testkit::host::HostError;
-use powersync_testkit::invariants;
+use rowtide_testkit::host::HostError;
+use rowtide_testkit::invariants;
 use serde_json::Value;
 
 use crate::invariants::{assert_instructions, assert_refusal, assert_undamaged, assert_views_readable};

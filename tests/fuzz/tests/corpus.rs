@@ -1,7 +1,7 @@
 //! Every committed input, and every one made of a scenario, goes through its target.
 #![allow(clippy::unwrap_used)]
 
-use powersync_fuzz::{TARGETS, corpus};
+use rowtide_fuzz::{TARGETS, corpus};
 
 #[test]
 fn known_inputs_pass() {

@@ -38,7 +38,12 @@ const SOURCES: &[(&str, &str, &str, Place)] = &[
         "subscriptions",
         Place { path: "crates/core/src/sql_api/control/streams.rs", function: "subscribe" },
     ),
-    ("schema key", "schema.md", "Schema JSON", Place { path: "crates/core/src/schema/reading.rs", function: "" }),
+    (
+        "schema key",
+        "schema.md",
+        "Schema JSON",
+        Place { path: "crates/core/src/schema/definition/reading.rs", function: "" },
+    ),
     ("member of a line", "protocol.md", "Lines", Place { path: "crates/protocol/src/decode.rs", function: "" }),
 ];
 

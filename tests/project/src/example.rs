@@ -14,7 +14,7 @@
 //! One line is one row, `(no rows)` none, and `error: ` begins the message of a statement that fails. A line that is
 //! indented after `-->` continues the one before. `…` matches any text. Every block says something that it prints.
 
-use powersync_testkit::Host;
+use rowtide_testkit::Host;
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Row};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use powersync_testkit::{Host, HostError};
+use rowtide_testkit::{Host, HostError};
 use rusqlite::Connection;
 
 /// A function as SQLite lists it.

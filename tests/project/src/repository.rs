@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use powersync_testkit::library::repository;
+use rowtide_testkit::library::repository;
 
 /// Directories whose files are made by tools.
 const LEFT_OUT: &[&str] = &["target", "node_modules", ".git"];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use powersync_testkit::{Host, HostError};
+use rowtide_testkit::{Host, HostError};
 use serde_json::{Value, json};
 
 /// What a session has seen. The contents of objects whose members somebody else names are left out.
@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn the_session_sees_every_instruction() {
         let seen = Seen::run().unwrap();
-        let all = source::variants("crates/core/src/engine/instruction.rs", "Instruction").unwrap();
+        let all = source::variants("crates/core/src/sync_client/instruction.rs", "Instruction").unwrap();
         assert_eq!(seen.instructions.keys().cloned().collect::<BTreeSet<_>>(), all);
-        let diagnostics = source::variants("crates/core/src/engine/instruction.rs", "Diagnostics").unwrap();
+        let diagnostics = source::variants("crates/core/src/sync_client/instruction.rs", "Diagnostics").unwrap();
         assert!(diagnostics.is_subset(&seen.instructions["HandleDiagnostics"]));
         assert!(seen.instructions["EstablishSyncStream"].contains("checkpoint_request"));
         assert!(seen.instructions["DidCompleteSync"].contains("applied_checkpoint_request_id"));

@@ -27,7 +27,7 @@ pub fn check() -> Result<()> {
     ensure!(printed == EXPECTED.repeat(2), "the program printed {printed:?}");
     println!("{}: links and runs", library.display());
     let bindings =
-        ["test", "--quiet", "--package", "powersync-sqlite-nostd", "--features", "static", "--test", "bindings"];
+        ["test", "--quiet", "--package", "rowtide-sqlite-nostd", "--features", "static", "--test", "bindings"];
     process::run(&mut process::cargo(&bindings))
 }
 

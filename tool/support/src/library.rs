@@ -16,7 +16,7 @@ pub const JSON_MESSAGES: &str = "--message-format=json-render-diagnostics";
 /// # Errors
 /// If it does not build.
 pub fn build() -> Result<PathBuf> {
-    build_kind("powersync-loadable", "cdylib")
+    build_kind("rowtide-loadable", "cdylib")
 }
 
 /// Builds the static release library and gives its path.
@@ -24,7 +24,7 @@ pub fn build() -> Result<PathBuf> {
 /// # Errors
 /// If it does not build.
 pub fn build_static() -> Result<PathBuf> {
-    build_kind("powersync-static", "staticlib")
+    build_kind("rowtide-static", "staticlib")
 }
 
 /// Builds the loadable release library for another Linux target, with the compiler that links for it, and gives its path.
@@ -32,7 +32,7 @@ pub fn build_static() -> Result<PathBuf> {
 /// # Errors
 /// If it does not build.
 pub fn build_for(target: &str, compiler: &str) -> Result<PathBuf> {
-    let arguments = ["build", "--release", "--package", "powersync-loadable", "--target", target];
+    let arguments = ["build", "--release", "--package", "rowtide-loadable", "--target", target];
     let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
     built(process::cargo(&arguments).arg(JSON_MESSAGES).env(linker, compiler), "cdylib")
 }
@@ -44,7 +44,7 @@ pub fn build_for(target: &str, compiler: &str) -> Result<PathBuf> {
 /// If it does not build.
 pub fn build_checked(arguments: &[&str], variables: &[(&str, &str)]) -> Result<PathBuf> {
     let mut command =
-        process::cargo(&["build", "--profile", "checked", "--package", "powersync-loadable", JSON_MESSAGES]);
+        process::cargo(&["build", "--profile", "checked", "--package", "rowtide-loadable", JSON_MESSAGES]);
     built(command.args(arguments).envs(variables.iter().copied()), "cdylib")
 }
 
@@ -53,7 +53,7 @@ pub fn build_checked(arguments: &[&str], variables: &[(&str, &str)]) -> Result<P
 /// # Errors
 /// If it does not build.
 pub fn build_with_symbols() -> Result<PathBuf> {
-    let arguments = ["build", "--profile", "with-symbols", "--package", "powersync-loadable", JSON_MESSAGES];
+    let arguments = ["build", "--profile", "with-symbols", "--package", "rowtide-loadable", JSON_MESSAGES];
     built(&mut process::cargo(&arguments), "cdylib")
 }
 

@@ -5,13 +5,13 @@ use anyhow::Result;
 use tool_support::library;
 use tool_support::process::{self, cargo};
 
-/// Runs the benchmark with these options of `powersync-bench`.
+/// Runs the benchmark with these options of `rowtide-bench`.
 ///
 /// # Errors
 /// If something does not build, or a measurement fails.
 pub fn run(options: &[String]) -> Result<()> {
     let library = library::build()?;
-    let mut command = cargo(&["run", "--quiet", "--profile", "measured", "--package", "powersync-bench", "--"]);
+    let mut command = cargo(&["run", "--quiet", "--profile", "measured", "--package", "rowtide-bench", "--"]);
     process::run(command.args(options).arg("--library").arg(library))
 }
 
@@ -22,7 +22,7 @@ pub fn run(options: &[String]) -> Result<()> {
 pub fn smoke() -> Result<()> {
     let library = library::build()?;
     let run = |options: &[&str]| {
-        let mut command = cargo(&["run", "--quiet", "--package", "powersync-bench", "--"]);
+        let mut command = cargo(&["run", "--quiet", "--package", "rowtide-bench", "--"]);
         process::run(command.args(options).arg("--library").arg(&library))
     };
     run(&["--runs", "1", "--scale", "0.005"])?;

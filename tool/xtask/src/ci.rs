@@ -72,8 +72,8 @@ fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<Duration> {
 fn lints() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
     process::run(cargo(&["clippy", "--all-targets"]).args(deny))?;
-    process::run(cargo(&["clippy", "--package", "powersync-loadable"]).args(deny))?;
-    process::run(cargo(&["clippy", "--package", "powersync-static"]).args(deny))
+    process::run(cargo(&["clippy", "--package", "rowtide-loadable"]).args(deny))?;
+    process::run(cargo(&["clippy", "--package", "rowtide-static"]).args(deny))
 }
 
 /// Builds, checks and runs the libraries of this machine, of one that is emulated, and of WebAssembly, as far as the tools
@@ -91,7 +91,7 @@ fn documentation() -> Result<()> {
         process::run(cargo(&["doc", "--no-deps", "--quiet"]).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
     };
     doc(&[])?;
-    doc(&["--package", "powersync-loadable"])
+    doc(&["--package", "rowtide-loadable"])
 }
 
 #[derive(Default)]

@@ -41,6 +41,6 @@ pub fn bounded() -> Result<()> {
 /// Runs the program with the release library.
 fn program(arguments: &[&str]) -> Result<()> {
     let library = library::build()?;
-    let mut command = cargo(&["run", "--quiet", "--package", "powersync-converge", "--"]);
+    let mut command = cargo(&["run", "--quiet", "--package", "rowtide-convergence", "--"]);
     process::run(command.args(arguments).env("POWERSYNC_LIBRARY", library))
 }

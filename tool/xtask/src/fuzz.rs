@@ -72,7 +72,7 @@ fn drive(target: Option<&str>, seconds: u64, seed: u64) -> Result<()> {
 
 /// The stable driver.
 fn driver(arguments: &[&str]) -> Command {
-    let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-fuzz", "--"]);
+    let mut command = process::cargo(&["run", "--quiet", "--package", "rowtide-fuzz", "--"]);
     command.args(arguments);
     command
 }
@@ -108,7 +108,8 @@ fn guided(target: &str, seconds: u64, seed: u64) -> Result<()> {
 
 /// Builds the program of one target, whose symbols the instrumented library finds.
 fn build_fuzzer(target: &str, arguments: &[&str]) -> Result<PathBuf> {
-    let mut command = process::cargo(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", target]);
+    let mut command =
+        process::cargo(&["build", "--release", "--manifest-path", "tests/fuzz/libfuzzer/Cargo.toml", "--bin", target]);
     command
         .args(arguments)
         .arg(library::JSON_MESSAGES)

@@ -15,16 +15,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collections", &["error"]),
     ("json", &["collections", "error"]),
     ("protocol", &["json", "error"]),
-    ("storage", &["collections", "protocol", "json", "text", "error"]),
+    ("sync_client", &["collections", "protocol", "json", "text", "error"]),
     ("connection", &["collections", "text", "error", "sqlite_nostd"]),
     ("updated_rows", &["connection", "error", "sqlite_nostd"]),
-    ("engine", &["collections", "storage", "protocol", "json", "text", "error"]),
+    ("sync_client", &["collections", "sync_client", "protocol", "json", "text", "error"]),
     (
-        "store",
+        "bucket_storage",
         &[
             "collections",
             "schema",
-            "storage",
+            "sync_client",
             "connection",
             "protocol",
             "json",
@@ -37,18 +37,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "schema",
-        &["collections", "storage", "connection", "protocol", "json", "text", "error", "version", "sqlite_nostd"],
+        &["collections", "sync_client", "connection", "protocol", "json", "text", "error", "version", "sqlite_nostd"],
     ),
     (
         "crud",
-        &["collections", "storage", "connection", "protocol", "json", "text", "error", "updated_rows", "sqlite_nostd"],
+        &[
+            "collections",
+            "sync_client",
+            "connection",
+            "protocol",
+            "json",
+            "text",
+            "error",
+            "updated_rows",
+            "sqlite_nostd",
+        ],
     ),
     (
         "migrations",
         &[
             "collections",
             "schema",
-            "storage",
+            "sync_client",
             "connection",
             "protocol",
             "json",
@@ -153,6 +163,6 @@ fn every_way_of_using_a_module_is_seen() {
     let text = "use crate::store::{Store, gate};\nuse crate::{engine::{Engine, Event}, text};\n\
                 // use crate::ignored;\nfn f() { crate::json::parse(); other_crate::nothing(); sqlite_nostd::log() }\n\
                 use crate::{\n    crud,\n};";
-    let expected = ["crud", "engine", "json", "sqlite_nostd", "store", "text"];
+    let expected = ["crud", "sync_client", "json", "sqlite_nostd", "bucket_storage", "text"];
     assert_eq!(used_modules(text).into_iter().collect::<Vec<_>>(), expected);
 }

@@ -171,7 +171,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(options: &[String]) -> Result<()> {
-    process::run(process::cargo(&["run", "--package", "powersync-shell", "--", "demo"]).args(options))
+    process::run(process::cargo(&["run", "--package", "rowtide", "--", "demo"]).args(options))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub fn run() -> Result<()> {
     let version = process::output(&mut process::program("valgrind", &["--version"]));
     version.context("valgrind is not installed; Debian has a package of that name")?;
     let library = library::build_with_symbols()?;
-    let example = ["build", "--package", "powersync-tests", "--example", "sessions", JSON_MESSAGES];
+    let example = ["build", "--package", "rowtide-tests", "--example", "sessions", JSON_MESSAGES];
     let sessions = library::built(&mut process::cargo(&example), "example")?;
     process::run(process::program("valgrind", OPTIONS).arg(sessions).env("POWERSYNC_LIBRARY", library))
 }

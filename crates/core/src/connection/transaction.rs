@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// What is remembered on a connection, and can be undone together with a change of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remembered {
+pub enum TrackedState {
     /// The id that the upload entries of this transaction get.
     TransactionId,
     /// The state of the sync client.
@@ -52,7 +52,7 @@ impl TransactionMonitor {
     /// Notes that `what` was changed together with the database.
     ///
     /// Call [`TransactionMonitor::join`] in the same transaction first, or nothing is noted.
-    pub fn note_change(&self, what: Remembered) {
+    pub fn track_change(&self, what: TrackedState) {
         if self.is_joined.get() {
             let changes = self.changes_of(what);
             changes.set(changes.get() | bit(self.open_savepoints.get()));
@@ -60,17 +60,17 @@ impl TransactionMonitor {
     }
 
     /// Whether this transaction holds a change of `what` that was not undone.
-    pub fn has_changed(&self, what: Remembered) -> bool {
+    pub fn has_changed(&self, what: TrackedState) -> bool {
         self.changes_of(what).get() != 0
     }
 
     /// Whether a change of `what` was undone since this was last asked.
-    pub fn take_lost_changes(&self, what: Remembered) -> bool {
+    pub fn take_undone(&self, what: TrackedState) -> bool {
         let [transaction_id, client, schema] = &self.lost;
         let lost = match what {
-            Remembered::TransactionId => transaction_id,
-            Remembered::SyncClient => client,
-            Remembered::Schema => schema,
+            TrackedState::TransactionId => transaction_id,
+            TrackedState::SyncClient => client,
+            TrackedState::Schema => schema,
         };
         lost.replace(false)
     }
@@ -141,12 +141,12 @@ impl TransactionMonitor {
         }
     }
 
-    fn changes_of(&self, what: Remembered) -> &Cell<u64> {
+    fn changes_of(&self, what: TrackedState) -> &Cell<u64> {
         let [transaction_id, client, schema] = &self.changes;
         match what {
-            Remembered::TransactionId => transaction_id,
-            Remembered::SyncClient => client,
-            Remembered::Schema => schema,
+            TrackedState::TransactionId => transaction_id,
+            TrackedState::SyncClient => client,
+            TrackedState::Schema => schema,
         }
     }
 }
@@ -170,7 +170,7 @@ fn from(savepoints: u32) -> u64 {
 mod tests {
     use super::*;
 
-    const ID: Remembered = Remembered::TransactionId;
+    const ID: TrackedState = TrackedState::TransactionId;
 
     fn begun() -> TransactionMonitor {
         let monitor = TransactionMonitor::default();
@@ -181,25 +181,25 @@ mod tests {
     #[test]
     fn committed_changes_are_not_lost() {
         let monitor = begun();
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         assert!(monitor.has_changed(ID));
-        assert!(!monitor.has_changed(Remembered::Schema));
+        assert!(!monitor.has_changed(TrackedState::Schema));
         monitor.commit();
         assert!(!monitor.has_changed(ID));
         monitor.begin();
         monitor.rollback();
-        assert!(!monitor.take_lost_changes(ID));
+        assert!(!monitor.take_undone(ID));
     }
 
     #[test]
     fn a_rollback_loses_changes_once() {
         let monitor = begun();
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback();
         assert!(!monitor.has_changed(ID));
-        assert!(!monitor.take_lost_changes(Remembered::SyncClient));
-        assert!(monitor.take_lost_changes(ID));
-        assert!(!monitor.take_lost_changes(ID));
+        assert!(!monitor.take_undone(TrackedState::SyncClient));
+        assert!(monitor.take_undone(ID));
+        assert!(!monitor.take_undone(ID));
     }
 
     #[test]
@@ -207,30 +207,30 @@ mod tests {
         let monitor = begun();
         monitor.savepoint(0);
         monitor.savepoint(1);
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback_to(2);
         assert!(monitor.has_changed(ID));
         monitor.rollback_to(1);
-        assert!(!monitor.has_changed(ID) && monitor.take_lost_changes(ID));
+        assert!(!monitor.has_changed(ID) && monitor.take_undone(ID));
         // The savepoint is still open.
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.take_lost_changes(ID));
-        monitor.note_change(ID);
+        assert!(monitor.take_undone(ID));
+        monitor.track_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.take_lost_changes(ID));
+        assert!(monitor.take_undone(ID));
     }
 
     #[test]
     fn changes_before_a_savepoint_survive_its_rollback() {
         let monitor = begun();
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.savepoint(0);
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback_to(0);
-        assert!(monitor.has_changed(ID) && monitor.take_lost_changes(ID));
+        assert!(monitor.has_changed(ID) && monitor.take_undone(ID));
         monitor.commit();
-        assert!(!monitor.take_lost_changes(ID));
+        assert!(!monitor.take_undone(ID));
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         for number in 0..3 {
             monitor.savepoint(number);
         }
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.release(1);
         monitor.savepoint(1);
         monitor.rollback_to(1);
@@ -247,7 +247,7 @@ mod tests {
         monitor.rollback_to(0);
         assert!(!monitor.has_changed(ID));
         monitor.release(0);
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.savepoint(0);
         monitor.rollback_to(0);
         assert!(monitor.has_changed(ID), "noted outside of all savepoints");
@@ -256,10 +256,10 @@ mod tests {
     #[test]
     fn a_savepoint_that_began_the_transaction_is_number_minus_one() {
         let monitor = begun();
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback_to(-1);
-        assert!(!monitor.has_changed(ID) && monitor.take_lost_changes(ID));
-        monitor.note_change(ID);
+        assert!(!monitor.has_changed(ID) && monitor.take_undone(ID));
+        monitor.track_change(ID);
         assert!(monitor.has_changed(ID), "the transaction goes on");
     }
 
@@ -268,7 +268,7 @@ mod tests {
         // SQLite reports the innermost one right after the begin.
         let monitor = begun();
         monitor.savepoint(3);
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         // The other table joins later; what is known stays.
         monitor.begin();
         monitor.savepoint(3);
@@ -281,15 +281,15 @@ mod tests {
     fn deep_savepoints_share_a_bit_on_the_safe_side() {
         let monitor = begun();
         monitor.savepoint(99);
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         monitor.rollback_to(98);
-        assert!(monitor.take_lost_changes(ID));
+        assert!(monitor.take_undone(ID));
     }
 
     #[test]
     fn nothing_is_noted_outside_of_transactions() {
         let monitor = TransactionMonitor::default();
-        monitor.note_change(ID);
+        monitor.track_change(ID);
         assert!(!monitor.has_changed(ID));
     }
 }

@@ -6,14 +6,14 @@ use core::cell::Cell;
 use super::entry::Entry;
 use super::{gate, transaction_id};
 use crate::connection::Database;
-use crate::connection::transaction::Remembered;
+use crate::connection::transaction::TrackedState;
 use crate::error::Result;
 use crate::updated_rows;
 
 /// What is remembered of the local writes of a connection.
 #[derive(Default)]
 pub struct LocalWrites {
-    /// The id of the upload entries of the current transaction; meaningless unless [`Remembered::TransactionId`] is noted.
+    /// The id of the upload entries of the current transaction; meaningless unless [`TrackedState::TransactionId`] is noted.
     transaction_id: Cell<i64>,
     /// Memory for an entry.
     json: Cell<String>,
@@ -73,9 +73,9 @@ impl LocalWrites {
     /// The id that all entries of the current transaction share.
     fn transaction_id(&self, database: &Database<'_>) -> Result<i64> {
         let transaction = database.state().transaction();
-        if !transaction.has_changed(Remembered::TransactionId) {
+        if !transaction.has_changed(TrackedState::TransactionId) {
             self.transaction_id.set(transaction_id::take(database)?);
-            transaction.note_change(Remembered::TransactionId);
+            transaction.track_change(TrackedState::TransactionId);
         }
         Ok(self.transaction_id.get())
     }

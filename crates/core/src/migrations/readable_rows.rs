@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::json::writer::{write_raw, write_string};
 use crate::protocol::{RowData, UNREADABLE_ROW, publishable};
 use crate::schema::data_tables;
-use crate::storage::UnpublishableOperation;
+use crate::sync_client::storage::UnpublishableOperation;
 use crate::text::identifier;
 
 /// Operations that are noted one by one.

@@ -4,11 +4,11 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, FunctionFlags, Value};
 
+use crate::bucket_storage::{self, Clear};
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{explain, require_latest};
 use crate::sql_api::session::Session;
-use crate::store::{self, Clear};
 
 const INCLUDES_LOCAL: i64 = 1;
 const IS_SOFT: i64 = 2;
@@ -22,7 +22,7 @@ fn clear(session: &Session, database: &Database<'_>, flags: i64) -> Result<()> {
         refuse_during_iteration(session)?;
     }
     let schema = session.schemas.applied.schema(database)?;
-    store::clear(database, schema.as_deref(), Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
+    bucket_storage::clear(database, schema.as_deref(), Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
 }
 
 fn trigger_resync(session: &Session, database: &Database<'_>, forget_times: bool) -> Result<()> {
@@ -30,7 +30,7 @@ fn trigger_resync(session: &Session, database: &Database<'_>, forget_times: bool
     session.refuse_while_publishing()?;
     refuse_during_iteration(session)?;
     require_latest(database)?;
-    store::trigger_resync(database, forget_times)
+    bucket_storage::trigger_resync(database, forget_times)
 }
 
 fn refuse_during_iteration(session: &Session) -> Result<()> {
@@ -78,7 +78,7 @@ pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nos
         Rc::clone(session),
         |session, context, _| {
             let database = Database::new(context.connection(), &session.connection);
-            let time = store::last_synced_at(&database)
+            let time = bucket_storage::last_synced_at(&database)
                 .map_err(|error| explain(&database, error).in_function("powersync_last_synced_at"))?;
             match time {
                 Some(time) => context.result_text(&time),

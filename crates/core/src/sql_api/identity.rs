@@ -5,10 +5,10 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value};
 
+use crate::bucket_storage;
 use crate::connection::Database;
 use crate::migrations::explain;
 use crate::sql_api::Session;
-use crate::store;
 use crate::uuid::random_uuid;
 use crate::version::VERSION;
 
@@ -37,7 +37,7 @@ fn uuid(_: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(),
 
 fn client_id(session: &Session, context: &Context<'_>, _arguments: &[&Value]) -> Result<(), FunctionError> {
     let database = Database::new(context.connection(), &session.connection);
-    let id = store::client_id(&database).map_err(|error| explain(&database, error).in_function(CLIENT_ID))?;
+    let id = bucket_storage::client_id(&database).map_err(|error| explain(&database, error).in_function(CLIENT_ID))?;
     context.result_text(&id);
     Ok(())
 }

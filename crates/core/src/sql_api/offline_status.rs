@@ -5,12 +5,12 @@ use alloc::string::String;
 
 use sqlite_nostd::{Connection, FunctionFlags};
 
+use crate::bucket_storage::SqliteStorage;
 use crate::connection::Database;
-use crate::engine::offline_status;
 use crate::error::Result;
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
-use crate::store::SqliteStorage;
+use crate::sync_client::offline_status;
 
 fn status(session: &Session, connection: Connection<'_>) -> Result<String> {
     let database = Database::new(connection, &session.connection);

@@ -4,12 +4,12 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType};
 
+use crate::bucket_storage::resync_for_schema;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
 use crate::schema::{Schema, StoredRows, apply};
 use crate::sql_api::session::Session;
-use crate::store::resync_for_schema;
 
 const NAME: &str = "powersync_replace_schema";
 

@@ -4,14 +4,14 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+use crate::bucket_storage::StoreMemory;
 use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
-use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::protocol::Scratch;
 use crate::schema::KnownSchemas;
 use crate::sql_api::update_hooks::UpdateHooks;
-use crate::store::StoreMemory;
+use crate::sync_client::Engine;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
 #[derive(Default)]

@@ -20,7 +20,7 @@ pub enum Key<'k> {
 }
 
 /// The key of the entry at a position.
-pub type KeyOf<'k> = dyn Fn(usize) -> Key<'k> + 'k;
+pub type KeyFn<'k> = dyn Fn(usize) -> Key<'k> + 'k;
 
 /// Positions by key. Methods are given the way to the keys of positions that are in the index.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Index {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn of<'k>(length: usize, key_of: &KeyOf<'k>) -> Result<Self> {
+    pub fn of<'k>(length: usize, key_of: &KeyFn<'k>) -> Result<Self> {
         let mut index = Self::default();
         index.reserve(length)?;
         for position in 0..length {
@@ -47,16 +47,16 @@ impl Index {
     }
 
     /// The position of the entry with that key.
-    pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyOf<'k>) -> Option<usize> {
+    pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyFn<'k>) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
-        let is_meant = |entry: &(u64, usize)| {
+        let matches = |entry: &(u64, usize)| {
             entry.0 == hash && {
                 #[cfg(test)]
                 COMPARED.set(COMPARED.get() + 1);
                 key_of(entry.1) == key
             }
         };
-        self.positions.find(hash, is_meant).map(|entry| entry.1)
+        self.positions.find(hash, matches).map(|entry| entry.1)
     }
 
     /// Makes room for more entries.
@@ -74,7 +74,7 @@ impl Index {
     }
 
     /// Takes out the entry with that key.
-    pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyOf<'k>) {
+    pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyFn<'k>) {
         let hash = self.hasher.hash_one(key);
         if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(entry.1) == key) {
             entry.remove();

@@ -6,6 +6,6 @@ mod names;
 mod row_keys;
 
 pub use by_name::ByName;
-pub use index::{Index, Key, KeyOf};
+pub use index::{Index, Key, KeyFn};
 pub use names::Names;
 pub use row_keys::RowKeys;

@@ -8,11 +8,11 @@
 
 mod canonical;
 mod diff;
-mod foreign;
 mod lexer;
 mod members;
 mod merge;
 mod nesting;
+mod nonstandard;
 mod number;
 mod oplog_key;
 mod quoted;
@@ -30,8 +30,8 @@ pub use quoted::Quoted;
 pub use standard::{STORED_NESTING_LIMIT, check_standard, check_stored};
 pub use syntax_error::SyntaxError;
 
-pub use foreign::rewrite_foreign;
 pub use lexer::{Lexer, Literal};
 pub use nesting::Nesting;
+pub use nonstandard::rewrite_foreign;
 pub use number::{Number, parse_integer, parse_number, whole_number};
 pub use scan::find_quote_backslash_or_control;

@@ -14,7 +14,7 @@ const LINES: [&str; 3] = [
 
 fn main() -> Result<()> {
     // From here on, each connection has the extension. Again does no harm, whichever way.
-    powersync_core::load_into_new_connections().expect("SQLite takes the extension");
+    rowtide_core::load_into_new_connections().expect("SQLite takes the extension");
     assert_eq!(published_name::powersync_init_static(), 0);
     let file = std::env::temp_dir().join(format!("powersync-rust-{}.db", std::process::id()));
     let result = sync_and_write(&Connection::open(&file)?).and_then(|()| queue(&Connection::open(&file)?));

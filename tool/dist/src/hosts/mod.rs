@@ -45,7 +45,7 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
 fn run_one(host: &Host) -> Result<()> {
     println!("{}", host.name);
     let program = Program::build(host).context("cannot build the program")?;
-    let mut command = process::cargo(&["run", "--quiet", "--package", "powersync-testkit", "--bin", "scenarios", "--"]);
+    let mut command = process::cargo(&["run", "--quiet", "--package", "rowtide-testkit", "--bin", "scenarios", "--"]);
     command.arg("scenario.db").args(program.command_line()?).envs(program.environment()?);
     process::run(&mut command)
 }

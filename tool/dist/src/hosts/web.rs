@@ -160,7 +160,7 @@ impl WebHost {
         println!("{}", self.name);
         let program = self.compiler.build().context("cannot build the program")?;
         let mut command =
-            process::cargo(&["run", "--quiet", "--package", "powersync-testkit", "--bin", "scenarios", "--"]);
+            process::cargo(&["run", "--quiet", "--package", "rowtide-testkit", "--bin", "scenarios", "--"]);
         command.args([self.compiler.database(), "node", "--no-warnings"]);
         match self.runner {
             Runner::Node => process::run(command.arg(script("node.mjs")).arg(program)),

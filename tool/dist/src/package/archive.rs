@@ -53,7 +53,7 @@ pub fn reduce(toolchain: &Toolchain, target: &Target, archive: &Path, scratch: &
 
 /// Makes one object of several, in which only the entry points can be seen from outside.
 fn merge(toolchain: &Toolchain, target: &Target, objects: &[PathBuf], scratch: &Path) -> Result<PathBuf> {
-    let (merged, output) = (scratch.join("merged.o"), scratch.join("powersync_static.o"));
+    let (merged, output) = (scratch.join("merged.o"), scratch.join("rowtide_static.o"));
     for object in objects {
         // The prebuilt `core` mentions the unwinder, which nothing calls: as well another name that is never called. A
         // definition of the real one, even a weak one, could get into the way of the program's.

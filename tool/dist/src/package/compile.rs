@@ -11,9 +11,9 @@ use tool_support::process;
 use tool_support::process::repository;
 
 /// The package whose functions reach SQLite through the table that it gives to loaded extensions.
-pub const LOADABLE: &str = "powersync-loadable";
+pub const LOADABLE: &str = "rowtide-loadable";
 /// The package that is linked with SQLite.
-pub const STATIC: &str = "powersync-static";
+pub const STATIC: &str = "rowtide-static";
 
 /// Compiles a package to a static library with debug information, which depends on nothing but the sources and the
 /// compiler's version, and gives its path.

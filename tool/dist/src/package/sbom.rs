@@ -12,7 +12,7 @@ use tool_support::process;
 pub const FILE: &str = "powersync-sqlite-core.cdx.json";
 
 /// The packages of which libraries are made.
-const LIBRARIES: &[&str] = &["powersync-loadable", "powersync-static"];
+const LIBRARIES: &[&str] = &["rowtide-loadable", "rowtide-static"];
 
 /// Writes the list: what Cargo links into the libraries, without what only builds and tests use.
 ///
@@ -103,14 +103,14 @@ mod tests {
         let dependency = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
         let metadata = json!({
             "packages": [
-                package("powersync-static", Value::Null),
+                package("rowtide-static", Value::Null),
                 package("inner", Value::Null),
                 package("itoa", json!("registry")),
                 package("tempfile", json!("registry")),
                 package("cc", json!("registry")),
             ],
             "resolve": { "nodes": [
-                { "id": "powersync-static", "deps": [dependency("inner", Value::Null), dependency("cc", json!("build"))] },
+                { "id": "rowtide-static", "deps": [dependency("inner", Value::Null), dependency("cc", json!("build"))] },
                 { "id": "inner", "deps": [dependency("itoa", Value::Null), dependency("tempfile", json!("dev"))] },
                 { "id": "itoa", "deps": [] },
             ] },

@@ -3,8 +3,8 @@
 use sqlite_nostd::ValueType;
 
 use super::Call;
-use crate::engine::Event;
 use crate::error::{Error, Result};
+use crate::sync_client::Event;
 
 /// `stop`
 pub fn stop(mut call: Call<'_>) -> Result<()> {

@@ -4,9 +4,9 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::Event;
 use crate::error::{Error, Result};
 use crate::protocol::{Scratch, decode_binary, decode_text};
+use crate::sync_client::Event;
 
 /// Memory for decoding that is kept from one line to the next, in bytes: services send lines of some 1 MB.
 const KEPT_SCRATCH: usize = 1 << 20;

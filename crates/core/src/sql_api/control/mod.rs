@@ -17,13 +17,13 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, Context, FunctionFlags, Value, ValueType};
 
+use crate::bucket_storage::SqliteStorage;
 use crate::connection::Database;
-use crate::engine::{Answer, Engine, Event, Outcome, to_json};
 use crate::error::{Error, Result};
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
-use crate::storage::Storage;
-use crate::store::SqliteStorage;
+use crate::sync_client::storage::Storage;
+use crate::sync_client::{Answer, Engine, Event, Outcome, to_json};
 
 /// What a command works with.
 struct Call<'c> {

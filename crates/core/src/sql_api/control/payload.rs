@@ -4,10 +4,10 @@ use alloc::format;
 
 use sqlite_nostd::{Value, ValueType};
 
-use crate::engine::StreamKey;
 use crate::error::{Error, Result};
 use crate::json::parse_integer;
 use crate::protocol::{Failed, Reader, required};
+use crate::sync_client::StreamKey;
 
 /// The payload as text. `what` says what it should hold.
 pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {

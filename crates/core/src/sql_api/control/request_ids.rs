@@ -4,8 +4,8 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::{Event, TargetChange};
 use crate::error::{Error, Result};
+use crate::sync_client::{Event, TargetChange};
 
 /// `seed_checkpoint_request_id`
 pub fn seed(mut call: Call<'_>) -> Result<()> {

@@ -6,11 +6,11 @@ use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::engine::{CheckpointMode, Event, StartOptions};
 use crate::error::Result;
 use crate::migrations::require_latest;
 use crate::protocol::{Failed, Reader, Scratch, read_argument};
 use crate::schema::Schema;
+use crate::sync_client::{CheckpointMode, Event, StartOptions};
 
 /// StartOptions, taken apart into those for the state machine and those for publishing.
 #[derive(Debug, Default, PartialEq)]

@@ -2,9 +2,9 @@
 
 use super::Call;
 use super::payload;
-use crate::engine::{Event, Subscribe};
 use crate::error::Result;
 use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
+use crate::sync_client::{Event, Subscribe};
 
 /// `update_subscriptions`
 pub fn update_subscriptions(mut call: Call<'_>) -> Result<()> {
@@ -58,9 +58,9 @@ fn ttl(reader: &mut Reader<'_>) -> Result<i64, Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::StreamKey;
     use crate::error::ErrorKind;
     use crate::protocol::Priority;
+    use crate::sync_client::StreamKey;
 
     fn subscribe(text: &str) -> Subscribe {
         match parse(text).unwrap() {

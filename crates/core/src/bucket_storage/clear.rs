@@ -1,0 +1,137 @@
+//! Forgetting data: `powersync_clear` and `powersync_trigger_resync` (SQL interface).
+
+use alloc::format;
+
+use sqlite_nostd::ResultCode;
+
+use crate::bucket_storage::client_id;
+use crate::bucket_storage::iteration::{Ended, end_iterations};
+use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{RawTable, Schema, data_tables, require_transaction};
+use crate::text;
+use crate::updated_rows;
+use crate::uuid::random_uuid;
+
+/// What `powersync_clear` is asked to forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clear {
+    /// Local-only tables too.
+    pub includes_local: bool,
+    /// Keep what was downloaded, so that a later sign-in downloads only the difference.
+    pub is_soft: bool,
+}
+
+/// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may happen.
+pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
+    let _clearing = database.state().enter_sync_operation();
+    if clear.is_soft {
+        resync(database, Ended::ForOthers)?;
+    } else {
+        forget_downloads(database)?;
+    }
+    forget_local_state(database)?;
+    forget_keys(database, clear.is_soft)?;
+    for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
+        let table = format!("main.{}", text::identifier(&table.name));
+        delete_first_row(database, &table, "id")?;
+        database.execute_batch(&format!("DELETE FROM {table}"))?;
+    }
+    for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
+        clear_raw_table(database, table)
+            .map_err(|error| error.with_context(format_args!("Clearing raw table {}", table.name)))?;
+    }
+    Ok(())
+}
+
+/// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
+pub fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()> {
+    resync(database, Ended::ForOthers)?;
+    if forget_times {
+        database.execute("DELETE FROM main.ps_sync_state", &[])?;
+        database.execute("UPDATE main.ps_stream_subscriptions SET last_synced_at = NULL", &[])?;
+    }
+    Ok(())
+}
+
+/// Marks all downloaded data as not yet published, because tables lack something of them. Iterations reconnect at once,
+/// for a checkpoint that publishes it.
+pub fn resync_for_schema(database: &Database<'_>) -> Result<()> {
+    resync(database, Ended::ForSchema)
+}
+
+fn resync(database: &Database<'_>, iterations: Ended) -> Result<()> {
+    database.execute("UPDATE main.ps_buckets SET last_applied_op = 0", &[])?;
+    end_iterations(database, iterations)
+}
+
+fn forget_downloads(database: &Database<'_>) -> Result<()> {
+    database.execute("DELETE FROM main.ps_operations", &[])?;
+    database.execute("DELETE FROM main.ps_row_operations", &[])?;
+    database.execute("DELETE FROM main.ps_buckets", &[])?;
+    database.execute("UPDATE main.ps_checkpoint SET last_op = 0, removed_op = 0, region = 0, region_size = 0", &[])?;
+    end_iterations(database, Ended::ForOthers)
+}
+
+fn forget_local_state(database: &Database<'_>) -> Result<()> {
+    database.execute("DELETE FROM main.ps_crud", &[])?;
+    database.execute("DELETE FROM main.ps_untyped", &[])?;
+    updated_rows::forget_all(database)?;
+    database.execute("DELETE FROM main.ps_stream_subscriptions", &[])?;
+    database.execute("DELETE FROM main.ps_sync_state", &[])
+}
+
+fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
+    const HARD: &str = "DELETE FROM main.ps_kv WHERE key != 'client_id'";
+    // The JavaScript SDK notes there that it repaired the keys of downloaded operations, which a soft clear keeps.
+    const SOFT: &str = "DELETE FROM main.ps_kv WHERE key NOT IN ('client_id', 'powersync_js_migrated_subkeys')";
+    const REPAIR: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) VALUES ('client_id', ?1)";
+    database.execute(if is_soft { SOFT } else { HARD }, &[])?;
+    match client_id(database) {
+        // Without it no iteration starts, and nothing else makes a new one.
+        Err(error) if matches!(error.kind(), ErrorKind::Abort | ErrorKind::LocalData) => {
+            database.execute(REPAIR, &[random_uuid().as_str().into()])
+        }
+        client_id => client_id.map(drop),
+    }
+}
+
+/// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook. `key` is a
+/// column that tells rows apart.
+fn delete_first_row(database: &Database<'_>, table: &str, key: &str) -> Result<()> {
+    database.execute_batch(&format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT 1)"))
+}
+
+fn clear_raw_table(database: &Database<'_>, table: &RawTable) -> Result<()> {
+    let Some(sql) = &table.clear else { return Ok(()) };
+    if let Some(emptied) = emptied_table(sql) {
+        // A table without rowids has no update hooks anyway.
+        match delete_first_row(database, emptied, "rowid") {
+            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {}
+            result => result?,
+        }
+    }
+    let mut rest = sql.as_str();
+    while !rest.is_empty() {
+        let (statement, tail) = database.connection().prepare_first(rest)?;
+        if let Some(mut statement) = statement {
+            if text::is_transaction_control(statement.sql()) {
+                return Err(Error::argument(format!(
+                    "the clear statement must not begin, end or undo a transaction: {}",
+                    statement.sql().trim()
+                )));
+            }
+            statement.execute(&[])?;
+            require_transaction(database, "clear", &table.name, statement.sql())?;
+        }
+        rest = tail;
+    }
+    Ok(())
+}
+
+/// The table, as written, that `sql` empties, if it does nothing else.
+fn emptied_table(sql: &str) -> Option<&str> {
+    let (delete, table) = sql.trim().trim_end_matches([';', ' ']).split_at_checked("DELETE FROM ".len())?;
+    let is_one_name = !table.contains(|character: char| character.is_whitespace() || character == ';');
+    (delete.eq_ignore_ascii_case("DELETE FROM ") && is_one_name).then_some(table)
+}

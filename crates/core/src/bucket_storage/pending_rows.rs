@@ -1,0 +1,62 @@
+//! Where the pending operations of rows are, so that a row that changes again before it is published is overwritten in
+//! place instead of being stored once more.
+//!
+//! This is a hint: an entry may be wrong or missing after a rollback, a restart or another connection's work. Whoever
+//! follows it checks that it finds an operation of the right key; a missing one costs a row that is dropped when it is
+//! settled.
+
+use core::hash::BuildHasher;
+
+use hashbrown::HashMap;
+
+use crate::sync_client::storage::BucketId;
+
+/// Operations remembered at most, which bounds the memory to some 10 MB: 16 bytes for each, and room to grow.
+const CAPACITY: usize = 400_000;
+
+/// Pending operations by the hash of bucket, type, id and subkey.
+#[derive(Default)]
+pub struct PendingRows {
+    operations: HashMap<u64, i64>,
+}
+
+impl PendingRows {
+    /// Remembers `operation` for the key with this hash, and gives the one that was remembered before.
+    pub fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
+        if let Some(known) = self.operations.get_mut(&hash) {
+            return Some(core::mem::replace(known, operation));
+        }
+        // Without memory for it there is no hint.
+        if self.operations.len() < CAPACITY && self.operations.try_reserve(1).is_ok() {
+            self.operations.insert(hash, operation);
+        }
+        None
+    }
+
+    /// The hash of a key.
+    pub fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
+        self.operations.hasher().hash_one((bucket.0, row_type, row_id, subkey))
+    }
+
+    /// Forgets everything, and gives the memory back.
+    pub fn clear(&mut self) {
+        self.operations = HashMap::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_operation_of_a_key_is_remembered() {
+        let mut rows = PendingRows::default();
+        let key = rows.hash(BucketId(1), "t", "1", None);
+        assert_eq!(rows.replace(key, 5), None);
+        assert_eq!(rows.replace(key, 6), Some(5));
+        let other = rows.hash(BucketId(1), "t", "1", Some(""));
+        assert_eq!(rows.replace(other, 7), None);
+        rows.clear();
+        assert_eq!(rows.replace(key, 8), None);
+    }
+}

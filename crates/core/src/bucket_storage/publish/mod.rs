@@ -1,0 +1,50 @@
+//! Publishing: making downloaded rows visible in the app's tables (sync client, Publishing).
+//!
+//! The pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all operations
+//! of a row can be found, or put in the place of an older one there. Each row that they name is looked at: superseded
+//! operations and REMOVEs go, and the operation with the highest op id among those left is written to where the row's
+//! type lives. A part of a checkpoint writes only rows of which it has new PUTs: what REMOVEs leave is for the whole one.
+
+mod ordered;
+mod pending;
+mod row_location;
+mod row_sink;
+mod rows;
+mod versions;
+mod waiting;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::sync_client::storage::{ChangedBucket, Scope};
+use crate::updated_rows;
+use pending::{Order, Pending};
+use rows::Publisher;
+
+pub use row_location::RowLocations;
+pub use row_sink::RowSinks;
+pub use versions::Kind;
+
+/// See [`crate::sync_client::storage::Storage::publish`].
+pub fn publish(
+    database: &Database<'_>,
+    sinks: RowSinks<'_, '_>,
+    changed: &[ChangedBucket],
+    scope: Scope<'_>,
+) -> Result<()> {
+    let _publishing = database.state().enter_sync_operation();
+    let pending = Pending::load(database, changed)?;
+    let order = pending.order(database)?;
+    if order == Order::OfArrival {
+        pending.enter_row_operations(database)?;
+    }
+    let mut publisher = Publisher::new(database, sinks, pending, scope);
+    match order {
+        Order::OfArrival => publisher.publish_pending()?,
+        Order::OfRows(superseded) => publisher.publish_in_order(superseded)?,
+    }
+    match scope {
+        Scope::Full => publisher.publish_updated_rows()?,
+        Scope::Partial { .. } => updated_rows::limit(database)?,
+    }
+    publisher.finish(changed)
+}

@@ -1,0 +1,148 @@
+//! The tables that hold the rows of a type, as they are found in a database.
+//!
+//! An application's tables can have names like ours, for instance those that a full-text index named `ps_data__x` keeps
+//! its content in. So a table is ours by its exact form. In another form, for instance with columns that the application
+//! has added, it is ours while the applied schema has it, which shows in a view of ours over it. All others are left alone.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::collections::Names;
+use crate::connection::Database;
+use crate::error::Result;
+use crate::schema::definition::names::DataTableName;
+use crate::schema::objects::direct_table::is_local_only_direct_table;
+use crate::schema::objects::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
+use crate::schema::objects::{Object, ObjectKind, object_texts};
+use crate::text::identifier;
+
+/// A JSON or direct table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataTable {
+    /// The table's name.
+    pub name: String,
+    /// The type of the rows.
+    pub row_type: String,
+    /// Whether rows stay on this device.
+    pub local_only: bool,
+    /// Whether rows are stored in columns instead of JSON.
+    pub is_direct: bool,
+}
+
+/// The JSON and direct tables of the database.
+///
+/// # Errors
+/// Errors of SQLite.
+pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema \
+        WHERE type = 'table' AND (sql LIKE '%/* ps-managed %' OR name GLOB 'ps_data_*')";
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let (mut tables, mut unusual) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let Some([name, sql]) = object_texts(&row)? else { continue };
+        match DataTable::parse(name, sql) {
+            Some(table) => tables.push(table),
+            None => unusual.extend(DataTable::of_json(name)),
+        }
+    }
+    drop(rows);
+    if !unusual.is_empty() {
+        let shown = shown_tables(database)?;
+        tables.extend(unusual.into_iter().filter(|table| shown.contains(&table.name)));
+    }
+    Ok(tables)
+}
+
+/// The tables that views of ours show.
+pub(in crate::schema) fn shown_tables(database: &Database<'_>) -> Result<Names> {
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'view'";
+    let mut statement = database.prepare(SQL)?;
+    let mut rows = statement.query(&[])?;
+    let mut shown = Names::default();
+    while let Some(row) = rows.next()? {
+        if let Some([name, sql]) = object_texts(&row)?
+            && sql.ends_with(VIEW_MARKER)
+            && let Some(table) = shown_table(name, sql)
+        {
+            shown.insert(&table);
+        }
+    }
+    Ok(shown)
+}
+
+impl DataTable {
+    /// Recognises a table of ours by its exact form; None for an application's table, whatever its name.
+    pub(in crate::schema) fn parse(name: &str, sql: &str) -> Option<Self> {
+        if let Some(local_only) = is_local_only_direct_table(name, sql) {
+            return Some(Self { name: name.into(), row_type: name.into(), local_only, is_direct: true });
+        }
+        let written_name =
+            sql.strip_prefix(ObjectKind::Table.create()).and_then(|rest| rest.strip_suffix(DATA_TABLE_COLUMNS))?;
+        if written_name == name || written_name == identifier(name) { Self::of_json(name) } else { None }
+    }
+
+    /// The table that `object` makes.
+    pub(in crate::schema) fn of(object: &Object) -> Option<Self> {
+        if object.kind == ObjectKind::Table { Self::parse(&object.name, &object.sql) } else { None }
+    }
+
+    /// That of a JSON table, by its name alone.
+    pub(in crate::schema) fn of_json(name: &str) -> Option<Self> {
+        let DataTableName { row_type, local_only } = DataTableName::parse(name)?;
+        Some(Self { name: name.into(), row_type: row_type.into(), local_only, is_direct: false })
+    }
+
+    /// Whether rows of one belong into the other.
+    pub(in crate::schema) fn holds_same_rows(&self, other: &Self) -> bool {
+        self.row_type == other.row_type && self.local_only == other.local_only
+    }
+
+    /// Equal for tables of which one goes on with the rows of the other when that is dropped. Types that rows_differ in case are
+    /// different types, but nobody has the rows of a local-only table a second time: they stay when the spelling of its
+    /// name is corrected.
+    pub(in crate::schema) fn rows_key(&self) -> String {
+        if self.local_only {
+            return format!("local {}", self.row_type.to_ascii_lowercase());
+        }
+        format!("synced {}", self.row_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"CREATE TABLE "ps_data__a"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#;
+
+    #[test]
+    fn json_tables_are_recognised_by_name_and_form() {
+        let table = DataTable::parse("ps_data__a", JSON).unwrap();
+        assert_eq!((table.row_type.as_str(), table.local_only, table.is_direct), ("a", false, false));
+        assert!(DataTable::parse("ps_data__a", &JSON.replace('"', "")).is_some());
+        assert!(DataTable::parse("ps_data_local__a", &JSON.replace("data__", "data_local__")).unwrap().local_only);
+        assert!(DataTable::parse("ps_data__b", JSON).is_none());
+        assert!(DataTable::parse("ps_data__a", &JSON.replace(", data TEXT", ", data TEXT, more")).is_none());
+        assert!(DataTable::parse("mine", &JSON.replace("ps_data__a", "mine")).is_none());
+    }
+
+    #[test]
+    fn tables_of_one_type_hold_the_same_rows_if_both_are_local_only_or_both_synced() {
+        let direct = |mark| alloc::format!("CREATE TABLE \"a\"(id TEXT PRIMARY KEY NOT NULL /* ps-managed{mark} */)");
+        let synced = DataTable::parse("a", &direct("")).unwrap();
+        let local_only = DataTable::parse("a", &direct(" local-only")).unwrap();
+        let json = DataTable::parse("ps_data__a", JSON).unwrap();
+        assert!(synced.is_direct && synced.holds_same_rows(&json));
+        assert!(!local_only.holds_same_rows(&json) && !local_only.holds_same_rows(&synced));
+    }
+
+    #[test]
+    fn only_local_only_rows_go_on_under_another_spelling() {
+        let table = |name: &str| DataTable::of_json(name).unwrap();
+        let key = |name| table(name).rows_key();
+        assert_eq!(key("ps_data_local__A"), key("ps_data_local__a"));
+        assert_ne!(key("ps_data__A"), key("ps_data__a"));
+        assert_ne!(key("ps_data_local__a"), key("ps_data__a"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Writing and removing downloaded rows of raw and direct tables (schema, Raw tables).
+
+pub(in crate::schema) mod statement;
+pub(in crate::schema) mod values;
+
+use alloc::format;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use crate::connection::{CachedStatement, Database};
+use crate::error::{Error, Result};
+use crate::schema::definition::RawTable;
+use crate::schema::row_writer::statement::RowStatement;
+use crate::schema::row_writer::values::RowValues;
+
+/// A raw or direct table, and what was found out about its statements. Good for as long as the database's tables stay
+/// what they are.
+pub struct RowTable {
+    table: Rc<RawTable>,
+    put: RefCell<Option<Rc<RowStatement>>>,
+    delete: RefCell<Option<Rc<RowStatement>>>,
+}
+
+impl RowTable {
+    /// A raw table.
+    pub fn raw(table: Rc<RawTable>) -> Self {
+        Self { table, put: RefCell::default(), delete: RefCell::default() }
+    }
+
+    /// A direct table: as a raw table of which nothing but the name is known.
+    pub fn direct(name: &str) -> Self {
+        Self::raw(Rc::new(RawTable { name: name.into(), table_name: Some(name.into()), ..RawTable::default() }))
+    }
+
+    /// The statement kept in `place`, made and prepared on first use. Only rows that come need it: a table may lack
+    /// what is never asked of it.
+    fn statement<'c>(
+        &self,
+        place: &RefCell<Option<Rc<RowStatement>>>,
+        database: &Database<'c>,
+        make: fn(&Database<'_>, &RawTable) -> Result<RowStatement>,
+    ) -> Result<Prepared<'c>> {
+        let in_table = |error: Error| error.with_context(format_args!("table of type {}", self.table.name));
+        let kept = place.borrow().clone();
+        let statement = match kept {
+            Some(statement) => statement,
+            None => Rc::new(make(database, &self.table).map_err(in_table)?),
+        };
+        let prepared = statement.prepare(database).map_err(in_table)?;
+        place.replace(Some(Rc::clone(&statement)));
+        Ok(Prepared { statement, prepared })
+    }
+}
+
+struct Prepared<'c> {
+    statement: Rc<RowStatement>,
+    prepared: CachedStatement<'c>,
+}
+
+impl Prepared<'_> {
+    fn execute(&mut self, values: &RowValues, id: &str, data: &str) -> Result<()> {
+        let sources = &self.statement.sources;
+        self.prepared.execute_with(sources.len(), &|parameter| {
+            sources.get(parameter).and_then(|source| values.parameter(*source, id, data)).into()
+        })
+    }
+}
+
+/// Writes rows of one table, with its statements at hand.
+pub struct RowWriter<'c> {
+    table: Rc<RowTable>,
+    put: Option<Prepared<'c>>,
+    delete: Option<Prepared<'c>>,
+    values: RowValues,
+}
+
+impl<'c> RowWriter<'c> {
+    /// A writer for rows of `table`.
+    pub fn new(table: Rc<RowTable>) -> Self {
+        Self { table, put: None, delete: None, values: RowValues::default() }
+    }
+
+    /// Writes the row with JSON `data`.
+    ///
+    /// # Errors
+    /// What is wrong with the table or its statement; what SQLite reports, with the row's id, and with its data for a
+    /// statement that the application gave.
+    pub fn put(&mut self, database: &Database<'c>, id: &str, data: &str) -> Result<()> {
+        let table = &*self.table;
+        let put = match &mut self.put {
+            Some(put) => put,
+            none => none.insert(table.statement(&table.put, database, RowStatement::put)?),
+        };
+        self.values.read(&put.statement, data)?;
+        let written = put.execute(&self.values, id, data);
+        let name = &table.table.name;
+        match &table.table.put {
+            Some(given) => written
+                .and_then(|()| require_transaction(database, "put", name, &given.sql))
+                .map_err(|error| error.with_context(format_args!("replacing into {name}, id = {id}, data = {data}"))),
+            None => written.map_err(|error| error.with_context(format_args!("replacing into {name}, id = {id}"))),
+        }
+    }
+
+    /// Removes the row.
+    ///
+    /// # Errors
+    /// As for [`RowWriter::put`].
+    pub fn delete(&mut self, database: &Database<'c>, id: &str) -> Result<()> {
+        let table = &*self.table;
+        let delete = match &mut self.delete {
+            Some(delete) => delete,
+            none => none.insert(table.statement(&table.delete, database, RowStatement::delete)?),
+        };
+        // Such a statement takes nothing but the id.
+        let removed = delete.execute(&RowValues::default(), id, "");
+        let name = &table.table.name;
+        let result = match &table.table.delete {
+            Some(given) => removed.and_then(|()| require_transaction(database, "delete", name, &given.sql)),
+            None => removed,
+        };
+        result.map_err(|error| error.with_context(format_args!("deleting from {name}, id = {id}")))
+    }
+}
+
+/// Fails if the transaction has ended in a statement of the application: functions that it calls can do that.
+///
+/// # Errors
+/// An argument error that names the raw table and the statement.
+pub fn require_transaction(database: &Database<'_>, use_: &str, table: &str, sql: &str) -> Result<()> {
+    if database.connection().is_autocommit() {
+        return Err(Error::argument(format!(
+            "the {use_} statement of raw table {table} has ended the transaction that it is a part of: {sql}"
+        )));
+    }
+    Ok(())
+}

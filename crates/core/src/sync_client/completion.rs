@@ -1,0 +1,351 @@
+//! Completing a checkpoint: validating what was downloaded, publishing it or keeping it until local writes are
+//! acknowledged (sync client, Life of an iteration).
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::change::{Change, TargetChange, Waiting};
+use super::gate::{self, Acknowledgement};
+use super::instruction::Instruction;
+use super::iteration::{Iteration, NextStep, Transition};
+use super::memory::{append, copy, format, push};
+use super::status::{Connection, Status};
+use super::streams::{self, StreamRow};
+use super::target::{ChangedTarget, Target};
+use crate::error::{Error, Result};
+use crate::protocol::{Checksum, Priority};
+use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, RequestId, Scope, Storage, Timestamp};
+
+/// Logged when stored data are ahead of the checkpoint.
+const PUT_OFF: &str =
+    "Stored data are ahead of the checkpoint, as another client has got newer ones. Will retry at next checkpoint.";
+
+/// So many keep-alives, some 20 seconds apart, wait for the service to come to what was stored before the iteration began.
+/// If nothing changes in that time, it has started over.
+const QUIET_KEEP_ALIVES: u32 = 2;
+
+/// What comparing a checkpoint with stored data gives.
+enum Verdict {
+    /// It is valid. These of its buckets have to be published.
+    Valid(Vec<ChangedBucket>),
+    /// Stored data are ahead of it: it is not valid yet.
+    Ahead {
+        /// The operation up to which they are there.
+        held: i64,
+    },
+    /// Another iteration deleted buckets that the service takes as received.
+    Gone,
+    /// These buckets are wrong.
+    Invalid(Vec<InvalidBucket>),
+}
+
+/// A bucket whose operations do not sum up to what the checkpoint says.
+struct InvalidBucket {
+    name: Box<str>,
+    expected: Checksum,
+    actual: Checksum,
+}
+
+/// What was published, as far as memory has to follow.
+struct Publication {
+    time: Timestamp,
+    streams: Vec<StreamRow>,
+}
+
+impl Iteration {
+    /// All data for the target was sent.
+    pub(super) fn checkpoint_complete(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
+        let target = complete_target(self.target.as_ref())?;
+        let changed = match self.validate(target, None, true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { held } => return self.put_off(held),
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+        };
+        self.record_validated(target, &changed, storage)?;
+        if gate::is_open(storage)? {
+            self.publish_all(target, &changed, "Validated and applied checkpoint", storage)
+        } else {
+            self.delay(target, &changed, storage)
+        }
+    }
+
+    /// All data for the buckets up to `priority` was sent.
+    pub(super) fn partial_checkpoint_complete(
+        &self,
+        priority: Priority,
+        storage: &mut dyn Storage,
+    ) -> Result<Transition<'static>> {
+        let target = complete_target(self.target.as_ref())?;
+        let changed = match self.validate(target, Some(priority), true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { .. } => {
+                let (change, next) = self.connect()?;
+                return Ok(Transition::with(vec![Instruction::debug(PUT_OFF)], next).changing(change));
+            }
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("partial checkpoint", &invalid, storage),
+        };
+        if priority != Priority::HIGHEST && !gate::is_open(storage)? {
+            let (change, next) = self.connect()?;
+            return Ok(Transition::with(vec![Instruction::CheckpointDelayedDueToLocalData], next).changing(change));
+        }
+        let is_involved = |id| target.involves(id, priority);
+        let scope = Scope::Partial { priority: priority.into(), is_involved: &is_involved };
+        storage.complete(&changed, target.last_op_id, scope)?;
+        let publication = self.publish(target, &changed, Some(priority), storage)?;
+        Ok(Transition::only(NextStep::Report).changing(self.adopt_partial(publication, priority)?))
+    }
+
+    /// The upload queue was sent: tries a checkpoint again that waits for it.
+    pub(super) fn upload_completed(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
+        const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload";
+        const OVERTAKEN: &str = ": more data arrived since it was validated. Will retry at next checkpoint.";
+        let (Some(target), Waiting::Validated | Waiting::PerhapsPublished | Waiting::Overtaken) =
+            (&self.target, self.waiting)
+        else {
+            return Ok(Transition::only(NextStep::Continue));
+        };
+        let keep_waiting = |reason: &str| {
+            let line = format(format_args!("{STILL_WAITING}{reason}"))?;
+            Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Continue))
+        };
+        match gate::acknowledgement(target.write_checkpoint, storage)? {
+            Acknowledgement::Sufficient => {}
+            Acknowledgement::Outstanding => return Ok(Transition::only(NextStep::Continue)),
+            Acknowledgement::NotRequested => {
+                return keep_waiting(
+                    ": no checkpoint request id is stored for the uploaded writes. Request a write checkpoint from the \
+                     service and store it with target_checkpoint_request_id",
+                );
+            }
+        }
+        if self.waiting == Waiting::Overtaken {
+            return keep_waiting(OVERTAKEN);
+        }
+        let changed = match self.validate(target, None, true, storage)? {
+            Verdict::Valid(changed) => changed,
+            Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN),
+            Verdict::Gone => return Ok(download_again()),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+        };
+        self.record_validated(target, &changed, storage)?;
+        if !gate::is_open(storage)? {
+            return keep_waiting("");
+        }
+        self.publish_all(target, &changed, "Applied pending checkpoint after completed upload", storage)
+    }
+
+    /// Looks again, at a keep-alive, at a checkpoint that is waiting: nothing else may come for a long time.
+    pub(super) fn reconsider(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
+        let may_be_ahead = match self.waiting {
+            Waiting::No | Waiting::Validated | Waiting::Overtaken => return self.go_on_waiting(None),
+            Waiting::PerhapsPublished if !gate::is_open(storage)? => {
+                return self.go_on_waiting(Some(Waiting::Validated));
+            }
+            Waiting::PerhapsPublished => true,
+            Waiting::Ahead { quiet_keep_alives, .. } => quiet_keep_alives < QUIET_KEEP_ALIVES,
+        };
+        let target = complete_target(self.target.as_ref())?;
+        match self.validate(target, None, may_be_ahead, storage)? {
+            Verdict::Valid(changed) => {
+                self.record_validated(target, &changed, storage)?;
+                if gate::is_open(storage)? {
+                    self.publish_all(target, &changed, "Applied pending checkpoint", storage)
+                } else {
+                    self.delay(target, &changed, storage)
+                }
+            }
+            Verdict::Ahead { held } => self.go_on_waiting(Some(self.still_ahead(held))),
+            Verdict::Gone => Ok(download_again()),
+            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage),
+        }
+    }
+
+    fn go_on_waiting(&self, waiting: Option<Waiting>) -> Result<Transition<'static>> {
+        let (change, next) = self.connect()?;
+        Ok(Transition::only(next).changing(Change { waiting, ..change }))
+    }
+
+    /// How a checkpoint goes on waiting that stored data up to `now_held` are still ahead of.
+    fn still_ahead(&self, now_held: i64) -> Waiting {
+        match self.waiting {
+            Waiting::Ahead { held, quiet_keep_alives } if held == now_held => {
+                Waiting::Ahead { held, quiet_keep_alives: quiet_keep_alives.saturating_add(1) }
+            }
+            Waiting::Ahead { .. } => Waiting::Ahead { held: now_held, quiet_keep_alives: 0 },
+            _ => Waiting::Overtaken,
+        }
+    }
+
+    /// Keeps the target until the next checkpoint: stored data are ahead of it.
+    fn put_off(&self, held: i64) -> Result<Transition<'static>> {
+        let waiting = Some(Waiting::Ahead { held, quiet_keep_alives: 0 });
+        let change = Change { waiting, ..self.connect()?.0 };
+        Ok(Transition::with(vec![Instruction::debug(PUT_OFF)], NextStep::Report).changing(change))
+    }
+
+    /// Publishes the whole target.
+    fn publish_all(
+        &self,
+        target: &Target,
+        changed: &[ChangedBucket],
+        log_line: &str,
+        storage: &mut dyn Storage,
+    ) -> Result<Transition<'static>> {
+        let request_id = target.write_checkpoint;
+        let Publication { time, streams } = self.publish(target, changed, None, storage)?;
+        if let Some(id) = request_id {
+            self.record_acknowledged(RequestId::LastApplied, id, storage)?;
+        }
+        let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
+        status.record_full_sync(time, request_id);
+        let mut instructions = vec![Instruction::debug(log_line)];
+        if let Some(id) = request_id {
+            let line = format(format_args!("Applied checkpoint request id {id}"))?;
+            push(&mut instructions, Instruction::debug(line))?;
+        }
+        push(&mut instructions, Instruction::DidCompleteSync { applied_checkpoint_request_id: request_id })?;
+        Ok(Transition::with(instructions, NextStep::Report).changing(Change {
+            status: Some(status),
+            streams: Some(streams),
+            waiting: Some(Waiting::No),
+            target: Some(TargetChange::Settle(target.settled_progress()?)),
+            others: Some(self.others.after_completing(target.last_op_id)),
+            ..Change::default()
+        }))
+    }
+
+    /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait.
+    fn delay(
+        &self,
+        target: &Target,
+        changed: &[ChangedBucket],
+        storage: &mut dyn Storage,
+    ) -> Result<Transition<'static>> {
+        let change = if target.progress.is_all_highest_priority() {
+            let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage)?;
+            self.adopt_partial(publication, Priority::HIGHEST)?
+        } else {
+            self.connect()?.0
+        };
+        let log_line =
+            "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
+        let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
+        let others = Some(self.others.after_completing(target.last_op_id));
+        let change = Change { waiting: Some(Waiting::Validated), others, ..change };
+        Ok(Transition::with(instructions, NextStep::Report).changing(change))
+    }
+
+    fn adopt_partial(&self, publication: Publication, priority: Priority) -> Result<Change<'static>> {
+        let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
+        status.record_sync(priority.into(), publication.time);
+        Ok(Change { status: Some(status), streams: Some(publication.streams), ..Change::default() })
+    }
+
+    /// Publishes the buckets up to `limit` (None: all).
+    fn publish(
+        &self,
+        target: &Target,
+        changed: &[ChangedBucket],
+        limit: Option<Priority>,
+        storage: &mut dyn Storage,
+    ) -> Result<Publication> {
+        match limit {
+            None => storage.publish(changed, Scope::Full)?,
+            Some(priority) => {
+                let is_involved = |id| target.involves(id, priority);
+                storage.publish(changed, Scope::Partial { priority: priority.into(), is_involved: &is_involved })?;
+            }
+        }
+        let time = storage.now()?;
+        storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;
+        let streams = streams::record_sync(&self.streams, &self.requested, &target.progress, limit, time, storage)?;
+        Ok(Publication { time, streams })
+    }
+
+    /// Compares the checksums of the buckets that a publish up to `limit` has to look at. All others were found valid
+    /// before, and nothing happened to them since. `may_be_ahead` tells whether buckets may hold operations of a newer
+    /// checkpoint although the service knew of them when the iteration began.
+    fn validate(
+        &self,
+        target: &Target,
+        limit: Option<Priority>,
+        may_be_ahead: bool,
+        storage: &mut dyn Storage,
+    ) -> Result<Verdict> {
+        if let Some(held) = self.others.completed_after(target.last_op_id) {
+            return Ok(Verdict::Ahead { held });
+        }
+        let (mut changed, mut invalid, mut are_gone) = (Vec::new(), Vec::new(), false);
+        for ChangedTarget { name, id, checksum, count, position } in target.changed(limit) {
+            let actual = match id {
+                Some(id) => storage.checksum(id)?,
+                None => Checksum::ZERO,
+            };
+            if actual != checksum {
+                let held = id.map_or(Ok(0), |id| storage.last_op(id))?;
+                // What this iteration's own stream has not brought is another one's, however long that takes.
+                if held > target.last_op_id && (may_be_ahead || held > position) {
+                    return Ok(Verdict::Ahead { held });
+                }
+                if held < position {
+                    are_gone = true;
+                    continue;
+                }
+                push(&mut invalid, InvalidBucket { name: copy(name)?, expected: checksum, actual })?;
+            }
+            changed.try_reserve(1)?;
+            changed.extend(id.map(|id| ChangedBucket { id, count }));
+        }
+        Ok(match (invalid.is_empty(), are_gone) {
+            (false, _) => Verdict::Invalid(invalid),
+            (true, false) => Verdict::Valid(changed),
+            (true, true) => match self.others.removed_after(target.last_op_id) {
+                Some(held) => Verdict::Ahead { held },
+                None => Verdict::Gone,
+            },
+        })
+    }
+
+    /// Stores that the whole target is valid.
+    fn record_validated(&self, target: &Target, changed: &[ChangedBucket], storage: &mut dyn Storage) -> Result<()> {
+        for bucket in target.foreign() {
+            storage.leave_checkpoint(*bucket)?;
+        }
+        storage.complete(changed, target.last_op_id, Scope::Full)?;
+        match target.write_checkpoint {
+            Some(write_checkpoint) => self.record_acknowledged(RequestId::LastSeen, write_checkpoint, storage),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores which request the service has acknowledged. Another iteration may have heard of a later one already.
+    fn record_acknowledged(&self, id: RequestId, write_checkpoint: i64, storage: &mut dyn Storage) -> Result<()> {
+        let stored = if self.others.were_noticed() { storage.request_id(id)? } else { None };
+        storage.set_request_id(id, stored.max(Some(write_checkpoint)))
+    }
+}
+
+/// Ends the iteration, so that the next one requests buckets that another iteration has deleted.
+fn download_again() -> Transition<'static> {
+    let line = "Another client of this database has deleted buckets of the checkpoint. They are downloaded again.";
+    Transition::with(vec![Instruction::info(line)], NextStep::Close { hide_disconnect: false })
+}
+
+fn complete_target<T>(target: Option<T>) -> Result<T> {
+    target.ok_or_else(|| Error::protocol("Received checkpoint complete without previous checkpoint"))
+}
+
+/// Deletes the buckets, so that the next iteration downloads them again, and ends this one.
+fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Storage) -> Result<Transition<'static>> {
+    let mut line = format(format_args!("Could not apply {what}, Checksums didn't match, failed for: "))?;
+    for (index, InvalidBucket { name, expected, actual }) in invalid.iter().enumerate() {
+        storage.delete_bucket(name)?;
+        let separator = if index == 0 { "" } else { ", " };
+        let (expected, actual) = (expected.get(), actual.get());
+        append(&mut line, format_args!("{separator}{name} (expected {expected:#010x}, got {actual:#010x})"))?;
+    }
+    Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Close { hide_disconnect: false }))
+}

@@ -1,0 +1,252 @@
+//! The sync client's state machine: events in, storage requests and instructions out. No SQL and no parsing.
+//!
+//! [`Engine::handle`] takes one [`Event`] per `powersync_control` call. A call that fails leaves the engine as it was:
+//! handlers prepare what memory becomes, and the engine makes that so when the SDK has its answer (see `change`). A call
+//! that succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_state`]: the iteration ends
+//! at its next event, and the SDK reconnects with what the database holds. That also tells when another iteration on the
+//! same file has changed something, which is loaded again before the event is handled (see `others`).
+//!
+//! Where the specification is silent: the status that `start` emits lists subscriptions as they are after expired ones
+//! were removed. Data for a bucket outside the checkpoint are stored and not published; a later change of the checkpoint
+//! may add the bucket. A bucket listed twice counts as listed last. A new checkpoint without a `count` for a bucket
+//! contributes nothing to the progress.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod change;
+mod completion;
+mod diagnostics;
+mod event;
+mod gate;
+mod instruction;
+mod iteration;
+mod memory;
+mod others;
+mod progress;
+mod request;
+mod requested;
+mod status;
+pub mod storage;
+mod streams;
+mod target;
+#[cfg(test)]
+mod tests;
+mod tracked_buckets;
+
+use alloc::vec::Vec;
+
+pub use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
+pub use instruction::{
+    BucketChange, BucketProgress, CheckpointRequest, Diagnostics, Instruction, Severity, ValueType, to_json,
+};
+pub use status::offline_status;
+
+use crate::error::{Error, Result};
+use crate::sync_client::storage::{IterationState, Storage};
+use change::Change;
+use iteration::{Iteration, NextStep, Transition};
+use others::{Others, Uses};
+
+/// The sync client of one connection.
+#[derive(Debug, Default)]
+pub struct Engine {
+    iteration: Option<Iteration>,
+    /// What the iteration before knew of others on the file.
+    others: Option<Others>,
+}
+
+impl Engine {
+    /// A client without an iteration.
+    pub const fn new() -> Self {
+        Self { iteration: None, others: None }
+    }
+
+    /// Whether an iteration is running.
+    pub const fn has_iteration(&self) -> bool {
+        self.iteration.is_some()
+    }
+
+    /// Fails if no iteration is running, in the words that SDKs look for.
+    pub fn require_iteration(&self) -> Result<()> {
+        self.iteration.as_ref().map(|_| ()).ok_or_else(no_iteration)
+    }
+
+    /// Handles one event. The outcome is given to `answer`, whose failure makes the call fail, before anything of memory
+    /// changes; after that the call succeeds.
+    ///
+    /// # Errors
+    /// A call in the wrong state; a line that does not fit to those before it; what `storage` and `answer` report.
+    pub fn handle(&mut self, event: Event<'_>, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+        match event {
+            Event::Start(options) => {
+                let before = self.iteration.as_ref().map(|iteration| iteration.others).or(self.others);
+                let (iteration, instructions) = Iteration::start(options, before, storage)?;
+                let outcome = Outcome::Instructions(instructions);
+                answer(&outcome)?;
+                storage.adopt_iteration();
+                self.iteration = Some(iteration);
+                Ok(outcome)
+            }
+            Event::Stop if self.iteration.is_none() => answered(Outcome::Instructions(Vec::new()), answer),
+            Event::Stop | Event::ConnectionEnded => self.end(false, storage, answer),
+            Event::TokenRefreshed => self.end(true, storage, answer),
+            Event::Line { line, size } => {
+                let uses = Uses::of(&line);
+                self.react(uses, storage, answer, |iteration, storage| iteration.line(line, size, storage))
+            }
+            Event::ConnectionEstablished => {
+                self.react(Uses::Nothing, storage, answer, |iteration, _| iteration.connection_established())
+            }
+            Event::UploadCompleted => self.react(Uses::WaitingCheckpoint, storage, answer, Iteration::upload_completed),
+            Event::StreamsInUse(streams) => self
+                .react(Uses::Nothing, storage, answer, |iteration, storage| iteration.streams_in_use(streams, storage)),
+            Event::Subscribe(command) => {
+                self.observe(storage)?;
+                streams::subscribe(&command, storage)?;
+                self.subscriptions_changed(storage, answer)
+            }
+            Event::Unsubscribe(stream) => {
+                self.observe(storage)?;
+                match streams::unsubscribe(&stream, storage)? {
+                    true => self.subscriptions_changed(storage, answer),
+                    false => answered(Outcome::Nothing, answer),
+                }
+            }
+            Event::SeedRequestId(id) => {
+                self.require_iteration()?;
+                answered(Outcome::RequestId(Some(gate::seed_request_id(id, storage)?)), answer)
+            }
+            Event::NextRequestId => {
+                self.require_iteration()?;
+                answered(Outcome::RequestId(Some(gate::next_request_id(storage)?)), answer)
+            }
+            Event::CurrentRequestId => answered(Outcome::RequestId(gate::current_request_id(storage)?), answer),
+            Event::TargetRequestId(change) => {
+                answered(Outcome::RequestId(gate::change_target(change, storage)?), answer)
+            }
+        }
+    }
+
+    /// Lets the iteration handle an event, if stored data are still what it made of them.
+    fn react<'l>(
+        &mut self,
+        uses: Uses,
+        storage: &mut dyn Storage,
+        answer: &mut Answer<'_>,
+        handler: impl FnOnce(&Iteration, &mut dyn Storage) -> Result<Transition<'l>>,
+    ) -> Result<Outcome> {
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let transition = match storage.iteration_state()? {
+            // Whoever ended it may have to end for what it does next: the SDK waits before it reconnects.
+            IterationState::Ended { for_other } => Transition::only(NextStep::Close { hide_disconnect: !for_other })
+                .changing(iteration.as_stored(storage)?),
+            state => {
+                let next = iteration.follow(state, uses, storage)?;
+                let transition = handler(iteration, storage)?;
+                let next = if transition.next == NextStep::Continue { next } else { transition.next };
+                Transition { next, ..transition }
+            }
+        };
+        self.conclude(transition, storage, answer)
+    }
+
+    /// Lets the iteration, if there is one, follow what others changed, before something else is changed.
+    fn observe(&mut self, storage: &mut dyn Storage) -> Result<()> {
+        let Some(iteration) = &mut self.iteration else { return Ok(()) };
+        let state = storage.iteration_state()?;
+        iteration.follow(state, Uses::Nothing, storage).map(|_| ())
+    }
+
+    /// Ends the iteration because the SDK says so.
+    fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let looked_up = storage.iteration_state().and_then(|state| match state {
+            IterationState::Ended { .. } => iteration.as_stored(storage),
+            state => iteration.follow(state, Uses::Nothing, storage).map(|_| Change::default()),
+        });
+        let change = match looked_up {
+            Ok(change) => change,
+            // Where SQLite may have rolled the transaction back, success would end in a COMMIT that fails and does not
+            // say why.
+            Err(error) if error.may_end_transaction() => return Err(error),
+            // Ending works whatever else the database holds; at worst the last status is not quite right then.
+            Err(_) => Change::default(),
+        };
+        self.conclude(Transition::only(NextStep::Close { hide_disconnect }).changing(change), storage, answer)
+    }
+
+    /// Puts instructions in their order and gives them to the SDK; then changes memory, or ends the iteration.
+    fn conclude(
+        &mut self,
+        transition: Transition<'_>,
+        storage: &mut dyn Storage,
+        answer: &mut Answer<'_>,
+    ) -> Result<Outcome> {
+        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let Transition { mut instructions, diagnostics, mut change, next } = transition;
+        match next {
+            NextStep::Continue => {}
+            NextStep::Report => iteration.report(&mut change, &mut instructions)?,
+            NextStep::Close { .. } => iteration.report_end(&change, &mut instructions)?,
+        }
+        instructions.try_reserve(diagnostics.len().saturating_add(1))?;
+        instructions.extend(diagnostics);
+        let ends = match next {
+            NextStep::Close { hide_disconnect } => {
+                instructions.push(Instruction::CloseSyncStream { hide_disconnect });
+                true
+            }
+            NextStep::Continue | NextStep::Report => false,
+        };
+        let outcome = Outcome::Instructions(instructions);
+        if ends {
+            answer(&outcome)?;
+            self.others = self.iteration.take().map(|iteration| iteration.others);
+        } else {
+            iteration.reserve(&change)?;
+            answer_and_apply(iteration, change, &outcome, storage, answer)?;
+        }
+        Ok(outcome)
+    }
+
+    /// The app has changed its subscriptions.
+    fn subscriptions_changed(&mut self, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+        match &mut self.iteration {
+            Some(iteration) => {
+                let change = iteration.subscriptions_changed(storage)?;
+                answer_and_apply(iteration, change, &Outcome::Nothing, storage, answer)?;
+                Ok(Outcome::Nothing)
+            }
+            None => answered(Outcome::Nothing, answer),
+        }
+    }
+}
+
+/// Gives the outcome to the SDK, and then makes a change for which there is room.
+fn answer_and_apply(
+    iteration: &mut Iteration,
+    change: Change<'_>,
+    outcome: &Outcome,
+    storage: &mut dyn Storage,
+    answer: &mut Answer<'_>,
+) -> Result<()> {
+    let is_noted = change.depends_on_transaction();
+    if is_noted {
+        storage.prepare_to_note_change()?;
+    }
+    answer(outcome)?;
+    if is_noted {
+        storage.track_change();
+    }
+    iteration.apply(change);
+    Ok(())
+}
+
+/// Gives the outcome of a call to the SDK that changes nothing in memory.
+fn answered(outcome: Outcome, answer: &mut Answer<'_>) -> Result<Outcome> {
+    answer(&outcome)?;
+    Ok(outcome)
+}
+
+fn no_iteration() -> Error {
+    Error::state("No iteration is active")
+}

@@ -1,0 +1,113 @@
+//! The request that opens the sync stream: its body as JSON text, and the checkpoint request that goes with it
+//! (sync client, Request). Also what tells requests of several iterations on one file apart.
+
+use alloc::string::String;
+use core::hash::{BuildHasher as _, Hasher};
+
+use hashbrown::HashMap;
+use siphasher::sip::SipHasher13;
+
+use super::event::{CheckpointMode, StartOptions};
+use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
+use super::requested::RequestedSubscription;
+use crate::error::Result;
+use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
+use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
+
+/// Up to which operation the service takes buckets as received, by the hash of their name.
+#[derive(Debug, Default)]
+pub struct Positions(HashMap<u64, i64>);
+
+impl Positions {
+    /// Adds a bucket that the service takes as received up to `last_op`.
+    fn add(&mut self, name: &str, last_op: i64) -> Result<()> {
+        self.0.try_reserve(1)?;
+        self.0.insert(self.0.hasher().hash_one(name), last_op);
+        Ok(())
+    }
+
+    /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
+    pub fn get(&self, name: &str) -> i64 {
+        self.0.get(&self.0.hasher().hash_one(name)).copied().unwrap_or(0)
+    }
+}
+
+/// What tells requests with these options from others on the same file.
+pub fn fingerprint(options: &StartOptions) -> RequestFingerprint {
+    let mut hasher = SipHasher13::new();
+    hasher.write(&[options.include_defaults.into()]);
+    hasher.write(options.parameters.as_deref().unwrap_or("null").as_bytes());
+    // One bit less makes no difference, but 0 stands for no request.
+    RequestFingerprint(hasher.finish().cast_signed() | 1)
+}
+
+/// The instruction to open the stream with these options and subscriptions.
+pub fn establish(
+    options: &StartOptions,
+    subscriptions: &[RequestedSubscription],
+    positions: &mut Positions,
+    storage: &mut dyn Storage,
+) -> Result<Instruction> {
+    let client_id = storage.client_id()?;
+    let request = body(options, subscriptions, (&client_id, positions), storage)?;
+    let checkpoint_request = match options.checkpoint_mode {
+        CheckpointMode::Legacy => None,
+        CheckpointMode::Requests => {
+            Some(CheckpointRequest { checkpoint_request_id: checkpoint_request_id(storage)?, client_id })
+        }
+    };
+    Ok(Instruction::EstablishSyncStream { request, checkpoint_request })
+}
+
+/// The number to request: neither below the counter nor below what local writes wait for.
+fn checkpoint_request_id(storage: &mut dyn Storage) -> Result<i64> {
+    let counter = storage.request_id(RequestId::LastRequested)?.unwrap_or(0);
+    let target = storage.request_id(RequestId::Target)?.filter(|target| *target != UNKNOWN_REQUEST_ID).unwrap_or(0);
+    Ok(counter.max(target).max(1))
+}
+
+fn body(
+    options: &StartOptions,
+    subscriptions: &[RequestedSubscription],
+    (client_id, positions): (&str, &mut Positions),
+    storage: &mut dyn Storage,
+) -> Result<String> {
+    let mut json = String::new();
+    write_raw(&mut json, r#"{"buckets":["#)?;
+    let mut is_first = true;
+    storage.visit_buckets(&mut |bucket| {
+        write_raw(&mut json, if is_first { r#"{"name":"# } else { r#",{"name":"# })?;
+        is_first = false;
+        write_string(&mut json, bucket.name)?;
+        write_raw(&mut json, r#","after":"#)?;
+        positions.add(bucket.name, bucket.last_op)?;
+        write_decimal_string(&mut json, bucket.last_op.max(0))?;
+        write_raw(&mut json, "}")
+    })?;
+    write_raw(&mut json, r#"],"include_checksum":true,"raw_data":true,"binary_data":true,"client_id":"#)?;
+    write_string(&mut json, client_id)?;
+    write_raw(&mut json, r#","parameters":"#)?;
+    write_raw(&mut json, options.parameters.as_deref().unwrap_or("null"))?;
+    write_raw(&mut json, r#","streams":{"include_defaults":"#)?;
+    write_bool(&mut json, options.include_defaults)?;
+    write_raw(&mut json, r#","subscriptions":["#)?;
+    for (index, subscription) in subscriptions.iter().enumerate() {
+        write_raw(&mut json, if index == 0 { r#"{"stream":"# } else { r#",{"stream":"# })?;
+        write_string(&mut json, &subscription.stream)?;
+        write_raw(&mut json, r#","parameters":"#)?;
+        write_raw(&mut json, &subscription.parameters)?;
+        write_raw(&mut json, r#","override_priority":"#)?;
+        match subscription.override_priority {
+            Some(priority) => write_integer(&mut json, priority)?,
+            None => write_raw(&mut json, "null")?,
+        }
+        write_raw(&mut json, "}")?;
+    }
+    write_raw(&mut json, "]}")?;
+    if let Some(app_metadata) = &options.app_metadata {
+        write_raw(&mut json, r#","app_metadata":"#)?;
+        write_raw(&mut json, app_metadata)?;
+    }
+    write_raw(&mut json, "}")?;
+    Ok(json)
+}

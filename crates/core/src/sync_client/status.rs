@@ -1,0 +1,224 @@
+//! The sync status that apps see, and its JSON text (sync client, Status).
+//!
+//! The text is made from sums that are kept up to date, in time proportional to priorities and streams. Its parts
+//! always come in the same order: priorities by number, streams by row.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::instruction::{BucketProgress, write_decimal_string};
+use super::progress::{ProgressSums, Sum};
+use super::streams::{StreamRow, unrelated};
+use crate::error::Result;
+use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
+use crate::sync_client::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
+
+/// What a status tells about the connection and about what was published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Whether the connection to the service stands.
+    pub connection: Connection,
+    /// Priorities published, with the time, in ascending order of the number.
+    pub sync_times: Vec<(i64, Timestamp)>,
+    /// Whether a checkpoint is being downloaded.
+    pub is_downloading: bool,
+    /// The write checkpoint of the last full publish of this iteration.
+    pub last_applied_request_id: Option<i64>,
+}
+
+/// Whether the connection to the service stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// No iteration is running.
+    #[default]
+    Disconnected,
+    /// The service did not answer yet.
+    Connecting,
+    /// The service answers.
+    Connected,
+}
+
+impl Status {
+    /// A copy.
+    pub fn copy(&self) -> Result<Self> {
+        let mut sync_times = Vec::new();
+        // A publish adds one.
+        sync_times.try_reserve_exact(self.sync_times.len().saturating_add(1))?;
+        sync_times.extend_from_slice(&self.sync_times);
+        Ok(Self { sync_times, ..*self })
+    }
+
+    /// Notes a publish of `priority`, which includes all of smaller numbers.
+    pub fn record_sync(&mut self, priority: i64, time: Timestamp) {
+        self.sync_times.retain(|(published, _)| *published > priority);
+        self.sync_times.insert(0, (priority, time));
+    }
+
+    /// Notes a publish of everything.
+    pub fn record_full_sync(&mut self, time: Timestamp, request_id: Option<i64>) {
+        self.record_sync(FULL_CHECKPOINT_PRIORITY, time);
+        self.is_downloading = false;
+        self.last_applied_request_id = request_id;
+    }
+
+    /// Notes that the iteration ended.
+    pub fn disconnect(&mut self) {
+        self.connection = Connection::Disconnected;
+        self.is_downloading = false;
+        self.last_applied_request_id = None;
+    }
+
+    /// The status as JSON text, with `progress` of the buckets of the current checkpoint.
+    pub fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> Result<String> {
+        let mut json = writer::begin()?;
+        write_raw(&mut json, r#"{"connected":"#)?;
+        write_bool(&mut json, self.connection == Connection::Connected)?;
+        write_raw(&mut json, r#","connecting":"#)?;
+        write_bool(&mut json, self.connection == Connection::Connecting)?;
+        self.write_sync_times(&mut json)?;
+        self.write_downloading(&mut json, progress)?;
+        write_raw(&mut json, r#","streams":["#)?;
+        for (index, row) in streams.iter().enumerate() {
+            write_raw(&mut json, if index == 0 { "{" } else { ",{" })?;
+            self.write_stream(&mut json, row, progress)?;
+        }
+        write_raw(&mut json, "]")?;
+        if let Some(id) = self.last_applied_request_id {
+            write_raw(&mut json, r#","internal_last_applied_checkpoint_request_id":"#)?;
+            write_decimal_string(&mut json, id)?;
+        }
+        write_raw(&mut json, "}")?;
+        Ok(json)
+    }
+
+    fn write_sync_times(&self, json: &mut String) -> Result<()> {
+        write_raw(json, r#","priority_status":["#)?;
+        for (index, (priority, time)) in self.sync_times.iter().enumerate() {
+            write_raw(json, if index == 0 { r#"{"priority":"# } else { r#",{"priority":"# })?;
+            write_integer(json, *priority)?;
+            write_raw(json, r#","last_synced_at":"#)?;
+            write_integer(json, *time)?;
+            write_raw(json, r#","has_synced":true}"#)?;
+        }
+        write_raw(json, "]")
+    }
+
+    fn write_downloading(&self, json: &mut String, progress: &ProgressSums) -> Result<()> {
+        if !self.is_downloading {
+            return write_raw(json, r#","downloading":null"#);
+        }
+        write_raw(json, r#","downloading":{"buckets":{"#)?;
+        for (index, (priority, sum)) in progress.priorities().enumerate() {
+            write_raw(json, if index == 0 { r#""prio_"# } else { r#","prio_"# })?;
+            write_integer(json, priority.into())?;
+            write_raw(json, r#"":"#)?;
+            let (since_last, target_count) = (sum.downloaded(), sum.total());
+            BucketProgress { priority, at_last: 0, since_last, target_count }.write(json)?;
+        }
+        write_raw(json, "}}")
+    }
+
+    fn write_stream(&self, json: &mut String, row: &StreamRow, progress: &ProgressSums) -> Result<()> {
+        let stored = &row.stored;
+        write_raw(json, r#""name":"#)?;
+        write_string(json, &stored.stream_name)?;
+        write_raw(json, r#","parameters":"#)?;
+        write_raw(json, &stored.parameters)?;
+        write_raw(json, r#","priority":"#)?;
+        write_optional(json, row.priority(progress).map(i64::from))?;
+        write_raw(json, r#","active":"#)?;
+        write_bool(json, stored.active)?;
+        write_raw(json, r#","is_default":"#)?;
+        write_bool(json, stored.is_default)?;
+        write_raw(json, r#","has_explicit_subscription":"#)?;
+        write_bool(json, stored.ttl.is_some())?;
+        write_raw(json, r#","expires_at":"#)?;
+        write_optional(json, stored.expires_at)?;
+        write_raw(json, r#","last_synced_at":"#)?;
+        write_optional(json, stored.last_synced_at)?;
+        let sum = match row.reason {
+            Some(reason) if self.is_downloading => progress.of_reason(reason).sum,
+            _ => Sum::default(),
+        };
+        write_raw(json, r#","progress":{"total":"#)?;
+        write_integer(json, sum.total())?;
+        write_raw(json, r#","downloaded":"#)?;
+        write_integer(json, sum.downloaded())?;
+        write_raw(json, "}}")
+    }
+}
+
+fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
+    match integer {
+        Some(integer) => write_integer(json, integer),
+        None => write_raw(json, "null"),
+    }
+}
+
+/// The status JSON from stored data alone, without an iteration (SQL interface, `powersync_offline_sync_status`).
+///
+/// # Errors
+/// Those of `storage`; out of memory.
+pub fn offline_status(storage: &mut dyn Storage) -> Result<String> {
+    let status = Status { sync_times: storage.sync_times()?, ..Status::default() };
+    let rows = unrelated(storage.subscriptions()?)?;
+    status.to_json(&rows, &ProgressSums::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync_client::storage::StoredSubscription;
+    use std::vec;
+
+    #[test]
+    fn a_publish_replaces_the_times_of_smaller_numbers() {
+        let mut status =
+            Status { sync_times: vec![(0, 1), (1, 2), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)], ..Status::default() };
+        status.record_sync(2, 5);
+        assert_eq!(status.sync_times, [(2, 5), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)]);
+        status.record_sync(2, 6);
+        assert_eq!(status.sync_times, [(2, 6), (3, 3), (FULL_CHECKPOINT_PRIORITY, 4)]);
+        status.record_full_sync(7, Some(9));
+        assert_eq!(status.sync_times, [(FULL_CHECKPOINT_PRIORITY, 7)]);
+        assert_eq!(status.last_applied_request_id, Some(9));
+        status.disconnect();
+        assert_eq!(status.last_applied_request_id, None);
+    }
+
+    #[test]
+    fn members_stand_in_the_published_order() {
+        let stored = StoredSubscription {
+            id: 1,
+            stream_name: "s\"1".into(),
+            parameters: r#"{"a" : 1.0}"#.into(),
+            active: true,
+            is_default: false,
+            local_priority: Some(0),
+            ttl: Some(100),
+            expires_at: Some(5),
+            last_synced_at: None,
+        };
+        let status = Status {
+            connection: Connection::Connected,
+            sync_times: vec![(1, 10)],
+            is_downloading: true,
+            last_applied_request_id: Some(3),
+        };
+        assert_eq!(
+            status.to_json(&[StreamRow::unrelated(stored)], &ProgressSums::default()).unwrap(),
+            concat!(
+                r#"{"connected":true,"connecting":false,"#,
+                r#""priority_status":[{"priority":1,"last_synced_at":10,"has_synced":true}],"#,
+                r#""downloading":{"buckets":{}},"#,
+                r#""streams":[{"name":"s\"1","parameters":{"a" : 1.0},"priority":null,"active":true,"is_default":false,"#,
+                r#""has_explicit_subscription":true,"expires_at":5,"last_synced_at":null,"#,
+                r#""progress":{"total":0,"downloaded":0}}],"#,
+                r#""internal_last_applied_checkpoint_request_id":"3"}"#,
+            )
+        );
+        let nothing = Status::default().to_json(&[], &ProgressSums::default()).unwrap();
+        let expected = r#"{"connected":false,"connecting":false,"priority_status":[],"downloading":null,"streams":[]}"#;
+        assert_eq!(nothing, expected);
+    }
+}

@@ -1,4 +1,0 @@
-//! The target `json_line` of `tests/fuzz`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| powersync_fuzz::run("json_line", input));

@@ -1,0 +1,49 @@
+//! Bounded runs of what `cargo xtask converge` and `cargo xtask soak` do for as long as one likes.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+
+use rowtide_convergence::campaign::{Limit, replay, run_many};
+use rowtide_convergence::processes::{self, Plan};
+use rowtide_convergence::soak;
+
+#[test]
+fn sessions_that_once_failed() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions");
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        if let Err(message) = replay(&file) {
+            panic!("{}: {message}", file.display());
+        }
+    }
+}
+
+#[test]
+fn random_sessions_converge() {
+    match run_many(1, Limit::Sessions(200)) {
+        Ok(counts) => {
+            assert_eq!(counts.sessions, 200);
+            // They get somewhere, and are disturbed on the way.
+            assert!(counts.published > 800 && counts.kills > 100 && counts.put_off > 20, "{counts:?}");
+        }
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+#[test]
+fn several_processes_share_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_rowtide-convergence").into();
+    let plan = Plan { program, seed: 1, writers: 3, transactions: 40 };
+    let report = processes::run(&plan, directory.path()).unwrap();
+    assert!(report.transactions == 120 && report.published > 0, "{report:?}");
+}
+
+#[test]
+fn memory_and_files_stay_small() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = soak::run(1, soak::Limit::Rounds(150), directory.path()).unwrap();
+    assert!(report.before.allocated > 0 && report.before.files > 0, "{report:?}");
+}

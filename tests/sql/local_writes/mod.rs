@@ -1,0 +1,6 @@
+//! Local writes: triggers, the upload queue, transactions.
+
+mod entries;
+mod queue_tables;
+mod transactions;
+mod updated_rows;
