@@ -1,6 +1,6 @@
 //! Faults and crashes at any moment of a session: whatever fails is an error with the right code, what was rolled back
-//! and tried again comes to the same end, and a crash loses nothing that was promised to last ("quality requirements",
-//! Robustness, traps 2 to 4, 8 and 10).
+//! and tried again comes to the same end, and a crash loses nothing that was promised to last
+//! (docs/reliability.md#how-it-is-tested, docs/reliability.md#traps, traps 2 to 4, 8 and 10).
 //!
 //! `cargo test` takes a sample, `cargo xtask faults` tries every call and every change of a file. `POWERSYNC_FAULTS` is
 //! `all` or the size of each sample.

@@ -176,7 +176,7 @@ impl<'c> Database<'c> {
         Ok(rows.next()?.and_then(|row| row.optional_integer(0)))
     }
 
-    /// Fails outside a transaction (SQL interface, Conventions).
+    /// Fails outside a transaction (docs/reference/functions.md#all-functions).
     pub fn require_transaction(&self) -> Result<()> {
         if self.connection.is_autocommit() {
             return Err(Error::new(

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-/// The C entry point that every published PowerSync library exports ("SQL interface").
+/// The C entry point that every published PowerSync library exports (docs/reference/functions.md#loading).
 pub const ENTRY_POINT: &str = "sqlite3_powersync_init";
 
 /// The file name of the loadable library on this platform, such as `libpowersync.so`.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Sub, SubAssign};
 
-/// A checksum of an operation or a bucket; all arithmetic is modulo 2³² (sync protocol, Operations).
+/// A checksum of an operation or a bucket; all arithmetic is modulo 2³² (docs/reference/protocol.md#operations).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Checksum(u32);
 

@@ -1,4 +1,4 @@
-//! From the values in a line to what the line says (sync protocol).
+//! From the values in a line to what the line says (docs/reference/protocol.md#lines).
 //!
 //! Members come in any order, unknown ones are skipped, null equals absence, and of members with the same name the last
 //! one counts, except in the line itself, which has exactly one.

@@ -1,4 +1,4 @@
-//! The one error type of this crate, and how each kind reaches SQLite (quality requirements, Errors).
+//! The one error type of this crate, and how each kind reaches SQLite (docs/reference/errors.md#codes).
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

@@ -30,7 +30,7 @@ pub enum SyncLine<'a> {
     },
 }
 
-/// A new target (sync protocol, `checkpoint`).
+/// A new target (docs/reference/protocol.md#checkpoints).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint<'a> {
     /// The operation id that the checkpoint stands for.
@@ -43,7 +43,7 @@ pub struct Checkpoint<'a> {
     pub streams: Vec<StreamDescription<'a>>,
 }
 
-/// A change to the current target (sync protocol, `checkpoint_diff`).
+/// A change to the current target (docs/reference/protocol.md#checkpoints).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointDiff<'a> {
     /// The operation id that the changed checkpoint stands for.
@@ -109,7 +109,7 @@ pub enum SubscriptionReference {
     Index(usize),
 }
 
-/// Operations of one bucket (sync protocol, `data`).
+/// Operations of one bucket (docs/reference/protocol.md#data).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataLine<'a> {
     /// The opaque name of the bucket.
@@ -118,7 +118,7 @@ pub struct DataLine<'a> {
     pub entries: Vec<OplogEntry<'a>>,
 }
 
-/// One operation of a bucket (sync protocol, Operations).
+/// One operation of a bucket (docs/reference/protocol.md#operations).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OplogEntry<'a> {
     /// The id of the operation, 0 to 2⁶³−1.

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::json::Quoted;
 use crate::json::{Number, SyntaxError, check_standard, whole_number};
 
-/// The deepest nesting of what is read, also in parts that are skipped (sync protocol).
+/// The deepest nesting of what is read, also in parts that are skipped (docs/reference/protocol.md#encodings).
 pub(crate) const NESTING_LIMIT: usize = 128;
 
 /// Why a value could not be read.

@@ -22,7 +22,7 @@ pub enum RowData<'a> {
 /// What to publish of a row's `data`, so that the JSON functions of every SQLite from 3.38 on read it.
 ///
 /// Data that is a strict RFC 8259 object is published as it is, also with numbers like `1e400`, which SQLite reads as
-/// infinite. Bare `NaN`, `Infinity` and `-Infinity` are replaced by `null` (sync protocol, "What real services do"), and
+/// infinite. Bare `NaN`, `Infinity` and `-Infinity` are replaced by `null` (docs/reference/protocol.md#row-data), and
 /// escapes of lone surrogates, of which SQLite would make text that is no UTF-8, by `\ufffd`. Everything else is
 /// unreadable: no object, other syntax that only some versions take, raw control characters, deeper than 990 levels.
 ///

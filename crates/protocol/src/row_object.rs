@@ -1,5 +1,5 @@
-//! JSON objects made from the columns of a row, without an intermediate JSON text: what a row is stored as, and what the
-//! upload queue says about it (schema, JSON tables).
+//! JSON objects made from the columns of a row, without an intermediate JSON text: what a row is stored as, and what
+//! the upload queue says about it (docs/reference/schema.md#json-tables).
 //!
 //! Text stays text, also where it came from a JSON function.
 #![deny(clippy::arithmetic_side_effects)]

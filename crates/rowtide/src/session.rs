@@ -13,7 +13,7 @@ pub struct Session {
     connection: Connection,
 }
 
-/// What a call of `powersync_control` told the SDK to do, one JSON object each ("sync client", Instructions).
+/// What a call of `powersync_control` told the SDK to do, one JSON object each (docs/reference/instructions.md).
 pub type Instructions = Vec<Value>;
 
 impl Session {

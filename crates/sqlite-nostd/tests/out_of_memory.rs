@@ -1,7 +1,8 @@
 //! A small session with the built library in which every request for memory fails once, alone or with all that follow:
-//! each call succeeds or fails with SQLITE_NOMEM, the session goes on, and ends as an undisturbed one does ("quality
-//! requirements", Out of memory). A call that has failed is made again as if it had not been made before: only after a
-//! COMMIT that failed, which undid a call that had succeeded, may the iteration end ("sync client", Errors).
+//! each call succeeds or fails with SQLITE_NOMEM, the session goes on, and ends as an undisturbed one does
+//! (docs/reliability.md#how-it-is-tested). A call that has failed is made again as if it had not been made before: only
+//! after a COMMIT that failed, which undid a call that had succeeded, may the iteration end
+//! (docs/reference/sync-client.md#failed-calls-and-rollbacks).
 //!
 //! The process is one of its own for each kind of failure, so that an abort is a failed test that names the request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

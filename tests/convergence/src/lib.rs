@@ -1,6 +1,6 @@
 //! Random sessions of a model service and 1 to 4 clients on files, with local transactions, uploads, lost connections,
 //! clears and killed processes. After each action a client must show a state that the service had plus its own writes;
-//! in the end, everybody must have converged ("quality", Robustness).
+//! in the end, everybody must have converged (docs/reliability.md#what-random-sessions-found).
 #![forbid(unsafe_code)]
 #![allow(clippy::indexing_slicing)]
 

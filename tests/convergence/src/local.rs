@@ -1,5 +1,5 @@
 //! Local transactions: the SQL of their statements, and what each must do to the shown rows and to the upload queue
-//! ("schema", What a write through a view does).
+//! (docs/reference/schema.md#what-a-write-through-a-view-does).
 
 use serde_json::{Map, Value, json};
 

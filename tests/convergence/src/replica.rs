@@ -1,5 +1,5 @@
 //! What a client holds of the service's data by the definition of the protocol: the reference that stored buckets and
-//! published rows are compared with ("sync protocol", Operations; "sync client", Publishing).
+//! published rows are compared with (docs/reference/protocol.md#operations, docs/reference/sync-client.md#publishing).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! A client's local transactions and their uploads, step by step as SDKs do it ("sync client", The gate), so that the
-//! process can be killed between any two steps.
+//! A client's local transactions and their uploads, step by step as SDKs do it
+//! (docs/reference/sync-client.md#the-gate), so that the process can be killed between any two steps.
 
 use serde_json::Value;
 

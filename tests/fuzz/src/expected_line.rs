@@ -1,5 +1,5 @@
-//! What a sync line says, read from JSON values by a table of shapes ("sync protocol"): a second decoder, written without
-//! the first, to compare it with.
+//! What a sync line says, read from JSON values by a table of shapes (docs/reference/protocol.md#lines): a second
+//! decoder, written without the first, to compare it with.
 //!
 //! Both sides are brought to one form, JSON with integers for ids: [`read`] makes it of the line's JSON, [`of_decoded`]
 //! of what the decoder gave.

@@ -26,7 +26,7 @@ const INSTRUCTIONS: &[&str] = &[
     "HandleDiagnostics",
 ];
 
-/// Checks that what a call of `powersync_control` gave is what an SDK can read ("sync client", Instructions).
+/// Checks that what a call of `powersync_control` gave is what an SDK can read (docs/reference/instructions.md).
 pub fn assert_instructions(result: &Value) {
     let Value::Array(instructions) = result else {
         assert!(result.is_null() || result.is_i64(), "no result of powersync_control: {result}");

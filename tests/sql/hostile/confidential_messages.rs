@@ -1,5 +1,5 @@
-//! Errors and log lines name tables, rows and positions, and hold no row data, tokens or parameters. The one exception is
-//! an error of a statement that the application gave for a raw table ("quality", Errors; SECURITY.md).
+//! Errors and log lines name tables, rows and positions, and hold no row data, tokens or parameters. The one exception
+//! is an error of a statement that the application gave for a raw table (SECURITY.md, docs/reliability.md#messages).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

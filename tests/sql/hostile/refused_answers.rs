@@ -1,5 +1,6 @@
 //! Calls whose answer SQLite does not take because it is longer than SQLITE_LIMIT_LENGTH allows: they fail with
-//! SQLITE_TOOBIG and change nothing, so that the same call can be made again ("sync client", Errors).
+//! SQLITE_TOOBIG and change nothing, so that the same call can be made again
+//! (docs/reference/sync-client.md#failed-calls-and-rollbacks).
 
 use rowtide_testkit::Host;
 use rusqlite::limits::Limit;

@@ -1,4 +1,4 @@
-//! What `powersync_clear` does to direct and raw tables ("SQL interface", powersync_clear).
+//! What `powersync_clear` does to direct and raw tables (docs/reference/functions.md#powersync_clear).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

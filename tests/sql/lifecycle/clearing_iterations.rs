@@ -1,5 +1,5 @@
-//! `powersync_clear` while an iteration runs, as when an app signs a user out without waiting for its SDK ("SQL
-//! interface", powersync_clear; "sync client", Several iterations on one file).
+//! `powersync_clear` while an iteration runs, as when an app signs a user out without waiting for its SDK
+//! (docs/reference/functions.md#powersync_clear, docs/reference/sync-client.md#several-iterations-on-one-file).
 
 use rowtide_testkit::service::Service;
 use rowtide_testkit::{Host, invariants};

@@ -1,4 +1,4 @@
-//! "Now" is what SQLite's file system says ("sync client", Time): hosts and tests set the clock there.
+//! "Now" is what SQLite's file system says (docs/reference/sync-client.md#time): hosts and tests set the clock there.
 
 use rowtide_testkit::Host;
 use rowtide_testkit::faults::Disk;

@@ -1,4 +1,4 @@
-//! `uuid`, `gen_random_uuid`, `powersync_client_id` and `powersync_drop_view` ("SQL interface").
+//! `uuid`, `gen_random_uuid`, `powersync_client_id` and `powersync_drop_view` (docs/reference/functions.md).
 
 use std::collections::BTreeSet;
 

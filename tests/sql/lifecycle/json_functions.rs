@@ -1,4 +1,4 @@
-//! The JSON functions that SDKs and stored triggers call ("SQL interface").
+//! The JSON functions that SDKs and stored triggers call (docs/reference/functions.md#powersync_diff).
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! Loading the library: what it says about itself, and that it leaves the database alone ("SQL interface").
+//! Loading the library: what it says about itself, and that it leaves the database alone
+//! (docs/reference/functions.md#loading).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

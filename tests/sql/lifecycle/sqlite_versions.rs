@@ -1,5 +1,5 @@
 //! The library in other versions of SQLite than the newest: each runs a small sync and a local write, the oldest ones
-//! are refused ("SQL interface", minimum SQLite version).
+//! are refused (docs/reference/functions.md#loading).
 
 use rowtide_testkit::service::Service;
 use rowtide_testkit::versions::{ScriptHost, quote};

@@ -1,4 +1,5 @@
-//! What writes through views store and record ("schema", What a write through a view does, The upload queue entry).
+//! What writes through views store and record (docs/reference/schema.md#what-a-write-through-a-view-does,
+//! docs/reference/schema.md#the-upload-queue-entry).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

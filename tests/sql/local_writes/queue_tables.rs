@@ -1,5 +1,5 @@
-//! `powersync_crud` and `powersync_crud_` used directly, as triggers of applications do ("schema", powersync_crud and
-//! powersync_crud_; "quality", trap 13).
+//! `powersync_crud` and `powersync_crud_` used directly, as triggers of applications do
+//! (docs/reference/functions.md#powersync_crud; docs/reliability.md#traps, trap 13).
 
 use rowtide_testkit::Host;
 use serde_json::json;

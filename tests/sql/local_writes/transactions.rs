@@ -1,5 +1,5 @@
-//! Transaction ids, the gate, and what rollbacks of every kind leave ("schema", powersync_crud and powersync_crud_;
-//! "quality", traps 2 and 3).
+//! Transaction ids, the gate, and what rollbacks of every kind leave (docs/reference/functions.md#powersync_crud;
+//! docs/reliability.md#traps, traps 2 and 3).
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! `ps_updated_rows`: each row that was written to is in it, and it does not grow without bound ("schema",
-//! powersync_crud and powersync_crud_; "performance").
+//! `ps_updated_rows`: each row that was written to is in it, and it does not grow without bound
+//! (docs/reference/tables.md#ps_updated_rows).
 
 use rowtide_testkit::service::Service;
 use rowtide_testkit::{Host, invariants};

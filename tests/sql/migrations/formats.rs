@@ -1,5 +1,5 @@
 //! The journey between formats: every published format comes up with all it holds, goes down to every other, and comes
-//! up again ("storage", Migrations).
+//! up again (docs/reference/tables.md#formats-and-migrations).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

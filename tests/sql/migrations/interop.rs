@@ -1,5 +1,5 @@
 //! Recorded databases of all published formats: each comes up with its content, goes down to every format's schema, and
-//! comes up again ("storage", Migrations).
+//! comes up again (docs/reference/tables.md#formats-and-migrations).
 
 use std::path::{Path, PathBuf};
 

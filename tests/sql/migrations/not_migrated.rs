@@ -1,4 +1,5 @@
-//! Calls on a file whose internal tables are not in our newest format say what to do ("quality requirements", Errors).
+//! Calls on a file whose internal tables are not in our newest format say what to do
+//! (docs/reference/errors.md#messages).
 
 use rowtide_testkit::{Host, HostError};
 use serde_json::json;

@@ -1,5 +1,5 @@
 //! Views and triggers of the application over our views and data tables stay, whatever the format changes to, and
-//! whoever takes the file back ("storage", Migrations).
+//! whoever takes the file back (docs/reference/tables.md#formats-and-migrations).
 
 use rowtide_testkit::Host;
 use rusqlite::Connection;

@@ -1,4 +1,4 @@
-//! Format 1001: what it makes of format 14, and what format 14 gets back ("storage", Our own formats).
+//! Format 1001: what it makes of format 14, and what format 14 gets back (docs/reference/tables.md#format-1001).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

@@ -1,5 +1,5 @@
 //! Migrations that the library does not know, taken by a newer or another version, are undone with the statements that
-//! this version stored ("storage", Migrations).
+//! this version stored (docs/reference/tables.md#formats-and-migrations).
 
 use rowtide_testkit::{Host, HostError};
 use serde_json::{Value, json};

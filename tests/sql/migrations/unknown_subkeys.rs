@@ -1,5 +1,5 @@
 //! Operations whose key was lost: an old UPDATE of the JavaScript SDK set healthy keys to NULL or '' in format 14
-//! ("sync protocol", Operations; "storage", Our own formats).
+//! (docs/reference/protocol.md#operations, docs/reference/tables.md#format-1002).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

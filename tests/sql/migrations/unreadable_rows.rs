@@ -1,5 +1,5 @@
 //! Row data that SQLite cannot read, stored by a published version: readable after the migration, and reported as on
-//! download ("quality requirements", trap 5).
+//! download (docs/reliability.md#traps, trap 5).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

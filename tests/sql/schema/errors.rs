@@ -1,4 +1,5 @@
-//! What `powersync_replace_schema` refuses, and that it then changes nothing ("schema"; "quality", Errors and trap 15).
+//! What `powersync_replace_schema` refuses, and that it then changes nothing (docs/reference/schema.md#rules;
+//! docs/reliability.md#traps, trap 15).
 
 use rowtide_testkit::{Host, HostError};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! Databases recorded from the published extension, and the schema they were made with: views, indexes and rows stay,
-//! triggers become ours ("schema"; "storage").
+//! triggers become ours (docs/reference/schema.md#json-tables, docs/reference/tables.md#formats-and-migrations).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::recordings::data_directory;

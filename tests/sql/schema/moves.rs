@@ -1,4 +1,4 @@
-//! Where rows go when tables come, go and change their kind ("schema", JSON tables).
+//! Where rows go when tables come, go and change their kind (docs/reference/schema.md#when-the-schema-changes).
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

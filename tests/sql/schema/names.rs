@@ -1,4 +1,5 @@
-//! Names with any character, values of any type and size: nothing injected, nothing lost ("schema"; "quality", trap 12).
+//! Names with any character, values of any type and size: nothing injected, nothing lost
+//! (docs/reference/schema.md#rules; docs/reliability.md#traps, trap 12).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::versions::{ScriptHost, quote};

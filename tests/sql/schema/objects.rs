@@ -1,4 +1,4 @@
-//! What `powersync_replace_schema` makes, keeps, replaces and drops ("schema", JSON tables).
+//! What `powersync_replace_schema` makes, keeps, replaces and drops (docs/reference/schema.md#json-tables).
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

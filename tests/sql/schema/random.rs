@@ -1,5 +1,6 @@
 //! Random changes of the schema between random changes of the service: wherever rows of a type live, a complete
-//! checkpoint shows exactly what the service has, with every column of the schema ("schema", Direct tables).
+//! checkpoint shows exactly what the service has, with every column of the schema
+//! (docs/reference/schema.md#direct-tables).
 
 use std::collections::BTreeMap;
 

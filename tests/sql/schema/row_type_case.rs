@@ -1,5 +1,5 @@
 //! Row types that differ only in case are different types, although SQLite takes such names for the same table
-//! ("schema", JSON tables; "sync client", Publishing).
+//! (docs/reference/schema.md#json-tables, docs/reference/sync-client.md#publishing).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

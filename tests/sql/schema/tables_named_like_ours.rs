@@ -1,5 +1,6 @@
-//! Tables of the application whose names begin like those of data tables ("quality requirements", trap 15): they are left
-//! alone, unless the schema has one. Then it serves as it is.
+//! Tables of the application whose names begin like those of data tables (docs/reliability.md#traps, trap 15;
+//! docs/reference/schema.md#tables-of-the-app-under-our-names): they are left alone, unless the schema has one. Then it
+//! serves as it is.
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

@@ -1,5 +1,5 @@
 //! An unchanged schema is recognised without a look at the database, on any connection, and whatever somebody else
-//! changed in the database is noticed ("schema", Schema JSON; "performance").
+//! changed in the database is noticed (docs/reference/schema.md#when-the-schema-changes).
 //!
 //! Whether the library has looked is seen from a trigger that was damaged behind SQLite's back: it repairs what it sees.
 

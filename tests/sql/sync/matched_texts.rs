@@ -1,5 +1,5 @@
-//! Texts that SDKs and their tests look for ("sync client", Texts that SDKs and their tests match). They are compared as
-//! a whole here, so that none changes unnoticed.
+//! Texts that SDKs and their tests look for (docs/reference/errors.md#texts-that-sdks-match). They are compared as a
+//! whole here, so that none changes unnoticed.
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

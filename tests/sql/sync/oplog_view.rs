@@ -1,4 +1,5 @@
-//! The view `ps_oplog` of our format, and the key repair that the JavaScript SDK runs on it ("storage", Our own formats).
+//! The view `ps_oplog` of our format, and the key repair that the JavaScript SDK runs on it
+//! (docs/reference/tables.md#ps_oplog).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

@@ -1,5 +1,5 @@
-//! What triggers and constraints of the application meet while downloaded rows are published ("SQL interface"; "schema",
-//! Raw tables).
+//! What triggers and constraints of the application meet while downloaded rows are published
+//! (docs/reference/sync-client.md#publishing, docs/reference/schema.md#raw-tables).
 
 use rowtide_testkit::session::Session;
 use rusqlite::functions::FunctionFlags;

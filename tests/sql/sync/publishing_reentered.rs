@@ -1,5 +1,5 @@
 //! Functions that are reached again while rows are being published or cleared: from SQL given for a raw table, and from
-//! triggers ("quality", trap 7).
+//! triggers (docs/reliability.md#traps, trap 7).
 
 use rowtide_testkit::session::Session;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! Stored operations after a large download: they go to a new region, and are found in all of them ("storage").
+//! Stored operations after a large download: they go to a new region, and are found in all of them
+//! (docs/reference/tables.md#ps_operations).
 
 use rowtide_testkit::invariants::{assert_consistent, dump};
 use rowtide_testkit::session::{BUCKET, Session};

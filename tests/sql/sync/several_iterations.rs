@@ -1,5 +1,5 @@
-//! Several iterations on one file ("sync client", Several iterations on one file): they share the work, none ends or slows
-//! another, and with nothing happening nothing happens.
+//! Several iterations on one file (docs/reference/sync-client.md#several-iterations-on-one-file): they share the work,
+//! none ends or slows another, and with nothing happening nothing happens.
 
 use rowtide_testkit::Host;
 use rowtide_testkit::invariants::assert_consistent;

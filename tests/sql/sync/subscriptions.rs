@@ -1,5 +1,5 @@
-//! Stream subscriptions that the app changes while an iteration runs, on the same or on another connection ("sync
-//! client", Streams).
+//! Stream subscriptions that the app changes while an iteration runs, on the same or on another connection
+//! (docs/reference/sync-client.md#stream-subscriptions).
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

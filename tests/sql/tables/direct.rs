@@ -1,5 +1,5 @@
-//! Tables with real columns that we manage: what they are made of, local writes and published rows ("schema", Direct
-//! tables; "quality", traps 15, 19 and 23).
+//! Tables with real columns that we manage: what they are made of, local writes and published rows
+//! (docs/reference/schema.md#direct-tables; docs/reliability.md#traps, traps 15, 19 and 23).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

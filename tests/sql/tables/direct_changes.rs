@@ -1,5 +1,5 @@
-//! What becomes of direct tables and their rows when the schema changes ("schema", Direct tables; "quality", traps 24
-//! and 26).
+//! What becomes of direct tables and their rows when the schema changes
+//! (docs/reference/schema.md#when-the-schema-changes; docs/reliability.md#traps, traps 24 and 26).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

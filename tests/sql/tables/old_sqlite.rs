@@ -1,4 +1,4 @@
-//! Raw and direct tables in the oldest SQLite that we support ("SQL interface", minimum SQLite version).
+//! Raw and direct tables in the oldest SQLite that we support (docs/reference/functions.md#loading).
 
 use rowtide_testkit::service::Service;
 use rowtide_testkit::versions::{ScriptHost, quote};

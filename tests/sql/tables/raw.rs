@@ -1,4 +1,5 @@
-//! Publishing into tables that the application made itself, with statements that it gives ("schema", Raw tables).
+//! Publishing into tables that the application made itself, with statements that it gives
+//! (docs/reference/schema.md#raw-tables).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

@@ -1,5 +1,5 @@
-//! Statements for raw tables that are inferred from the table's columns, and the schemas that name raw tables ("schema",
-//! Raw tables; "quality", trap 23).
+//! Statements for raw tables that are inferred from the table's columns, and the schemas that name raw tables
+//! (docs/reference/schema.md#raw-tables; docs/reliability.md#traps, trap 23).
 
 use rowtide_testkit::Host;
 use rowtide_testkit::session::Session;

@@ -1,4 +1,4 @@
-//! `powersync_create_raw_table_crud_trigger` ("schema", Raw tables).
+//! `powersync_create_raw_table_crud_trigger` (docs/reference/schema.md#raw-tables).
 
 use rowtide_testkit::Host;
 use serde_json::{Value, json};

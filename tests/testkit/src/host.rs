@@ -216,7 +216,7 @@ impl Host {
     }
 
     /// Calls `powersync_control` in a transaction of its own, as SDKs do. Text results (the instructions) are parsed;
-    /// integers and NULL come as they are ("sync client").
+    /// integers and NULL come as they are (docs/reference/control.md#calling).
     #[track_caller]
     pub fn control(&self, operation: &str, payload: impl Into<Payload>) -> Value {
         match self.try_control(operation, payload) {

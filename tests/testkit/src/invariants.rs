@@ -47,7 +47,7 @@ pub fn assert_checksums(host: &Host) {
 }
 
 /// `op_checksum` is the sum over the PUT operations that a bucket holds: in our own format over those that are settled
-/// ("storage").
+/// (docs/reference/tables.md#ps_buckets).
 fn check_checksums(host: &Host) -> Result<(), String> {
     let held = if has_own_format(host) {
         "SELECT b.id AS bucket, hash FROM ps_operations AS o JOIN ps_buckets AS b ON b.id = (o.id >> 34) & 4194303

@@ -22,7 +22,7 @@ pub enum LineEncoding {
 /// # Errors
 /// The number of the step (counted from 1) and what was different, or what is wrong with the scenario itself.
 pub fn run(scenario: &Value, encoding: LineEncoding, directory: &Path) -> Result<(), String> {
-    only_members(scenario, &["about", "specification", "differs_from_published", "schema", "steps"])?;
+    only_members(scenario, &["about", "reference", "differs_from_published", "schema", "steps"])?;
     let file = directory.join(format!("{encoding:?}.db"));
     let mut runner = Runner { host: Host::open(&file), encoding, schema: scenario.get("schema") };
     runner.prepare();

@@ -1,8 +1,8 @@
 //! A small model of the sync service: buckets with their operations, and the lines that a client is sent.
 //!
-//! It gives checksums as the reference service does ("sync protocol", For test services), hands out operation ids, and
-//! knows what a client must show in the end ([`Service::rows`]). It models no users, streams or network: a test says
-//! which lines it wants in which order.
+//! It gives checksums as the reference service does (docs/reference/protocol.md#checksums), hands out operation ids,
+//! and knows what a client must show in the end ([`Service::rows`]). It models no users, streams or network: a test
+//! says which lines it wants in which order.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask size`: the release library must stay small ("quality", Size).
+//! `cargo xtask size`: the release library must stay smaller than the published one.
 
 use anyhow::{Result, ensure};
 

@@ -53,7 +53,8 @@ fn lines_in_other_manifests(version: &str) -> Vec<(&'static str, String)> {
     vec![("dart/pubspec.yaml", format!("version: {version}"))]
 }
 
-/// SDKs require at least 0.5.2 and less than 0.6.0; ours starts at 0.5.100 ("SQL interface").
+/// SDKs require at least 0.5.2 and less than 0.6.0; ours starts at 0.5.100
+/// (docs/reference/functions.md#powersync_rs_version).
 fn check_range(version: &str) -> Result<()> {
     let patch = version.strip_prefix("0.5.").and_then(|patch| patch.parse::<u32>().ok());
     match patch {

@@ -1,4 +1,4 @@
-//! Rows of `ps_buckets`: finding, making, completing and deleting buckets (storage, Internal tables).
+//! Rows of `ps_buckets`: finding, making, completing and deleting buckets (docs/reference/tables.md#ps_buckets).
 
 use sqlite_nostd::Parameter;
 

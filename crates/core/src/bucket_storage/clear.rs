@@ -1,4 +1,4 @@
-//! Forgetting data: `powersync_clear` and `powersync_trigger_resync` (SQL interface).
+//! Forgetting data: `powersync_clear` and `powersync_trigger_resync` (docs/reference/functions.md#powersync_clear).
 
 use alloc::format;
 

@@ -1,4 +1,5 @@
-//! The keys of `ps_kv` and the queue that decide whether downloads may be published (sync client, The gate).
+//! The keys of `ps_kv` and the queue that decide whether downloads may be published
+//! (docs/reference/sync-client.md#the-gate).
 
 use alloc::format;
 

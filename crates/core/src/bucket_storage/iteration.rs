@@ -1,5 +1,6 @@
-//! Telling how stored data relate to what an iteration remembers of them (sync client, Errors; Several iterations on
-//! one file).
+//! Telling how stored data relate to what an iteration remembers of them
+//! (docs/reference/sync-client.md#failed-calls-and-rollbacks,
+//! docs/reference/sync-client.md#several-iterations-on-one-file).
 //!
 //! `ps_checkpoint` holds two random numbers for that. The *generation* changes when memory cannot follow a change:
 //! every iteration on the file ends then. The *writer* stands for the iteration that was the last to change what

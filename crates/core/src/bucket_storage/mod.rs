@@ -250,7 +250,7 @@ impl Storage for SqliteStorage<'_> {
     }
 }
 
-/// The client's id (SQL interface, `powersync_client_id`).
+/// The client's id (docs/reference/functions.md#powersync_client_id).
 pub fn client_id(database: &Database<'_>) -> Result<String> {
     let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
     let mut rows = statement.query(&[])?;

@@ -1,5 +1,5 @@
 //! Storing a data line: its operations are appended to their bucket's range and settled when they are published
-//! (sync protocol, Operations).
+//! (docs/reference/protocol.md#operations).
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! Rows of `ps_stream_subscriptions` (sync client, Streams).
+//! Rows of `ps_stream_subscriptions` (docs/reference/sync-client.md#stream-subscriptions).
 
 use alloc::format;
 use alloc::vec::Vec;

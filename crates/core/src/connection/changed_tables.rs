@@ -1,4 +1,5 @@
-//! Which tables were changed by committed transactions, from what hooks tell (SQL interface, `powersync_update_hooks`).
+//! Which tables were changed by committed transactions, from what hooks tell
+//! (docs/reference/functions.md#powersync_update_hooks).
 //!
 //! The commit hook runs before a commit, which can still fail; nothing is called when it succeeded. So tables of a
 //! transaction that was about to commit are kept apart until it is clear what became of it: the data version of a

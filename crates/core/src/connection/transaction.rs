@@ -1,5 +1,6 @@
 //! Learning what a rollback undoes: memory that mirrors the database must not stay ahead of it when a transaction, a
-//! savepoint, or a single statement is rolled back, or a COMMIT fails (quality requirements, traps 2 to 4).
+//! savepoint, or a single statement is rolled back, or a COMMIT fails
+//! (docs/reference/sync-client.md#failed-calls-and-rollbacks; docs/reliability.md#traps, traps 2 to 4).
 //!
 //! SQLite reports transactions and savepoints to virtual tables that take part in them. Ours are `powersync_crud` and
 //! `powersync_crud_`; both pass everything on to the [`TransactionMonitor`] of the connection. Being told twice does no

@@ -1,4 +1,4 @@
-//! The JSON of an upload queue entry (schema, The upload queue entry).
+//! The JSON of an upload queue entry (docs/reference/schema.md#the-upload-queue-entry).
 
 use alloc::string::String;
 

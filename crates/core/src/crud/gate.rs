@@ -1,4 +1,5 @@
-//! Closing the gate: downloads are held back until local writes are acknowledged (sync client, The gate).
+//! Closing the gate: downloads are held back until local writes are acknowledged
+//! (docs/reference/sync-client.md#the-gate).
 
 use crate::connection::Database;
 use crate::error::Result;

@@ -1,5 +1,5 @@
-//! Local writes: what triggers record of them in the upload queue, inside the transaction of the write (schema,
-//! powersync_crud and powersync_crud_).
+//! Local writes: what triggers record of them in the upload queue, inside the transaction of the write
+//! (docs/reference/functions.md#powersync_crud).
 
 mod entry;
 mod gate;

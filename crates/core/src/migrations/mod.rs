@@ -1,4 +1,5 @@
-//! The on-disk formats of the internal tables and the steps between them, one file per version (storage, Migrations).
+//! The on-disk formats of the internal tables and the steps between them, one file per version
+//! (docs/reference/tables.md#formats-and-migrations).
 //!
 //! Versions 1 to 14 are those of the published extension, ours begin at 1001. Each step that was taken has a row in
 //! `ps_migration`, with the statements that undo it. Those stored statements are what undoing uses, so that a version

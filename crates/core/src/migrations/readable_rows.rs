@@ -1,5 +1,5 @@
-//! Row data that SQLite cannot read, taken over from a published version: it is treated as on download (quality
-//! requirements, trap 5), in what is stored and in what is shown.
+//! Row data that SQLite cannot read, taken over from a published version: it is treated as on download
+//! (docs/reference/tables.md#format-1002), in what is stored and in what is shown.
 //!
 //! Each operation that becomes an empty row is noted in `ps_kv`, for the next iteration to report.
 

@@ -1,5 +1,6 @@
-//! `powersync_internal_close`: the table whose disconnection tells that somebody wants to close the connection (SQL
-//! interface, Virtual tables). No cached statement may refer to it, or SQLite would keep it connected.
+//! `powersync_internal_close`: the table whose disconnection tells that somebody wants to close the connection
+//! (docs/reference/functions.md#powersync_internal_close). No cached statement may refer to it, or SQLite would keep it
+//! connected.
 
 use alloc::rc::Rc;
 

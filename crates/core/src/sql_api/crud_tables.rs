@@ -1,9 +1,9 @@
-//! `powersync_crud` and `powersync_crud_`, through which triggers record local writes (SQL interface, Virtual tables).
+//! `powersync_crud` and `powersync_crud_`, through which triggers record local writes
+//! (docs/reference/functions.md#powersync_crud).
 //!
-//! Where the contract is silent: `op` and `type` may be numbers, which count as their text; NULL and blobs are errors, as
-//! is an `op` that no SDK knows, because an entry that cannot be uploaded would block all later ones. An `id` is taken as
-//! published versions take it: NULL is the empty text, and a blob the text of its bytes. Tables of the application may
-//! hold such ids, and writes to them must not begin to fail.
+//! An `op` or `type` that no SDK can read is an error, because an entry that cannot be uploaded would block all later
+//! ones. An `id` is read as published versions read it: NULL is the empty text, and a blob the text of its bytes. Tables
+//! of the application may hold such ids, and writes to them must not begin to fail.
 
 use alloc::rc::Rc;
 use core::marker::PhantomData;

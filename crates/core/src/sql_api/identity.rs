@@ -1,5 +1,5 @@
 //! Functions that tell who is there: `powersync_rs_version`, `powersync_client_id`, `uuid` and `gen_random_uuid`
-//! (SQL interface).
+//! (docs/reference/functions.md).
 
 use alloc::rc::Rc;
 

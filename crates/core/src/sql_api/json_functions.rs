@@ -1,4 +1,4 @@
-//! JSON functions that SDKs, users' triggers and stored SQL of other versions call (SQL interface).
+//! JSON functions that SDKs, users' triggers and stored SQL of other versions call (docs/reference/functions.md).
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

@@ -1,4 +1,5 @@
-//! `powersync_init`, `powersync_test_migration` and `powersync_drop_view` (SQL interface; storage, Migrations).
+//! `powersync_init`, `powersync_test_migration` and `powersync_drop_view` (docs/reference/functions.md,
+//! docs/reference/tables.md#formats-and-migrations).
 
 use alloc::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! `powersync_create_raw_table_crud_trigger(table, name, write)` (SQL interface; schema, Raw tables).
+//! `powersync_create_raw_table_crud_trigger(table, name, write)`
+//! (docs/reference/functions.md#powersync_create_raw_table_crud_trigger).
 
 use alloc::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! `powersync_replace_schema(json)` (SQL interface; schema).
+//! `powersync_replace_schema(json)` (docs/reference/functions.md#powersync_replace_schema).
 
 use alloc::rc::Rc;
 

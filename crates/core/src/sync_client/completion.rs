@@ -1,5 +1,5 @@
 //! Completing a checkpoint: validating what was downloaded, publishing it or keeping it until local writes are
-//! acknowledged (sync client, Life of an iteration).
+//! acknowledged (docs/reference/sync-client.md#checkpoint_complete).
 
 use alloc::boxed::Box;
 use alloc::vec;

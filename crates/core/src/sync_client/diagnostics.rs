@@ -1,5 +1,5 @@
 //! What developer tools get to know about downloaded rows: which members the rows of a table have, and of which type
-//! (sync client, Diagnostics).
+//! (docs/reference/sync-client.md#diagnostics).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

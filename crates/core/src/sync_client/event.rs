@@ -7,7 +7,7 @@ use super::instruction::Instruction;
 use crate::error::Result;
 use crate::protocol::{Priority, SyncLine};
 
-/// One call of `powersync_control` (sync client, the table of ops).
+/// One call of `powersync_control` (docs/reference/control.md#all-commands).
 #[derive(Debug)]
 pub enum Event<'e> {
     /// `start`: ends a running iteration silently and starts a new one.
@@ -90,7 +90,7 @@ pub struct Subscribe {
     pub priority: Option<Priority>,
 }
 
-/// How checkpoints are requested after local writes (sync client, The gate).
+/// How checkpoints are requested after local writes (docs/reference/sync-client.md#the-gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckpointMode {
     /// The SDK asks the service for write checkpoints.
@@ -100,7 +100,7 @@ pub enum CheckpointMode {
     Requests,
 }
 
-/// The options of `start` (sync client, StartOptions) that concern the state machine.
+/// The options of `start` (docs/reference/control.md#start-options) that concern the state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartOptions {
     /// JSON text of an object passed on to the service.

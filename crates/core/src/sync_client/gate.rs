@@ -1,4 +1,5 @@
-//! The gate: whether local writes hold back publishing, and the request ids that open it (sync client, The gate).
+//! The gate: whether local writes hold back publishing, and the request ids that open it
+//! (docs/reference/sync-client.md#the-gate).
 
 use super::event::TargetChange;
 use crate::error::{Error, ErrorKind, Result};

@@ -1,4 +1,4 @@
-//! What the state machine tells the SDK to do, and how that is written as JSON (sync client, Instructions).
+//! What the state machine tells the SDK to do, and how that is written as JSON (docs/reference/instructions.md).
 //!
 //! Members stand in the order in which the published library writes them, because SDKs compare serialized statuses.
 
@@ -65,7 +65,7 @@ pub enum Severity {
     Warning,
 }
 
-/// A checkpoint request to post to the service (sync client, Request mode).
+/// A checkpoint request to post to the service (docs/reference/sync-client.md#checkpoint-requests).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointRequest {
     /// This client.
@@ -74,7 +74,7 @@ pub struct CheckpointRequest {
     pub checkpoint_request_id: i64,
 }
 
-/// What developer tools get to know (sync client, Diagnostics).
+/// What developer tools get to know (docs/reference/instructions.md#handlediagnostics).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Diagnostics {
     /// Buckets were announced or received data.

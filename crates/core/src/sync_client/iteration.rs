@@ -1,5 +1,5 @@
-//! One sync connection attempt: what is known between `start` and the end of the stream, and what each event does to
-//! it (sync client, Life of an iteration). Completing checkpoints is in `completion`.
+//! One sync connection attempt: what is known between `start` and the end of the stream, and what each event does to it
+//! (docs/reference/sync-client.md#an-iteration). Completing checkpoints is in `completion`.
 //!
 //! Handlers work on storage and prepare what memory becomes ([`Change`]); they change nothing of the iteration. That is
 //! done last, when the SDK has its answer.

@@ -1,15 +1,12 @@
 //! The sync client's state machine: events in, storage requests and instructions out. No SQL and no parsing.
 //!
 //! [`Engine::handle`] takes one [`Event`] per `powersync_control` call. A call that fails leaves the engine as it was:
-//! handlers prepare what memory becomes, and the engine makes that so when the SDK has its answer (see `change`). A call
-//! that succeeded and whose transaction is rolled back is noticed through [`Storage::iteration_state`]: the iteration ends
-//! at its next event, and the SDK reconnects with what the database holds. That also tells when another iteration on the
-//! same file has changed something, which is loaded again before the event is handled (see `others`).
+//! handlers prepare the new state, and the engine adopts it when the SDK has its answer (see `change`). A call that
+//! succeeded and whose transaction is then rolled back is noticed through [`Storage::iteration_state`]: the iteration
+//! ends at its next event, and the SDK reconnects with what the database holds. The same way, an iteration notices that
+//! another one on the same file has changed something, and loads it before the event is handled (see `others`).
 //!
-//! Where the specification is silent: the status that `start` emits lists subscriptions as they are after expired ones
-//! were removed. Data for a bucket outside the checkpoint are stored and not published; a later change of the checkpoint
-//! may add the bucket. A bucket listed twice counts as listed last. A new checkpoint without a `count` for a bucket
-//! contributes nothing to the progress.
+//! docs/reference/sync-client.md#what-a-line-does describes what each line does.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod change;

@@ -1,15 +1,15 @@
-//! What an iteration knows of others that run on the same file, and how it follows their changes (sync client, Several
-//! iterations on one file).
+//! What an iteration knows of others that run on the same file, and how it follows their changes
+//! (docs/reference/sync-client.md#several-iterations-on-one-file).
 //!
-//! All of them store what the service sends, each operation once: whoever gets it first. So stored data may be *ahead* of
-//! an iteration: they hold more than the checkpoint that it is about to complete, or buckets are gone that it has. That is
-//! no reason to download anything again, as its own service will tell it the same. The checkpoint is put off, and the
+//! Each operation is stored once, by the iteration that receives it first. So stored data may be *ahead* of an
+//! iteration: they hold more than the checkpoint that it is about to complete, or buckets that it has are gone. Nothing
+//! has to be downloaded again for that, because its own stream will say the same. The checkpoint is put off, and the
 //! next one decides.
 //!
-//! Where the specification is silent: iterations whose requests differ in `parameters` or `include_defaults` get different
-//! buckets. Each bucket remembers for which request it was made, and is deleted only for that one, or while no iteration
-//! with another request was noticed. So both keep their data. But a client that has just been opened knows of nobody: its
-//! first checkpoint deletes what others have, who then connect again and download it once more.
+//! Iterations whose requests differ in `parameters` or `include_defaults` get different buckets. Each bucket remembers
+//! for which request it was created. It is deleted only for that request, or while no iteration with another request
+//! has been noticed. So both keep their data. A client that has just been opened does not know the others yet: its first
+//! checkpoint deletes their buckets. They then reconnect and download them again.
 
 use super::change::Waiting;
 use super::iteration::{Iteration, NextStep};

@@ -1,5 +1,5 @@
 //! How far the buckets of a checkpoint are downloaded: per bucket, and as running sums per priority and per stream
-//! (sync client, Life of an iteration).
+//! (docs/reference/sync-client.md#checkpoint).
 //!
 //! The sums follow each change of a bucket, so that a status costs nothing per bucket. They are kept in 128 bits:
 //! whatever counts a service announces, adding up and taking away again gives exactly what was there before.

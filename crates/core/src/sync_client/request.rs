@@ -1,5 +1,6 @@
 //! The request that opens the sync stream: its body as JSON text, and the checkpoint request that goes with it
-//! (sync client, Request). Also what tells requests of several iterations on one file apart.
+//! (docs/reference/instructions.md#establishsyncstream). Also what tells requests of several iterations on one file
+//! apart.
 
 use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};

@@ -1,4 +1,4 @@
-//! The sync status that apps see, and its JSON text (sync client, Status).
+//! The sync status that apps see, and its JSON text (docs/reference/status.md#members).
 //!
 //! The text is made from sums that are kept up to date, in time proportional to priorities and streams. Its parts
 //! always come in the same order: priorities by number, streams by row.
@@ -155,7 +155,8 @@ fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
     }
 }
 
-/// The status JSON from stored data alone, without an iteration (SQL interface, `powersync_offline_sync_status`).
+/// The status JSON from stored data alone, without an iteration
+/// (docs/reference/functions.md#powersync_offline_sync_status).
 ///
 /// # Errors
 /// Those of `storage`; out of memory.

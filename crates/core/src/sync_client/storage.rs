@@ -78,7 +78,8 @@ pub struct NewestCheckpoints {
     pub removed: i64,
 }
 
-/// An operation that counts for its bucket's checksum, but cannot be shown as it is (quality requirements, trap 5).
+/// An operation that counts for its bucket's checksum, but cannot be shown as it is
+/// (docs/reference/protocol.md#row-data).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnpublishableOperation {
     /// The operation's id.
@@ -154,7 +155,7 @@ pub enum Scope<'p> {
     },
 }
 
-/// One of the ids in `ps_kv` that say how far local writes are acknowledged (sync client, The gate).
+/// One of the ids in `ps_kv` that say how far local writes are acknowledged (docs/reference/sync-client.md#the-gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestId {
     /// `target_checkpoint_request_id`: what the service must have seen before downloads may be published.
@@ -246,8 +247,8 @@ pub trait Storage {
     /// Sets both counters of a bucket to 0 (it shrank by compaction).
     fn reset_counts(&mut self, bucket: BucketId) -> Result<()>;
 
-    /// Stores a data line of `line_size` bytes (sync protocol, Operations). None, and nothing stored, if it continues
-    /// what is not there.
+    /// Stores a data line of `line_size` bytes (docs/reference/protocol.md#operations). None, and nothing stored, if it
+    /// continues what is not there.
     fn store_line(
         &mut self,
         line: &DataLine<'_>,
@@ -265,8 +266,8 @@ pub trait Storage {
     /// in one row for all.
     fn complete(&mut self, changed: &[ChangedBucket], last_op_id: i64, scope: Scope<'_>) -> Result<()>;
 
-    /// Publishes what `changed` buckets hold (sync client, Publishing), sets their `last_applied_op` and, in a full
-    /// publish, their counts.
+    /// Publishes what `changed` buckets hold (docs/reference/sync-client.md#publishing), sets their `last_applied_op`
+    /// and, in a full publish, their counts.
     fn publish(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()>;
 
     /// Whether no local write waits for its upload.

@@ -1,13 +1,13 @@
 //! Stream subscriptions: those stored, those requested from the service, and how both relate to the streams that a
-//! checkpoint describes (sync client, Streams).
+//! checkpoint describes (docs/reference/sync-client.md#stream-subscriptions).
 //!
 //! The rows belong to the app, which may change them on any connection. So they are read again whenever they matter, and
 //! each change writes only the columns that it is about.
 //!
-//! Where the specification is silent: a row that was requested stays until the next request even when the app
-//! unsubscribes and the service does not list its stream. Of several rows of one default stream without an explicit
-//! subscription, the one without parameters has the default buckets; without any such row, one that was subscribed
-//! without parameters after the request. A row with parameters never counts as synced because of default buckets.
+//! A row that was requested stays until the next request, even when the app unsubscribes and the service does not list
+//! its stream. Of several rows of one default stream without an explicit subscription, the one without parameters has
+//! the default buckets; without such a row, one that was subscribed without parameters after the request. A row with
+//! parameters never counts as synced because of default buckets.
 
 use alloc::string::String;
 use alloc::vec::Vec;

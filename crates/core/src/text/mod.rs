@@ -139,8 +139,8 @@ fn push_quoted(sql: &mut String, text: &str, quote: char) {
 
 /// Appends the SQLite JSON path of the member `name` of an object, as an SQL string literal.
 ///
-/// Names that mean themselves after `$.` stay unquoted (schema, Schema JSON): views of published versions have them
-/// so, and must not differ from ours.
+/// Names that mean themselves after `$.` stay unquoted (docs/reference/schema.md#schema-json): views of published
+/// versions have them so, and must not differ from ours.
 ///
 /// # Errors
 /// Out of memory.

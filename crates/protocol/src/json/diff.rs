@@ -9,7 +9,8 @@ use super::lexer::{Lexer, Literal};
 use super::writer::{write_raw, write_string};
 use crate::error::{Error, Result};
 
-/// The members that change from the object `old` to the object `new`, as an object (SQL interface, `powersync_diff`).
+/// The members that change from the object `old` to the object `new`, as an object
+/// (docs/reference/functions.md#powersync_diff).
 ///
 /// Members that are null count as absent on both sides. What is only in `old` comes as null. Members are sorted by name;
 /// values are written in canonical form: shortest numbers, no white space, nested members sorted too. Values are

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::error::{Error, Result};
 
-/// One object with the members of all `objects`, joined textually (SQL interface, `powersync_json_merge`).
+/// One object with the members of all `objects`, joined textually (docs/reference/functions.md#powersync_json_merge).
 ///
 /// Each object must begin with `{` and end with `}`; what is between is not looked at. Empty ones leave no comma.
 ///

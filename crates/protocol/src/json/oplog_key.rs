@@ -6,7 +6,7 @@ use super::lexer::Lexer;
 use crate::error::Result;
 
 /// The repaired form of a `key` of the form `type/id/"json string"`: its last part decoded. `None` for a key that needs
-/// no repair (SQL interface, `powersync_remove_duplicate_key_encoding`).
+/// no repair (docs/reference/functions.md#powersync_remove_duplicate_key_encoding).
 ///
 /// The opening quote is the last one before the closing quote that is not escaped, that is, which an even number of
 /// backslashes precedes, and it must begin a part: a healthy key that merely ends in a quoted word stays as it is.

@@ -1,4 +1,4 @@
-//! From the document to a plan: inline, normalize, classify, resolve, group (the steps of the specification).
+//! From the document to a plan: inline, normalize, classify, resolve, group.
 
 mod branch;
 mod calls;

@@ -1,4 +1,4 @@
-//! The worked examples of the specification, as the plans that they become.
+//! Worked examples: queries, and the plans that they become.
 
 use super::support::{described, plan, stream};
 

@@ -1,4 +1,4 @@
-//! Publishing: making downloaded rows visible in the app's tables (sync client, Publishing).
+//! Publishing: making downloaded rows visible in the app's tables (docs/reference/sync-client.md#publishing).
 //!
 //! The pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all operations
 //! of a row can be found, or put in the place of an older one there. Each row that they name is looked at: superseded

@@ -1,4 +1,4 @@
-//! Finding where the rows of a type live, and remembering it (sync client, Publishing).
+//! Finding where the rows of a type live, and remembering it (docs/reference/sync-client.md#publishing).
 
 use alloc::rc::Rc;
 use alloc::string::String;

@@ -1,5 +1,5 @@
 //! Which of a row's stored operations count: one per bucket and subkey, and among those the one with the highest op id
-//! (sync protocol, Operations).
+//! (docs/reference/protocol.md#operations).
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -44,7 +44,8 @@ pub enum StoredRows {
     Incomplete,
 }
 
-/// Makes tables, views, indexes and triggers of the database `main` those of `schema` (schema, JSON tables).
+/// Makes tables, views, indexes and triggers of the database `main` those of `schema`
+/// (docs/reference/schema.md#when-the-schema-changes).
 ///
 /// What is as it should be is not touched. Rows of synced tables that the schema no longer has move to `ps_untyped`, and
 /// those of new tables come from there. The internal tables must exist. The caller undoes everything if it fails.

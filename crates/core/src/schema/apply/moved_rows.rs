@@ -22,7 +22,8 @@ pub(in crate::schema) fn copy_rows(database: &Database<'_>, from: &DataTable, to
     insert(database, &stored_rows(database, from)?, to).map(|_| ())
 }
 
-/// Copies the rows of a synced table to `ps_untyped`. They are newer than those there (trap 24).
+/// Copies the rows of a synced table to `ps_untyped`. They are newer than those there (docs/reliability.md#traps, trap
+/// 24).
 pub(in crate::schema) fn keep_rows(database: &Database<'_>, from: &DataTable) -> Result<()> {
     database.execute_batch(&format!(
         "INSERT OR REPLACE INTO main.ps_untyped(type, id, data) SELECT {}, id, data FROM ({})",

@@ -1,7 +1,7 @@
 //! What has to change for the database to match a schema, found by comparing stored SQL text.
 //!
 //! An application's objects can have names that look like ours. Ours are recognised by their exact form, and nothing
-//! else is dropped or emptied (quality requirements, trap 15).
+//! else is dropped or emptied (docs/reliability.md#traps, trap 15).
 
 use alloc::format;
 use alloc::string::String;

@@ -17,7 +17,7 @@ const MAXIMUM_COLUMNS: usize = 1999;
 const VIRTUAL_TABLES: [&str; 2] = ["powersync_crud", "powersync_crud_"];
 
 impl Schema {
-    /// Checks what the JSON's structure alone does not (schema, Schema JSON).
+    /// Checks what the JSON's structure alone does not (docs/reference/schema.md#rules).
     ///
     /// # Errors
     /// An argument error that names the table and the problem.

@@ -1,4 +1,4 @@
-//! What a schema holds (schema, Schema JSON).
+//! What a schema holds (docs/reference/schema.md#schema-json).
 
 pub(in crate::schema) mod check;
 pub(in crate::schema) mod names;
@@ -65,7 +65,7 @@ pub struct IndexColumn {
     pub column_type: Option<String>,
 }
 
-/// A table that the application makes itself, and how downloaded rows reach it (schema, Raw tables).
+/// A table that the application makes itself, and how downloaded rows reach it (docs/reference/schema.md#raw-tables).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawTable {
     /// The type of the rows.
@@ -162,7 +162,7 @@ impl TableOptions {
         self.insert_only && !self.local_only
     }
 
-    /// The bit set that triggers pass to `powersync_crud` (schema, powersync_crud and powersync_crud_).
+    /// The bit set that triggers pass to `powersync_crud` (docs/reference/functions.md#powersync_crud).
     pub fn bits(&self) -> i64 {
         [
             (self.local_only, 1),

@@ -1,4 +1,5 @@
-//! How the database objects of a table are named, and how such a name is read back (schema, JSON tables).
+//! How the database objects of a table are named, and how such a name is read back
+//! (docs/reference/schema.md#json-tables).
 
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -1,5 +1,5 @@
-//! Reading a schema from the JSON that SDKs give, with all its leniencies (schema, Schema JSON): members come in any
-//! order, unknown ones are skipped, and null equals absence.
+//! Reading a schema from the JSON that SDKs give, with all its leniencies (docs/reference/schema.md#schema-json):
+//! members come in any order, unknown ones are skipped, and null equals absence.
 
 use alloc::format;
 use alloc::rc::Rc;

@@ -1,4 +1,4 @@
-//! The SQL of direct tables and of their indexes, and recognising them (schema, Direct tables).
+//! The SQL of direct tables and of their indexes, and recognising them (docs/reference/schema.md#direct-tables).
 
 use alloc::format;
 use alloc::string::String;

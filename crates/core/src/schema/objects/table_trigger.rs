@@ -1,13 +1,13 @@
 //! The AFTER triggers that record local writes to real tables: those of direct tables, and those that applications have
-//! us make on raw tables (schema, Raw tables and Direct tables).
+//! us make on raw tables (docs/reference/schema.md#raw-tables, docs/reference/schema.md#direct-tables).
 //!
-//! Nobody makes the triggers of raw tables anew when another version of the library takes over the database. So they
+//! Nobody creates the triggers of raw tables again when another version of the library takes over the database. So they
 //! call nothing that published versions do not have, unless no published version works with this SQLite anyway.
 //!
-//! Where the contract is silent: such tables have no column `_metadata`, so that `include_metadata` adds nothing. With
-//! `synced_columns`, an update that changes none of these is none of ours, even if it changes the id. A row whose id is
-//! NULL may be given one, as an application's trigger may do after the insert; it is recorded under the new one then.
-//! Other changes of the id are refused, in local-only tables too, which record nothing.
+//! Such tables have no column `_metadata`, so `include_metadata` adds nothing. With `synced_columns`, an update that
+//! changes none of these is not recorded, even if it changes the id. A row whose id is NULL may get one later, from an
+//! application's trigger for instance; it is then recorded under the new one. Other changes of the id are refused, in
+//! local-only tables too.
 
 use alloc::format;
 use alloc::string::String;

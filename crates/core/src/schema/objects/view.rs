@@ -1,4 +1,4 @@
-//! The SQL of data tables, of the views over them, and of their indexes (schema, JSON tables).
+//! The SQL of data tables, of the views over them, and of their indexes (docs/reference/schema.md#json-tables).
 //!
 //! For ordinary column names it is, byte for byte, what published versions make, so that neither side replaces the
 //! other's views.

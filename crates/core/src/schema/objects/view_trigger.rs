@@ -1,11 +1,11 @@
-//! The INSTEAD OF triggers that turn writes to a view into stored rows and upload entries (schema, JSON tables).
+//! The INSTEAD OF triggers that turn writes to a view into stored rows and upload entries
+//! (docs/reference/schema.md#what-a-write-through-a-view-does).
 //!
-//! Their text is parsed each time a connection opens the database, so it is kept short: the work is in functions that
-//! take a row's columns, and columns are sorted here, where the upload entry needs them sorted.
+//! SQLite parses their text each time a connection opens the database, so it is kept short: the work is in functions
+//! that take a row's columns. Columns are sorted here, where the upload entry needs them sorted.
 //!
-//! Where the contract is silent: an INSERT OR IGNORE that finds the row there records nothing, because it changes
-//! nothing (published versions record a PUT, which then overwrites the row on the service). `_metadata` is recorded for
-//! insert-only tables too, and setting `_deleted` deletes rows of local-only tables too.
+//! INSERT OR IGNORE of an existing row records nothing, because it changes nothing. Published versions record a PUT,
+//! which then overwrites the row on the service.
 
 use alloc::format;
 use alloc::string::String;

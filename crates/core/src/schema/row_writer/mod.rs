@@ -1,4 +1,4 @@
-//! Writing and removing downloaded rows of raw and direct tables (schema, Raw tables).
+//! Writing and removing downloaded rows of raw and direct tables (docs/reference/schema.md#raw-tables).
 
 pub(in crate::schema) mod statement;
 pub(in crate::schema) mod values;

@@ -1,5 +1,5 @@
 //! The statements that write and remove downloaded rows of raw and direct tables: given by the application, or inferred
-//! from the table's columns (schema, Raw tables).
+//! from the table's columns (docs/reference/schema.md#raw-tables).
 
 use alloc::format;
 use alloc::string::String;

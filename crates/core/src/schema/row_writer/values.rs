@@ -1,8 +1,8 @@
-//! The values that a statement takes of a row's JSON, found in one pass over its text and without a tree (schema, Raw
-//! tables).
+//! The values that a statement takes from a row's JSON, found in one pass over its text and without a tree
+//! (docs/reference/schema.md#raw-tables).
 //!
-//! Where the contract is silent: of members with equal names the last one counts, as in JavaScript; the object for
-//! `Rest` holds members as they are written, in their order. Data that is no JSON object counts as an empty one.
+//! Of members with equal names the last one counts, as in JavaScript. The object for `Rest` holds members as they are
+//! written, in their order. Data that is no JSON object counts as an empty one.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! `powersync_control(op, payload)`: the sync client as SQL (sync client, the table of ops).
+//! `powersync_control(op, payload)`: the sync client as SQL (docs/reference/control.md#all-commands).
 //!
 //! This module checks arguments and parses payloads; what happens then is the state machine's business (`engine`). The
 //! result is given to SQLite before the state machine's memory changes, so that a result that is too long, or for which

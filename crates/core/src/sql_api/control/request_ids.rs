@@ -1,4 +1,4 @@
-//! Commands about checkpoint request ids (sync client, The gate).
+//! Commands about checkpoint request ids (docs/reference/sync-client.md#the-gate).
 
 use sqlite_nostd::ValueType;
 
