@@ -2,6 +2,7 @@
 //!
 //! - [`coverage`]: everything that the running library registers, returns or stores is in the reference.
 //! - [`example`]: each `sql` block of a page runs and prints what the page says.
+//! - [`foreign`]: nothing cites a document that is not in the repository.
 //! - [`link`]: each link, and each citation of a page in code, leads somewhere.
 //! - [`path`]: the files and tests that documents name exist.
 //!
@@ -9,6 +10,7 @@
 
 pub mod coverage;
 pub mod example;
+pub mod foreign;
 pub mod library;
 pub mod link;
 pub mod page;

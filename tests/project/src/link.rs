@@ -9,8 +9,11 @@ use crate::Problem;
 use crate::page::Page;
 use crate::repository::{self, TextFile};
 
-/// What a citation begins with.
+/// What the citation of a page begins with.
 const PAGES: &str = concat!("doc", "s/");
+
+/// Documents outside of that directory that are cited.
+const OTHERS: [&str; 2] = ["SECURITY.md", "CONTRIBUTING.md"];
 
 /// Checks all links of documents, and all citations in `files`.
 pub fn check(files: &[TextFile]) -> Vec<Problem> {
@@ -106,7 +109,7 @@ fn resolve(path: &str, target: &str) -> Option<String> {
 fn citations(line: &str) -> Vec<&str> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
     let mut found = Vec::new();
-    for (start, _) in line.match_indices(PAGES) {
+    for start in starts(line) {
         let (before, rest) = line.split_at(start);
         // The end of a longer path is relative to something else: a link, or another repository.
         if before.ends_with(|last: char| is_part(last)) {
@@ -123,6 +126,12 @@ fn citations(line: &str) -> Vec<&str> {
         found.extend(rest.get(..length));
     }
     found
+}
+
+/// Where a citation may begin.
+fn starts(line: &str) -> Vec<usize> {
+    let begins = |with| line.match_indices(with).map(|(start, _)| start);
+    begins(PAGES).chain(OTHERS.into_iter().flat_map(begins)).collect()
 }
 
 #[cfg(test)]
@@ -184,6 +193,15 @@ mod tests {
             with_paths("src/a.rs:2: there is no DOCS/reference/c.md"),
         ];
         assert_eq!(problems(&[page(), bad]), expected);
+    }
+
+    #[test]
+    fn citations_of_other_documents_are_checked() {
+        let cited =
+            file("src/a.rs", "// (SECURITY.md, DOCS/a.md), (SECURITY.md~reporting), a/SECURITY.md, SECURITY.md~x");
+        let cited = TextFile { text: cited.text.replace('~', "#"), ..cited };
+        let found = problems(&[page(), file("SECURITY.md", "# Security\n## Reporting\n"), cited]);
+        assert_eq!(found, ["src/a.rs:1: SECURITY.md has no heading #x"]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ const LEFT_OUT: &[&str] = &["target", "node_modules", ".git"];
 
 /// What a text file of ours may end in.
 const TEXT: &[&str] = &[
-    "md", "txt", "rs", "toml", "js", "mjs", "ts", "html", "json", "c", "h", "py", "dart", "kts", "swift", "yml",
-    "yaml", "podspec", "sql", "sh", "ld", "cmake", "supp",
+    "md", "txt", "rs", "toml", "js", "mjs", "ts", "html", "json", "jsonl", "c", "h", "py", "dart", "kts", "swift",
+    "yml", "yaml", "podspec", "sql", "sh", "ld", "cmake", "supp",
 ];
 
 /// A text file.

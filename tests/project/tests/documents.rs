@@ -8,7 +8,7 @@ use rowtide_project_tests::library::Library;
 use rowtide_project_tests::page::Page;
 use rowtide_project_tests::repository::{self, TextFile};
 use rowtide_project_tests::session::Seen;
-use rowtide_project_tests::{Problem, example, link, path};
+use rowtide_project_tests::{Problem, example, foreign, link, path};
 
 const REFERENCE: &str = "docs/reference/";
 
@@ -43,6 +43,11 @@ fn examples_print_what_the_pages_say() {
 #[test]
 fn links_and_citations_resolve() {
     assert_none(&link::check(&files()));
+}
+
+#[test]
+fn nothing_cites_documents_from_elsewhere() {
+    assert_none(&foreign::check(&files()));
 }
 
 #[test]
