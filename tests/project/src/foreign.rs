@@ -174,7 +174,13 @@ impl Block {
             return false;
         }
         let opens = [" (", "(see ", "(the ", "; "].iter().any(|opening| before.ends_with(opening));
-        let follows = has_section || after.starts_with(')') || after.starts_with("; ") || after.starts_with(" and \"");
+        // A word such as `schema` may begin an ordinary enumeration.
+        let is_unusual = is_quoted || title.contains(' ');
+        let follows = has_section
+            || (is_unusual && after.starts_with(", "))
+            || after.starts_with(')')
+            || after.starts_with("; ")
+            || after.starts_with(" and \"");
         (opens && follows) || (is_quoted && has_section && !after.starts_with(", \""))
     }
 }
@@ -182,7 +188,7 @@ impl Block {
 /// Whether this may be the name of a section: it is capitalised, quoted, code, or a trap.
 fn is_section(text: &str) -> bool {
     let is_name = |first: char| first.is_uppercase() || first == '`';
-    text.starts_with(is_name) || ["trap", "\"", "powersync_", "the table"].iter().any(|start| text.starts_with(start))
+    text.starts_with(is_name) || ["trap", "\"", "powersync_"].iter().any(|start| text.starts_with(start))
 }
 
 /// The comment in a line of code.
@@ -236,6 +242,8 @@ mod tests {
             "Text_(the_performance).",
             "Text_(more;_storage,_Migrations).",
             "Text_(\"SQL_interface\").",
+            "Text_(\"SQL_interface\",_minimum_version).",
+            "Text_(sync_client,_powersync~control).",
             "Text_(\"sync_client\",_Errors).",
             "Text_(\"quality\"_and_\"more\").",
             "Text,_see_\"storage\",_Migrations.",
