@@ -3,7 +3,8 @@
 use crate::Problem;
 use crate::repository::TextFile;
 
-/// The documents that are checked. Others have paths of other things in their code spans, such as routes.
+/// The documents in which every path names a file. Others have paths of other things in their code spans, such as routes;
+/// in those, a path counts that begins with a directory of the repository or ends in `.rs`.
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "CONTRIBUTING.md",
@@ -21,6 +22,9 @@ const DOCUMENTS: &[&str] = &[
     "wasm/README.md",
 ];
 
+/// The documents that name items of modules.
+const WITH_ITEMS: &[&str] = &["CONTRIBUTING.md", "docs/architecture.md", "docs/design.md"];
+
 /// The document that names tests.
 const WITH_TESTS: &str = "docs/reliability.md";
 
@@ -30,6 +34,9 @@ const TRAPS: usize = 27;
 /// Where a named file may be.
 const ROOTS: &[&str] = &["", "tests/fuzz", "tests/hosts/node", "crates", "crates/core/src", "crates/protocol/src"];
 
+/// The directories of the repository.
+const DIRECTORIES: &[&str] = &["android", "crates", "dart", "docs", "ios", "tests", "tool", "wasm"];
+
 /// Made by building, or given by whoever runs the tests.
 const NOT_IN_REPOSITORY: &[&str] = &["target/", "maven/", "node_modules", "streams/", "databases/"];
 
@@ -38,14 +45,60 @@ pub fn check(files: &[TextFile], exists: &dyn Fn(&str) -> bool) -> Vec<Problem> 
     let mut problems = Vec::new();
     for path in DOCUMENTS {
         match files.iter().find(|file| file.path == *path) {
-            Some(document) => problems.extend(missing_files(document, exists)),
+            Some(document) => {
+                problems.extend(missing_files(document, exists));
+                if WITH_ITEMS.contains(path) {
+                    problems.extend(missing_items(document, files));
+                }
+            }
             None => problems.push(format!("there is no {path}")),
         }
+    }
+    for document in files.iter().filter(|file| file.is_document() && !DOCUMENTS.contains(&file.path.as_str())) {
+        problems.extend(missing_files_of_ours(document, exists));
     }
     if let Some(document) = files.iter().find(|file| file.path == WITH_TESTS) {
         problems.extend(missing_tests(document, files));
     }
     problems
+}
+
+/// The same in a document that names other things with slashes too.
+fn missing_files_of_ours(document: &TextFile, exists: &dyn Fn(&str) -> bool) -> Vec<Problem> {
+    let is_ours = |name: &String| {
+        let directory = name.split_once('/').map_or("", |(directory, _)| directory);
+        DIRECTORIES.contains(&directory) || name.ends_with(".rs")
+    };
+    let missing = named_files(&document.text).into_iter().filter(|name| is_ours(name) && !exists(name));
+    missing.map(|name| format!("{}: there is no {name}", document.path)).collect()
+}
+
+/// Items of modules, such as `memory::is_exhausted`, that no file of such a module has.
+fn missing_items(document: &TextFile, files: &[TextFile]) -> Vec<Problem> {
+    let is_missing = |(module, item): &(&str, &str)| {
+        let of_crate = module.strip_prefix("rowtide_").unwrap_or(module).replace('_', "-");
+        let is_module = |part: &str| {
+            let part = part.trim_end_matches(".rs");
+            part == *module || part == of_crate
+        };
+        !files.iter().any(|file| {
+            let is_in_module = file.path.ends_with(".rs") && file.path.split('/').any(is_module);
+            is_in_module && file.text.split(|character: char| !is_identifier(character)).any(|word| word == *item)
+        })
+    };
+    let missing = named_items(&document.text).into_iter().filter(is_missing);
+    missing.map(|(module, item)| format!("{}: there is no {module}::{item}", document.path)).collect()
+}
+
+/// What is in backquotes and is a path of Rust: its first and its last name.
+fn named_items(text: &str) -> Vec<(&str, &str)> {
+    let is_path = |name: &&str| name.contains("::") && name.chars().all(|sign| sign == ':' || is_identifier(sign));
+    let names = text.split('`').skip(1).step_by(2).filter(is_path);
+    names.filter_map(|name| Some((name.split_once("::")?.0, name.rsplit_once("::")?.1))).collect()
+}
+
+fn is_identifier(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 fn missing_files(document: &TextFile, exists: &dyn Fn(&str) -> bool) -> Vec<Problem> {
@@ -107,6 +160,37 @@ mod tests {
     fn a_missing_file_is_a_problem() {
         let document = file("README.md", "`a/b.rs`, `a/c.rs` and `target/x`");
         assert_eq!(missing_files(&document, &|path| path == "crates/a/b.rs"), ["README.md: there is no a/c.rs"]);
+    }
+
+    #[test]
+    fn a_file_may_be_named_from_the_sources_of_a_crate() {
+        let document = file("docs/architecture.md", "`sync_client/change.rs`, `sync_client/gone.rs`, `gone.rs`");
+        let found = missing_files(&document, &|path| path == "crates/core/src/sync_client/change.rs");
+        assert_eq!(
+            found,
+            ["docs/architecture.md: there is no sync_client/gone.rs", "docs/architecture.md: there is no gone.rs"]
+        );
+    }
+
+    #[test]
+    fn in_other_documents_only_paths_of_the_repository_count() {
+        let document = file("a.md", "`tests/a.rs`, `tests/b.rs`, `c.rs`, `application/json`, `/sync/stream`");
+        let found = missing_files_of_ours(&document, &|path| path == "tests/a.rs");
+        assert_eq!(found, ["a.md: there is no tests/b.rs", "a.md: there is no c.rs"]);
+        let checked = check(&[document], &|_| false);
+        assert!(checked.contains(&"a.md: there is no tests/b.rs".to_owned()), "{checked:?}");
+    }
+
+    #[test]
+    fn a_missing_item_of_a_module_is_a_problem() {
+        let document =
+            file("a.md", "`memory::spare`, `memory::gone`, `rowtide_testkit::Host`, `testkit::a::Disk`, `x::y`");
+        let files = [
+            file("crates/a/src/memory.rs", "fn spare() {}"),
+            file("crates/a/src/other.rs", "fn gone() {}"),
+            file("tests/testkit/src/lib.rs", "Host Disk"),
+        ];
+        assert_eq!(missing_items(&document, &files), ["a.md: there is no memory::gone", "a.md: there is no x::y"]);
     }
 
     #[test]
