@@ -1,6 +1,6 @@
 //! Tells the library what it is built from: `POWERSYNC_SOURCES`, a hash of the sources of this crate and of the crate
-//! `protocol`, and `POWERSYNC_GIT_HASH`, the first eight characters of the commit. The latter is not set where the sources
-//! are not in their own repository; a packager may set it instead.
+//! `protocol`, and `POWERSYNC_GIT_HASH`, the first eight characters of the commit. The latter is not set where the
+//! sources are not in their own repository; a packager may set it instead.
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub fn source_directories(package: &Path) -> Vec<PathBuf> {
     directories.into_iter().filter(|directory| directory.is_dir()).collect()
 }
 
-/// A hash (64-bit FNV-1a) of the names and contents of all files in `directories`, wherever these are.
+/// A hash (64-bit FNV-1a) of the names and contents of all files in `directories`, independent of where these are.
 pub fn sources_hash(directories: &[PathBuf]) -> Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut add = |bytes: &[u8]| {

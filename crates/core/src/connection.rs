@@ -106,7 +106,7 @@ impl<'c> Database<'c> {
 
     /// The cached statement for `sql`, prepared on first use and kept until the connection closes.
     ///
-    /// Nested use of the same text (through a trigger that calls back) gets a statement of its own.
+    /// Nested use of the same text (through a trigger that calls back) gets a separate statement.
     #[inline(never)]
     pub fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
         self.cached_by(&StatementText::Constant(sql))
@@ -144,15 +144,15 @@ impl<'c> Database<'c> {
         self.execute_batch("SAVEPOINT powersync_work")?;
         let result = work();
         if result.is_err() {
-            // If this fails, the whole transaction is gone, and the first error tells why.
+            // If this fails, the whole transaction is gone, and the first error says why.
             let _ = self.execute_batch("ROLLBACK TO powersync_work");
         }
         let released = self.execute_batch("RELEASE powersync_work");
         result.and_then(|value| released.map(|()| value))
     }
 
-    /// Does `work` with an ALTER TABLE that takes no notice of views and triggers: those of the application may refer to
-    /// something that is missing, and are not rewritten.
+    /// Does `work` with an ALTER TABLE that takes no notice of views and triggers: those of the application may refer
+    /// to something that is missing, and are not rewritten.
     ///
     /// # Errors
     /// Those of `work`; errors of SQLite.
@@ -187,7 +187,7 @@ impl<'c> Database<'c> {
         Ok(())
     }
 
-    /// Connects the table whose disconnection tells that the connection closes.
+    /// Connects the table that SQLite disconnects when the connection closes.
     fn watch_close(&self) -> Result<()> {
         if !self.state.is_watching_close.get() {
             let mut statement = self.connection.prepare("SELECT 1 FROM powersync_internal_close")?;

@@ -12,7 +12,7 @@ pub fn random_uuid() -> String {
     format_version_4(bytes)
 }
 
-/// `random` as a version-4 UUID: all bits but the six that tell version (0100) and variant (10).
+/// `random` as a version-4 UUID: all bits but the six for version (0100) and variant (10).
 fn format_version_4(random: [u8; 16]) -> String {
     const VERSION: u128 = 0x4 << 76;
     const VERSION_BITS: u128 = 0xf << 76;

@@ -1,4 +1,4 @@
-//! What the build script says about the sources, by which a library knows whether an applied schema is of its own making.
+//! What the build script says about the sources, by which a library knows whether it has applied a schema itself.
 
 #![allow(clippy::unwrap_used)]
 

@@ -15,7 +15,7 @@ pub fn peak() -> i64 {
     unsafe { ffi::sqlite3_memory_highwater(0) }
 }
 
-/// Starts anew: the peak is what is in use now.
+/// Starts again: the peak is what is in use now.
 pub fn reset_peak() {
     // SAFETY: as above; it sets one counter.
     unsafe { ffi::sqlite3_memory_highwater(1) };

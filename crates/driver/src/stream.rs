@@ -1,9 +1,9 @@
 //! Splits the body of a sync response into lines, as an SDK does with what arrives from the network
 //! (docs/reference/protocol.md#encodings).
 //!
-//! Reads JSON lines and concatenated BSON documents, each also compressed with gzip, and tells them apart by their first
-//! bytes. Nothing in the input is trusted: a length is checked before it is used, and memory grows with the bytes that
-//! are really there.
+//! Reads JSON lines and concatenated BSON documents, each also compressed with gzip, and distinguishes them by their
+//! first bytes. Nothing in the input is trusted: a length is checked before it is used, and memory grows with the bytes
+//! that are really there.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};

@@ -1,7 +1,7 @@
 //! Pulling values out of a line that is a BSON document.
 //!
-//! No length that the document declares is trusted: every read is checked against the end of the innermost document, and
-//! that against the ends of those around it. See <https://bsonspec.org/spec.html> for the format.
+//! No length that the document declares is trusted: every read is checked against the end of the innermost document,
+//! and that against the ends of those around it. See <https://bsonspec.org/spec.html> for the format.
 
 use super::reader::{NESTING_LIMIT, ReadError};
 use crate::json::{Number, SyntaxError};
@@ -169,7 +169,7 @@ impl<'a> BsonReader<'a> {
             element::OBJECT_ID => 12,
             element::DECIMAL128 => 16,
             element::STRING | element::CODE | element::SYMBOL => return self.string_body().map(drop),
-            // The length does not count the byte that tells the kind of bytes.
+            // The length does not count the byte for the kind of bytes.
             element::BINARY => self.length(0)?.saturating_add(1),
             element::REGULAR_EXPRESSION => {
                 self.c_string()?;

@@ -33,7 +33,7 @@ pub enum SyncLine<'a> {
 /// A new target (docs/reference/protocol.md#checkpoints).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint<'a> {
-    /// The operation id that the checkpoint stands for.
+    /// The id of the last operation in the checkpoint.
     pub last_op_id: i64,
     /// The write checkpoint that this checkpoint includes.
     pub write_checkpoint: Option<i64>,
@@ -46,7 +46,7 @@ pub struct Checkpoint<'a> {
 /// A change to the current target (docs/reference/protocol.md#checkpoints).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointDiff<'a> {
-    /// The operation id that the changed checkpoint stands for.
+    /// The id of the last operation in the changed checkpoint.
     pub last_op_id: i64,
     /// The write checkpoint that the changed checkpoint includes.
     pub write_checkpoint: Option<i64>,
@@ -67,7 +67,7 @@ pub struct BucketChecksum<'a> {
     pub priority: Priority,
     /// The number of operations, for information. Never negative; a number above [`i64::MAX`] saturates.
     pub count: Option<i64>,
-    /// Why the bucket is part of the target, as sent: the same reason may stand twice.
+    /// Why the bucket is part of the target, as sent: the same reason may occur twice.
     pub subscriptions: Vec<SubscriptionReason>,
 }
 

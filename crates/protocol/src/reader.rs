@@ -69,8 +69,9 @@ pub fn read_argument<'a, T>(
 
 /// A position in a line or an argument.
 ///
-/// One type for both encodings, with a branch in each small step, rather than two copies of the whole decoder. The steps
-/// stay calls for the same reason: inlined wherever a member is read, they take three times the space for no speed.
+/// One type for both encodings, with a branch in each small step, rather than two copies of the whole decoder. The
+/// steps stay calls for the same reason: inlined at every place that reads a member, they take three times the space
+/// for no speed.
 pub struct Reader<'a> {
     source: Source<'a>,
     /// What is read, and the kind of errors in it.

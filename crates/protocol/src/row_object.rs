@@ -50,8 +50,8 @@ const BLOB: &str = "JSON cannot hold BLOB values";
 impl<'o> RowObject<'o> {
     /// An object without members, which takes the place of what `json` holds.
     ///
-    /// The names of the members come as a JSON object without its values, `{"a":,"b":}`, so that each can be copied with
-    /// what is around it. `count` tells how many values will come, to reserve memory.
+    /// The names of the members come as a JSON object without its values, `{"a":,"b":}`, so that each can be copied
+    /// with what is around it. `count` says how many values will come, to reserve memory.
     ///
     /// # Errors
     /// Out of memory.

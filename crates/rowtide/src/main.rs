@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Shows a sync, a local write, and how the two meet, with data that come with this program
     Demo(demo::Demo),
-    /// Feeds a recorded sync stream to a database and reports what came of it
+    /// Feeds a recorded sync stream to a database and reports the result
     Replay(replay::Replay),
     /// Runs SQL on a database file with the extension loaded, and prints the rows as a table
     Query(query::Query),

@@ -11,7 +11,7 @@ use crate::progress::{Outcome, Progress};
 use crate::session::Session;
 use crate::table;
 
-/// Feeds a recorded sync stream to a database and reports what came of it.
+/// Feeds a recorded sync stream to a database and reports the result.
 ///
 /// The stream is the body of a service's answer: JSON lines or BSON documents, also compressed with gzip.
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub struct Replay {
     stream: PathBuf,
 }
 
-/// Counts the rows of every type, wherever they are kept.
+/// Counts the rows of every type, in whichever table they are.
 const ROW_COUNTS: &str = "SELECT type AS \"table\", count(*) AS rows FROM ps_untyped GROUP BY type";
 
 impl Replay {

@@ -13,7 +13,7 @@ pub struct Session {
     connection: Connection,
 }
 
-/// What a call of `powersync_control` told the SDK to do, one JSON object each (docs/reference/instructions.md).
+/// The instructions that a call of `powersync_control` returned, one JSON object each (docs/reference/instructions.md).
 pub type Instructions = Vec<Value>;
 
 impl Session {
@@ -50,7 +50,7 @@ impl Session {
         })
     }
 
-    /// Calls `powersync_control` in a transaction of its own.
+    /// Calls `powersync_control` in its own transaction.
     pub fn control(&self, operation: &str, payload: impl Into<SqlValue>) -> Result<Instructions> {
         let payload: SqlValue = payload.into();
         let result: SqlValue = self.in_transaction(|connection| {

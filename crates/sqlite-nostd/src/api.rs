@@ -75,7 +75,7 @@ pub unsafe fn malloc64_of(table: *const sqlite3_api_routines, size: sqlite3_uint
     }
 }
 
-/// Declares functions of SQLite under their C names. In the table, `field` is the function's entry; what stands after
+/// Declares functions of SQLite under their C names. In the table, `field` is the function's entry; what is after
 /// `=` is returned while there is no table.
 macro_rules! functions {
     ($(fn $name:ident / $field:ident ( $($argument:ident : $type:ty),* ) $(-> $result:ty = $missing:expr)?;)*) => {

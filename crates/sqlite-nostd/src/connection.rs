@@ -59,8 +59,8 @@ impl<'c> Connection<'c> {
         self.raw.as_ptr()
     }
 
-    /// Prepares one statement. White space, comments and semicolons may follow; SQLITE_MISUSE for anything else, and for
-    /// no statement at all.
+    /// Prepares one statement. White space, comments and semicolons may follow; SQLITE_MISUSE for anything else, and
+    /// for no statement at all.
     pub fn prepare(self, sql: &str) -> Result<Statement> {
         self.prepare_one(sql, 0)
     }
@@ -131,8 +131,8 @@ impl<'c> Connection<'c> {
         unsafe { SqliteError::last(self.raw(), code, sql) }
     }
 
-    /// The code of the last call on this connection; SQLITE_NOMEM from when memory was refused in a running statement to
-    /// the statement's end.
+    /// The code of the last call on this connection; SQLITE_NOMEM from when memory was refused in a running statement
+    /// to the statement's end.
     pub fn last_code(self) -> ResultCode {
         // SAFETY: the connection is open.
         ResultCode(unsafe { api::sqlite3_extended_errcode(self.raw()) })
@@ -174,13 +174,13 @@ impl<'c> Connection<'c> {
         unsafe { api::sqlite3_db_readonly(self.raw(), schema.as_ptr()) == 1 }
     }
 
-    /// Whether `sqlite3_interrupt` is in effect; false before SQLite 3.41, which cannot tell.
+    /// Whether `sqlite3_interrupt` is in effect; false before SQLite 3.41, which does not say.
     pub fn is_interrupted(self) -> bool {
         // SAFETY: see above; the entry exists from 3.41 on.
         sqlite_version_number() >= 3_041_000 && unsafe { api::sqlite3_is_interrupted(self.raw()) != 0 }
     }
 
-    /// Registers an SQL function with `argument_count` arguments (-1: any number) and state of its own.
+    /// Registers an SQL function with `argument_count` arguments (-1: any number) and its own state.
     pub fn create_scalar_function<T: 'static>(
         self,
         name: &str,
@@ -218,8 +218,8 @@ impl<'c> Connection<'c> {
 
     /// Installs an update, a commit and a rollback hook.
     ///
-    /// Fails with SQLITE_MISUSE, and changes nothing, if the application has one of them installed, or if no function or
-    /// module of ours is registered on the connection.
+    /// Fails with SQLITE_MISUSE, and changes nothing, if the application has one of them installed, or if no function
+    /// or module of ours is registered on the connection.
     pub fn install_hooks<H: Hooks>(self, hooks: Rc<H>) -> Result<InstalledHooks> {
         hooks::install(self, hooks)
     }

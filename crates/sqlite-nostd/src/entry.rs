@@ -84,7 +84,7 @@ pub trait Extension {
     /// Registers the extension on a connection.
     ///
     /// # Errors
-    /// What SQLite is told when the connection is opened.
+    /// What SQLite receives when the connection is opened.
     fn load(connection: Connection<'_>) -> Result<(), FunctionError>;
 }
 
@@ -146,8 +146,8 @@ fn load_once(
     Err((SQLITE_OK_LOAD_PERMANENTLY, failure.1))
 }
 
-/// Whether another copy of the library (one linked statically, say) was loaded into the connection: its pre-close table
-/// is there.
+/// Whether another copy of the library (one linked statically, say) was loaded into the connection, which then has its
+/// pre-close table.
 ///
 /// Asked in the only way that reads no schema, for the database may be locked, or encrypted and not keyed yet: SELECT
 /// reads it even without a table. Nor may the question fail: SQLite refuses to open a connection on which an automatic

@@ -13,7 +13,7 @@ use crate::bindings::sqlite3;
 /// A result whose error is what SQLite reported.
 pub type Result<T, E = SqliteError> = core::result::Result<T, E>;
 
-/// How much of a statement an error names, in bytes; of long ones, the beginning tells which it is.
+/// How much of a statement an error names, in bytes; of long ones, the beginning identifies them.
 const LONGEST_SQL: usize = 2000;
 
 /// How much of a message is kept, in bytes. Messages may hold what a function was given.

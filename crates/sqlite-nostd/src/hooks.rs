@@ -1,14 +1,14 @@
-//! Update, commit and rollback hooks, installed beside those of the application or not at all.
+//! Update, commit and rollback hooks, installed in addition to those of the application or not at all.
 //!
-//! SQLite has one place for each kind of hook. Whoever installs one replaces the last and is told its argument, but not
-//! its function, so that it cannot be put back; and nothing tells whether there is one. An application's hook must not
-//! be lost, though. So the function is read where SQLite keeps it: in the connection's own memory, which SQLite's
-//! allocator knows the size of, beside the argument. The place is found by comparing that memory before and after our
-//! hook was installed: the one pair of words that now is our argument and function, where the argument stood before
-//! that SQLite said it replaced. Nothing is assumed of the layout but that the pair is one, and nothing is written.
+//! SQLite has one place for each kind of hook. Installing a hook replaces the last one and returns its argument, but
+//! not its function, so it cannot be restored. SQLite does not say either whether there is a hook. An application's
+//! hook must not be lost. So the function is read where SQLite keeps it, next to the argument in the connection's own
+//! memory, whose size SQLite's allocator knows. The place is found by comparing that memory before and after our hook
+//! is installed: it is the one pair of words that now is our argument and function, and that before began with the
+//! argument that SQLite returned. Nothing else is assumed about the layout, and nothing is written.
 //!
-//! With SQLite's interface alone, an application's hook would be lost whenever ours are installed, and nobody could tell
-//! later whether ours are still there.
+//! With SQLite's interface alone, an application's hook would be lost whenever ours are installed, and nobody could
+//! find out later whether ours are still installed.
 //!
 //! Should SQLite keep hooks elsewhere one day, then a hook whose argument is not NULL is still noticed, but lost; one
 //! whose argument is NULL is not noticed. Ours are then never removed, since one that came later could be hit, and
@@ -30,7 +30,8 @@ use crate::{Connection, ResultCode, SqliteError};
 ///
 /// The connection must not be used from these, as SQLite says of its hooks.
 pub trait Hooks: 'static {
-    /// A row of `table` in the database `database` ("main", "temp" or an attached one) was inserted, updated or deleted.
+    /// A row of `table` in the database `database` ("main", "temp" or an attached one) was inserted, updated or
+    /// deleted.
     fn update(&self, database: &str, table: &str);
 
     /// A transaction is about to commit. It may still fail, and be rolled back or committed again.
@@ -109,9 +110,9 @@ impl Hook {
     }
 }
 
-/// How much of a connection's memory is looked at, in bytes. From SQLite 3.38 to 3.54, with pointers of 64 bits, hooks are
-/// 272 to 320 bytes from its start, and it has 768 bytes or more. So everything that is read has been written: behind the
-/// connection, an allocator may have memory that was not.
+/// How much of a connection's memory is looked at, in bytes. From SQLite 3.38 to 3.54, with pointers of 64 bits, hooks
+/// are 272 to 320 bytes from its start, and it has 768 bytes or more. So everything that is read has been written:
+/// behind the connection, an allocator may have memory that was not.
 const LOOKED_AT: u64 = 512;
 
 /// The words of a connection's memory.
@@ -158,7 +159,7 @@ struct Installed {
 /// Fails with SQLITE_MISUSE if there is one already, which stays, or if nothing else is registered on the connection.
 pub fn install<H: Hooks>(connection: Connection<'_>, hooks: Rc<H>) -> Result<InstalledHooks, SqliteError> {
     let db = connection.handle();
-    // What is registered tells later whether the connection is still open.
+    // What is registered shows later whether the connection is still open.
     if registry::state(db) == State::Unknown {
         return Err(SqliteError::new(ResultCode::MISUSE, "hooks need a connection with functions or modules"));
     }
@@ -198,7 +199,7 @@ unsafe fn install_one(db: NonNull<sqlite3>, kind: Kind, hook: Hook) -> Result<In
     }
 }
 
-/// Where `hook` now stands in a connection's memory, and its argument stood before what `replaced_argument` tells.
+/// Where a connection's memory now has `hook`, and had `replaced_argument` before.
 fn find(
     before: &[*mut c_void],
     after: impl Iterator<Item = *mut c_void>,
@@ -231,7 +232,7 @@ impl InstalledHooks {
 
     /// Puts those hooks back that the application has removed.
     ///
-    /// Fails with SQLITE_MISUSE, as [`Connection::install_hooks`] does, if the application has one of its own there.
+    /// Fails with SQLITE_MISUSE, as [`Connection::install_hooks`] does, if the application has installed one.
     pub fn restore(&mut self) -> Result<(), SqliteError> {
         if registry::state(self.db) == State::Unknown {
             return Err(SqliteError::new(ResultCode::MISUSE, "the connection of the hooks is closed"));
@@ -253,8 +254,8 @@ impl InstalledHooks {
 
 impl Drop for InstalledHooks {
     fn drop(&mut self) {
-        // A closed connection calls nothing, and another one may have its address, on which our hooks are not found. But
-        // the application can also have replaced all that is registered on an open one.
+        // A closed connection calls nothing, and another one may have its address, on which our hooks are not found.
+        // But the application can also have replaced all that is registered on an open one.
         let mut is_certain = registry::state(self.db) != State::Unknown;
         for installed in core::mem::take(&mut self.installed) {
             match if is_certain { self.is_in_place(&installed) } else { None } {

@@ -13,10 +13,10 @@
 //! 4. Anything whose size the caller decides is reserved with `try_reserve`, which fails for a block that neither SQLite
 //!    nor the reserve has.
 //!
-//! A call may thus have done its work and report SQLITE_NOMEM. A function that remembers what it did would then be ahead
-//! of its caller: it gives its result first, ends what can fail with [`Context::settle`](crate::Context::settle), and
-//! remembers last, without needing memory. What stays in the reserve (state that outlives the call) moves out when it
-//! grows, and is given back when it is dropped.
+//! A call may thus have done its work and report SQLITE_NOMEM. A function that remembers what it did would then be
+//! ahead of its caller: it gives its result first, ends what can fail with [`Context::settle`](crate::Context::settle),
+//! and remembers last, without needing memory. What stays in the reserve (state that outlives the call) moves out when
+//! it grows, and is given back when it is dropped.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
@@ -58,13 +58,13 @@ fn answer(block: *mut c_void) -> *mut u8 {
     block.cast()
 }
 
-/// The size of a block of SQLite's that has room for `layout`, of greater alignment than SQLite's, wherever the block
-/// begins, and for the block's address in front.
+/// The size of a block of SQLite's that has room for `layout`, of greater alignment than SQLite's, at whatever address
+/// the block begins, and for that address in front of it.
 fn padded_size(layout: Layout) -> Option<usize> {
     layout.size().checked_add(layout.align())?.checked_add(size_of::<*mut u8>())
 }
 
-// SAFETY: blocks come from sqlite3_malloc64, or with greater alignment from within such a block whose address stands in
+// SAFETY: blocks come from sqlite3_malloc64, or with greater alignment from within such a block whose address is in
 // front of them, or from the reserve, which knows its own.
 unsafe impl GlobalAlloc for SqliteAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

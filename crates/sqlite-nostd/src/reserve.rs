@@ -1,8 +1,8 @@
 //! A reserve of memory in the library's zeroed data, for the time when SQLite's allocator has none.
 //!
 //! It costs nothing until it is used: the pages of zeroed data come into being when they are first written. Blocks are
-//! runs of cells of [`CELL`] bytes, a bit for each telling whether it is taken. Any number of threads may take and give
-//! back blocks at once, without waiting.
+//! runs of cells of [`CELL`] bytes, with a bit for each that says whether it is taken. Any number of threads may take
+//! and give back blocks at once, without waiting.
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
@@ -25,7 +25,8 @@ pub struct Reserve<const WORDS: usize> {
 #[repr(C, align(64))]
 struct Cell([u8; CELL]);
 
-// SAFETY: the cells are only reached through the blocks that `take` gives out, of which no two overlap while both exist.
+// SAFETY: the cells are only reached through the blocks that `take` gives out, of which no two overlap while both
+// exist.
 unsafe impl<const WORDS: usize> Sync for Reserve<WORDS> {}
 
 impl<const WORDS: usize> Reserve<WORDS> {

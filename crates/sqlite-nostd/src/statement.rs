@@ -15,7 +15,7 @@ use crate::{ResultCode, SqliteError, Value, ValueType};
 /// A prepared statement; finalized when dropped.
 ///
 /// SQLite keeps a connection alive while statements of it exist, so that this needs no lifetime. A change of the
-/// database's schema makes SQLite prepare it anew when it is run next.
+/// database's schema makes SQLite prepare it again when it is run next.
 pub struct Statement {
     raw: NonNull<sqlite3_stmt>,
     /// Whether it may be running or have parameters bound.
@@ -142,7 +142,7 @@ impl Statement {
         if name.is_null() {
             return None;
         }
-        // SAFETY: a C string that lives until the statement is prepared anew or dropped; `&self` keeps it from
+        // SAFETY: a C string that lives until the statement is prepared again or dropped; `&self` keeps it from
         // being stepped.
         unsafe { CStr::from_ptr(name) }.to_str().ok()
     }
@@ -284,7 +284,7 @@ impl<'r> Row<'r> {
 
     /// The storage class of a column, before any conversion.
     pub fn column_type(&self, index: usize) -> ValueType {
-        // SAFETY: the statement stands on a row while this exists, here and below.
+        // SAFETY: the statement is on a row while this exists, here and below.
         ValueType::from_raw(unsafe { api::sqlite3_column_type(self.raw(), Self::index(index)) })
     }
 
@@ -350,7 +350,7 @@ impl<'r> Row<'r> {
 
     #[cold]
     fn unreadable_text(&self, index: usize, error: Utf8Error) -> SqliteError {
-        // SAFETY: see above. Name and text live as long as the statement stands on this row, and are copied.
+        // SAFETY: see above. Name and text live as long as the statement is on this row, and are copied.
         unsafe {
             let name = api::sqlite3_column_name(self.raw(), Self::index(index));
             let name = if name.is_null() { c"" } else { CStr::from_ptr(name) };

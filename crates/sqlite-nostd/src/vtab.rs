@@ -167,7 +167,7 @@ pub unsafe fn copy_with_nul(text: &str, allocate: impl FnOnce(u64) -> *mut c_voi
     copy.cast()
 }
 
-/// Makes `message` the table's error message, in place of what is there.
+/// Makes `message` the table's error message, in place of the previous one.
 ///
 /// # Safety
 /// `vtab` is a connected table.

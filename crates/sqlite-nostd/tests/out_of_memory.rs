@@ -4,7 +4,7 @@
 //! after a COMMIT that failed, which undid a call that had succeeded, may the iteration end
 //! (docs/reference/sync-client.md#failed-calls-and-rollbacks).
 //!
-//! The process is one of its own for each kind of failure, so that an abort is a failed test that names the request.
+//! Each kind of failure has its own process, so that an abort is a failed test that names the request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::io::Write;
@@ -32,9 +32,9 @@ struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Query,
-    /// In a transaction of its own.
+    /// In its own transaction.
     Write,
-    /// A call of `powersync_control`, in a transaction of its own.
+    /// A call of `powersync_control`, in its own transaction.
     Control,
 }
 

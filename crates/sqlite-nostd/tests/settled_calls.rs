@@ -1,4 +1,4 @@
-//! Functions that remember what they did: when their result stands although memory was refused. In a process of its own,
+//! Functions that remember what they did: when their result remains although memory was refused. In a separate process,
 //! for a refusal counts for every call that is running.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

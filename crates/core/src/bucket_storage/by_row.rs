@@ -35,8 +35,8 @@ impl RunSize {
     }
 }
 
-/// Calls `visit` with type, row id and operation id of all operations whose ids are in `ranges` (first and last), one run
-/// after the other.
+/// Calls `visit` with type, row id and operation id of all operations whose ids are in `ranges` (first and last), one
+/// run after the other.
 pub fn visit_by_row(
     database: &Database<'_>,
     ranges: impl Iterator<Item = (i64, i64)>,
@@ -99,7 +99,7 @@ impl StoredOperation {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    /// What tells operations of one row in a bucket apart.
+    /// What distinguishes operations of one row in a bucket.
     pub fn subkey(&self) -> Option<&str> {
         let [_, start, end] = self.ends;
         self.text.get(start..end).filter(|_| self.has_subkey)

@@ -22,7 +22,8 @@ pub struct Clear {
     pub is_soft: bool,
 }
 
-/// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may happen.
+/// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may
+/// happen.
 pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
     let _clearing = database.state().enter_sync_operation();
     if clear.is_soft {
@@ -97,7 +98,7 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
 }
 
 /// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook. `key` is a
-/// column that tells rows apart.
+/// column that identifies rows.
 fn delete_first_row(database: &Database<'_>, table: &str, key: &str) -> Result<()> {
     database.execute_batch(&format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT 1)"))
 }

@@ -3,9 +3,9 @@
 //! docs/reference/sync-client.md#several-iterations-on-one-file).
 //!
 //! `ps_checkpoint` holds two random numbers for that. The *generation* changes when memory cannot follow a change:
-//! every iteration on the file ends then. The *writer* stands for the iteration that was the last to change what
-//! iterations remember: the others load that again before they handle their next event. A client alone on its file finds
-//! itself there, so that all this costs it one look at the row per event.
+//! every iteration on the file ends then. The *writer* is the iteration that was the last to change what iterations
+//! remember: the others load that again before they handle their next event. A client alone on its file finds itself
+//! there, so that all this costs it one look at the row per event.
 
 use core::cell::Cell;
 
@@ -47,7 +47,7 @@ pub struct BegunIteration {
 impl BegunIteration {
     /// Starts an iteration, and makes it the writer.
     pub fn new(database: &Database<'_>, request: RequestFingerprint) -> Result<(Self, NewestCheckpoints)> {
-        // A row that was lost is there again afterwards.
+        // This also restores a row that was lost.
         const SQL: &str = "INSERT INTO main.ps_checkpoint(id, generation, last_op, writer) \
             VALUES (1, random() & ~1, 0, random() | 1) ON CONFLICT (id) DO UPDATE SET writer = excluded.writer";
         database.execute(SQL, &[])?;
@@ -136,7 +136,7 @@ pub enum Ended {
 }
 
 /// Makes every running iteration of any connection end at its next event. To be called by whatever changes downloaded
-/// data other than through an iteration. A row that was lost is there again afterwards.
+/// data other than through an iteration. This also restores a row that was lost.
 ///
 /// The number is random: counted on, one that was rolled back would be given a second time.
 pub fn end_iterations(database: &Database<'_>, why: Ended) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Which tables were changed by committed transactions, from what hooks tell
+//! Collects the tables that committed transactions changed, as reported by hooks
 //! (docs/reference/functions.md#powersync_update_hooks).
 //!
 //! The commit hook runs before a commit, which can still fail; nothing is called when it succeeded. So tables of a
@@ -41,7 +41,7 @@ pub struct ChangedTables {
     open: Changes,
     /// Changed by a transaction that was about to commit, with the data versions at that time.
     committing: Option<(Changes, u64)>,
-    /// Changed by committed transactions, not told and forgotten yet.
+    /// Changed by committed transactions, not reported and forgotten yet.
     committed: Names,
 }
 
@@ -76,7 +76,7 @@ impl ChangedTables {
         &self.committed
     }
 
-    /// Forgets the tables that were told.
+    /// Forgets the tables that were reported.
     pub fn forget_committed(&mut self) {
         self.committed = Names::default();
     }

@@ -10,9 +10,9 @@ use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::text;
 
-/// What tells cached statements apart.
+/// The key of a cached statement.
 pub(super) enum StatementText<'t> {
-    /// A constant, known by its address and length: each SQL text stands beside the one function that runs it. Two
+    /// A constant, known by its address and length: each SQL text is next to the one function that runs it. Two
     /// copies of one constant only cost a second statement.
     Constant(&'static str),
     /// SQL that was made at run time.

@@ -3,8 +3,8 @@
 //! (docs/reference/sync-client.md#failed-calls-and-rollbacks; docs/reliability.md#traps, traps 2 to 4).
 //!
 //! SQLite reports transactions and savepoints to virtual tables that take part in them. Ours are `powersync_crud` and
-//! `powersync_crud_`; both pass everything on to the [`TransactionMonitor`] of the connection. Being told twice does no
-//! harm. Nothing here touches a statement: a rollback can come while one of ours is running.
+//! `powersync_crud_`; both pass everything on to the [`TransactionMonitor`] of the connection. Two reports of one event
+//! do no harm. Nothing here touches a statement: a rollback can come while one of ours is running.
 
 use core::cell::Cell;
 
@@ -28,7 +28,7 @@ pub struct TransactionMonitor {
     is_joined: Cell<bool>,
     /// Savepoints that are open, those of single statements among them.
     open_savepoints: Cell<u32>,
-    /// By what is remembered: whether it was changed, bit *n* standing for a change inside *n* savepoints.
+    /// By what is remembered: whether it was changed, bit *n* being a change inside *n* savepoints.
     changes: [Cell<u64>; 3],
     /// By what is remembered: whether changes were undone.
     lost: [Cell<bool>; 3],
@@ -123,7 +123,7 @@ impl TransactionMonitor {
         }
     }
 
-    /// Everything since savepoint `number` was undone; it stays open. -1 stands for a savepoint that began the
+    /// Everything since savepoint `number` was undone; it stays open. -1 means a savepoint that began the
     /// transaction.
     pub fn rollback_to(&self, number: i32) {
         self.open_savepoints.set(self.open_savepoints.get().min(inside(number)));

@@ -115,7 +115,7 @@ fn is_empty_object(data: &str) -> bool {
     inner.is_some_and(|members| members.trim_ascii().is_empty())
 }
 
-/// The entry of an insert into an insert-only table. Its members stand in an order of their own.
+/// The entry of an insert into an insert-only table. Its members have another order.
 ///
 /// # Errors
 /// Out of memory.

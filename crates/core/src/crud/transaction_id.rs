@@ -24,7 +24,7 @@ pub(super) fn take(database: &Database<'_>) -> Result<i64> {
     }
 }
 
-/// Makes a row of `ps_tx` that is absent or damaged anew, above all ids in use (docs/reliability.md#traps, trap 16).
+/// Restores the row of `ps_tx` if it is absent or damaged, above all ids in use (docs/reliability.md#traps, trap 16).
 /// The id taken is returned.
 fn repair(database: &Database<'_>) -> Result<i64> {
     const NEWEST: &str = "SELECT max(tx_id) FROM main.ps_crud WHERE typeof(tx_id) = 'integer'";

@@ -70,8 +70,8 @@ fn synced_json_tables(database: &Database<'_>) -> Result<ByName<String>> {
     Ok(tables)
 }
 
-/// Writes `data` to the operation of `row`, and to the row wherever the old data are shown. Raw and direct tables are for
-/// the next full publish.
+/// Writes `data` to the operation of `row`, and to the row in each table that shows the old data. Raw and direct tables
+/// are for the next full publish.
 fn replace(database: &Database<'_>, row: &Row<'_>, table: Option<&str>, data: &str) -> Result<()> {
     const OPERATION: &str = "UPDATE main.ps_operations SET data = ?2 WHERE id = ?1";
     const MARK: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";

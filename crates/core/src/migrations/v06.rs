@@ -1,6 +1,6 @@
 //! Format 6: repairs rows that an earlier version left behind in data tables.
 //!
-//! A row that no operation stands for is put on the list of rows to look at again, and goes away with the next full
+//! A row without an operation is put on the list of rows to check again, and is deleted with the next full
 //! publish. A new file has no data tables, so that nothing happens there.
 
 use super::{Journey, Migration, Up};

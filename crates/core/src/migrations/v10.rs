@@ -1,6 +1,6 @@
 //! Format 10: views use functions that older versions do not have.
 //!
-//! Going up changes nothing, as the next `powersync_replace_schema` makes the views anew; going down drops them.
+//! Going up changes nothing, as the next `powersync_replace_schema` creates the views again; going down drops them.
 
 use super::{Migration, Up};
 

@@ -4,15 +4,16 @@
 //! | --- | --- |
 //! | `ps_operations` | every operation held, clustered by bucket: `id = (region << 56) \| (bucket << 34) \| sequence` |
 //! | `ps_row_operations` | the settled ones by row, so that publishing finds all versions of a row |
-//! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that tells iterations apart |
+//! | `ps_checkpoint` | one row: the last validated full checkpoint, and a number that distinguishes iterations |
 //! | `ps_schema` | one row: what `powersync_replace_schema` applied last, and `PRAGMA schema_version` then |
 //! | `ps_updated_rows` | as in format 14, but append-only: a local write does not search for its row |
 //! | `ps_oplog` | a view of the shape of format 14, for diagnostics tools and the key repair of the JavaScript SDK |
 //!
 //! **Up.** Operations at or below a bucket's `last_applied_op` become settled, later ones pending. An operation without
-//! row type or row id can never be shown: it lives on in `add_checksum`. One without data shows a row without values. Rows of one bucket with equal type, id and
-//! subkey (a fault of older versions) are reduced to the newest, in the same way. Bucket ids are kept if all of them
-//! fit 22 bits, else given anew. An unreadable key gives no subkey: only the next format can say that it is not known.
+//! row type or row id can never be shown: it lives on in `add_checksum`. One without data shows a row without values.
+//! Rows of one bucket with equal type, id and subkey (a fault of older versions) are reduced to the newest, in the same
+//! way. Bucket ids are kept if all of them fit 22 bits, else assigned again. An unreadable key gives no subkey: only
+//! the next format can say that it is not known.
 //!
 //! **Down.** The statements are stored in the file and run by the published extension. They use SQLite's own functions
 //! and `powersync_drop_view`, and copy tables aside instead of altering them: `ALTER TABLE` fails in a file with a view
@@ -122,8 +123,8 @@ CREATE TABLE main.ps_buckets(
 ) STRICT;
 CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
 
-/// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a character
-/// has depends on the database's encoding.
+/// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a
+/// character has depends on the database's encoding.
 const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
   SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash,
          iif(numbered.is_readable, 0, 2)
@@ -200,7 +201,7 @@ BEGIN
 END";
 
 const DOWN: [&str; 23] = [
-    // Their triggers use functions of ours; powersync_replace_schema makes them anew.
+    // Their triggers use functions of ours; powersync_replace_schema creates them again.
     "SELECT powersync_drop_view(view.name) FROM main.sqlite_master AS view
  WHERE view.type = 'view' AND view.sql GLOB '*-- powersync-auto-generated'",
     "DROP VIEW IF EXISTS main.ps_oplog",
@@ -227,8 +228,8 @@ const DOWN: [&str; 23] = [
         )
     ) AS newest
    CROSS JOIN main.ps_operations AS operation ON operation.id = newest.operation",
-    // Rows that a pending REMOVE concerns, and after a resync those shown: the published extension does not mark the row
-    // of a REMOVE when nothing of its bucket is applied, and would show the row for ever.
+    // Rows that a pending REMOVE concerns, and after a resync those shown: the published extension does not mark the
+    // row of a REMOVE when nothing of its bucket is applied, and would show the row for ever.
     "CREATE TABLE main.ps_staged_updated_rows AS
   SELECT row_type, row_id FROM main.ps_updated_rows
    UNION

@@ -30,9 +30,9 @@ fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
 
 /// Notes which operations have a subkey that is not known, where the step before could not.
 ///
-/// An old UPDATE of the JavaScript SDK, which tells in `ps_kv` that it was run, set the keys of healthy operations to NULL or ''. A file that
-/// was in format 1001 says of these what it says of operations without subkey, of which services send none. So does one
-/// that has been in an older format since.
+/// An old UPDATE of the JavaScript SDK, which records in `ps_kv` that it was run, set the keys of healthy operations to
+/// NULL or ''. A file that was in format 1001 says of these what it says of operations without subkey, of which
+/// services send none. So does one that has been in an older format since.
 fn mark_unknown_subkeys(database: &Database<'_>, journey: Journey) -> Result<()> {
     const MAY_BE_UNKNOWN: &str = "SELECT 1 FROM main.ps_kv \
         WHERE key = 'powersync_unknown_subkeys' OR key = 'powersync_js_migrated_subkeys' AND ?1";
@@ -120,8 +120,8 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
    CROSS JOIN main.ps_row_operations AS entry ON entry.row_type = mistaken.name
    CROSS JOIN (SELECT 0 AS is_table UNION ALL SELECT 1) AS side;";
 
-/// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view over
-/// something that no longer exists.
+/// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view
+/// over something that no longer exists.
 pub(super) const DOWN: [&str; 19] = [
     "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
     "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'powersync_unknown_subkeys', 1

@@ -1,4 +1,4 @@
-//! `powersync_internal_close`: the table whose disconnection tells that somebody wants to close the connection
+//! `powersync_internal_close`: SQLite disconnects this table when the connection is to be closed
 //! (docs/reference/functions.md#powersync_internal_close). No cached statement may refer to it, or SQLite would keep it
 //! connected.
 

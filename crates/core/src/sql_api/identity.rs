@@ -1,4 +1,4 @@
-//! Functions that tell who is there: `powersync_rs_version`, `powersync_client_id`, `uuid` and `gen_random_uuid`
+//! Functions for versions and ids: `powersync_rs_version`, `powersync_client_id`, `uuid` and `gen_random_uuid`
 //! (docs/reference/functions.md).
 
 use alloc::rc::Rc;

@@ -30,7 +30,7 @@ pub struct Session {
     pub local_writes: LocalWrites,
     /// Memory in which triggers' functions build the JSON of a row.
     pub row_json: Cell<Vec<u8>>,
-    /// The hooks that tell which tables change, if the SDK asked for them.
+    /// The hooks that report which tables change, if the SDK asked for them.
     pub update_hooks: UpdateHooks,
 }
 

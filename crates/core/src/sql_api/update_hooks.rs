@@ -1,4 +1,4 @@
-//! `powersync_update_hooks(op)`: tells SDKs whose SQLite driver has no update hook which tables changed.
+//! `powersync_update_hooks(op)`: reports changed tables to SDKs whose SQLite driver has no update hook.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::writer::{write_raw, write_string};
 use crate::sql_api::session::Session;
 
-/// The hooks of a connection and what they have told; removed when this is dropped.
+/// The hooks of a connection and what they have reported; removed when this is dropped.
 #[derive(Default)]
 pub struct UpdateHooks {
     installed: RefCell<Option<(InstalledHooks, Rc<Observer>)>>,

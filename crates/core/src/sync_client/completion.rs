@@ -21,8 +21,8 @@ use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, Reque
 const PUT_OFF: &str =
     "Stored data are ahead of the checkpoint, as another client has got newer ones. Will retry at next checkpoint.";
 
-/// So many keep-alives, some 20 seconds apart, wait for the service to come to what was stored before the iteration began.
-/// If nothing changes in that time, it has started over.
+/// So many keep-alives, some 20 seconds apart, wait for the service to come to what was stored before the iteration
+/// began. If nothing changes in that time, it has started over.
 const QUIET_KEEP_ALIVES: u32 = 2;
 
 /// What comparing a checkpoint with stored data gives.
@@ -31,7 +31,7 @@ enum Verdict {
     Valid(Vec<ChangedBucket>),
     /// Stored data are ahead of it: it is not valid yet.
     Ahead {
-        /// The operation up to which they are there.
+        /// The operation up to which they are stored.
         held: i64,
     },
     /// Another iteration deleted buckets that the service takes as received.
@@ -266,7 +266,7 @@ impl Iteration {
     }
 
     /// Compares the checksums of the buckets that a publish up to `limit` has to look at. All others were found valid
-    /// before, and nothing happened to them since. `may_be_ahead` tells whether buckets may hold operations of a newer
+    /// before, and nothing happened to them since. `may_be_ahead` says whether buckets may hold operations of a newer
     /// checkpoint although the service knew of them when the iteration began.
     fn validate(
         &self,

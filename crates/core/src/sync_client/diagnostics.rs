@@ -35,7 +35,7 @@ pub struct Observed {
 impl SchemaObserver {
     /// Reports every member of the line's rows that is new or changes its type; None if there is none.
     ///
-    /// Members without a type of their own (null, booleans, arrays and objects) are passed over. Of a row that is no
+    /// Members without a reported type (null, booleans, arrays and objects) are passed over. Of a row that is no
     /// readable object, only what comes before the fault is seen.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ fn key_at<'c>(columns: &'c [Column]) -> impl Fn(usize) -> Key<'c> {
     |position| columns.get(position).map_or(Key::Id(0), |column| Key::Part(&column.table, &column.name))
 }
 
-/// The type of a JSON value, told from its text.
+/// The type of a JSON value, by its text.
 fn value_type(value: &str) -> Option<ValueType> {
     let mut bytes = value.bytes();
     match bytes.next()? {

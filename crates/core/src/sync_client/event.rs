@@ -59,7 +59,7 @@ pub enum Outcome {
 /// Gives an outcome to the SDK. It is the last that can fail of a call, which changes memory only afterwards.
 pub type Answer<'a> = dyn FnMut(&Outcome) -> Result<()> + 'a;
 
-/// What `target_checkpoint_request_id` does besides returning the previous target.
+/// What `target_checkpoint_request_id` does in addition to returning the previous target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetChange {
     /// Nothing.

@@ -1,6 +1,6 @@
-//! What the state machine tells the SDK to do, and how that is written as JSON (docs/reference/instructions.md).
+//! The instructions to the SDK, and their JSON (docs/reference/instructions.md).
 //!
-//! Members stand in the order in which the published library writes them, because SDKs compare serialized statuses.
+//! Members are in the order of the published library, because SDKs compare serialized statuses.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -81,7 +81,7 @@ pub enum Diagnostics {
     BucketStateChange {
         /// The buckets, ordered by name.
         changes: Box<[BucketChange]>,
-        /// Whether `changes` adds to what was told before.
+        /// Whether `changes` adds to what was reported before.
         incremental: bool,
     },
     /// A member of a table's rows is new or changed its type.
@@ -117,7 +117,7 @@ pub struct BucketProgress {
     pub target_count: i64,
 }
 
-/// The type of a member of a row, as far as developer tools tell types apart.
+/// The type of a member of a row, as far as developer tools distinguish types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueType {
     /// A string.

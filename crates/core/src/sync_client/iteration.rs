@@ -46,7 +46,7 @@ pub struct Iteration {
     positions: Positions,
     /// All stored subscriptions in id order.
     pub(super) streams: Vec<StreamRow>,
-    /// What the status tells besides progress and streams.
+    /// The parts of the status other than progress and streams.
     pub(super) status: Status,
     /// The last status given to the SDK.
     emitted: Rc<String>,
@@ -69,7 +69,7 @@ pub struct Transition<'l> {
 /// How an event ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// The iteration goes on; nothing that deserves a status of its own changed.
+    /// The iteration continues; nothing changed that needs another status.
     Continue,
     /// The iteration goes on, with a new status if it differs from the last one.
     Report,
@@ -81,7 +81,7 @@ pub enum NextStep {
 }
 
 impl<'l> Transition<'l> {
-    /// No instructions of its own.
+    /// No further instructions.
     pub fn only(next: NextStep) -> Self {
         Self::with(Vec::new(), next)
     }
@@ -98,8 +98,8 @@ impl<'l> Transition<'l> {
 }
 
 impl Iteration {
-    /// An iteration that starts if nothing fails any more. `before` is what the one before it on this connection knew of
-    /// others.
+    /// An iteration that starts if nothing fails any more. `before` is what the one before it on this connection knew
+    /// of others.
     pub fn start(
         options: StartOptions,
         before: Option<Others>,
@@ -215,14 +215,14 @@ impl Iteration {
         }
     }
 
-    /// What makes the status tell what is stored, after this iteration's changes to it got lost or others changed it.
+    /// Brings the status in line with what is stored, after this iteration's changes were lost or others changed it.
     pub fn as_stored(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
         let status = Status { sync_times: storage.sync_times()?, ..self.status.copy()? };
         let streams = streams::unrelated(storage.subscriptions()?)?;
         Ok(Change { status: Some(status), streams: Some(streams), ..Change::default() })
     }
 
-    /// The SDK says that the connection stands.
+    /// The SDK says that the connection is established.
     pub fn connection_established(&self) -> Result<Transition<'static>> {
         let (change, next) = self.connect()?;
         Ok(Transition::only(next).changing(change))
@@ -407,7 +407,7 @@ impl Iteration {
         Ok(Transition::only(next).changing(change))
     }
 
-    /// The app made, renewed or ended a subscription; the next status tells.
+    /// The app made, renewed or ended a subscription; the next status shows it.
     pub fn subscriptions_changed(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
         let rows = streams::current(&self.streams, &self.requested, storage)?;
         Ok(Change { streams: Some(rows), ..Change::default() })

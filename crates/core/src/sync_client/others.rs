@@ -8,8 +8,8 @@
 //!
 //! Iterations whose requests differ in `parameters` or `include_defaults` get different buckets. Each bucket remembers
 //! for which request it was created. It is deleted only for that request, or while no iteration with another request
-//! has been noticed. So both keep their data. A client that has just been opened does not know the others yet: its first
-//! checkpoint deletes their buckets. They then reconnect and download them again.
+//! has been noticed. So both keep their data. A client that has just been opened does not know the others yet: its
+//! first checkpoint deletes their buckets. They then reconnect and download them again.
 
 use super::change::Waiting;
 use super::iteration::{Iteration, NextStep};
@@ -127,8 +127,9 @@ impl Uses {
 }
 
 impl Iteration {
-    /// Makes memory tell what is stored, before an event is handled: after another connection has changed something, and
-    /// of buckets as far as the event looks at them. Returns [`NextStep::Report`] if the status has to tell of it.
+    /// Brings memory in line with what is stored, before an event is handled: after another connection has changed
+    /// something, and of buckets as far as the event looks at them. Returns [`NextStep::Report`] if the status has to
+    /// show it.
     ///
     /// This stays when the event then fails: it does no harm, and is done again if the event comes again.
     pub fn follow(&mut self, state: IterationState, uses: Uses, storage: &mut dyn Storage) -> Result<NextStep> {
@@ -188,8 +189,8 @@ impl Iteration {
         Ok(Some(self.others.after_removing(last_op_id)))
     }
 
-    /// Which buckets stay stored that a checkpoint with this `last_op_id` does not list. `is_whole` tells whether it lists
-    /// all that was requested, rather than what has changed.
+    /// Which buckets stay stored that a checkpoint with this `last_op_id` does not list. `is_whole` says whether it
+    /// lists all that was requested, rather than what has changed.
     pub(super) fn kept_buckets(
         &self,
         last_op_id: i64,

@@ -149,7 +149,7 @@ impl ProgressSums {
         in_use.filter_map(|((priority, sum), buckets)| (buckets > 0).then_some((priority, sum)))
     }
 
-    /// The sum over the buckets that are there for `reason`; over none if the reason names nothing.
+    /// The sum over the buckets that name `reason`; over none if the reason names nothing.
     pub fn of_reason(&self, reason: SubscriptionReason) -> StreamSum {
         let sum = match reason {
             SubscriptionReason::Default(index) => self.by_default_stream.get(index),

@@ -1,6 +1,6 @@
 //! The request that opens the sync stream: its body as JSON text, and the checkpoint request that goes with it
-//! (docs/reference/instructions.md#establishsyncstream). Also what tells requests of several iterations on one file
-//! apart.
+//! (docs/reference/instructions.md#establishsyncstream). Also what distinguishes requests of several iterations on one
+//! file apart.
 
 use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};
@@ -33,12 +33,12 @@ impl Positions {
     }
 }
 
-/// What tells requests with these options from others on the same file.
+/// What distinguishes requests with these options from others on the same file.
 pub fn fingerprint(options: &StartOptions) -> RequestFingerprint {
     let mut hasher = SipHasher13::new();
     hasher.write(&[options.include_defaults.into()]);
     hasher.write(options.parameters.as_deref().unwrap_or("null").as_bytes());
-    // One bit less makes no difference, but 0 stands for no request.
+    // One bit less makes no difference, but 0 means no request.
     RequestFingerprint(hasher.finish().cast_signed() | 1)
 }
 

@@ -1,7 +1,7 @@
 //! The subscriptions that the service was asked for.
 //!
 //! A bucket or an error that names one by its index means what was requested there, for as long as the iteration lives:
-//! whatever the app does to the stored row meanwhile, and wherever that is stored then. So a row is recognised by its
+//! whatever the app does to the stored row meanwhile, and whatever id it has then. So a row is recognised by its
 //! stream and parameters (docs/reference/sync-client.md#stream-subscriptions).
 
 use alloc::string::String;

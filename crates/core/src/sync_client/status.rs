@@ -13,10 +13,10 @@ use crate::error::Result;
 use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use crate::sync_client::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
 
-/// What a status tells about the connection and about what was published.
+/// What a status says about the connection and about what was published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Whether the connection to the service stands.
+    /// Whether the connection to the service is established.
     pub connection: Connection,
     /// Priorities published, with the time, in ascending order of the number.
     pub sync_times: Vec<(i64, Timestamp)>,
@@ -26,7 +26,7 @@ pub struct Status {
     pub last_applied_request_id: Option<i64>,
 }
 
-/// Whether the connection to the service stands.
+/// Whether the connection to the service is established.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Connection {
     /// No iteration is running.

@@ -11,7 +11,7 @@ use crate::text;
 /// Microseconds since 1970-01-01 UTC.
 pub type Timestamp = i64;
 
-/// The number that stands for "a full checkpoint" where priorities are listed (`ps_sync_state`, `priority_status`).
+/// The number that means "a full checkpoint" where priorities are listed (`ps_sync_state`, `priority_status`).
 pub const FULL_CHECKPOINT_PRIORITY: i64 = 2_147_483_647;
 
 /// The target checkpoint request id that means "local writes exist, no request id is known yet".
@@ -44,7 +44,7 @@ pub struct StoredBucket<'s> {
     pub is_of_other_request: bool,
 }
 
-/// Stands for what a request asks for besides buckets and subscriptions, which are the same for all iterations on a
+/// Identifies what a request asks for other than buckets and subscriptions, which are the same for all iterations on a
 /// file. The service gives iterations with equal ones the same buckets. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestFingerprint(pub i64);
@@ -191,7 +191,7 @@ pub struct StoredSubscription {
     pub last_synced_at: Option<Timestamp>,
 }
 
-/// What tells subscriptions apart, of one that is stored or about to be; see [`StoredSubscription`].
+/// The key of a subscription that is stored or about to be; see [`StoredSubscription`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewSubscription<'s> {
     /// The stream's name.

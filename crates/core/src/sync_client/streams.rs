@@ -1,8 +1,8 @@
 //! Stream subscriptions: those stored, those requested from the service, and how both relate to the streams that a
 //! checkpoint describes (docs/reference/sync-client.md#stream-subscriptions).
 //!
-//! The rows belong to the app, which may change them on any connection. So they are read again whenever they matter, and
-//! each change writes only the columns that it is about.
+//! The rows belong to the app, which may change them on any connection. So they are read again whenever they matter,
+//! and each change writes only the columns that it is about.
 //!
 //! A row that was requested stays until the next request, even when the app unsubscribes and the service does not list
 //! its stream. Of several rows of one default stream without an explicit subscription, the one without parameters has
@@ -34,7 +34,7 @@ const NO_PARAMETERS: &str = "null";
 pub struct StreamRow {
     /// The row as it is stored.
     pub stored: StoredSubscription,
-    /// The reason that a bucket of the current checkpoint names if it is there for this row.
+    /// The reason that a bucket of the current checkpoint names if it belongs to this row.
     pub reason: Option<SubscriptionReason>,
 }
 
@@ -280,12 +280,12 @@ impl StreamRow {
         Self { stored, reason: None }
     }
 
-    /// The priority of its least urgent bucket: only with that one it is there as a whole.
+    /// The priority of its least urgent bucket: the stream is complete only with that one.
     pub fn priority(&self, progress: &ProgressSums) -> Option<Priority> {
         progress.of_reason(self.reason?).priority()
     }
 
-    /// Whether the checkpoint holds the data that this row stands for.
+    /// Whether the checkpoint holds the data of this row.
     fn has_own_data(&self) -> bool {
         match self.reason {
             Some(SubscriptionReason::Subscription(_)) => true,

@@ -6,8 +6,8 @@
 //! leaves nothing behind: one that prepares the change and can fail, and one that makes it and cannot fail, once
 //! [`Target::reserve`] has got the memory.
 //!
-//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines go on all the same;
-//! whatever needs more than the one bucket refreshes it first, which again costs time for every bucket.
+//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines go on all the
+//! same; whatever needs more than the one bucket refreshes it first, which again costs time for every bucket.
 
 mod diff;
 mod refresh;
@@ -41,7 +41,7 @@ pub struct DescribedStream {
 /// A checkpoint, and what is held of it.
 #[derive(Debug)]
 pub struct Target {
-    /// The operation that the checkpoint stands for.
+    /// The last operation of the checkpoint.
     pub last_op_id: i64,
     /// The write checkpoint that it includes.
     pub write_checkpoint: Option<i64>,
@@ -117,7 +117,7 @@ enum Receiver {
 
 impl Target {
     /// The target of a checkpoint `line`, with what `storage` holds of its buckets. `subscriptions` is the number of
-    /// subscriptions in the request, `received` tells up to which operation the service takes a bucket as received.
+    /// subscriptions in the request, `received` says up to which operation the service takes a bucket as received.
     pub fn load(
         line: Checkpoint<'_>,
         subscriptions: usize,

@@ -1,4 +1,4 @@
-//! Collections whose code is there once, whatever they hold, and which can reserve memory fallibly.
+//! Collections whose code exists once, whatever they hold, and which can reserve memory fallibly.
 
 mod by_name;
 mod index;

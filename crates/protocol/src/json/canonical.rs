@@ -20,7 +20,7 @@ pub(super) fn sorted_members(object: &str) -> Result<Vec<(Cow<'_, str>, &str)>> 
         members.try_reserve(1)?;
         members.push(member?);
     }
-    // Later members come first among equal names. All values lie in one text, so their addresses tell the order, and
+    // Later members come first among equal names. All values are in one text, so their addresses give the order, and
     // the sort need not be a stable one, which allocates.
     members
         .sort_unstable_by(|(a, a_value), (b, b_value)| a.cmp(b).then_with(|| b_value.as_ptr().cmp(&a_value.as_ptr())));
@@ -131,7 +131,7 @@ impl Canonical {
         match RawValue::classify(value)? {
             RawValue::Null => write_raw(json, "null"),
             RawValue::Bool(value) => write_raw(json, if value { "true" } else { "false" }),
-            // The text `-0` has no integer of its own.
+            // The text `-0` has no integer.
             RawValue::Integer(0) if value.trim_ascii().starts_with('-') => self.write_real(json, -0.0),
             RawValue::Integer(integer) => write_integer(json, integer),
             RawValue::Real(real) => match value.trim_ascii().parse::<u64>() {

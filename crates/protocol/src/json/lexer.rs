@@ -297,7 +297,7 @@ impl<'a> Lexer<'a> {
 
 const UNTERMINATED: &str = "unterminated string";
 
-/// How many bytes of values this thread has skipped, so that tests can tell work that grows faster than its input.
+/// How many bytes of values this thread has skipped, so that tests notice work that grows faster than its input.
 #[cfg(test)]
 pub mod bytes_skipped {
     use core::cell::Cell;

@@ -72,7 +72,7 @@ impl<'a> Iterator for ObjectMembers<'a> {
     }
 }
 
-/// What a JSON value is, as far as SQLite tells values apart (docs/reference/schema.md#raw-tables).
+/// What a JSON value is, as far as SQLite distinguishes values (docs/reference/schema.md#raw-tables).
 #[derive(Debug, Clone, PartialEq)]
 pub enum RawValue<'a> {
     /// `null`, or a bare value that is not finite.

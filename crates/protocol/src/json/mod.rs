@@ -1,6 +1,6 @@
 //! JSON text: scanning, comparing, merging and writing it without a tree.
 //!
-//! Everything here reads JSON as services and JavaScript write it: RFC 8259, and besides that the bare values `NaN`,
+//! Everything here reads JSON as services and JavaScript write it: RFC 8259, and also the bare values `NaN`,
 //! `Infinity` and `-Infinity` (read as null), raw control characters inside strings, and escapes of lone surrogates
 //! (read as U+FFFD). What SQLite may be shown is stricter: see [`publishable`](crate::publishable).
 //!

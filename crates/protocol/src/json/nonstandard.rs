@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// `text` with `null` for bare values that are not finite, and `\ufffd` for escapes of lone surrogates.
 ///
-/// The text must have been read by a [`Lexer`](super::Lexer) from end to end: then `N` and `I` stand outside of strings
+/// The text must have been read by a [`Lexer`](super::Lexer) from end to end: then `N` and `I` are outside of strings
 /// only as the first letters of such values.
 pub fn rewrite_foreign(text: &str) -> Result<String> {
     let mut rewritten = String::new();

@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// One escape of a string.
 pub(super) struct Escape {
-    /// What it stands for; U+FFFD for a surrogate without its other half.
+    /// What it means; U+FFFD for a surrogate without its other half.
     pub character: char,
     /// How many bytes it has in the text; 12 for a surrogate pair.
     pub length: usize,
@@ -77,7 +77,7 @@ pub(super) fn unescape_into(bytes: &[u8], from: usize, buffer: &mut [u8]) -> Res
     let mut end = from;
     let mut written = 0;
     loop {
-        // Copies whole words and takes back what lies behind a quote or backslash.
+        // Copies whole words and takes back what is behind a quote or backslash.
         while let Some(source) = bytes.get(end..).and_then(|rest| rest.first_chunk::<STEP>())
             && let Some(target) = buffer.get_mut(written..).and_then(|rest| rest.first_chunk_mut::<STEP>())
         {
@@ -129,7 +129,7 @@ fn write_character(character: char, buffer: &mut [u8]) -> Option<usize> {
     Some(encoded.len())
 }
 
-/// A string as it stands in a text, between its quotes.
+/// A string as it is in a text, between its quotes.
 #[derive(Debug, Clone, Copy)]
 pub struct RawString<'a> {
     pub(super) body: &'a str,

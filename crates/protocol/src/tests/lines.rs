@@ -23,7 +23,7 @@ fn data_line<'a>(entries: Vec<OplogEntry<'a>>) -> SyncLine<'a> {
     SyncLine::Data(DataLine { bucket: "b", entries })
 }
 
-/// A data line with one operation that has, besides an id, a kind and a checksum, these members.
+/// A data line with one operation that has these members in addition to an id, a kind and a checksum.
 fn operation_with(members: &str) -> String {
     format!(r#"{{"data":{{"bucket":"b","data":[{{"op_id":"1","op":"PUT","checksum":7{members}}}]}}}}"#)
 }

@@ -34,7 +34,7 @@ pub(super) struct Style {
     pub ascii: bool,
     /// Escape every character.
     pub escape_all: bool,
-    /// Put white space wherever it may stand.
+    /// Put white space wherever it may be.
     pub spaces: bool,
 }
 

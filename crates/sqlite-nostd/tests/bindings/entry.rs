@@ -11,7 +11,7 @@ use sqlite_nostd::{Connection, FunctionError, FunctionFlags, ResultCode, entry_p
 use crate::host::{Host, api};
 
 thread_local! {
-    /// Loads by this test, for each runs on a thread of its own.
+    /// Loads by this test, for each runs on its own thread.
     static LOADS: Cell<usize> = const { Cell::new(0) };
 }
 

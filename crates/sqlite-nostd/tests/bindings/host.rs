@@ -58,7 +58,7 @@ impl Host {
         value.unwrap_or_else(|| "NULL".into())
     }
 
-    /// How many statements stand between two steps.
+    /// How many statements are between two steps.
     pub fn running_statements(&self) -> usize {
         let handle = self.raw().cast::<ffi::sqlite3>();
         let mut statement = ptr::null_mut();

@@ -25,8 +25,8 @@ enum RowSink<'c> {
     Json { put: CachedStatement<'c>, delete: CachedStatement<'c> },
 }
 
-/// The stored `data` of a row, or what to show in place of something that is no JSON object: a view over it would fail as
-/// a whole.
+/// The stored `data` of a row, or what to show in place of something that is no JSON object: a view over it would fail
+/// as a whole.
 ///
 /// It was read when it came, and is not read again for each row. Only what is no object at first sight is.
 fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, str>> {
@@ -48,7 +48,7 @@ fn readable<'d>(row_type: &str, row_id: &str, data: &'d str) -> Result<Cow<'d, s
 enum Current {
     /// The position of its sink.
     At(usize),
-    /// It has no table, its rows go to `ps_untyped`. None stands for no type.
+    /// It has no table, its rows go to `ps_untyped`. None means no type.
     Untyped(Option<String>),
 }
 
@@ -68,7 +68,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
-    /// statement could tell.
+    /// statement could find out.
     pub fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
@@ -81,7 +81,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
         }
     }
 
-    /// Removes a row, if it is there.
+    /// Removes a row, if it exists.
     pub fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
         let database = self.database;

@@ -153,7 +153,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
     /// Makes the row's operations that are entered in `ps_row_operations` those that are looked at.
     pub(super) fn load_entered(&mut self, row_type: &str, row_id: &str) -> Result<()> {
-        // The unary plus keeps newer SQLite from preparing the statement anew for each row: it would look at the bound
+        // The unary plus keeps newer SQLite from preparing the statement again for each row: it would look at the bound
         // values to plan the join.
         const SELECT: &str = "SELECT operation.id, operation.op_id, operation.hash, operation.removed, \
             operation.subkey, operation.data FROM main.ps_row_operations AS entry \

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::protocol::Checksum;
 use crate::sync_client::storage::BucketId;
 
-/// What an operation does, as `ps_operations.removed` tells.
+/// What an operation does, as `ps_operations.removed` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A PUT.
@@ -17,12 +17,12 @@ pub enum Kind {
     Put,
     /// A REMOVE.
     Remove,
-    /// A PUT whose subkey was lost. It stands for any subkey until the next operation of its bucket for the row.
+    /// A PUT whose subkey was lost. It matches any subkey until the next operation of its bucket for the row.
     PutOfUnknownSubkey,
 }
 
 impl Kind {
-    /// The kind that the column's `value` stands for.
+    /// The kind that the column's `value` means.
     pub fn from_column(value: i64) -> Self {
         match value {
             0 => Self::Put,
@@ -54,7 +54,7 @@ impl Version {
         !self.is_superseded && self.kind != Kind::Remove
     }
 
-    /// What the operations of a row are told apart by. An unknown subkey is none of the others.
+    /// What distinguishes the operations of a row. An unknown subkey equals none of the others.
     fn key<'s>(&self, subkeys: &'s str) -> (BucketId, bool, Option<&'s str>) {
         let subkey = self.subkey.and_then(|(start, end)| subkeys.get(start..end));
         (bucket_of(self.operation), self.kind == Kind::PutOfUnknownSubkey, subkey)

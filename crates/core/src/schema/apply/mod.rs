@@ -47,11 +47,11 @@ pub enum StoredRows {
 /// Makes tables, views, indexes and triggers of the database `main` those of `schema`
 /// (docs/reference/schema.md#when-the-schema-changes).
 ///
-/// What is as it should be is not touched. Rows of synced tables that the schema no longer has move to `ps_untyped`, and
-/// those of new tables come from there. The internal tables must exist. The caller undoes everything if it fails.
+/// What is as it should be is not touched. Rows of synced tables that the schema no longer has move to `ps_untyped`,
+/// and those of new tables come from there. The internal tables must exist. The caller undoes everything if it fails.
 ///
 /// # Errors
-/// An argument error if the schema cannot be had in this database; errors of SQLite.
+/// An argument error if this database cannot have the schema; errors of SQLite.
 pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
     let wanted = wanted_objects(database, schema)?;
     let mut plan = Plan::new(&wanted)?;
@@ -227,8 +227,8 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
     Ok(stored)
 }
 
-/// Statements that make the application's own triggers and indexes again, those on views and tables that are dropped and
-/// made again.
+/// Statements that make the application's own triggers and indexes again, those on views and tables that are dropped
+/// and made again.
 fn foreign_objects(database: &Database<'_>, plan: &Plan<'_>) -> Result<Vec<String>> {
     let (mut replaced, mut statements) = (ByName::default(), Vec::new());
     let respelled = plan.respelled()?;

@@ -79,7 +79,7 @@ pub(in crate::schema) fn update_rows(database: &Database<'_>, to: &DataTable) ->
     ))
 }
 
-/// Inserts the rows of `query`, id and JSON, and tells how many there were.
+/// Inserts the rows of `query`, id and JSON. Returns how many there were.
 fn insert(database: &Database<'_>, query: &str, to: &DataTable) -> Result<i64> {
     if !to.is_direct {
         database.execute_batch(&format!("INSERT INTO main.{}(id, data) {query}", identifier(&to.name)))?;

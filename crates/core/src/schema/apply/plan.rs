@@ -27,7 +27,7 @@ pub(in crate::schema) struct Plan<'o> {
     dropped_tables: Vec<DataTable>,
     /// Tables in another form than ours, named like data tables, that the schema does not have.
     unusual_tables: Vec<DataTable>,
-    /// Why the schema cannot be had.
+    /// Why the database cannot have the schema.
     conflict: Option<Error>,
 }
 
@@ -114,7 +114,7 @@ impl<'o> Plan<'o> {
         }
     }
 
-    /// Why the schema cannot be had, if so.
+    /// Why the database cannot have the schema, if so.
     pub(in crate::schema) fn take_conflict(&mut self) -> Option<Error> {
         self.conflict.take()
     }
@@ -209,7 +209,7 @@ impl<'o> Plan<'o> {
     }
 }
 
-/// Triggers have a name space of their own; tables, views and indexes share one.
+/// Triggers have their own name space; tables, views and indexes share one.
 fn key(kind: ObjectKind, name: &str) -> Key<'_> {
     if kind == ObjectKind::Trigger { Key::Part("trigger", name) } else { Key::Name(name) }
 }
@@ -245,7 +245,7 @@ fn compare(wanted: &Object, kind: ObjectKind, table: &str, sql: &str) -> Result<
     })
 }
 
-/// What a table is to us that stands where another is wanted; None if it is in the way.
+/// What a table is to us that has the name of a wanted one; None if it is in the way.
 fn compare_tables(wanted: &Object, sql: &str) -> Option<State> {
     let found = DataTable::parse(&wanted.name, sql);
     match DataTable::of(wanted) {

@@ -10,7 +10,7 @@ use crate::schema::definition::names;
 use crate::schema::definition::{Column, Index, IndexColumn, RawTable, Schema, Table};
 use crate::text::is_transaction_control;
 
-/// More columns than this do not fit a view beside `id`.
+/// More columns than this do not fit a view in addition to `id`.
 const MAXIMUM_COLUMNS: usize = 1999;
 
 /// Names that our triggers use themselves.
@@ -141,7 +141,7 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Accepts words of letters, digits and underscores, and one list of at most two numbers in parentheses after them:
-/// what can stand in `CAST(… AS <type>)` and cannot leave it.
+/// what can be in `CAST(… AS <type>)` and cannot leave it.
 fn check_type(text: &str) -> Result<(), String> {
     let (words, numbers) = match text.trim_end_matches(' ').strip_suffix(')') {
         Some(rest) => rest.split_once('(').map_or((text, None), |(words, numbers)| (words, Some(numbers))),

@@ -169,7 +169,7 @@ fn raw_parameter(reader: &mut Reader<'_>) -> Result<RawParameter> {
 const RAW_PARAMETERS: &str = r#"expected "Id", "Rest", "Row" or {"Column": name}"#;
 
 impl TableOptions {
-    /// Reads one of the options, which stand among the other members of a table.
+    /// Reads one of the options, which are among the other members of a table.
     fn read(&mut self, reader: &mut Reader<'_>, member: &str) -> Result<()> {
         match member {
             "local_only" => self.local_only = flag(reader)?,

@@ -22,7 +22,7 @@ pub struct ViewTrigger {
 }
 
 impl ViewTrigger {
-    /// The statement that drops it, if it is there.
+    /// The statement that drops it, if it exists.
     pub fn removal(&self) -> String {
         format!("DROP TRIGGER IF EXISTS main.{}", identifier(&self.name))
     }

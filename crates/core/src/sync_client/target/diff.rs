@@ -32,8 +32,8 @@ pub struct PreparedDiff<'l> {
 }
 
 impl Target {
-    /// Prepares the change that `diff` asks for. Buckets that are `kept` are removed from the checkpoint only; `is_ahead`
-    /// tells whether a bucket holds more than a checkpoint of that `last_op_id` counts.
+    /// Prepares the change that `diff` asks for. Buckets that are `kept` are removed from the checkpoint only;
+    /// `is_ahead` says whether a bucket holds more than a checkpoint of that `last_op_id` counts.
     pub fn prepare_diff<'l>(
         &self,
         diff: CheckpointDiff<'l>,

@@ -11,7 +11,7 @@ use crate::sync_client::storage::{
     RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp, UnpublishableOperation,
 };
 
-/// A bucket, as far as the state machine can tell.
+/// A bucket, as far as the state machine can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryBucket {
     pub name: String,

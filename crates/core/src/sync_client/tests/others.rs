@@ -1,4 +1,4 @@
-//! Two iterations on one file, each with a stream of its own, at any two moments of what the service sends.
+//! Two iterations on one file, each with its own stream, at any two moments of what the service sends.
 
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -155,7 +155,7 @@ fn a_bucket_that_another_client_has_brought_ahead_is_never_wrong() {
 fn a_bucket_that_was_ahead_from_the_beginning_is_wrong_if_nothing_comes_for_some_keep_alives() {
     let mut pair = synced();
     pair.both([diff(3, None, &[("a", 3, 3, 3)], &[]), data("a", &[2, 3])]);
-    // The service says that there is less than it was told of.
+    // The service announces less than this client has said it holds.
     pair.on(1, |host| drop(host.run(Event::Start(StartOptions::default()))));
     pair.line(1, &checkpoint(2, None, &[("a", 7, 3, 1)]));
     assert_put_off(&pair.line(1, &complete(2)));

@@ -1,4 +1,4 @@
-//! Progress of downloads as the status tells it.
+//! Progress of downloads as the status shows it.
 
 use super::host::{Host, checkpoint, complete, data, diff, downloading};
 use crate::sync_client::{Event, StartOptions};

@@ -1,5 +1,5 @@
-//! Random sessions, in which calls fail and transactions are rolled back: nothing panics, and what is told and stored
-//! stays consistent.
+//! Random sessions, in which calls fail and transactions are rolled back: nothing panics, and what is returned and
+//! stored stays consistent.
 
 use std::format;
 use std::string::String;
@@ -273,7 +273,7 @@ impl Session {
             let status = instructions.status().clone();
             check_status(&status);
             assert!(has("EstablishSyncStream") || self.last_status.as_ref() != Some(&status));
-            // Ending works although a call fails, but then tells what memory holds.
+            // Ending works although a call fails, but then returns what memory holds.
             if !(closes && matches!(mode, Mode::Fail(_))) {
                 self.compare_with_storage(&status);
             }
