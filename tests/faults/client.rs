@@ -1,5 +1,5 @@
 //! An SDK that takes the session's steps on a disk, and that does what SDKs do about failures: it rolls back and tries
-//! again, and connects anew when its iteration has ended.
+//! again, and reconnects when its iteration has ended.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +40,8 @@ pub struct StepFailure {
 }
 
 impl StepFailure {
-    /// Whether a call of the library may have succeeded before this failure undid it: a COMMIT has failed, or SQLite has
-    /// looked for an interrupt once more after the call. What the library says itself begins with the name of the
+    /// Whether a call of the library may have succeeded before this failure undid it: a COMMIT has failed, or SQLite
+    /// has looked for an interrupt once more after the call. What the library says itself begins with the name of the
     /// function.
     fn may_undo_success(&self) -> bool {
         let is_library = self.failure.message.starts_with("powersync_");
@@ -105,7 +105,7 @@ pub struct Client<'s> {
     database: Option<Database>,
     /// What the service was sent.
     pub uploads: Uploads,
-    /// The last status that the SDK was told.
+    /// The last status that the SDK received.
     pub status: Option<Value>,
     pub disturbances: Disturbances,
     /// Whether the iteration may end without a failure at its next event: a call that had succeeded was undone.
@@ -188,7 +188,7 @@ impl<'s> Client<'s> {
     }
 
     /// Takes the step `index`, as often as it needs. Gives the rows of the last attempt; None after connecting again,
-    /// when the service tells the same in other pieces.
+    /// when the service sends the same in other pieces.
     ///
     /// # Errors
     /// What must not be.
@@ -297,7 +297,7 @@ impl<'s> Client<'s> {
             for (id, entries) in sent {
                 let known = self.uploads.entry(id.clone()).or_insert_with(|| entries.clone());
                 if *known != entries {
-                    return Err(format!("transaction id {id} stands for {known:?} and {entries:?}"));
+                    return Err(format!("transaction id {id} has the entries {known:?} and {entries:?}"));
                 }
             }
         } else if step.kind == Kind::Control {
@@ -338,7 +338,7 @@ impl<'s> Client<'s> {
         Ok(())
     }
 
-    /// Compares the status that the SDK was told last, unless the iteration is about to tell another.
+    /// Compares the status that the SDK received last, unless the iteration is about to return another.
     ///
     /// # Errors
     /// The difference.
@@ -361,7 +361,7 @@ fn run_all(database: &Database, statements: &[Statement]) -> Outcome {
     Ok(rows)
 }
 
-/// Takes the whole session without disturbances; `after_step` is told after each step.
+/// Takes the whole session without disturbances; `after_step` is called after each step.
 ///
 /// # Panics
 /// If a step fails.

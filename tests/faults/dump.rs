@@ -2,8 +2,8 @@
 
 use rowtide_testkit::faults::{Database, Failure};
 
-/// The schema, and the rows of each table and view in no order. Left out are the numbers that tell iterations and
-/// schemas apart, and how much was downloaded, which includes what is sent twice.
+/// The schema, and the rows of each table and view in no order. Left out are the numbers that distinguish iterations
+/// and schemas apart, and how much was downloaded, which includes what is sent twice.
 pub fn dump(database: &Database) -> Result<Vec<String>, Failure> {
     let mut dump = Vec::new();
     let objects = database.run("SELECT type, name, quote(sql) FROM sqlite_schema ORDER BY name", &[])?;

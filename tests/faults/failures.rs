@@ -120,7 +120,7 @@ pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failu
         let in_step = |problem| format!("step {index}, {:.300}: {problem}", format!("{:?}", session.steps[index]));
         let had_failed = planned.countdown().has_failed();
         let rows = client.take(index, &planned).map_err(in_step)?;
-        // What an iteration tells of the types that it sees begins anew with each one.
+        // What an iteration reports about the types that it sees begins again with each one.
         let is_comparable = client.disturbances.reconnects == 0 && !client.is_in_doubt;
         if let Some(rows) = rows.filter(|rows| is_comparable && *rows != expected.rows[index]) {
             return Err(in_step(format!("gives {rows:?}, expected {:?}", expected.rows[index])));
@@ -163,8 +163,8 @@ fn begun<'s>(session: &'s Session, setup: Setup, disk: &'s Disk, index: usize) -
     Ok(client)
 }
 
-/// Lets the requests for memory of the step `index` fail one after the other: after each failure the step is made again,
-/// as if it had not been made before. Gives how many have failed.
+/// Lets the requests for memory of the step `index` fail one after the other: after each failure the step is made
+/// again, as if it had not been made before. Gives how many have failed.
 pub fn run_step_out_of_memory(
     session: &Session,
     setup: Setup,
@@ -196,8 +196,8 @@ pub fn run_step_out_of_memory(
     }
 }
 
-/// The session up to the first failure after a read that gave less than there is, as damaged hardware might: whatever it
-/// comes to, the library neither loses memory nor blames itself.
+/// The session up to the first failure after a read that gave less than there is, as damaged hardware might: whatever
+/// it comes to, the library neither loses memory nor blames itself.
 pub fn run_after_short_read(session: &Session, setup: Setup, number: u64) -> Result<Disturbances, String> {
     let memory_before = allocator::memory_used();
     let disk = Disk::new();

@@ -99,7 +99,7 @@ impl Tally {
 
     fn report(&self, what: &str) {
         let (Self { tried, problems, .. }, Disturbances { failures, reconnects }) = (self, self.disturbances);
-        println!("{what}: {tried} sessions; {failures} steps were repeated, {reconnects} iterations began anew");
+        println!("{what}: {tried} sessions; {failures} steps were repeated, {reconnects} iterations started again");
         assert!(
             problems.is_empty(),
             "{} of {tried}:\n{}",
@@ -110,7 +110,7 @@ impl Tally {
     }
 }
 
-/// Lets calls of one kind fail, each in a session of its own.
+/// Lets calls of one kind fail, each in its own session.
 fn try_failures(tally: &mut Tally, session: &Session, setup: Setup, failures: Failures, size: u64) {
     let expected = client::expected(session, setup, &Disk::new(), || {});
     let total = failures::count(session, setup, failures);

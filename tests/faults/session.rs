@@ -365,7 +365,7 @@ fn another_schema(session: &mut Session, service: &mut Service) {
     session.feed(service, &lines);
 }
 
-/// The application ends and comes back with writes of its own.
+/// The application ends and comes back with its own writes.
 fn reopened(session: &mut Session, service: &mut Service) {
     session.write(&["INSERT INTO extras(id, name) VALUES ('before', 'x')"]);
     session.add(Kind::Close, &[]);

@@ -1,4 +1,4 @@
-//! All scenarios, each on a file of its own, and closes in the middle of things: what `cargo xtask memcheck` runs under
+//! All scenarios, each on its own file, and closes in the middle of things: what `cargo xtask memcheck` runs under
 //! valgrind. It fails like a test if a session does not go as it should.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -1,4 +1,4 @@
-//! Runs this program once more: each measurement is a process of its own.
+//! Runs this program once more: each measurement has its own process.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Runs workloads, each measurement in a process of its own, and lays the results out as a table.
+//! Runs workloads, each measurement in its own process, and lays the results out as a table.
 //!
 //! Each workload runs with the page cache that most SDKs set, and with SQLite's default, which other hosts leave: what
 //! fits the first may be written to the file again and again with the second.
@@ -151,7 +151,7 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Measures or prepares in a process of its own, and gives what that prints.
+    /// Measures or prepares in its own process, and gives what that prints.
     fn start(&self, database: &Path, prepare: bool) -> Result<String> {
         let (name, library, scale) = (self.workload.name, self.library, self.scale.to_string());
         let mut arguments: Vec<&OsStr> =
@@ -194,7 +194,7 @@ impl Rounds {
         self.libraries.get(side)?.iter().filter_map(|result| result["pages"].get(part)?.as_u64()).min()
     }
 
-    /// Progress for a human: the time of the first figure that stands for the whole.
+    /// Progress for a human: the time of the first figure for the whole.
     fn summary(&self) -> String {
         let figures = self.figures();
         let main = figures.iter().find(|name| *name == "total").or(figures.first()).cloned().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Replaces what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+/// Replaces what is between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 ///
 /// # Errors
 /// If the file cannot be read or written, or has no such marks.

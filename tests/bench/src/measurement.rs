@@ -71,7 +71,7 @@ impl Measurement {
         result
     }
 
-    /// Measures what `work` does as the part `total`, beside the parts that it measures itself.
+    /// Measures what `work` does as the part `total`, in addition to the parts that it measures itself.
     ///
     /// # Errors
     /// Those of `work`.

@@ -79,22 +79,22 @@ pub enum Action {
     /// Everybody comes to show what the service has, which then compacts all buckets.
     Converge,
 
-    /// The client starts an iteration on one of its two connections to the file: beside one on the other connection, or
-    /// that one is left behind.
+    /// The client starts an iteration on one of its two connections to the file: in addition to one on the other
+    /// connection, or that one is left behind.
     Connect {
         client: u8,
         second: bool,
         #[serde(default)]
         beside: bool,
     },
-    /// The iteration that was started last ends, or with `other` that beside it; so in all that follow.
+    /// The iteration that was started last ends, or with `other` the one next to it; so in all that follow.
     Disconnect {
         client: u8,
         how: Disconnect,
         #[serde(default)]
         other: bool,
     },
-    /// The service tells its present state, or a wrong checksum for one bucket.
+    /// The service announces its present state, or a wrong checksum for one bucket.
     Announce {
         client: u8,
         wrong_checksum: Option<u8>,
@@ -110,7 +110,8 @@ pub enum Action {
         #[serde(default)]
         other: bool,
     },
-    /// The service sends the rest (with bit 3 twice), says after which priorities (bits) a part is complete, and that all is.
+    /// The service sends the rest (with bit 3 twice), says after which priorities (bits) a part is complete, and that
+    /// all is.
     Complete {
         client: u8,
         partial: u8,

@@ -31,7 +31,7 @@ struct Definition {
 /// Write checkpoints of one client.
 #[derive(Debug, Default, Clone)]
 struct WriteCheckpoints {
-    /// The newest one, with the position in the source database that it stands for.
+    /// The newest one, with its position in the source database.
     newest: Option<(i64, u64)>,
     acknowledged: Option<i64>,
 }
@@ -274,7 +274,7 @@ impl Backend {
         self.request_checkpoint(client, id)
     }
 
-    /// The client asks for a checkpoint by an id of its own. Gives the newest id.
+    /// The client asks for a checkpoint by its own id. Gives the newest id.
     pub fn request_checkpoint(&mut self, client: usize, id: i64) -> i64 {
         let newest = self.clients[client].newest.map_or(0, |(id, _)| id);
         if id > newest {
@@ -289,7 +289,7 @@ impl Backend {
         self.clients[client].acknowledged
     }
 
-    /// The lines of the service's state, with what this client is told about its writes.
+    /// The lines of the service's state, with what the service acknowledges of this client's writes.
     pub fn service_for(&mut self, client: usize) -> &Service {
         self.service.write_checkpoint = self.acknowledged(client);
         &self.service

@@ -1,6 +1,6 @@
-//! Two processes that sync one file at the same time, each with an SDK of its own and a service whose answers take their
-//! time: how many streams they open, what they download, how often a change is published, and what becomes of their local
-//! writes.
+//! Two processes that sync one file at the same time, each with its own SDK and a service whose answers take their
+//! time: how many streams they open, what they download, how often a change is published, and what becomes of their
+//! local writes.
 //!
 //! Nothing here depends on timing: the latency decides who comes first, and the counts must be the same whoever does.
 
@@ -90,7 +90,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and tells everybody.
+    /// Changes the state, and notifies everybody.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
@@ -216,7 +216,7 @@ struct Sdk<'s> {
     latency: Duration,
     index: usize,
     stream: Option<SyncStream>,
-    /// The version that the stream has told of, and heartbeats that it has sent.
+    /// The version that the stream has announced, and heartbeats that it has sent.
     told: (u64, u64),
     done: Progress,
 }
@@ -246,7 +246,7 @@ impl<'s> Sdk<'s> {
                     self.told.1 = count;
                     thread::sleep(self.latency);
                     let told = self.feed(&json!({"token_expires_in": 3600}))?;
-                    // What the other one did last may be told at first, but nothing is to be done.
+                    // What the other one did last may be reported at first, but nothing is to be done.
                     if told.contains("CloseSyncStream") {
                         return Err(format!("with nothing happening: {told}"));
                     }
@@ -296,7 +296,7 @@ impl<'s> Sdk<'s> {
         Ok(())
     }
 
-    /// The service tells of its state, and sends all of it.
+    /// The service announces its state, and sends all of it.
     fn checkpoint(&mut self, version: u64, service: &Service) -> Result<(), String> {
         let Some(mut stream) = self.stream.take() else { return Ok(()) };
         self.told.0 = version;

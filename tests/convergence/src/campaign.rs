@@ -1,4 +1,4 @@
-//! Runs many sessions on all processors, and tells of the first that fails with a short version of it.
+//! Runs many sessions on all processors, and reports the first that fails, with a short version of it.
 
 use std::path::Path;
 use std::sync::Mutex;

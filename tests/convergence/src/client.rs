@@ -154,7 +154,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Whether it asks for checkpoints by ids of its own.
+    /// Whether it asks for checkpoints by its own ids.
     pub fn has_requests(&self) -> bool {
         self.index % 2 == 1
     }
@@ -173,12 +173,12 @@ impl Client {
         Ok(())
     }
 
-    /// The connection of the iteration that was started last, or of that beside it.
+    /// The connection of the iteration that was started last, or of the one next to it.
     pub fn connection(&self, other: bool) -> bool {
         self.is_second != other
     }
 
-    /// The connections on which to go on: that of the iteration that was started last, and of one beside it.
+    /// The connections on which to go on: that of the iteration that was started last, and of one next to it.
     pub fn connections(&self) -> Vec<bool> {
         let beside = self.connection(true);
         std::iter::once(self.connection(false)).chain(self.iteration(beside).map(|_| beside)).collect()
@@ -264,7 +264,7 @@ impl Client {
         self.host(second)?.try_control_within(operation, payload).map_err(|error| failed(operation, &error))
     }
 
-    /// Calls `powersync_control` in a transaction of its own.
+    /// Calls `powersync_control` in its own transaction.
     ///
     /// # Errors
     /// If the call fails, is rolled back and not repeated, or the process is killed.
@@ -362,7 +362,7 @@ impl Client {
     /// Size of its database file in bytes, once everything is in there.
     ///
     /// # Errors
-    /// If that cannot be had.
+    /// If that is not possible.
     pub fn file_size(&mut self) -> Step<u64> {
         self.query(false, "PRAGMA wal_checkpoint(TRUNCATE)")?;
         fs::metadata(self.path()).map(|metadata| metadata.len()).map_err(|error| failed("the size of a file", &error))

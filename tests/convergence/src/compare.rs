@@ -61,7 +61,7 @@ fn shown_row(row: &[Value]) -> Option<(Key, Row)> {
     Some((key, Row { name: row[2].as_str().map(str::to_owned), n: row[3].as_i64() }))
 }
 
-/// Whether the queue holds exactly these transactions, each under an id of its own and without gaps.
+/// Whether the queue holds exactly these transactions, each under its own id and without gaps.
 fn check_queue(rows: &[Vec<Value>], expected: &[Vec<Value>]) -> Result<(), String> {
     let mut transactions: Vec<(i64, i64, Vec<Value>)> = Vec::new();
     for row in rows {

@@ -1,5 +1,5 @@
-//! Two iterations of one client beside each other on its file: either may be ahead of the other, so that more can come of an
-//! event. What comes of it must be allowed, and the model follows what is stored.
+//! Two iterations of one client at the same time on its file: either may be ahead of the other, so that more can come
+//! of an event. What comes of it must be allowed, and the model follows what is stored.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +33,8 @@ impl Client {
         Ok(())
     }
 
-    /// Whether the client has stored a data line for a bucket that was stored up to an operation `before`. If not, it must
-    /// have missed what the line continues, or not know whether the bucket is still wanted.
+    /// Whether the client has stored a data line for a bucket that was stored up to an operation `before`. If not, it
+    /// must have missed what the line continues, or not know whether the bucket is still wanted.
     ///
     /// # Errors
     /// If it has stored some of it, or should have.
@@ -57,8 +57,8 @@ impl Client {
         Ok(false)
     }
 
-    /// Whether a checkpoint, or its part up to a priority, was found valid at its end. If not, that must be right, and the
-    /// model follows.
+    /// Whether a checkpoint, or its part up to a priority, was found valid at its end. If not, that must be right, and
+    /// the model follows.
     ///
     /// # Errors
     /// If that is not right.
@@ -119,7 +119,8 @@ impl Client {
         self.follow_deletions(second)
     }
 
-    /// The request id that is stored once `acknowledged` has come: that, or what the iteration beside has heard `before`.
+    /// The request id that is stored once `acknowledged` has come: that, or what the other iteration has received
+    /// `before`.
     ///
     /// # Errors
     /// If it is another one.
@@ -142,7 +143,7 @@ impl Client {
         Ok(stored)
     }
 
-    /// With nothing happening, iterations beside each other tell nothing and do not end.
+    /// With nothing happening, two iterations return nothing and do not end.
     ///
     /// # Errors
     /// If they do.
@@ -150,7 +151,7 @@ impl Client {
         for round in 0..4 {
             for second in self.connections() {
                 let (told, is_published) = self.heartbeat(second)?;
-                // At first each may tell what the other did.
+                // At first each may report what the other did.
                 ensure(round == 0 || told == "[]", || format!("out of nothing: {told}"))?;
                 ensure(!is_published, || format!("published at a keep-alive: {told}"))?;
                 ensure(self.iteration(second).is_some(), || format!("ended out of nothing: {told}"))?;

@@ -70,7 +70,7 @@ fn small(random: &mut Random, limit: usize) -> u8 {
     u8::try_from(random.below(limit)).unwrap_or(0)
 }
 
-/// Any action of a service with so many clients, which may have iterations `beside` each other.
+/// Any action of a service with so many clients, which may have several iterations at a time (`beside`).
 pub fn any_action(random: &mut Random, clients: usize, beside: bool) -> Action {
     let client = small(random, clients);
     let other = beside && random.chance(50);
@@ -112,7 +112,7 @@ fn write(random: &mut Random) -> Action {
 fn stream_action(random: &mut Random, client: u8, beside: bool, other: bool) -> Action {
     match random.below(26) {
         0..3 => Action::Connect { client, second: random.chance(if beside { 50 } else { 20 }), beside },
-        // With somebody beside, most steps are for one line alone.
+        // With another iteration, most steps are for one line alone.
         17.. if beside && random.chance(50) => Action::Announce { client, wrong_checksum: None, other },
         3..7 => Action::Announce { client, wrong_checksum: random.chance(8).then(|| small(random, 5)), other },
         7..12 => {

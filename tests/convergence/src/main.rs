@@ -118,7 +118,7 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
         };
         let report = beside::run(&plan, directory.path())?;
         println!(
-            "2 processes beside each other, {latency:?} ms from the service: {:?} streams opened, {:?} operations received of \
+            "2 processes at the same time, {latency:?} ms from the service: {:?} streams opened, {:?} operations received of \
              {}, {} rows published, {} local transactions arrived",
             report.streams, report.received, report.operations, report.published, report.arrived
         );

@@ -107,7 +107,7 @@ impl Process {
 /// A process that writes on its own.
 struct Writer {
     process: Option<Process>,
-    /// The first transaction that it has not told of.
+    /// The first transaction that it has not reported.
     next: u64,
 }
 
@@ -360,7 +360,7 @@ impl Run<'_> {
         Ok((!instructions.contains("CloseSyncStream"), instructions.contains("DidCompleteSync")))
     }
 
-    /// Everything that was told to be committed has come to the service once, and the file shows what that has.
+    /// Everything that was reported as committed has come to the service once, and the file shows what that has.
     fn check_end(&mut self) -> Result<(), String> {
         for (writer, arrived) in self.arrived.iter().enumerate() {
             let missing: Vec<u64> = (0..self.plan.transactions).filter(|number| !arrived.contains(number)).collect();

@@ -26,7 +26,7 @@ const REMEMBERED_ROUNDS: usize = 256;
 pub struct Sample {
     /// Bytes that SQLite and the library have allocated.
     pub allocated: u64,
-    /// Bytes of the process in memory; 0 where the system does not tell.
+    /// Bytes of the process in memory; 0 where the system does not say.
     pub resident: u64,
     /// Bytes of the clients' files.
     pub files: u64,

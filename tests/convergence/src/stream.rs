@@ -18,7 +18,7 @@ pub struct AnnouncedBucket {
     description: Value,
 }
 
-/// A checkpoint that a client was told of.
+/// A checkpoint that was announced to a client.
 #[derive(Debug, Clone)]
 pub struct Announced {
     /// By name.
@@ -109,7 +109,7 @@ impl Stream {
         (Announced { buckets, last_op_id, write_checkpoint, position, wrong }, line)
     }
 
-    /// What the client was last told, and told right, of a bucket.
+    /// What was last announced, correctly, about a bucket.
     fn described(&self, bucket: &str) -> Option<&Value> {
         let announced = self.announced.as_ref().filter(|announced| announced.wrong.as_deref() != Some(bucket));
         announced?.buckets.get(bucket).map(|bucket| &bucket.description)

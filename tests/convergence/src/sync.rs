@@ -56,7 +56,7 @@ impl Client {
     /// Starts an iteration, as SDKs do.
     ///
     /// # Errors
-    /// If the request does not tell what the client holds.
+    /// If the request does not say what the client holds.
     pub fn connect(&mut self, backend: &mut Backend, second: bool) -> Step<()> {
         self.forget_iteration(second);
         let mode = if self.has_requests() { "requests" } else { "legacy" };
@@ -277,7 +277,8 @@ impl Client {
         let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
         let model = &mut self.model;
         let (own, before) = (model.own_position, model.published_position);
-        // The iteration beside may have published the same under a later position: nothing in between was for this client.
+        // The other iteration may have published the same under a later position: nothing in between was for this
+        // client.
         let is_known = self.is_crowded && announced.last_op_id == model.published_op;
         let position = if is_known { announced.position.max(before) } else { announced.position };
         ensure(own <= position, || format!("published position {position} is before the client's own write {own}"))?;
@@ -369,7 +370,7 @@ impl Client {
         let may_publish = is_waiting && self.model.gate_is_open();
         // One that acknowledges nothing holds nothing back.
         let is_sufficient = acknowledged.is_none() || acknowledged >= self.model.target;
-        // One that is beside may have stored what is not part of it.
+        // Another iteration may have stored what is not part of it.
         let may_wait = self.is_crowded && !told.is_complete;
         ensure(may_wait || told.is_complete == (may_publish && is_sufficient), || {
             format!("a checkpoint that waits: {is_waiting}, acknowledges {acknowledged:?}, but: {}", told.text)

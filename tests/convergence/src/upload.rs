@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// Once the queue is empty: asks the service for a write checkpoint, stores its id, unless something was written
-    /// meanwhile, and tells the iteration.
+    /// meanwhile, and notifies the iteration.
     ///
     /// # Errors
     /// If a step fails, or the process is killed.
@@ -141,7 +141,8 @@ impl Client {
             self.point()?;
             return Ok(Some(backend.create_write_checkpoint(self.index)));
         }
-        // Without a counter, because somebody has cleared the database behind the iteration's back, an SDK connects again.
+        // Without a counter, because somebody has cleared the database behind the iteration's back, an SDK connects
+        // again.
         let (Some(_), Some(_)) = (self.iteration(second), self.model.requested) else { return Ok(None) };
         let result = self.control(second, "next_checkpoint_request_id", ());
         let is_disturbed = self.iteration(second).is_some_and(|iteration| iteration.is_disturbed);
@@ -210,7 +211,7 @@ impl Client {
         Ok(())
     }
 
-    /// Runs a statement in a transaction of its own.
+    /// Runs a statement in its own transaction.
     ///
     /// # Errors
     /// If that fails, or the process is killed.

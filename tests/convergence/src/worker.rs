@@ -1,8 +1,8 @@
-//! What the child processes of [`crate::processes`] do: all of them use one file, and each repeats what was refused with
-//! SQLITE_BUSY until it succeeds.
+//! What the child processes of [`crate::processes`] do: all of them use one file, and each repeats what was refused
+//! with SQLITE_BUSY until it succeeds.
 //!
 //! A child reads commands and writes results as JSON lines. A writer and a reader get one command and go on alone; they
-//! tell what they did as they do it, so that one that is killed has said what it has committed.
+//! report what they did as they do it, so that one that is killed has said what it has committed.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Write};
@@ -51,7 +51,7 @@ fn is_busy(error: &HostError) -> bool {
 
 struct Worker {
     host: Host,
-    /// How often it was refused since it last told.
+    /// How often it was refused since it last reported.
     refused: Cell<u64>,
 }
 
@@ -124,7 +124,7 @@ impl Worker {
         })
     }
 
-    /// Commits transactions `from` to `to`, and tells of each.
+    /// Commits transactions `from` to `to`, and reports each.
     fn write(&self, command: &Value) -> Result<Value, HostError> {
         let number = |name: &str| command[name].as_u64().unwrap_or(0);
         let writer = number("writer");
@@ -141,8 +141,8 @@ impl Worker {
         Ok(Value::Null)
     }
 
-    /// Reads what the others do until the service's last checkpoint is there: of each transaction all rows or none, and of
-    /// the service's rows one checkpoint, never an older one than before.
+    /// Reads what the others do until the service's last checkpoint is there: of each transaction all rows or none, and
+    /// of the service's rows one checkpoint, never an older one than before.
     fn read(&self, command: &Value) -> Result<Value, HostError> {
         let mut random = Random::new(command["seed"].as_u64().unwrap_or(1));
         let (mut newest, mut seen) = (0, 0);
@@ -168,7 +168,7 @@ impl Worker {
     }
 }
 
-/// The number in the service's rows that tells a reader to end.
+/// The number in the service's rows at which a reader ends.
 pub const LAST_CHECKPOINT: i64 = 1_000_000_000;
 
 /// Writers' transactions of which some rows are shown, but not all.

@@ -31,7 +31,7 @@ enum Shape {
     Reference,
     /// The name of an operation.
     Operation,
-    /// A string, or an object, which stands for its text.
+    /// A string, or an object, which means its text.
     Data,
     /// An array of such values.
     List(&'static Shape),
@@ -162,8 +162,8 @@ fn count(value: &Value) -> Option<i64> {
     Some(number.as_i64().unwrap_or_else(|| number.as_f64().unwrap_or(0.0) as i64).max(0))
 }
 
-/// Whether a value holds a reason of which it is not clear which of two kinds it is, or row data that is no string. Both
-/// are read, but not alike in all encodings.
+/// Whether a value holds a reason of which it is not clear which of two kinds it is, or row data that is no string.
+/// Both are read, but not alike in all encodings.
 pub fn depends_on_encoding(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(depends_on_encoding),
@@ -264,7 +264,7 @@ fn entry(entry: &OplogEntry<'_>) -> Value {
     said
 }
 
-/// Adds what absent members stand for, so that both forms have all members that have such a value.
+/// Adds what absent members mean, so that both forms have all members that have such a value.
 pub fn with_defaults(mut said: Value) -> Value {
     let missing = |object: &mut Value, name: &str, value: Value| {
         if let Some(object) = object.as_object_mut() {

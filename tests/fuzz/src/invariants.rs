@@ -53,7 +53,7 @@ pub fn assert_undamaged(error: &HostError) {
     assert!(![code::INTERNAL, code::NO_MEMORY, code::CORRUPT].contains(&(error.code & 0xff)), "{error}");
 }
 
-/// Checks that an error says something, and is none that stands for a fault of ours.
+/// Checks that an error says something, and is not one that means a bug of ours.
 pub fn assert_sensible(error: &HostError) {
     assert!(![code::INTERNAL, code::NO_MEMORY].contains(&(error.code & 0xff)), "{error}");
     assert!(error.code > 0 && error.message.len() > 10, "{error}");

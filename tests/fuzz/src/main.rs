@@ -1,7 +1,7 @@
-//! Runs the fuzz targets on stable Rust: first on the inputs that are there, then on random changes of these, for a while.
-//! `cargo xtask fuzz` builds what it needs and starts it.
+//! Runs the fuzz targets on stable Rust: first on the inputs that are there, then on random changes of these, for a
+//! while. `cargo xtask fuzz` builds what it needs and starts it.
 //!
-//! Each target runs in a process of its own, which writes down each input before using it. When the process dies, by a
+//! Each target runs in its own process, which writes down each input before using it. When the process dies, by a
 //! failed check of the target as by a crash of the library, that input is kept, and can be tried again with `replay`.
 #![forbid(unsafe_code)]
 
@@ -37,7 +37,7 @@ enum Action {
         /// Name of the target
         #[arg(long)]
         target: Option<String>,
-        /// How long each target runs, besides the inputs that are there
+        /// How long each target runs, in addition to the stored inputs
         #[arg(long, default_value_t = 60)]
         seconds: u64,
         /// Gives other changes
@@ -96,7 +96,7 @@ fn named(name: &str) -> Result<&'static Target> {
     })
 }
 
-/// Runs a target in a process of its own, and keeps the input that ends it.
+/// Runs a target in its own process, and keeps the input that ends it.
 fn supervise(target: &Target, seconds: u64, seed: u64, artifacts: &Path) -> Result<()> {
     std::fs::create_dir_all(artifacts).with_context(|| format!("cannot create {}", artifacts.display()))?;
     let current = artifacts.join(format!("{}.current", target.name));

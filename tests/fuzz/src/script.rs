@@ -1,5 +1,5 @@
-//! Sessions as text, one step a line: a word and what belongs to it. They are what the targets about a whole client take
-//! as input, because text can be read, cut, doubled and spliced line by line.
+//! Sessions as text, one step a line: a word and what belongs to it. They are what the targets about a whole client
+//! take as input, because text can be read, cut, doubled and spliced line by line.
 //!
 //! | step | does |
 //! | --- | --- |
@@ -62,7 +62,7 @@ pub const SCHEMAS: &[&str] = &[
     r#"{"tables":[]}"#,
 ];
 
-/// One of `choices` by a number that stands in a script.
+/// One of `choices` by a number in a script.
 fn choice<T: Copy>(choices: &[T], number: &str) -> T {
     choices[number.trim().parse::<usize>().unwrap_or(0) % choices.len()]
 }
@@ -160,7 +160,7 @@ fn damage(word: &str, rest: &str) -> Option<String> {
     if !column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
-    // Tables without a rowid are told apart by their whole keys.
+    // Tables without a rowid are identified by their whole keys.
     let key = match *table {
         "ps_row_operations" => "(row_type, row_id, operation)",
         "ps_updated_rows_limit" => "id",
@@ -253,7 +253,7 @@ impl Client {
             Ok(value) if value.is_object() && as_binary && !crate::expected_line::depends_on_encoding(&value) => {
                 self.control("line_binary", rowtide_testkit::bson::encode(&value).into())
             }
-            // Written again, no member is there twice, which only JSON tells apart from once.
+            // Written again, no member is there twice, which only JSON distinguishes from once.
             Ok(value) => self.control("line_text", value.to_string().into()),
             Err(_) => self.control("line_text", text.to_owned().into()),
         }

@@ -67,7 +67,7 @@ void image_reserve(struct image *image, uint64_t size) {
     image->memory = memory;
     image->size = size;
     /* Where it was linked to be, wrong relocations would not be noticed. */
-    if (image_distance(image) == 0) image_fail("it lies where it was linked to be");
+    if (image_distance(image) == 0) image_fail("it is where it was linked to be");
 }
 
 struct bytes image_memory(const struct image *image) {

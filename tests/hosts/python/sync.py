@@ -17,7 +17,7 @@ def open_database(library):
 
 
 def in_transaction(database, sql, parameters):
-    """Runs a statement in a transaction of its own; gives its only value."""
+    """Runs a statement in its own transaction; gives its only value."""
     database.execute("BEGIN")
     ((result,),) = database.execute(sql, parameters).fetchall()
     database.execute("COMMIT")

@@ -16,7 +16,7 @@ export class Chromium {
   #waiting = new Map();
   #listeners = new Map();
 
-  /** Starts the program with a profile of its own, and opens a page. */
+  /** Starts the program with its own profile, and opens a page. */
   static async start(program) {
     const chromium = new Chromium();
     chromium.#profile = await mkdtemp(join(tmpdir(), 'chromium-'));
@@ -84,7 +84,7 @@ export class Chromium {
     };
     this.#process.once('error', (error) => fail(`cannot be started: ${error.message}`));
     this.#process.once('close', (code) => fail(`has ended with code ${code}`));
-    // Of a Chromium that has gone, the event above tells.
+    // If Chromium has gone, the event above reports it.
     this.#process.stdio[3].on('error', () => {});
   }
 

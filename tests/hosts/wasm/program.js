@@ -1,4 +1,4 @@
-// Runs the program `tests/hosts/c/main.c` in a page, anew for each input: made for WASI (.wasm) or by emscripten (.js).
+// Runs the program `tests/hosts/c/main.c` in a page, again for each input: made for WASI (.wasm) or by emscripten (.js).
 import { runProgram } from './emscripten.mjs';
 import { Wasi } from './wasi.js';
 

@@ -45,7 +45,7 @@ const FILES: &[(&str, &str)] = &[
     ("88", "program"),
 ];
 
-/// What may stand before the number of a trap: the list of traps, in a citation or as a link.
+/// What may be before the number of a trap: the list of traps, in a citation or as a link.
 const TRAPS: [&str; 2] = [concat!("docs/", "reliability.md#traps, "), "["];
 
 /// Where the scenarios are.

@@ -202,7 +202,7 @@ fn refused_local_writes_are_described_without_their_values() {
         "SELECT powersync_row_json('#', '#')",
         "SELECT powersync_row_put('{\"name\":}', 9e999)",
     ] {
-        // As an application binds values: what stands in its own SQL is not ours to hide.
+        // As an application binds values: what is in its own SQL is not ours to hide.
         let (sql, is_bound) = (sql.replace("'#'", "?"), sql.contains("'#'"));
         let sql = sql.replace('#', SECRET);
         let parameters = vec![SECRET; sql.matches('?').count()];

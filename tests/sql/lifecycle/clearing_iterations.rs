@@ -69,7 +69,7 @@ fn assert_cleared(host: &Host) {
     invariants::assert_consistent(host);
 }
 
-/// What an SDK can do next: commands with their payloads, '' standing for none.
+/// What an SDK can do next: commands with their payloads, '' meaning none.
 fn events(service: &Service) -> Vec<(&'static str, String)> {
     let lines = [
         service.checkpoint(),

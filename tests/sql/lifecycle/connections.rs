@@ -1,4 +1,4 @@
-//! Several connections on one file: readers, writers beside a running iteration, and changes made behind its back.
+//! Several connections on one file: readers, writers next to a running iteration, and changes made behind its back.
 
 use rowtide_testkit::Host;
 use rowtide_testkit::service::Service;

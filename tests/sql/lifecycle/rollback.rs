@@ -207,7 +207,7 @@ fn an_undone_call_is_not_told_as_done() {
         make_and_undo(&host, &session.calls[complete], undo);
         let status = host.control("stop", ());
         let told = status.to_string();
-        assert!(!told.contains(&2_147_483_647.to_string()), "{undo:?}: a full checkpoint was told: {told}");
+        assert!(!told.contains(&2_147_483_647.to_string()), "{undo:?}: a full checkpoint was reported: {told}");
         assert!(told.contains("CloseSyncStream"), "{undo:?}: {told}");
     }
 }

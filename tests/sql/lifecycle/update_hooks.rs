@@ -75,7 +75,7 @@ fn changes_of_views_are_told_by_their_data_tables() {
     host.execute("INSERT INTO lists(id, name) VALUES ('1', 'x')");
     let tables = changed(&host);
     assert!(tables.as_array().unwrap().contains(&json!("ps_data__lists")), "{tables}");
-    // Clearing tells of each table that was not empty.
+    // Clearing reports each table that was not empty.
     host.transaction("SELECT powersync_clear(0)", []);
     assert!(changed(&host).as_array().unwrap().contains(&json!("ps_data__lists")));
 }

@@ -132,7 +132,7 @@ fn many_rows_written_again_and_again_are_no_endless_list() {
         assert!(count <= most_marks(3000), "{count} marks after pass {pass}");
         assert_eq!(host.value("SELECT count(DISTINCT row_id) FROM ps_updated_rows"), 3000);
     }
-    // Rows are looked at as before, and the list begins anew.
+    // Rows are checked as before, and the list begins again.
     host.execute("DELETE FROM ps_crud");
     host.control("target_checkpoint_request_id", 0);
     host.control("start", ());

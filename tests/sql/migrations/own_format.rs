@@ -181,7 +181,7 @@ pub fn with_pending_operations() -> Host {
         ],
     );
     migrate(&host, NEWEST);
-    // Operations overwritten in place stand before older ones.
+    // Operations overwritten in place are before older ones.
     host.execute(
         "INSERT INTO ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
          SELECT (1 << 34) + column1, column2, 't', column3, column4, column5, column6, column7 FROM (VALUES

@@ -78,7 +78,7 @@ fn the_next_operation_of_the_row_takes_the_place_of_one_with_a_lost_key() {
     }
 }
 
-/// The published extension has stored the next operation beside the one whose key was lost.
+/// The published extension has stored the next operation in addition to the one whose key was lost.
 #[test]
 fn an_operation_that_was_not_superseded_does_not_come_back() {
     for key in UNREADABLE {
@@ -127,7 +127,8 @@ fn nothing_is_superseded_that_came_after_or_without_an_operation() {
     assert_eq!((shown(&host), stored(&host)), (json!(r#"{"n":"lost"}"#), json!([[1, "k"], [5, null]])));
 }
 
-/// Format 1001 has no way to say that a subkey is not known. What is known there is that the JavaScript SDK was at work.
+/// Format 1001 has no way to say that a subkey is not known. What is known there is that the JavaScript SDK was at
+/// work.
 #[test]
 fn files_of_format_1001_in_which_the_javascript_sdk_was_at_work() {
     for is_javascript in [true, false] {

@@ -29,7 +29,7 @@ fn sql(host: &Host, name: &str) -> Value {
     host.value_with("SELECT sql FROM sqlite_schema WHERE name = ?", [name])
 }
 
-/// Where objects lie in `sqlite_schema`, which changes when they are made anew.
+/// Where objects are in `sqlite_schema`, which changes when they are created again.
 fn places(host: &Host) -> Value {
     host.table("SELECT rowid, name FROM sqlite_schema ORDER BY rowid")
 }

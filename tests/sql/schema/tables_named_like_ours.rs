@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::migrations::stored_format::{NEWEST, in_format, migrate};
 
-/// A full-text index keeps its content in tables of its own; two others are not of our form.
+/// A full-text index keeps its content in its own tables; two others are not of our form.
 const OF_THE_APP: &str = "
     CREATE VIRTUAL TABLE ps_data__search USING fts5(id, data);
     INSERT INTO ps_data__search(id, data) VALUES ('1', 'found text'), ('2', 'more text');

@@ -1,10 +1,10 @@
 //! What hot paths may cost, in figures that are the same in every run: steps of SQLite's virtual machine, pages written
 //! to the log, and that nothing is compiled again. A path that begins to look at what has not changed fails here.
 //!
-//! A budget is what was counted, and 15 to 20 percent. `cargo test --test sql budgets -- --nocapture` shows what is counted
-//! now: to renew a budget, after a gain or for a cost that is worth it, take that and the same head-room. Another
-//! version of SQLite can count differently. `cargo xtask bench growth` shows costs that are not counted here, such as
-//! work in memory.
+//! A budget is what was counted, and 15 to 20 percent. `cargo test --test sql budgets -- --nocapture` shows what is
+//! counted now: to renew a budget, after a gain or for a cost that is worth it, take that and the same head-room.
+//! Another version of SQLite can count differently. `cargo xtask bench growth` shows costs that are not counted here,
+//! such as work in memory.
 
 use rowtide_testkit::counters::{Counters, Counts};
 use rowtide_testkit::service::Service;
@@ -144,7 +144,7 @@ fn operations_are_appended_and_published_in_order() {
     let superseding = client.put(1000, 3);
     client.line(&client.diff());
     assert_within(&Budget { steps: 40_200, pages: 132 }, "1000 superseding", client.cost(&superseding));
-    // A large publish has statements of its own, which are compiled here.
+    // A large publish has its own statements, which are compiled here.
     let ((), published) = client.counters.count(|| client.line(&client.service.complete()));
     assert_within(&Budget { steps: 82_000, pages: 131 }, "1000 published", published);
     invariants::assert_consistent(&client.host);

@@ -133,7 +133,7 @@ impl Session {
         self.announced = None;
     }
 
-    /// The line that tells the client of the service's present state.
+    /// The line that announces the service's present state.
     fn announce(&mut self) {
         let line = self.service.checkpoint();
         let described = line["checkpoint"]["buckets"].as_array().unwrap();

@@ -174,7 +174,7 @@ fn an_acknowledgement_that_one_has_seen_is_not_forgotten_by_the_other() {
     let before = service.clone();
     service.write_checkpoint = Some(5);
     assert!(completes(&first.sync(&service)));
-    // The other one's stream is a step behind: it tells of an older one.
+    // The other one's stream is a step behind: it announces an older one.
     assert!(completes(&second.sync(&before)));
     for key in ["last_seen_checkpoint_request_id", "last_applied_checkpoint_request_id"] {
         assert_eq!(first.host.value(&format!("SELECT value FROM ps_kv WHERE key = '{key}'")), 5, "{key}");

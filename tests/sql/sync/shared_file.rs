@@ -1,4 +1,4 @@
-//! A database file that several clients use, each with a stream of its own from the service.
+//! A database file that several clients use, each with its own stream from the service.
 
 use rowtide_testkit::Host;
 use rowtide_testkit::service::Service;

@@ -90,7 +90,7 @@ fn what_another_connection_stores_is_not_overwritten() {
         let told = streams(&app.syncing.line(&end()));
         assert_eq!(app.rows(), stored);
         assert_eq!(app.synced(), json!([["changed", "1"], ["ended", "2"]]));
-        // The status tells what is stored.
+        // The status shows what is stored.
         assert_eq!(told[0]["expires_at"], stored[0][4]);
         let is_explicit: Vec<_> = told.iter().map(|stream| &stream["has_explicit_subscription"]).collect();
         assert_eq!(is_explicit, [true, false]);

@@ -69,7 +69,7 @@ fn indexes_have_the_plain_columns_and_a_mark() {
             ["t__two", r#"CREATE INDEX "t__two" /* ps-managed */ ON "t"("id")"#],
         ])
     );
-    // Changed ones are made anew, others dropped.
+    // Changed ones are created again, others dropped.
     let indexes = json!({"indexes": [{"name": "one", "columns": [{"name": "a"}]}]});
     host.replace_schema(&schema(&[direct(&["a", "b\"c"], indexes)]));
     assert_eq!(sql_of(&host, "index"), json!([["t__one", r#"CREATE INDEX "t__one" /* ps-managed */ ON "t"("a")"#]]));

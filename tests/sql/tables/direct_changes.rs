@@ -199,7 +199,7 @@ fn removed_columns_are_dropped_without_a_resync() {
 fn columns_come_and_go_at_once() {
     let session = synced(direct(&["a", "b"], json!({})));
     replace(&session.host, direct(&["A", "c"], json!({})));
-    // Members of rows tell a from A, so that A is another column.
+    // Members of rows distinguish a from A, so that A is another column.
     assert_eq!(session.host.table("SELECT id, \"A\", c FROM t"), json!([["1", null, null], ["2", null, null]]));
     assert_eq!(session.host.table("SELECT name FROM pragma_table_info('t')"), json!([["id"], ["A"], ["c"]]));
     assert!(is_resync(&session.host));

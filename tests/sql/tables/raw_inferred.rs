@@ -228,7 +228,7 @@ fn the_table_is_that_of_the_main_database() {
     assert_eq!(session.host.table("SELECT * FROM temp.items"), json!([]));
 }
 
-/// A schema in which rows of type `thing` have `source` written beside them.
+/// A schema in which rows of type `thing` have `source` written next to them.
 fn marked(source: &str) -> Value {
     let sql = format!("INSERT OR REPLACE INTO items VALUES (?, '{source}')");
     raw(json!({"put": {"sql": sql, "params": ["Id"]}}))

@@ -108,13 +108,13 @@ impl Host {
         self.connection.close().map_err(|(_, error)| error.into())
     }
 
-    /// Creates the internal tables: `powersync_init()` in a transaction of its own.
+    /// Creates the internal tables: `powersync_init()` in its own transaction.
     #[track_caller]
     pub fn initialize(&self) {
         self.transaction("SELECT powersync_init()", []);
     }
 
-    /// Applies a schema: `powersync_replace_schema` in a transaction of its own.
+    /// Applies a schema: `powersync_replace_schema` in its own transaction.
     #[track_caller]
     pub fn replace_schema(&self, schema: &Value) {
         self.transaction("SELECT powersync_replace_schema(?)", [schema.to_string()]);
@@ -185,7 +185,7 @@ impl Host {
         first_value(self.rows_with(sql, parameters))
     }
 
-    /// Runs one statement in a transaction of its own (`BEGIN IMMEDIATE` … `COMMIT`) and gives its rows.
+    /// Runs one statement in its own transaction (`BEGIN IMMEDIATE` … `COMMIT`) and gives its rows.
     #[track_caller]
     pub fn transaction(&self, sql: &str, parameters: impl Params) -> Vec<Vec<Value>> {
         match self.try_transaction(sql, parameters) {
@@ -215,7 +215,7 @@ impl Host {
         result
     }
 
-    /// Calls `powersync_control` in a transaction of its own, as SDKs do. Text results (the instructions) are parsed;
+    /// Calls `powersync_control` in its own transaction, as SDKs do. Text results (the instructions) are parsed;
     /// integers and NULL come as they are (docs/reference/control.md#calling).
     #[track_caller]
     pub fn control(&self, operation: &str, payload: impl Into<Payload>) -> Value {

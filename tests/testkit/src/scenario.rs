@@ -102,7 +102,7 @@ pub(crate) fn sql_values(parameters: &Value) -> Vec<rusqlite::types::Value> {
     values.collect()
 }
 
-/// Compares what came of a step with what it expects; without expectations it must only succeed.
+/// Compares the result of a step with what it expects; without expectations it must only succeed.
 pub(crate) fn judge(step: &Value, outcome: Result<Value, HostError>) -> Result<(), String> {
     let result = match (outcome, step.get("expect_error")) {
         (Ok(value), None) => value,

@@ -1,7 +1,7 @@
-//! The service's side of one sync stream: which checkpoint a client was told of, and which operations it was sent.
+//! The service's side of one sync stream: which checkpoint was announced to a client, and which operations were sent.
 //!
-//! Several clients of one [`Service`] can be at different checkpoints: each stream keeps the service's state as it was when
-//! it announced that.
+//! Several clients of one [`Service`] can be at different checkpoints: each stream keeps the service's state as it was
+//! when it announced that.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl SyncStream {
         Some(Self { announced: None, sent: sent.collect(), operations: 0 })
     }
 
-    /// The line that tells the client of the service's present state.
+    /// The line that announces the service's present state.
     pub fn announce(&mut self, service: &Service) -> Value {
         let line = match &self.announced {
             None => service.checkpoint(),

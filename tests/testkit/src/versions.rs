@@ -32,7 +32,7 @@ impl ScriptHost {
 
     fn build(name: &str) -> Self {
         let manifest = repository().join("tests/hosts").join(name).join("Cargo.toml");
-        // A target directory of its own, so that the two do not wait for, or rebuild, anything of the workspace.
+        // Its own target directory, so that the two do not wait for, or rebuild, anything of the workspace.
         let target = target_directory().join("hosts");
         let (manifest, target) = (manifest.display().to_string(), target.display().to_string());
         let artifacts = cargo_build(&["--locked", "--manifest-path", &manifest, "--target-dir", &target]);
@@ -74,7 +74,7 @@ pub fn quote(text: &str) -> String {
 }
 
 fn target_directory() -> PathBuf {
-    // Test programs lie in <target>/<profile>/deps.
+    // Test programs are in <target>/<profile>/deps.
     let program = std::env::current_exe().expect("a program knows its path");
-    program.ancestors().nth(3).expect("a test program lies in the target directory").to_path_buf()
+    program.ancestors().nth(3).expect("a test program is in the target directory").to_path_buf()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask browser`: builds the example of `wasm/example` by the commands of `wasm/README.md` and serves it, or uses it
-//! in a headless Chromium, so that commands and example stay true.
+//! `cargo xtask browser`: builds the example of `wasm/example` by the commands of `wasm/README.md` and serves it, or
+//! uses it in a headless Chromium, so that commands and example stay true.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub fn serve(port: u16) -> Result<()> {
     process::run(command.arg(place().join("program.wasm")).arg(port.to_string()))
 }
 
-/// Builds it in both ways and uses it in Chromium; says what is left out for want of a tool.
+/// Builds it in both ways and uses it in Chromium; says what is left out because a tool is missing.
 ///
 /// # Errors
 /// If something does not build, or does not work.
@@ -111,8 +111,8 @@ fn page(script: &str, chromium: &Path, arguments: &[&Path]) -> std::process::Com
     command
 }
 
-/// Runs an example's commands as they stand there, but that a compiler may have another name on this machine. One that
-/// compiles SQLite is not run again: that takes longest.
+/// Runs an example's commands as they are written, except that a compiler may have another name on this machine. One
+/// that compiles SQLite is not run again: that takes longest.
 fn build(example: &Example) -> Result<()> {
     for line in commands(&example.code) {
         let (name, arguments) = line.split_once(' ').context("a command has arguments")?;
@@ -138,7 +138,7 @@ fn commands(code: &str) -> Vec<String> {
     joined.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// The file that a compiler is told to make.
+/// The file that a compiler is asked to make.
 fn output(command: &str) -> Option<String> {
     command.split_once(" -o ").map(|(_, output)| output.to_owned())
 }

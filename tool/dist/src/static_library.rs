@@ -18,7 +18,7 @@ pub const EXPECTED: &str = "\n{\"op\":\"PUT\",\"id\":\"l1\",\"type\":\"lists\",\
 /// If one of them fails, or the program does not print what it should.
 pub fn check() -> Result<()> {
     let library = library::build_static()?;
-    let directory = library.parent().context("a library lies in a directory")?;
+    let directory = library.parent().context("a library is in a directory")?;
     let (sqlite, include) = (sqlite_source()?, repository().join("crates/static/include"));
     let source = repository().join("tests/hosts/static/main.c");
     let program = directory.join("static-host");

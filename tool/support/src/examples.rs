@@ -1,7 +1,7 @@
 //! `cargo xtask readme`: runs the README's examples, so that they stay true.
 //!
 //! A code block is run if the line before it is an HTML comment `<!-- run: shell -->` (the words after it say how: see
-//! `run_example`). Each runs in a new directory in which `libpowersync.so` lies, as in the examples' own paths.
+//! `run_example`). Each runs in a new directory in which `libpowersync.so` is, as in the examples' own paths.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub fn run() -> Result<()> {
     let examples = examples(&text);
     ensure!(!examples.is_empty(), "README.md has no examples to run");
     let library = library::build()?;
-    let directory = library.parent().context("a library lies in a directory")?.join("readme-examples");
+    let directory = library.parent().context("a library is in a directory")?.join("readme-examples");
     for example in &examples {
         let place = directory.join(example.line.to_string());
         prepare(&place, &library)?;

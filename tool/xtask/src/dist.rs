@@ -1,4 +1,4 @@
-//! The commands that build, package and check what ships. They are a program of their own (`tool/dist`), so that
+//! The commands that build, package and check what ships. They are a separate program (`tool/dist`), so that
 //! nobody compiles packaging code to run the tests.
 
 use anyhow::Result;

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: runs the fuzz targets of `tests/fuzz` on random inputs, with a library that checks its arithmetic.
+//! `cargo xtask fuzz`: runs the fuzz targets of `tests/fuzz` on random inputs, with a library that checks its
+//! arithmetic.
 //!
-//! On stable Rust, without anything else. With `--guided` libFuzzer chooses the inputs by what they reach in the code, also
-//! in the library: that needs a C++ compiler, but no nightly Rust.
+//! On stable Rust, without anything else. With `--guided` libFuzzer chooses the inputs by what they reach in the code,
+//! also in the library: that needs a C++ compiler, but no nightly Rust.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,7 +20,7 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-un
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// How long each target runs in CI, besides the inputs that are there.
+/// How long each target runs in CI, in addition to the stored inputs.
 const SECONDS_IN_CI: u64 = 10;
 
 /// What to fuzz, and how long.
@@ -81,7 +82,7 @@ fn driver(arguments: &[&str]) -> Command {
 fn guided(target: &str, seconds: u64, seed: u64) -> Result<()> {
     let directory = process::repository().join("target/fuzz");
     let platform = platform()?;
-    // A compilation of its own for this platform keeps build scripts from being instrumented.
+    // A separate compilation for this platform keeps build scripts from being instrumented.
     let build_directory = directory.display().to_string();
     let arguments = ["--target", platform.as_str(), "--target-dir", build_directory.as_str()];
     let library = library::build_checked(&arguments, &[("RUSTFLAGS", INSTRUMENTATION)])?;

@@ -1,7 +1,7 @@
 //! How costs grow: varies one size of a client at a time, and measures operations that should cost what they change,
 //! not what is stored.
 //!
-//! For every size a process of its own builds the client, then runs each operation several times: some times for its
+//! For every size a separate process builds the client, then runs each operation several times: some times for its
 //! CPU time, and some times for what is the same in every run: SQLite's virtual machine steps and pages written.
 
 mod client;
@@ -157,7 +157,7 @@ fn measure_study(study: &'static Study, options: &Options) -> Result<Measured> {
     Ok(measured)
 }
 
-/// Builds and measures one client in a process of its own, and gives the costs.
+/// Builds and measures one client in its own process, and gives the costs.
 fn start(study: &Study, number: usize, library: &Path) -> Result<Value> {
     let directory = tempfile::tempdir().context("cannot create a directory for the database")?;
     let (database, text) = (directory.path().join("client.db"), number.to_string());

@@ -1,4 +1,4 @@
-//! The operations whose costs are measured, each in a transaction of its own.
+//! The operations whose costs are measured, each in its own transaction.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-// An application on the SDK: its database with the library under test, and what the SDK told it.
+// An application on the SDK: its database with the library under test, and what the SDK reported.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

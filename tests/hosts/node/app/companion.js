@@ -1,4 +1,4 @@
-// One of several processes of an application on one database file: does what its parent asks, and tells it of every
+// One of several processes of an application on one database file: does what its parent asks, and reports every
 // instruction that the library gave. Uploads go to the parent, whose backend answers when it has taken them.
 
 import { isDeepStrictEqual } from 'node:util';

@@ -1,4 +1,4 @@
-// The library under test: POWERSYNC_LIBRARY, or the release build of this repository. The word `published` stands for
+// The library under test: POWERSYNC_LIBRARY, or the release build of this repository. The word `published` means
 // the library that the SDK brings along.
 
 import { existsSync } from 'node:fs';

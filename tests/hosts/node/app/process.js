@@ -1,4 +1,4 @@
-// A process of its own with the SDK on a database file, as its parent sees it.
+// A separate process with the SDK on a database file, as its parent sees it.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

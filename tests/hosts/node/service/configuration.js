@@ -1,4 +1,4 @@
-// The service's configuration: which buckets the streams stand for that a client asks for.
+// The service's configuration: which buckets belong to the streams that a client asks for.
 
 /**
  * A stream, by its name. `buckets` gives the names of buckets for the parameters of a subscription; `error` makes every

@@ -1,4 +1,4 @@
-// One open /sync/stream response: tells its client about checkpoints, one after the other, and sends the operations that
+// One open /sync/stream response: announces checkpoints to its client, one after the other, and sends the operations that
 // are missing for each.
 
 import { setTimeout as delay } from 'node:timers/promises';

@@ -4,7 +4,7 @@
 //! scenarios DATABASE PROGRAM [ARGUMENT]…
 //! ```
 //!
-//! Each scenario gets a process of its own in an empty directory, twice: with lines as JSON and as BSON. One more process
+//! Each scenario gets its own process in an empty directory, twice: with lines as JSON and as BSON. One more process
 //! shows that what the library logs arrives.
 
 use std::path::{Path, PathBuf};

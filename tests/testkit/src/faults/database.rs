@@ -60,7 +60,7 @@ impl Database {
     /// Loads the extension.
     ///
     /// # Errors
-    /// What SQLite reports; SQLITE_NOMEM where it says SQLITE_ERROR for want of memory.
+    /// What SQLite reports; SQLITE_NOMEM where it says SQLITE_ERROR because memory was refused.
     pub fn load(&self, library: &Path) -> Result<(), Failure> {
         let library = CString::new(library.as_os_str().as_encoded_bytes()).expect("a path without NUL");
         let mut message: *mut c_char = ptr::null_mut();
@@ -82,8 +82,8 @@ impl Database {
         }
     }
 
-    /// Gives the connection the function `run(sql)`, as an application may have one that uses the connection from within
-    /// a statement.
+    /// Gives the connection the function `run(sql)`, as an application may have one that uses the connection from
+    /// within a statement.
     ///
     /// # Errors
     /// What SQLite reports.

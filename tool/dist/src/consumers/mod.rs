@@ -23,7 +23,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// A kind of application: its name, and what tries it in a directory of its own.
+/// A kind of application: its name, and what tries it in its own directory.
 type Consumer = (&'static str, fn(&Distribution, &Path) -> Result<Outcome>);
 
 const CONSUMERS: &[Consumer] =

@@ -123,8 +123,8 @@ impl Compiler {
         Ok(program)
     }
 
-    /// The name of the database: emscripten brings along files in memory; WASI has none here, so that all connections share
-    /// memory of SQLite's own.
+    /// The name of the database: emscripten brings along files in memory; WASI has none here, so that all connections
+    /// share memory of SQLite's own.
     fn database(self) -> &'static str {
         match self {
             Self::Wasi => "file:/scenario?vfs=memdb",
@@ -133,7 +133,7 @@ impl Compiler {
     }
 }
 
-/// What emscripten needs to be told about this machine.
+/// What emscripten needs to know about this machine.
 pub fn emscripten_environment() -> Vec<(&'static str, OsString)> {
     let is_needed = std::env::var_os("NODE_PATH").is_none() && Path::new(NODE_PACKAGES).is_dir();
     if is_needed { vec![("NODE_PATH", NODE_PACKAGES.into())] } else { Vec::new() }

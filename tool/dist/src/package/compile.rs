@@ -40,7 +40,7 @@ pub fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str
 
 fn flags(toolchain: &Toolchain, target: &Target, core: Core) -> Result<Vec<String>> {
     let places = [
-        // Debug information for Windows names object files, which lie in the repository or elsewhere.
+        // Debug information for Windows names object files, which are in the repository or elsewhere.
         (toolchain.target_directory.clone(), "/target"),
         (repository().to_owned(), "/powersync"),
         (process::cargo_home()?, "/cargo"),

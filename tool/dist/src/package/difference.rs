@@ -20,7 +20,7 @@ const PACKAGES: &[(&str, Reader)] = &[
     (".tar.gz", Tree::from_tar_gz),
 ];
 
-/// How many differences are told of one file.
+/// How many differences of one file are printed.
 const MOST: usize = 10;
 
 /// All differences between two trees, a line for each; those of packages are looked for inside of them.

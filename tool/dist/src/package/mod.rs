@@ -2,7 +2,7 @@
 //!
 //! Into `target/dist` go the artefacts, by the names that SDKs expect, the header, `SHA256SUMS` and a list of what the
 //! libraries are made of; into `target/dist/debug` what debuggers want. `target/package/slices` has the libraries that
-//! become an XCFramework, one directory for each of its own.
+//! become an XCFramework, each in its own directory.
 
 mod archive;
 pub mod checksums;
@@ -70,8 +70,8 @@ pub fn select(only: &[String]) -> Result<Vec<&'static Target>> {
     Ok(TARGETS.iter().filter(|target| only.is_empty() || only.iter().any(|word| fits(target, word))).collect())
 }
 
-/// Builds what is selected, and the packages that are complete with it. What does not build is named at the end; a target
-/// that Rust cannot be had for is left out and named, or an error if all are required.
+/// Builds what is selected, and the packages that are complete with it. What does not build is named at the end; a
+/// target that Rust is not available for is left out and named, or an error if all are required.
 ///
 /// # Errors
 /// Lists what could not be built.
@@ -102,7 +102,7 @@ pub fn run(only: &[String], require_all: bool) -> Result<()> {
 /// What became of a target.
 enum Built {
     Libraries,
-    /// Nothing, for want of what the text says.
+    /// Nothing, because of what the text says is missing.
     Not(String),
 }
 
@@ -141,7 +141,7 @@ fn outcome(targets: &[&'static Target], mut build: impl FnMut(&Target) -> Result
     outcome
 }
 
-/// Removes the libraries of an earlier build, so that none stands for one that cannot be built now.
+/// Removes the libraries of an earlier build, so that none is taken for one that cannot be built now.
 fn remove_earlier(target: &Target) -> Result<()> {
     for path in libraries(target).into_iter().filter(|path| path.exists()) {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;

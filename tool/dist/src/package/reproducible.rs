@@ -1,5 +1,5 @@
-//! `cargo xtask package --check-reproducible`: builds everything a second time, from a copy of the sources at another path,
-//! with another home of Cargo, another target directory and another time zone, and compares all that was made.
+//! `cargo xtask package --check-reproducible`: builds everything a second time, from a copy of the sources at another
+//! path, with another home of Cargo, another target directory and another time zone, and compares all that was made.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use tool_support::process::{self, repository};
 /// Where the second build happens; its length is another one than that of usual paths.
 const PLACE: &str = "target/package/again";
 
-/// The variable that tells the library its commit, as its build script reads it.
+/// The variable that gives the library its commit, as its build script reads it.
 const COMMIT: &str = "POWERSYNC_GIT_HASH";
 
 /// Builds what is selected again, and compares it with what is in `target/dist`.
@@ -66,7 +66,7 @@ fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
     let mut command = process::cargo(&["run", "--quiet", "--locked", "--package", "xtask", "--", "package"]);
     command.current_dir(sources).env("CARGO_TARGET_DIR", place.join("build"));
     command.env("TZ", "Pacific/Kiritimati").env("SOURCE_DATE_EPOCH", "1");
-    // The copy is no repository, which could tell the library its commit.
+    // The copy is no repository, which could give the library its commit.
     if std::env::var_os(COMMIT).is_none()
         && let Ok(commit) = process::output(&mut process::program("git", &["rev-parse", "--verify", "HEAD"]))
     {
@@ -81,7 +81,7 @@ fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
     process::run(&mut command).context("the second build failed")
 }
 
-/// Another home for Cargo, with links to what the first has downloaded. The sources of crates are unpacked anew, for
+/// Another home for Cargo, with links to what the first has downloaded. The sources of crates are unpacked again, for
 /// compilers see through links.
 #[cfg(unix)]
 fn cargo_home(place: &Path) -> Result<Option<PathBuf>> {

@@ -80,14 +80,14 @@ fn component(package: &Value) -> Value {
         "version": version,
         "licenses": [{ "expression": license }],
     });
-    // What lies in this repository has no place in a registry.
+    // What is in this repository has no place in a registry.
     if let Some(members) = members.as_object_mut().filter(|_| !package["source"].is_null()) {
         members.insert("purl".to_owned(), reference(package).into());
     }
     members
 }
 
-/// What stands for a package, within the document and (if it is published) outside.
+/// The identifier of a package, within the document and (if it is published) outside.
 fn reference(package: &Value) -> String {
     let text = |name: &str| package[name].as_str().unwrap_or_default().to_owned();
     format!("pkg:cargo/{}@{}", text("name"), text("version"))

@@ -1,4 +1,5 @@
-//! The libraries that become an XCFramework: for each of its directories one, universal if it is for several processors.
+//! The libraries that become an XCFramework: for each of its directories one, universal if it is for several
+//! processors.
 
 use std::collections::BTreeMap;
 use std::fs::create_dir_all;
@@ -13,7 +14,7 @@ use tool_support::process::repository;
 /// The framework's binary, and that of every slice.
 const FRAMEWORK: &str = "powersync-sqlite-core";
 
-/// Where they go, each into a directory of its own.
+/// Where they go, each into its own directory.
 pub fn directory() -> PathBuf {
     repository().join("target/package/slices")
 }

@@ -32,7 +32,7 @@ pub struct Apple {
     pub name: &'static str,
     /// The number of the platform in `LC_BUILD_VERSION`.
     pub number: u32,
-    /// The environment variable that tells rustc the oldest system.
+    /// The environment variable that gives rustc the oldest system.
     pub variable: &'static str,
     /// The version of the SDK that is claimed.
     pub sdk: &'static str,
@@ -137,8 +137,8 @@ impl Target {
         }
     }
 
-    /// Whether debug information can be removed from its objects: `objcopy` crashes on those for arm64_32 (LLVM 22), and cannot
-    /// change WebAssembly. These are compiled without.
+    /// Whether debug information can be removed from its objects: `objcopy` crashes on those for arm64_32 (LLVM 22),
+    /// and cannot change WebAssembly. These are compiled without.
     pub fn can_be_stripped(&self) -> bool {
         self.platform != Platform::Wasm && self.linker_architecture != "arm64_32"
     }
@@ -148,7 +148,7 @@ impl Target {
         self.is_loadable && self.slice.is_some()
     }
 
-    /// Whether the loadable library is an artefact of its own, not only a part of the XCFramework.
+    /// Whether the loadable library is a separate artefact, not only a part of the XCFramework.
     pub fn ships_loadable(&self) -> bool {
         self.is_loadable && (self.platform == Platform::MacOs || self.slice.is_none())
     }
@@ -197,8 +197,8 @@ const TVOS_SIMULATOR_SLICE: &str = "tvos-arm64_x86_64-simulator";
 const WATCHOS_SLICE: &str = "watchos-arm64_arm64_32_armv7k";
 const WATCHOS_SIMULATOR_SLICE: &str = "watchos-arm64_x86_64-simulator";
 
-/// All targets. Android's minimum, API level 21, shows in nothing but the hash styles. Libraries for simulators older than 13.0
-/// say the platform in a way that does not tell them from devices.
+/// All targets. Android's minimum, API level 21, shows in nothing but the hash styles. Libraries for simulators older
+/// than 13.0 say the platform in a way that does not distinguish them from devices.
 pub const TARGETS: &[Target] = &[
     elf("x86_64-unknown-linux-gnu", Platform::Linux, "x64", "elf_x86_64"),
     elf("aarch64-unknown-linux-gnu", Platform::Linux, "aarch64", "aarch64linux"),

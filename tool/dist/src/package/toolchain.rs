@@ -66,7 +66,7 @@ impl Toolchain {
     /// Installs what is missing for a target, and gives where its `core` comes from.
     ///
     /// # Errors
-    /// If that cannot be had.
+    /// If that is not available.
     pub fn prepare(&self, target: &Target) -> Result<Core> {
         let prebuilt = self.sysroot.join("lib/rustlib").join(target.triple).join("lib");
         if target.core == Core::Prebuilt && obtain(&prebuilt, &["target", "add", target.triple]).is_ok() {

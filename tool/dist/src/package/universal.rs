@@ -29,7 +29,7 @@ pub fn join(parts: &[((u32, u32), Vec<u8>)]) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Type and subtype of the processor that an architecture of Apple's linker stands for.
+/// Type and subtype of the processor of an architecture of Apple's linker.
 ///
 /// # Errors
 /// If it is not known.

@@ -40,7 +40,7 @@ const REQUIREMENTS: &str = "aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCom
 /// The oldest API level of Android that the libraries run on.
 const API_LEVEL: u32 = 21;
 
-/// Version of the NDK that prefab is told: all fit, for the library needs nothing of it.
+/// The NDK version for prefab: all fit, for the library needs nothing of it.
 const NDK: u32 = 21;
 
 /// Name of the archive.
@@ -56,7 +56,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     let library = |abi: &&Abi| distribution.directory.join(abi.library);
     let missing: Vec<&str> = ABIS.iter().filter(|abi| !library(abi).is_file()).map(|abi| abi.library).collect();
     if !missing.is_empty() {
-        println!("not made, for want of {}", missing.join(", "));
+        println!("not made, missing: {}", missing.join(", "));
         return Ok(());
     }
     let mut libraries = Vec::new();
@@ -101,8 +101,8 @@ fn pretty(value: &Value) -> Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// Checks an archive as Gradle and prefab will read it: the files that they ask for, each library of the ABI under which
-/// it stands, and the same ones for apps and for native code.
+/// Checks an archive as Gradle and prefab will read it: the files that they ask for, each library of the ABI under
+/// which it is, and the same ones for apps and for native code.
 ///
 /// # Errors
 /// Says what is wrong.

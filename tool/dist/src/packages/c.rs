@@ -7,7 +7,7 @@ use crate::packages::distribution::{Distribution, HEADER, read};
 use crate::packages::platform::Platform;
 use crate::packages::tree::{self, Tree};
 
-/// Where the templates are; `@VERSION@` in them stands for the version.
+/// Where the templates are; `@VERSION@` in them is replaced by the version.
 const SOURCE: &str = "tool/dist/packages/c";
 
 /// The templates, and where they go.
@@ -21,7 +21,7 @@ const FILES: &[(&str, &str)] = &[
 /// The library inside of the archive.
 const LIBRARY: &str = "lib/libpowersync.a";
 
-/// Writes `powersync-c-*.tar.gz`, one for each static library that is there.
+/// Writes `powersync-c-*.tar.gz`, one for each static library that was built.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.

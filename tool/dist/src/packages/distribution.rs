@@ -17,7 +17,7 @@ pub const HEADER: &str = "crates/static/include/powersync.h";
 pub struct Distribution {
     /// Where it is.
     pub directory: PathBuf,
-    /// Where the libraries are that go into the XCFramework, each in a directory of its own.
+    /// Where the libraries are that go into the XCFramework, each in its own directory.
     pub slices: PathBuf,
     /// Version of all packages.
     pub version: &'static str,
@@ -60,7 +60,7 @@ impl Distribution {
         let path = |platform| self.directory.join(name(platform));
         let (there, missing): (Vec<_>, Vec<_>) = PLATFORMS.iter().partition(|platform| path(platform).is_file());
         if !missing.is_empty() {
-            println!("not made, for want of {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
+            println!("not made, missing: {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
         }
         there.into_iter().map(|platform| (platform, path(platform))).collect()
     }

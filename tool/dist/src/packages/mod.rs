@@ -36,8 +36,8 @@ const STEPS: &[Step] = &[
     ("XCFramework", xcframework::write),
 ];
 
-/// Writes all kinds of packages anew. One that lacks a library is not made, which is said; one that fails does not keep
-/// the others from being made.
+/// Writes all kinds of packages again. One that lacks a library is not made, which is said; one that fails does not
+/// keep the others from being made.
 ///
 /// # Errors
 /// Lists the kinds that failed.
@@ -52,7 +52,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     Ok(())
 }
 
-/// Removes the packages of an earlier build, so that none stands for one that cannot be made now.
+/// Removes the packages of an earlier build, so that none is taken for one that cannot be made now.
 fn remove_earlier(directory: &Path) -> Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

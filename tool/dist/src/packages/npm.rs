@@ -1,5 +1,5 @@
-//! The npm packages: one with the functions that applications call, and one with the library for each platform, on which
-//! the first depends optionally, so that npm installs only the one that fits.
+//! The npm packages: one with the functions that applications call, and one with the library for each platform, on
+//! which the first depends optionally, so that npm installs only the one that fits.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -12,13 +12,13 @@ use crate::packages::tree::{self, Tree};
 /// Where the files of the package with the functions are.
 const SOURCE: &str = "tool/dist/packages/npm";
 
-/// Files of the package with the functions, besides `package.json`.
+/// Files of the package with the functions, other than `package.json`.
 const FILES: &[&str] = &["index.js", "index.d.ts", "README.md"];
 
 /// Name of that package.
 pub const NAME: &str = "powersync-sqlite-core";
 
-/// Writes `*.tgz`: the package with the functions, and one for each library that is there.
+/// Writes `*.tgz`: the package with the functions, and one for each library that was built.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
@@ -83,7 +83,7 @@ fn manifest_member(package: &Tree, member: &str) -> Result<String> {
     value.map(str::to_owned).with_context(|| format!("package.json has no {member}"))
 }
 
-/// Checks a package as npm will see it: everything lies in `package/`, and the files that the manifest names are there.
+/// Checks a package as npm will see it: everything is in `package/`, and the files that the manifest names are there.
 ///
 /// # Errors
 /// Says what is wrong.
@@ -91,7 +91,7 @@ pub fn check(bytes: &[u8], version: &str) -> Result<()> {
     let package = Tree::from_tar_gz(bytes)?;
     let name = manifest_member(&package, "name")?;
     let outside = package.iter().find(|(path, _)| !path.starts_with("package/"));
-    ensure!(outside.is_none(), "{name}: {outside:?} lies outside of package/");
+    ensure!(outside.is_none(), "{name}: {outside:?} is outside of package/");
     let manifest: Value = serde_json::from_str(package.text("package/package.json")?)?;
     let files = manifest.get("files").and_then(Value::as_array).context("package.json names no files")?;
     for file in ["main", "types"].iter().filter_map(|member| manifest.get(member)).chain(files) {

@@ -1,4 +1,5 @@
-//! Who publishes the packages, and where: the lines of `tool/dist/packages/publisher.properties`, which Gradle reads too.
+//! Who publishes the packages, and where: the lines of `tool/dist/packages/publisher.properties`, which Gradle reads
+//! too.
 
 use anyhow::{Context, Result, ensure};
 
@@ -44,7 +45,7 @@ impl Publisher {
             ensure!(!value.is_empty() && value.chars().all(is_good), "{FILE}: {name} is {value:?}");
             Ok(value.to_owned())
         };
-        // In an address nothing stands that would have to be written otherwise in XML, JSON or Ruby.
+        // Nothing in an address has to be escaped in XML, JSON or Ruby.
         let address = |name: &str| {
             let value = line(name)?.replace("@VERSION@", version);
             let is_good = |character: char| character.is_ascii_graphic() && !"\"'<>&\\#@".contains(character);
@@ -63,7 +64,8 @@ impl Publisher {
         })
     }
 
-    /// Fills in a description of a package, in which `@HOME@`, `@RELEASES@`, `@AUTHOR@` and `@VERSION@` stand for these.
+    /// Fills in a description of a package, in which `@HOME@`, `@RELEASES@`, `@AUTHOR@` and `@VERSION@` are replaced by
+    /// these.
     ///
     /// # Errors
     /// If something else is to be filled in.

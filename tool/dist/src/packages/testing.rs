@@ -1,4 +1,4 @@
-//! Small object files that stand for libraries in tests.
+//! Small object files in place of libraries, for tests.
 
 use object::macho::{CPU_SUBTYPE_ARM64_ALL, CPU_TYPE_ARM64, CPU_TYPE_X86_64, FAT_MAGIC, MH_DYLIB, Platform, Version};
 use object::write::{MachOBuildVersion, Object};

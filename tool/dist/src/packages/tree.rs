@@ -11,7 +11,7 @@ use flate2::{Compression, GzBuilder, read::GzDecoder};
 use tar::{EntryType, Header};
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-/// What stands at one path.
+/// What is at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A file's content.
@@ -46,21 +46,21 @@ impl Tree {
     /// What is in a directory, which must be the only one.
     ///
     /// # Errors
-    /// If something lies outside of it.
+    /// If something is outside of it.
     pub fn below(self, directory: &str) -> Result<Self> {
         let entries = self.0.into_iter().map(|(path, node)| {
             let inside = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
-            Ok((inside.with_context(|| format!("{path} lies outside of {directory}"))?.to_owned(), node))
+            Ok((inside.with_context(|| format!("{path} is outside of {directory}"))?.to_owned(), node))
         });
         entries.collect::<Result<_>>().map(Self)
     }
 
-    /// All paths with what stands there, in order.
+    /// All paths with what is there, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
-    /// What stands at a path, if anything.
+    /// What is at a path, if anything.
     pub fn node(&self, path: &str) -> Option<&Node> {
         self.0.get(path)
     }
@@ -70,7 +70,7 @@ impl Tree {
         self.0.is_empty()
     }
 
-    /// Keeps only what stands at paths that a function is true for.
+    /// Keeps only what is at paths that a function is true for.
     pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.0.retain(|path, _| is_kept(path));
     }

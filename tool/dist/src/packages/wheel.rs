@@ -23,7 +23,7 @@ const PACKAGE: &str = "powersync_sqlite_core";
 /// Files of the package.
 const FILES: &[&str] = &["__init__.py", "py.typed"];
 
-/// Writes `*.whl`, one for each library that is there.
+/// Writes `*.whl`, one for each library that was built.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
@@ -82,7 +82,7 @@ fn tags(platform: &Platform) -> String {
     text
 }
 
-/// The list of all files with their hashes and sizes; only the list itself stands there without.
+/// The list of all files with their hashes and sizes; only the list itself has none.
 fn record(tree: &Tree, list: &str) -> Result<String> {
     let mut text = String::new();
     for (path, _) in tree.iter().filter(|(path, _)| *path != list) {

@@ -1,5 +1,6 @@
-//! The XCFramework for Apple's systems: a framework for each platform, with the library, a header and the lists that Xcode
-//! and the App Store read; and the descriptions for the Swift package manager and CocoaPods, which lie beside it.
+//! The XCFramework for Apple's systems: a framework for each platform, with the library, a header and the lists that
+//! Xcode and the App Store read; and the descriptions for the Swift package manager and CocoaPods, which are next to
+//! it.
 //!
 //! Frameworks are flat, except on macOS, where the current version is reached through symbolic links. On watchOS the
 //! library is a static one.
@@ -49,7 +50,7 @@ struct Slice {
 /// Name of the directory; the archive's has `.zip` added.
 pub const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
 
-/// What lies beside it for package managers.
+/// What is next to it for package managers.
 pub const DESCRIPTIONS: &[&str] = &["Package.swift", "powersync-sqlite-core.podspec"];
 
 /// Writes the XCFramework, as a directory and as a zip file, and its descriptions, if the libraries for all systems are
@@ -63,7 +64,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
     let missing: Vec<&str> =
         SYSTEMS.iter().filter(|system| !is_there(system)).map(|system| system.bundle_name).collect();
     if !missing.is_empty() {
-        println!("not made, for want of {}", missing.join(", "));
+        println!("not made, missing: {}", missing.join(", "));
         return Ok(());
     }
     let tree = xcframework(&slices, distribution.version)?;
@@ -206,8 +207,8 @@ fn text<'d>(list: &'d Dictionary, key: &str) -> Result<&'d str> {
     list.get(key).and_then(Value::as_string).with_context(|| format!("no text {key}"))
 }
 
-/// Checks an XCFramework as Xcode will read it: each library that it lists is there, for the platform and the processors
-/// that the list says, in a bundle that describes itself.
+/// Checks an XCFramework as Xcode will read it: each library that it lists is there, for the platform and the
+/// processors that the list says, in a bundle that describes itself.
 ///
 /// # Errors
 /// Says what is wrong.

@@ -10,7 +10,7 @@ use object::{Architecture, File, Object, ObjectSymbol, SymbolScope};
 use crate::package::target::{Format, Target};
 use crate::package::{ENTRY_POINTS, FROM_C_LIBRARY};
 
-/// What the compiler asks of the program, beside functions: a marker, and on 32-bit x86 with Windows arithmetic.
+/// What the compiler asks of the program, other than functions: a marker, and on 32-bit x86 with Windows arithmetic.
 const WINDOWS: &[&str] = &["_fltused", "_aulldiv", "_aullrem", "_aulldvrm", "_allmul", "_alldiv", "_allrem"];
 
 /// What linkers for ELF make themselves; 32-bit x86 finds its constants from there.
@@ -41,7 +41,7 @@ pub fn check(target: &Target, path: &Path) -> Result<()> {
                 undefined.insert(name);
                 continue;
             }
-            // Functions of the compiler's own library stay in a member of their own, where formats let only whole programs
+            // Functions of the compiler's own library stay in a separate member, where formats let only whole programs
             // hide them.
             if symbol.scope() == SymbolScope::Dynamic || ENTRY_POINTS.contains(&name.as_str()) {
                 visible.insert(name.clone());

@@ -1,5 +1,5 @@
-//! Libraries that the linking of packages makes of one function, for each format, and the damage to them that the checks
-//! have to find.
+//! Libraries that the linking of packages makes of one function, for each format, and the damage to them that the
+//! checks have to find.
 
 use std::path::PathBuf;
 
@@ -103,7 +103,7 @@ fn put(content: &mut [u8], at: usize, value: u32) {
     content[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
-/// Changes the program headers of a kind: the number that lies a few bytes behind their beginning.
+/// Changes the program headers of a kind: the number that is a few bytes behind their beginning.
 fn put_segments(content: &mut [u8], kind: elf::ProgramType, field: usize, value: u32) {
     let (start, count) = (number(content, 32, 8), number(content, 56, 2));
     let mut changed = 0;
@@ -139,7 +139,7 @@ fn linux_libraries() {
     says("the stack can be executed", &|content| put_segments(content, elf::PT_GNU_STACK, 0, 0));
     says("relocated memory stays writable", &|content| put_segments(content, elf::PT_GNU_RELRO, 0, 0));
     says("memory can be written and executed", &|content| put_segments(content, elf::PT_LOAD, flags, all));
-    says("lies differently", &|content| put_segments(content, elf::PT_LOAD, 8, 1));
+    says("another remainder in memory", &|content| put_segments(content, elf::PT_LOAD, 8, 1));
     says("code is relocated", &|content| put_tag(&example, content, elf::DT_HASH, elf::DT_TEXTREL));
     says("calls itself None", &|content| put_tag(&example, content, elf::DT_SONAME, elf::DT_DEBUG));
     says("functions are bound late", &|content| {
@@ -199,7 +199,7 @@ fn windows_libraries() {
     }
 }
 
-/// Each says its platform so that simulators are told from devices.
+/// Each says its platform so that simulators are distinguished from devices.
 #[test]
 fn libraries_of_all_apple_systems() {
     for target in TARGETS.iter().filter(|target| target.is_loadable && target.platform.apple().is_some()) {
@@ -239,7 +239,7 @@ fn apple_libraries() {
     }
 }
 
-/// Puts the hashes of all pages into the signature anew.
+/// Puts the hashes of all pages into the signature again.
 fn sign(content: &mut [u8]) {
     let list = content.windows(4).position(|part| part == [0xfa, 0xde, 0x0c, 0x02]).unwrap();
     let field = |at: usize| usize::try_from(u32::from_be_bytes(content[list + at..][..4].try_into().unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! What debuggers want of each loadable library lies beside it, and is of that very library.
+//! What debuggers want of each loadable library is next to it, and belongs to exactly that library.
 
 use std::path::{Path, PathBuf};
 

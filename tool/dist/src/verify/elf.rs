@@ -52,8 +52,8 @@ pub fn check(target: &Target, content: &[u8]) -> Result<()> {
     is_self_sufficient(&found, target.platform == Platform::Android)
 }
 
-/// The largest pages of the systems that a library is for, in bytes. A library whose segments are aligned to less cannot be
-/// loaded there: 16 KiB on Android, 64 KiB with some kernels for 64-bit ARM.
+/// The largest pages of the systems that a library is for, in bytes. A library whose segments are aligned to less
+/// cannot be loaded there: 16 KiB on Android, 64 KiB with some kernels for 64-bit ARM.
 fn largest_page(target: &Target) -> u64 {
     match (target.platform, target.architecture) {
         (Platform::Android, _) => 0x4000,
@@ -144,7 +144,10 @@ fn read_segments<Header: FileHeader<Endian = Endianness>>(
             let alignment: u64 = segment.p_align(endian).into();
             let (address, offset): (u64, u64) = (segment.p_vaddr(endian).into(), segment.p_offset(endian).into());
             let remainder = |number: u64| number.checked_rem(alignment);
-            ensure!(remainder(address) == remainder(offset), "a segment lies differently in memory and in the file");
+            ensure!(
+                remainder(address) == remainder(offset),
+                "a segment has another remainder in memory than in the file"
+            );
             alignments.push(alignment);
             let is_both = flags.contains(elf::PF_W | elf::PF_X);
             found.dangers.extend(is_both.then_some("memory can be written and executed"));

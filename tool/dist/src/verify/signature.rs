@@ -1,5 +1,5 @@
-//! The ad-hoc signatures of libraries for Apple's systems, without which none is loaded on 64-bit ARM: hashes of all pages,
-//! in a structure of big-endian numbers.
+//! The ad-hoc signatures of libraries for Apple's systems, without which none is loaded on 64-bit ARM: hashes of all
+//! pages, in a structure of big-endian numbers.
 
 use std::ops::Range;
 
@@ -21,11 +21,11 @@ const HASHES: (u8, u8) = (2, 32);
 /// If the signature is none, does not cover all before it, or a page has another hash.
 pub fn check(content: &[u8], place: Range<usize>) -> Result<()> {
     ensure!(place.end == content.len(), "the signature is not the end of the library");
-    let signature = content.get(place.clone()).context("the signature lies outside")?;
+    let signature = content.get(place.clone()).context("the signature is outside")?;
     ensure!(number(signature, 0)? == SIGNATURE, "not a signature");
     // Each part: its kind, of which the list is the first, and where it is.
     ensure!(number(signature, 8)? > 0 && number(signature, 12)? == 0, "the signature has no list of hashes first");
-    let list = signature.get(usize::try_from(number(signature, 16)?)?..).context("the list lies outside")?;
+    let list = signature.get(usize::try_from(number(signature, 16)?)?..).context("the list is outside")?;
     ensure!(number(list, 0)? == CODE_DIRECTORY, "not a list of hashes");
     ensure!(number(list, 12)? & AD_HOC != 0, "not an ad-hoc signature");
     let offset = |at: usize| Ok::<_, anyhow::Error>(usize::try_from(number(list, at)?)?);
@@ -36,7 +36,7 @@ pub fn check(content: &[u8], place: Range<usize>) -> Result<()> {
     let page = 1_usize.checked_shl(u32::from(byte(39)?)).context("pages of an impossible size")?;
     let pages = content.get(..limit).context("the signature covers more than there is")?.chunks(page);
     ensure!(pages.len() == count, "{count} hashes for {} pages", pages.len());
-    let mut hashes = list.get(hashes..).context("the hashes lie outside")?.chunks_exact(usize::from(HASHES.1));
+    let mut hashes = list.get(hashes..).context("the hashes are outside")?.chunks_exact(usize::from(HASHES.1));
     for (index, page) in pages.enumerate() {
         let is_same = hashes.next().is_some_and(|hash| hash == Sha256::digest(page).as_slice());
         ensure!(is_same, "page {index} has another hash than the signature says");

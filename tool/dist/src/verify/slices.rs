@@ -48,7 +48,7 @@ fn has_parts(library: &[u8], parts: &[Vec<u8>]) -> Result<()> {
     ensure!(file.arches().len() == parts.len(), "a universal file of {} parts", file.arches().len());
     for (found, part) in file.arches().iter().zip(parts) {
         let (offset, _) = found.file_range();
-        ensure!(found.align() == ALIGNMENT && offset % (1 << ALIGNMENT) == 0, "a part lies at byte {offset}");
+        ensure!(found.align() == ALIGNMENT && offset % (1 << ALIGNMENT) == 0, "a part is at byte {offset}");
         ensure!(found.data(library)? == part.as_slice(), "another library than that of its target");
     }
     Ok(())

@@ -9,7 +9,7 @@ use tool_support::process;
 /// Names the directory of libclang, where it is not in a usual place.
 const VARIABLE: &str = "LIBCLANG_PATH";
 
-/// Where libclang usually is; `*` stands for any directory.
+/// Where libclang usually is; `*` means any directory.
 const DIRECTORIES: &[&str] = &[
     "/usr/lib",
     "/usr/lib64",

@@ -1,7 +1,7 @@
 //! What a crash leaves of the files of a disk, at any change that was made to them.
 //!
 //! A killed process leaves all changes before. Power loss may undo what was not synced since: all of it, or any part in
-//! pieces of a sector, without touching what lies beside ("powersafe overwrite"). A created file lasts from its first
+//! pieces of a sector, without touching what is next to it ("powersafe overwrite"). A created file lasts from its first
 //! sync on; that a file was deleted lasts from the next sync of any file on.
 
 use std::collections::BTreeMap;

@@ -1,9 +1,8 @@
-//! A disk in memory, as a file system for SQLite (a VFS): its calls fail on demand, and it can tell what a crash would
+//! A disk in memory, as a file system for SQLite (a VFS): its calls fail on demand, and it knows what a crash would
 //! leave of its files.
 //!
-//! It is for one connection at a time, so that locks are always granted unless they are to fail. Its clock stands still
-//! until it is set.
-//! A failing write leaves half of its data, as a full disk does.
+//! It is for one connection at a time, so that locks are always granted unless they are to fail. Its clock does not
+//! move until it is set. A failing write leaves half of its data, as a full disk does.
 
 mod crash;
 mod files;

@@ -19,7 +19,7 @@ const UNWINDER: &[&str] =
 /// The largest pages that Android has: libraries for smaller ones only are refused on devices with these.
 const ANDROID_PAGE_SIZE: &str = "max-page-size=16384";
 
-/// Links, and moves the debug information to a file of its own.
+/// Links, and moves the debug information to a separate file.
 pub fn loadable(link: &Link<'_>) -> Result<()> {
     let exports = link.write("exports.map", &format!("{{ global: {ENTRY_POINT}; local: *; }};\n"))?;
     let whole = link.scratch.join("whole.so");

@@ -8,8 +8,8 @@ use tool_support::process;
 /// What Apple's C library is asked for; on x86-64, compilers call `bzero` by its name with underscores.
 const C_FUNCTIONS: &str = "_bcmp, _bzero, ___bzero, _memcmp, _memcpy, _memmove, _memset, _strlen, dyld_stub_binder";
 
-/// Links with an ad-hoc signature, and writes a map of all functions' addresses beside: what a debugger needs to name the
-/// functions in a report of a crash.
+/// Links with an ad-hoc signature, and writes a map of all functions' addresses next to it: what a debugger needs to
+/// name the functions in a report of a crash.
 pub fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
     let apple = link.target.platform.apple().context("not a platform of Apple's")?;
     let architecture = link.target.linker_architecture;
