@@ -37,7 +37,7 @@ impl ConnectionState {
         SyncOperation(self)
     }
 
-    /// Whether stored statements are being run that drop our views for the sake of other versions.
+    /// Whether stored statements are being run that drop our views so that other versions can use the file.
     pub fn keeps_views(&self) -> bool {
         self.keeps_views.get()
     }

@@ -1,5 +1,5 @@
-//! `ps_updated_rows`: the rows that the next full publish looks at again, because they were written to locally or lost an
-//! operation.
+//! `ps_updated_rows`: the rows that the next full publish looks at again, because they were written to locally or lost
+//! an operation.
 //!
 //! Rows are appended to it, which touches one page however many are marked; a unique key would touch a page for nearly
 //! each of them. A row that is written to again is in the list again. So when the list has grown to four times what it
@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Result};
 /// So many marks of single rows may be made until it is worth to look at the length of the list.
 const UNLOOKED_AT: i64 = 500;
 
-/// Has a row looked at again. True if [`limit`] is to be called at the end of the transaction.
+/// Has a row checked again. True if [`limit`] is to be called at the end of the transaction.
 ///
 /// # Errors
 /// Errors of SQLite.
@@ -24,7 +24,7 @@ pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<boo
     Ok(database.connection().last_insert_rowid().checked_rem(UNLOOKED_AT) == Some(0))
 }
 
-/// Has the rows of the operations looked at again whose ids are from `first` to `last`.
+/// Has the rows of the operations checked again whose ids are from `first` to `last`.
 ///
 /// # Errors
 /// Errors of SQLite.

@@ -30,7 +30,7 @@ impl DataVersions {
         }
         let name = c_string(name).ok()?;
         let mut version = 0u32;
-        // SAFETY: the connection is open, for it has something of ours; the name is a C string, and this operation
+        // SAFETY: the connection is open, because it has something of ours; the name is a C string, and this operation
         // writes an unsigned integer.
         let code = unsafe {
             api::sqlite3_file_control(

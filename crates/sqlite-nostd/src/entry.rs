@@ -149,9 +149,9 @@ fn load_once(
 /// Whether another copy of the library (one linked statically, say) was loaded into the connection, which then has its
 /// pre-close table.
 ///
-/// Asked in the only way that reads no schema, for the database may be locked, or encrypted and not keyed yet: SELECT
-/// reads it even without a table. Nor may the question fail: SQLite refuses to open a connection on which an automatic
-/// extension left an error behind. Without the pragma (SQLITE_OMIT_INTROSPECTION_PRAGMAS) there is no answer.
+/// Asked in the only way that reads no schema, because the database may be locked, or encrypted and not keyed yet:
+/// SELECT reads it even without a table. Nor may the question fail: SQLite refuses to open a connection on which an
+/// automatic extension left an error behind. Without the pragma (SQLITE_OMIT_INTROSPECTION_PRAGMAS) there is no answer.
 fn has_another_copy(connection: Connection<'_>) -> crate::Result<bool> {
     let mut modules = connection.prepare("PRAGMA module_list")?;
     let mut rows = modules.query(&[])?;

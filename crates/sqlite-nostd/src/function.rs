@@ -173,7 +173,7 @@ impl Context<'_> {
             return unsafe { api::sqlite3_result_error_nomem(self.raw()) };
         }
         let size = c_int::try_from(error.message.len()).unwrap_or(c_int::MAX);
-        // SAFETY: see above; SQLite copies the message. The code comes last, for the message sets SQLITE_ERROR.
+        // SAFETY: see above; SQLite copies the message. The code comes last, because the message sets SQLITE_ERROR.
         unsafe {
             api::sqlite3_result_error(self.raw(), error.message.as_ptr().cast(), size);
             api::sqlite3_result_error_code(self.raw(), error.raw_code());

@@ -10,7 +10,7 @@
 //! With SQLite's interface alone, an application's hook would be lost whenever ours are installed, and nobody could
 //! find out later whether ours are still installed.
 //!
-//! Should SQLite keep hooks elsewhere one day, then a hook whose argument is not NULL is still noticed, but lost; one
+//! If a later SQLite keeps hooks elsewhere, a hook whose argument is not NULL is still noticed, but lost; one
 //! whose argument is NULL is not noticed. Ours are then never removed, since one that came later could be hit, and
 //! their memory is given up.
 
@@ -110,7 +110,7 @@ impl Hook {
     }
 }
 
-/// How much of a connection's memory is looked at, in bytes. From SQLite 3.38 to 3.54, with pointers of 64 bits, hooks
+/// How much of a connection's memory is searched, in bytes. From SQLite 3.38 to 3.54, with pointers of 64 bits, hooks
 /// are 272 to 320 bytes from its start, and it has 768 bytes or more. So everything that is read has been written:
 /// behind the connection, an allocator may have memory that was not.
 const LOOKED_AT: u64 = 512;
@@ -124,8 +124,8 @@ unsafe fn words(db: NonNull<sqlite3>) -> impl Iterator<Item = *mut c_void> {
     let size = unsafe { api::sqlite3_msize(db.as_ptr().cast()) };
     let count = usize::try_from(size.min(LOOKED_AT)).unwrap_or(0) / size_of::<*mut c_void>();
     let start = db.as_ptr().cast::<*mut c_void>();
-    // SAFETY: within the allocation, which SQLite fills with zeros. Volatile, for it belongs to SQLite; the only word
-    // that another thread may write is the flag of `sqlite3_interrupt`, of which the value does not matter.
+    // SAFETY: within the allocation, which SQLite fills with zeros. Volatile, because it belongs to SQLite; the only
+    // word that another thread may write is the flag of `sqlite3_interrupt`, of which the value does not matter.
     (0..count).map(move |index| unsafe { start.add(index).read_volatile() })
 }
 
@@ -260,7 +260,7 @@ impl Drop for InstalledHooks {
         for installed in core::mem::take(&mut self.installed) {
             match if is_certain { self.is_in_place(&installed) } else { None } {
                 Some(true) => {
-                    // SAFETY: the connection is open, for it has something of ours.
+                    // SAFETY: the connection is open, because it has something of ours.
                     unsafe { Hook::NONE.install(installed.kind, self.db) };
                 }
                 Some(false) => {}

@@ -4,7 +4,7 @@
 //!
 //! 1. When SQLite's allocator refuses a request, [`SqliteAllocator`] counts that and serves it from a reserve in the
 //!    library's zeroed data (1 MiB, which costs nothing while it is not used; less on small targets), for any block up
-//!    to an eighth of it. The running call can go on to its end.
+//!    to an eighth of it. The running call can continue to its end.
 //! 2. Every call from SQLite into Rust runs in [`guard`], which compares the count before and after it and turns the
 //!    call's result into SQLITE_NOMEM, as SQLite itself does with its `mallocFailed` flag. Memory is one for all
 //!    threads: calls that run at the same time on other connections may report the failure too.

@@ -29,7 +29,7 @@ pub fn abort_on_panic(info: &PanicInfo<'_>) -> ! {
     let mut message = Message { bytes: [0; 512], size: 0 };
     // A message that does not fit is cut.
     let _ = write!(message, "powersync: {info}");
-    // SAFETY: a C string, for the last byte is never written.
+    // SAFETY: a C string, because the last byte is never written.
     unsafe { api::log(SQLITE_INTERNAL, message.bytes.as_ptr().cast()) };
     abort()
 }

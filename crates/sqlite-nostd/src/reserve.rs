@@ -1,4 +1,4 @@
-//! A reserve of memory in the library's zeroed data, for the time when SQLite's allocator has none.
+//! A reserve of memory in the library's zeroed data, used when SQLite's allocator has none.
 //!
 //! It costs nothing until it is used: the pages of zeroed data come into being when they are first written. Blocks are
 //! runs of cells of [`CELL`] bytes, with a bit for each that says whether it is taken. Any number of threads may take

@@ -1,5 +1,5 @@
 //! A small session with the built library in which every request for memory fails once, alone or with all that follow:
-//! each call succeeds or fails with SQLITE_NOMEM, the session goes on, and ends as an undisturbed one does
+//! each call succeeds or fails with SQLITE_NOMEM, the session continues, and ends as an undisturbed one does
 //! (docs/reliability.md#how-it-is-tested). A call that has failed is made again as if it had not been made before: only
 //! after a COMMIT that failed, which undid a call that had succeeded, may the iteration end
 //! (docs/reference/sync-client.md#failed-calls-and-rollbacks).
@@ -256,7 +256,7 @@ fn run_session(steps: Vec<Step>, tried: fn(&Step) -> bool, goes_on: bool) -> usi
                 failure.filter(|failure| !step.is_end_of_iteration(failure))
             });
             match result {
-                // The next attempt goes on from here.
+                // The next attempt continues from here.
                 Err((undone, failure)) if failure.is_out_of_memory() => {
                     database.roll_back().unwrap();
                     may_have_ended |= undone == Undone::Call;
@@ -287,7 +287,7 @@ fn run_session(steps: Vec<Step>, tried: fn(&Step) -> bool, goes_on: bool) -> usi
     failures
 }
 
-/// Says what is about to be tried, for the case that the process ends.
+/// Says what is about to be tried, in case the process ends.
 fn report(number: u64, what: &str) {
     println!("TRY request {number} of {what:.200}");
     std::io::stdout().flush().unwrap();
@@ -308,7 +308,7 @@ fn child() {
 }
 
 fn run_child(kind: &str, least: usize) {
-    // Built here, for the allocator is not to fail meanwhile.
+    // Built here, because the allocator must not fail meanwhile.
     let library = library::loadable();
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])

@@ -170,7 +170,7 @@ pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     database.execute(SQL, &[bucket.0.into()])
 }
 
-/// Marks the rows of a bucket's operations to be looked at by the next full publish, and deletes the operations with
+/// Marks the rows of a bucket's operations to be checked by the next full publish, and deletes the operations with
 /// their entries in `ps_row_operations`.
 pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Region) -> Result<()> {
     const DELETE_ENTRY: &str =

@@ -97,7 +97,7 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     }
 }
 
-/// Makes sure that watchers hear of a table being emptied: deleting all rows at once calls no update hook. `key` is a
+/// Makes sure that watchers notice when a table is emptied: deleting all rows at once calls no update hook. `key` is a
 /// column that identifies rows.
 fn delete_first_row(database: &Database<'_>, table: &str, key: &str) -> Result<()> {
     database.execute_batch(&format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT 1)"))

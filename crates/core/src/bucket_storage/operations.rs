@@ -108,7 +108,7 @@ impl Appender<'_, '_> {
         }
     }
 
-    /// A CLEAR restarts the bucket: what it held is looked at again by the next full publish.
+    /// A CLEAR restarts the bucket: what it held is checked again by the next full publish.
     fn clear(&mut self, entry: &OplogEntry<'_>) -> Result<()> {
         // TrackedState pending operations of the bucket are known to be gone when they are looked for.
         buckets::delete_operations(self.database, self.bucket.id, self.bucket.region)?;

@@ -5,7 +5,7 @@ use crate::connection::Database;
 use crate::error::Result;
 
 /// Closes the gate: the target becomes the largest id, for "local writes exist, no id known yet", and ids seen before
-/// this write are forgotten, for they cannot acknowledge it.
+/// this write are forgotten, because they cannot acknowledge it.
 ///
 /// Every write looks at the database. That the transaction has closed the gate before says nothing: an SDK, the
 /// application or `powersync_clear` may have opened it since.

@@ -13,11 +13,12 @@ use crate::updated_rows;
 /// What is remembered of the local writes of a connection.
 #[derive(Default)]
 pub struct LocalWrites {
-    /// The id of the upload entries of the current transaction; meaningless unless [`TrackedState::TransactionId`] is noted.
+    /// The id of the upload entries of the current transaction; meaningless unless [`TrackedState::TransactionId`] is
+    /// noted.
     transaction_id: Cell<i64>,
     /// Memory for an entry.
     json: Cell<String>,
-    /// Whether the list of marked rows may have become too long since the last commit. After a rollback it is looked at
+    /// Whether the list of marked rows may have become too long since the last commit. After a rollback it is checked
     /// for nothing.
     is_list_to_be_limited: Cell<bool>,
 }
@@ -36,7 +37,7 @@ impl LocalWrites {
         database.execute(SQL, &[transaction_id.into(), entry.into()])
     }
 
-    /// Appends `entry` to the queue, closes the gate, and has the row looked at again when downloads are published.
+    /// Appends `entry` to the queue, closes the gate, and has the row checked again when downloads are published.
     ///
     /// # Errors
     /// As for [`LocalWrites::append`].
@@ -51,7 +52,7 @@ impl LocalWrites {
         self.mark(database, entry.row_type, entry.id)
     }
 
-    /// Has a row looked at again when downloads are published.
+    /// Has a row checked again when downloads are published.
     ///
     /// # Errors
     /// Errors of SQLite.

@@ -2,8 +2,8 @@
 //! (docs/reference/functions.md#powersync_crud).
 //!
 //! An `op` or `type` that no SDK can read is an error, because an entry that cannot be uploaded would block all later
-//! ones. An `id` is read as published versions read it: NULL is the empty text, and a blob the text of its bytes. Tables
-//! of the application may hold such ids, and writes to them must not begin to fail.
+//! ones. An `id` is read as published versions read it: NULL is the empty text, and a blob the text of its bytes.
+//! Tables of the application may hold such ids, and writes to them must not begin to fail.
 
 use alloc::rc::Rc;
 use core::marker::PhantomData;
@@ -65,7 +65,7 @@ impl Kind for FromParts {
             metadata: optional_text(metadata).map_err(named("metadata"))?,
         };
         if ignores_empty_updates(options) && entry.is_empty_update() {
-            // The update has rewritten the row all the same, without the members that are no columns.
+            // The update has rewritten the row nevertheless, without the members that are no columns.
             return session.local_writes.mark(database, entry.row_type, entry.id);
         }
         session.local_writes.record(database, &entry)

@@ -48,7 +48,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lets go of what keeps the connection from closing.
+    /// Releases what prevents the connection from closing.
     ///
     /// It may live on: `sqlite3_close` gives SQLITE_BUSY if the application has a statement open. So everything else
     /// stays, and is dropped with the session when the connection has closed.

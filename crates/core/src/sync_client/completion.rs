@@ -21,8 +21,8 @@ use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, Reque
 const PUT_OFF: &str =
     "Stored data are ahead of the checkpoint, as another client has got newer ones. Will retry at next checkpoint.";
 
-/// So many keep-alives, some 20 seconds apart, wait for the service to come to what was stored before the iteration
-/// began. If nothing changes in that time, it has started over.
+/// The number of keep-alives, about 20 seconds apart, for which the service may take to reach what was stored before
+/// the iteration began. If nothing changes in that time, it has started over.
 const QUIET_KEEP_ALIVES: u32 = 2;
 
 /// What comparing a checkpoint with stored data gives.
@@ -168,7 +168,7 @@ impl Iteration {
         Ok(Transition::only(next).changing(Change { waiting, ..change }))
     }
 
-    /// How a checkpoint goes on waiting that stored data up to `now_held` are still ahead of.
+    /// How a checkpoint keeps waiting that stored data up to `now_held` are still ahead of.
     fn still_ahead(&self, now_held: i64) -> Waiting {
         match self.waiting {
             Waiting::Ahead { held, quiet_keep_alives } if held == now_held => {

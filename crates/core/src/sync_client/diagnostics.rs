@@ -1,4 +1,4 @@
-//! What developer tools get to know about downloaded rows: which members the rows of a table have, and of which type
+//! What developer tools are shown of downloaded rows: which members the rows of a table have, and of which type
 //! (docs/reference/sync-client.md#diagnostics).
 
 use alloc::boxed::Box;

@@ -74,7 +74,7 @@ pub struct CheckpointRequest {
     pub checkpoint_request_id: i64,
 }
 
-/// What developer tools get to know (docs/reference/instructions.md#handlediagnostics).
+/// What developer tools are shown (docs/reference/instructions.md#handlediagnostics).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Diagnostics {
     /// Buckets were announced or received data.

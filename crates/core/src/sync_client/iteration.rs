@@ -71,7 +71,7 @@ pub struct Transition<'l> {
 pub enum NextStep {
     /// The iteration continues; nothing changed that needs another status.
     Continue,
-    /// The iteration goes on, with a new status if it differs from the last one.
+    /// The iteration continues, with a new status if it differs from the last one.
     Report,
     /// The iteration ends.
     Close {
@@ -107,7 +107,7 @@ impl Iteration {
     ) -> Result<(Self, Vec<Instruction>)> {
         let now = storage.now()?;
         let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
-            // A damaged row must not keep everything else from syncing. Whoever still wants it subscribes again.
+            // A damaged row must not keep everything else from syncing. An app that still wants it subscribes again.
             Err(error) if *error.kind() == ErrorKind::LocalData => {
                 let removed = storage.delete_unreadable_subscriptions()?;
                 let mut warnings = Vec::new();

@@ -37,7 +37,7 @@ pub struct Others {
 }
 
 impl Others {
-    /// Nobody has been noticed by an iteration that begins, unless one `before` it on the connection noticed somebody.
+    /// An iteration that begins has noticed no others, unless one `before` it on the connection has.
     pub fn new(newest: NewestCheckpoints, before: Option<Self>) -> Self {
         Self { noticed_at: before.and_then(|before| before.noticed_at), newest, own: newest }
     }
@@ -175,7 +175,7 @@ impl Iteration {
         Ok(is_news)
     }
 
-    /// What is known of others after a checkpoint, which perhaps has removed buckets. Others hear of that.
+    /// What is known of others after a checkpoint, which perhaps has removed buckets. Others are notified of that.
     pub(super) fn others_after_removal(
         &self,
         is_removal: bool,

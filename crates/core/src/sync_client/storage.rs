@@ -210,7 +210,7 @@ pub trait Storage {
     fn client_id(&mut self) -> Result<String>;
 
     /// Starts a new iteration, which becomes that of this connection with [`Self::adopt_iteration`]. Others that may be
-    /// running on this file, also on other connections, go on.
+    /// running on this file, also on other connections, continue.
     fn begin_iteration(&mut self, request: RequestFingerprint) -> Result<NewestCheckpoints>;
 
     /// The call that has begun an iteration succeeds, which is noted as a change ([`Self::track_change`]).
@@ -234,7 +234,7 @@ pub trait Storage {
     /// Visits all buckets held, in id order.
     fn visit_buckets(&mut self, visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>) -> Result<()>;
 
-    /// Deletes a bucket with its operations; its rows are looked at again by the next full publish. Nothing happens
+    /// Deletes a bucket with its operations; its rows are checked again by the next full publish. Nothing happens
     /// if there is none of that name.
     fn delete_bucket(&mut self, name: &str) -> Result<()>;
 

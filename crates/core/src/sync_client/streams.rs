@@ -157,7 +157,7 @@ enum DefaultRow {
     Plain,
     /// Not subscribed explicitly (any more), with parameters.
     Ended,
-    /// Subscribed without parameters after the request, which is the default all the same.
+    /// Subscribed without parameters after the request, which counts as the default too.
     Subscribed,
 }
 

@@ -6,7 +6,7 @@
 //! leaves nothing behind: one that prepares the change and can fail, and one that makes it and cannot fail, once
 //! [`Target::reserve`] has got the memory.
 //!
-//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines go on all the
+//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines continue all the
 //! same; whatever needs more than the one bucket refreshes it first, which again costs time for every bucket.
 
 mod diff;
@@ -60,7 +60,7 @@ pub struct Target {
     changed: Vec<usize>,
 }
 
-/// A bucket that has to be looked at.
+/// A bucket that has to be checked.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangedTarget<'t> {
     /// Its name.
@@ -218,7 +218,7 @@ impl Target {
         Ok(self.changed.try_reserve(buckets)?)
     }
 
-    /// Notes that a bucket has to be looked at; there is room for it.
+    /// Notes that a bucket has to be checked; there is room for it.
     fn mark_changed(&mut self, position: usize) {
         if let Some(bucket) = self.buckets.get_mut(position)
             && !core::mem::replace(&mut bucket.is_changed, true)

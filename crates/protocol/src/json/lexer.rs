@@ -101,7 +101,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads a string, whose opening quote comes next, if it has no escapes. Otherwise the position is then after the
-    /// opening quote, where [`Self::unescape`] goes on.
+    /// opening quote, where [`Self::unescape`] continues.
     #[inline]
     pub fn plain_string(&mut self) -> Result<Option<&'a str>, SyntaxError> {
         self.expect(b'"', "expected a string")?;

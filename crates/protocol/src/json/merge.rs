@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// One object with the members of all `objects`, joined textually (docs/reference/functions.md#powersync_json_merge).
 ///
-/// Each object must begin with `{` and end with `}`; what is between is not looked at. Empty ones leave no comma.
+/// Each object must begin with `{` and end with `}`; what is between is not checked. Empty ones leave no comma.
 ///
 /// # Errors
 /// A text that is not of that form; out of memory.

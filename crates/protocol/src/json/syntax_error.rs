@@ -22,7 +22,7 @@ impl fmt::Display for SyntaxError {
 
 impl core::error::Error for SyntaxError {}
 
-/// JSON that reaches us as an argument; whoever reads other JSON names its origin instead.
+/// JSON that reaches us as an argument; readers of other JSON name its origin instead.
 impl From<SyntaxError> for Error {
     fn from(error: SyntaxError) -> Self {
         Self::argument(format!("malformed JSON: {error}"))

@@ -1,9 +1,10 @@
 //! Publishing: making downloaded rows visible in the app's tables (docs/reference/sync-client.md#publishing).
 //!
-//! The pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all operations
-//! of a row can be found, or put in the place of an older one there. Each row that they name is looked at: superseded
-//! operations and REMOVEs go, and the operation with the highest op id among those left is written to where the row's
-//! type lives. A part of a checkpoint writes only rows of which it has new PUTs: what REMOVEs leave is for the whole one.
+//! The pending operations of the involved buckets are *settled*: entered into `ps_row_operations`, so that all
+//! operations of a row can be found, or put in the place of an older one there. Each row that they name is checked:
+//! superseded operations and REMOVEs go, and the operation with the highest op id among those left is written to where
+//! the row's type lives. A part of a checkpoint writes only rows of which it has new PUTs: what REMOVEs leave is for
+//! the whole one.
 
 mod ordered;
 mod pending;

@@ -1,8 +1,9 @@
 //! Publishing in the order of rows.
 //!
-//! Each b-tree is written to from its first to its last page: a page that is written has changed for the last time, and a
-//! small cache does as well as a large one. `ps_operations` is in another order; what has to be deleted there is collected
-//! first. Operations are read one by one, which takes longer than in their own order if the cache could hold everything.
+//! Each b-tree is written to from its first to its last page: a page that is written has changed for the last time, and
+//! a small cache does as well as a large one. `ps_operations` is in another order; what has to be deleted there is
+//! collected first. Operations are read one by one, which takes longer than in their own order if the cache could hold
+//! everything.
 
 use alloc::vec::Vec;
 
@@ -15,13 +16,13 @@ use crate::error::Result;
 /// Changes of `ps_operations` that are collected before they are made, in memory of 16 bytes each.
 const COLLECTED: usize = 50_000;
 
-/// What becomes of a settled operation that a pending one supersedes.
+/// What happens to a settled operation that a pending one supersedes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Superseded {
     /// It goes, and the pending one is entered in `ps_row_operations`.
     Deleted,
-    /// The pending one takes its place, so that `ps_row_operations` stays as it is. Of the pages of a large database, only
-    /// those of the older operation and of the row itself change.
+    /// The pending one takes its place, so that `ps_row_operations` stays as it is. Of the pages of a large database,
+    /// only those of the older operation and of the row itself change.
     Replaced,
 }
 
@@ -71,8 +72,8 @@ impl OperationChanges {
 }
 
 impl Publisher<'_, '_> {
-    /// Looks at the row of every pending operation, none of which is entered in `ps_row_operations`, and enters those that
-    /// count.
+    /// Looks at the row of every pending operation, none of which is entered in `ps_row_operations`, and enters those
+    /// that count.
     pub fn publish_in_order(&mut self, superseded: Superseded) -> Result<()> {
         let may_have_entries = self.pending.is_few() || has_entries(self.database)?;
         let mut operations = OperationsByRow::new(self.database, self.pending.ranges())?;
@@ -108,8 +109,8 @@ impl Publisher<'_, '_> {
         if self.pending.is_pending(operation.id) { self.add_operation(operation) } else { Ok(()) }
     }
 
-    /// Enters the pending operations of the row that count, and has those deleted that do not. `operation` is one of the
-    /// row.
+    /// Enters the pending operations of the row that count, and has those deleted that do not. `operation` is one of
+    /// the row.
     fn settle(
         &mut self,
         operation: &StoredOperation,

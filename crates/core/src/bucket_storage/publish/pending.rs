@@ -28,11 +28,11 @@ const BULK_SHARE: i64 = 16;
 /// Bytes that the indexes of a table, and `ps_row_operations`, need for a row.
 const INDEXED_ROW: i64 = 64;
 
-/// The order in which rows are looked at.
+/// The order in which rows are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// That of their pending operations: much data is read in sequence, and all of it is stored in that sequence too. The
-    /// indexes of tables are written to all over, so that the cache has to hold them.
+    /// That of their pending operations: much data is read in sequence, and all of it is stored in that sequence too.
+    /// The indexes of tables are written to all over, so that the cache has to hold them.
     OfArrival,
     /// That in which indexes are sorted.
     OfRows(Superseded),
@@ -55,7 +55,7 @@ pub struct PendingBucket {
 pub struct Pending {
     /// Sorted by id.
     buckets: Vec<(BucketId, PendingBucket)>,
-    /// Operations that are to be looked at.
+    /// Operations that are to be checked.
     operations: i64,
     newest: Newest,
 }
@@ -111,7 +111,7 @@ impl Pending {
         self.bucket(bucket_of(id)).is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
     }
 
-    /// The ranges of operation ids, first and last, whose rows are to be looked at.
+    /// The ranges of operation ids, first and last, whose rows are to be checked.
     pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let resynced = self.buckets.iter().filter(|(_, bucket)| bucket.is_resync);
         let resynced = resynced.flat_map(|(id, _)| all_of(*id, self.newest.region));
@@ -140,7 +140,7 @@ impl Pending {
         self.operations <= FEW
     }
 
-    /// The order in which rows are best looked at.
+    /// The order in which rows are best checked.
     pub fn order(&self, database: &Database<'_>) -> Result<Order> {
         let is_bulk = self.operations >= BULK_FROM && self.fits_cache(database)?;
         Ok(if is_bulk { Order::OfArrival } else { Order::OfRows(self.superseded()) })
@@ -158,8 +158,8 @@ impl Pending {
         Ok(indexed.saturating_add(waiting) <= cache_size(database)?.saturating_div(2))
     }
 
-    /// What becomes of superseded operations. Putting others in their place changes the pages of both; entering the others
-    /// instead changes pages of `ps_row_operations`, which are fewer when most of them change.
+    /// What happens to superseded operations. Putting others in their place changes the pages of both; entering the
+    /// others instead changes pages of `ps_row_operations`, which are fewer when most of them change.
     fn superseded(&self) -> Superseded {
         let settled = self.buckets.iter().fold(0_i64, |sum, (_, bucket)| sum.saturating_add(bucket.settled));
         let is_small = self.is_few() || self.operations.saturating_mul(REPLACED_SHARE) <= settled;

@@ -1,5 +1,5 @@
 //! Publishing rows one by one: finding a row's stored operations, dropping those that no longer count, and writing the
-//! winner. Which rows are looked at, in the order of rows, is in [`ordered`](super::ordered).
+//! winner. Which rows are checked, in the order of rows, is in [`ordered`](super::ordered).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ pub struct Publisher<'a, 'c> {
     pub(super) pending: Pending,
     scope: Scope<'a>,
     pub(super) sinks: RowSinks<'a, 'c>,
-    /// Operations of the row that is looked at.
+    /// Operations of the row that is checked.
     pub(super) versions: RowVersions,
     /// Data of the row's newest operation, which mostly is the one to publish.
     newest_data: String,
@@ -37,12 +37,12 @@ pub struct Publisher<'a, 'c> {
     pub(super) obsolete: Vec<i64>,
 }
 
-/// Which pending operations of a row are counted as settled when it is looked at.
+/// Which pending operations of a row are counted as settled when it is checked.
 #[derive(Clone, Copy)]
 pub(super) enum Counted {
-    /// All: the row is looked at once.
+    /// All: the row is checked once.
     All,
-    /// This one: the row is looked at once for each of its pending operations.
+    /// This one: the row is checked once for each of its pending operations.
     One(i64),
     /// None: they were counted before.
     None,
@@ -151,7 +151,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         self.delete_obsolete(row_type, row_id)
     }
 
-    /// Makes the row's operations that are entered in `ps_row_operations` those that are looked at.
+    /// Makes the row's operations that are entered in `ps_row_operations` those that are checked.
     pub(super) fn load_entered(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         // The unary plus keeps newer SQLite from preparing the statement again for each row: it would look at the bound
         // values to plan the join.

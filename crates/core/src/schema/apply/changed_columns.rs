@@ -1,8 +1,8 @@
 //! Giving a direct table the columns that the schema has.
 //!
-//! The table is altered, never rebuilt: dropping it would carry out the foreign keys of the application's tables. SQLite
-//! refuses to drop a column that an index of the application has, and any column while a view or trigger refers to a
-//! missing table. Such a column stays, which harms nobody, until a later schema finds it gone.
+//! The table is altered, never rebuilt: dropping it would carry out the foreign keys of the application's tables.
+//! SQLite refuses to drop a column that an index of the application has, and any column while a view or trigger refers
+//! to a missing table. Such a column stays, which does no harm, until a later schema finds it gone.
 
 use alloc::format;
 use alloc::string::String;

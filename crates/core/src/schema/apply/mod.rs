@@ -179,7 +179,7 @@ impl<'o> NewTables<'o> {
         Ok(new)
     }
 
-    /// The first one, if it is not made yet, in which the rows of `old` go on.
+    /// The first one that is not created yet and continues with the rows of `old`.
     fn continuing(&mut self, old: &DataTable) -> Option<&mut Option<NewTable<'o>>> {
         let positions = self.by_rows.get(self.by_rows.find(&old.rows_key())?)?;
         let is_left = |position: &&usize| self.tables.get(**position).is_some_and(Option::is_some);

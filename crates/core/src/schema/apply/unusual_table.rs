@@ -1,7 +1,7 @@
 //! Data tables in another form than ours: made by the application under the name of one, or ours with something added.
 //!
-//! While the schema has such a table it serves like any other. It is never dropped: when the schema no longer has it, its
-//! rows are copied to `ps_untyped`, where downloads go on, and the table is left to the application.
+//! While the schema has such a table it serves like any other. It is never dropped: when the schema no longer has it,
+//! its rows are copied to `ps_untyped`, where downloads continue, and the table is left to the application.
 
 use alloc::format;
 use alloc::vec::Vec;

@@ -1,8 +1,9 @@
 //! The tables that hold the rows of a type, as they are found in a database.
 //!
 //! An application's tables can have names like ours, for instance those that a full-text index named `ps_data__x` keeps
-//! its content in. So a table is ours by its exact form. In another form, for instance with columns that the application
-//! has added, it is ours while the applied schema has it, which shows in a view of ours over it. All others are left alone.
+//! its content in. So a table is ours by its exact form. In another form, for instance with columns that the
+//! application has added, it is ours while the applied schema has it, which shows in a view of ours over it. All others
+//! are left alone.
 
 use alloc::format;
 use alloc::string::String;
@@ -99,8 +100,8 @@ impl DataTable {
         self.row_type == other.row_type && self.local_only == other.local_only
     }
 
-    /// Equal for tables of which one goes on with the rows of the other when that is dropped. Types that rows_differ in case are
-    /// different types, but nobody has the rows of a local-only table a second time: they stay when the spelling of its
+    /// Equal for tables of which one keeps the rows of the other when that is dropped. Types that differ in case are
+    /// different types, but the rows of a local-only table are stored nowhere else: they stay when the spelling of its
     /// name is corrected.
     pub(in crate::schema) fn rows_key(&self) -> String {
         if self.local_only {

@@ -15,7 +15,7 @@ pub(in crate::schema) enum RowFunction {
     Json,
     /// What an upload entry says of a new row: every column that is not NULL.
     Put,
-    /// What an upload entry says of changed columns: takes two values per column, and gives the second if they rows_differ.
+    /// What an upload entry says of changed columns: takes two values per column, and gives the second if they differ.
     Patch,
     /// The previous values of a row: every column, in the order given.
     Old,

@@ -102,7 +102,7 @@ fn a_subscription_is_made_after_following_others() {
     pair.both([diff(2, None, &[("a", 2, 3, 2)], &[])]);
     pair.line(0, &data("a", &[2]));
     pair.on(1, |host| host.subscribe("s", "null", None, None));
-    // The first one's operation is known all the same.
+    // The first one's operation is known anyway.
     assert!(pair.line(1, &complete(2)).kinds().contains(&"DidCompleteSync"));
     assert!(pair.line(0, &complete(2)).kinds().contains(&"DidCompleteSync"));
 }

@@ -138,7 +138,7 @@ fn rows_follow_the_streams_of_a_checkpoint() {
             "progress": {"total": 0, "downloaded": 0},
         })
     );
-    // Without streams all are inactive, and rows that nobody subscribed go.
+    // Without streams all are inactive, and rows without a subscription are deleted.
     let status = host.line(&checkpoint_with_streams(6, "", "")).status().clone();
     assert_eq!(names(&status), ["both", "both", "gone"]);
     assert_eq!(stream(&status, "both")["active"], json!(false));
