@@ -1,4 +1,4 @@
-//! `ps_updated_rows`: the rows that the next full publish looks at again, because they were written to locally or lost
+//! `ps_updated_rows`: the rows that the next full publish checks again, because they were written to locally or lost
 //! an operation.
 //!
 //! Rows are appended to it, which touches one page however many are marked; a unique key would touch a page for nearly

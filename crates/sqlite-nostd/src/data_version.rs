@@ -1,4 +1,4 @@
-//! Telling whether a transaction was committed, from where the connection itself cannot be used.
+//! Finds out whether a transaction was committed, where the connection itself cannot be used.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;

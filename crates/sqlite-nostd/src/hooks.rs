@@ -1,7 +1,7 @@
 //! Update, commit and rollback hooks, installed in addition to those of the application or not at all.
 //!
 //! SQLite has one place for each kind of hook. Installing a hook replaces the last one and returns its argument, but
-//! not its function, so it cannot be restored. SQLite does not say either whether there is a hook. An application's
+//! not its function, so it cannot be restored. SQLite also does not say whether there is a hook. An application's
 //! hook must not be lost. So the function is read where SQLite keeps it, next to the argument in the connection's own
 //! memory, whose size SQLite's allocator knows. The place is found by comparing that memory before and after our hook
 //! is installed: it is the one pair of words that now is our argument and function, and that before began with the

@@ -1,5 +1,5 @@
-//! Stored operations in the order of their rows, so that what is done for each meets the pages of a b-tree in sequence:
-//! each page is changed once, and leaves the cache for good.
+//! Stored operations in the order of their rows, so that work on each of them goes through the pages of a b-tree in
+//! sequence: each page is changed once, and is not needed in the cache afterwards.
 //!
 //! Keys are sorted in memory, some megabytes at once, which gives *runs* of operations. Where the order has to be kept
 //! beyond a run, runs are merged: of each, the next operation is read ahead.

@@ -1,11 +1,11 @@
-//! Telling how stored data relate to what an iteration remembers of them
+//! Finds out whether stored data are still what an iteration remembers of them
 //! (docs/reference/sync-client.md#failed-calls-and-rollbacks,
 //! docs/reference/sync-client.md#several-iterations-on-one-file).
 //!
 //! `ps_checkpoint` holds two random numbers for that. The *generation* changes when memory cannot follow a change:
 //! every iteration on the file ends then. The *writer* is the iteration that was the last to change what iterations
-//! remember: the others load that again before they handle their next event. A client alone on its file finds itself
-//! there, so that all this costs it one look at the row per event.
+//! remember: the others load that again before they handle their next event. A client alone on its file finds its
+//! own writer there, so it pays for one read of the row per event.
 
 use core::cell::Cell;
 

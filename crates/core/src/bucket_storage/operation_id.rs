@@ -1,10 +1,10 @@
-//! Ids of stored operations: a region in the high bits, then the bucket's id, and the order of arrival within the bucket
-//! in the low ones.
+//! Ids of stored operations: a region in the high bits, then the bucket's id, and the order of arrival within the
+//! bucket in the low ones.
 //!
-//! So a bucket is one range of row ids in each region, which is appended to, and deleted, without an index. Were there no
-//! regions, the few operations of later checkpoints would go between the buckets' many older ones, each to a page of its
-//! own. A new region begins when the last one has grown (see [`regions`](super::regions)); what is pending is always in
-//! the newest.
+//! So a bucket is one range of row ids in each region, which is appended to, and deleted, without an index. Without
+//! regions, the few operations of later checkpoints would go between the buckets' many older ones, each to its own
+//! page. A new region begins when the last one has grown (see [`regions`](super::regions)); what is pending is always
+//! in the newest.
 
 use alloc::format;
 

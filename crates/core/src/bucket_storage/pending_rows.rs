@@ -1,8 +1,8 @@
 //! Where the pending operations of rows are, so that a row that changes again before it is published is overwritten in
 //! place instead of being stored once more.
 //!
-//! This is a hint: an entry may be wrong or missing after a rollback, a restart or another connection's work. Whoever
-//! follows it checks that it finds an operation of the right key; a missing one costs a row that is dropped when it is
+//! This is a hint: an entry may be wrong or missing after a rollback, a restart or another connection's work. Callers
+//! check that they find an operation of the right key. A missing entry costs a row that is dropped when it is
 //! settled.
 
 use core::hash::BuildHasher;

@@ -1,9 +1,9 @@
 //! Collects the tables that committed transactions changed, as reported by hooks
 //! (docs/reference/functions.md#powersync_update_hooks).
 //!
-//! The commit hook runs before a commit, which can still fail; nothing is called when it succeeded. So tables of a
-//! transaction that was about to commit are kept apart until it is clear what became of it: the data version of a
-//! database changes with each commit.
+//! The commit hook runs before a commit, which can still fail; SQLite calls nothing after it has succeeded. So tables
+//! of a transaction that was about to commit are kept apart until it is clear whether it was committed: the data
+//! version of a database changes with each commit.
 
 use core::mem;
 

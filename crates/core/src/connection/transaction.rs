@@ -1,4 +1,4 @@
-//! Learning what a rollback undoes: memory that mirrors the database must not stay ahead of it when a transaction, a
+//! Notices what a rollback undoes: memory that mirrors the database must not stay ahead of it when a transaction, a
 //! savepoint, or a single statement is rolled back, or a COMMIT fails
 //! (docs/reference/sync-client.md#failed-calls-and-rollbacks; docs/reliability.md#traps, traps 2 to 4).
 //!

@@ -1,6 +1,6 @@
 //! The request that opens the sync stream: its body as JSON text, and the checkpoint request that goes with it
 //! (docs/reference/instructions.md#establishsyncstream). Also what distinguishes requests of several iterations on one
-//! file apart.
+//! file.
 
 use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};

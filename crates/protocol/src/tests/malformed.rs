@@ -1,4 +1,4 @@
-//! Lines that break the protocol: each is an error that says what is wrong and where, and none is anything worse.
+//! Lines that break the protocol: each is an error that says what is wrong and where.
 
 use alloc::format;
 use alloc::string::{String, ToString};

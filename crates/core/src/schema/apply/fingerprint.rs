@@ -1,10 +1,10 @@
 //! Knowing that a database has a schema already without reading the schema or the database: a connection leaves behind
 //! what it applied, and which version of the database's tables resulted.
 //!
-//! Any change of a table, view, index or trigger, by whomever, changes `PRAGMA schema_version`, and so do VACUUM and
-//! migrations to other formats. Which SQL is made for a schema is decided by the library's sources, and by what the
-//! connection allows. What was applied is known by a hash of 128 bits: a different schema has the same one
-//! by chance only, once in 10³⁸ times.
+//! Any change of a table, view, index or trigger, on any connection, changes `PRAGMA schema_version`, and so do VACUUM
+//! and migrations to other formats. Which SQL is made for a schema is decided by the library's sources, and by what the
+//! connection allows. What was applied is known by a hash of 128 bits: a different schema has the same one by chance
+//! only, once in 10³⁸ times.
 
 use core::hash::Hasher;
 

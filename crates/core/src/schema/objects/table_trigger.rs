@@ -1,8 +1,8 @@
 //! The AFTER triggers that record local writes to real tables: those of direct tables, and those that applications have
 //! us make on raw tables (docs/reference/schema.md#raw-tables, docs/reference/schema.md#direct-tables).
 //!
-//! Nobody creates the triggers of raw tables again when another version of the library takes over the database. So they
-//! call nothing that published versions do not have, unless no published version works with this SQLite anyway.
+//! No library creates the triggers of raw tables again when it takes over a database. So they call nothing that
+//! published versions do not have, unless no published version works with this SQLite anyway.
 //!
 //! Such tables have no column `_metadata`, so `include_metadata` adds nothing. With `synced_columns`, an update that
 //! changes none of these is not recorded, even if it changes the id. A row whose id is NULL may get one later, from an
@@ -60,8 +60,8 @@ impl Write {
 /// Makes the trigger `name`, which records local writes to a raw table.
 ///
 /// # Errors
-/// The table does not exist, has no column `id`, or is not named; errors of SQLite, for instance because there is such a
-/// trigger.
+/// The table does not exist, has no column `id`, or is not named; errors of SQLite, for instance because there is such
+/// a trigger.
 pub fn create_raw_table_trigger(database: &Database<'_>, table: &RawTable, name: &str, write: Write) -> Result<()> {
     let columns = synced_columns(database, table)?;
     let source = TableTriggers {

@@ -1,6 +1,6 @@
 //! `powersync_control(op, payload)`: the sync client as SQL (docs/reference/control.md#all-commands).
 //!
-//! This module checks arguments and parses payloads; what happens then is the state machine's business (`engine`). The
+//! This module checks arguments and parses payloads; the rest is done by the state machine (`sync_client`). The
 //! result is given to SQLite before the state machine's memory changes, so that a result that is too long, or for which
 //! there is no memory, leaves it as it was.
 //! Each op has a function in the file of its family. Ops that need an iteration ask for it before they look at their
