@@ -152,7 +152,7 @@ fn a_call_that_runs_out_of_memory_changes_nothing() {
 }
 
 #[test]
-fn ending_an_iteration_tells_what_fails() {
+fn ending_an_iteration_reports_what_fails() {
     let _surroundings = Surroundings::enter();
     let session = session::standard();
     let failures = Failures { failing: Failing::Disk(Call::Read, ffi::SQLITE_IOERR_READ), goes_on: true };

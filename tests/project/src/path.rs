@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_told_from_other_code() {
+    fn paths_are_distinguished_from_other_code() {
         let text = "see `a/b.rs`, `c.md` and `cargo test`, `x << 40`, `{a/b}`, `word`\n";
         assert_eq!(named_files(text), ["a/b.rs", "c.md"]);
     }

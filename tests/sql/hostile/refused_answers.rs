@@ -122,7 +122,7 @@ fn a_call_whose_answer_is_too_long_can_be_made_again() {
 }
 
 #[test]
-fn changed_tables_are_told_again_if_the_answer_is_too_long() {
+fn changed_tables_are_reported_again_if_the_answer_is_too_long() {
     let host = Host::open_in_memory();
     let name = "t".repeat(300);
     host.execute(&format!("CREATE TABLE {name}(x)"));

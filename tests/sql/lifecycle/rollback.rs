@@ -194,7 +194,7 @@ fn an_undone_call_can_be_made_again() {
 }
 
 #[test]
-fn an_undone_call_is_not_told_as_done() {
+fn an_undone_call_is_not_reported_as_done() {
     let session = session();
     let complete = session
         .calls

@@ -23,7 +23,7 @@ fn watched() -> Host {
 }
 
 #[test]
-fn committed_changes_are_told_once_and_sorted() {
+fn committed_changes_are_reported_once_and_sorted() {
     let host = watched();
     assert_eq!(changed(&host), json!([]));
     host.execute("INSERT INTO b VALUES (1); BEGIN; INSERT INTO a VALUES (1); UPDATE b SET x = 2");
@@ -36,7 +36,7 @@ fn committed_changes_are_told_once_and_sorted() {
 }
 
 #[test]
-fn rolled_back_changes_are_not_told() {
+fn rolled_back_changes_are_not_reported() {
     let host = watched();
     host.execute("INSERT INTO a VALUES (1); BEGIN; INSERT INTO b VALUES (1); ROLLBACK");
     assert_eq!(changed(&host), json!(["a"]));
@@ -46,7 +46,7 @@ fn rolled_back_changes_are_not_told() {
 }
 
 #[test]
-fn a_failed_commit_is_not_told() {
+fn a_failed_commit_is_not_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.db");
     let host = Host::open(&path);
@@ -68,7 +68,7 @@ fn a_failed_commit_is_not_told() {
 }
 
 #[test]
-fn changes_of_views_are_told_by_their_data_tables() {
+fn changes_of_views_are_reported_by_their_data_tables() {
     let host = Host::open_in_memory();
     host.replace_schema(&json!({"tables": [{"name": "lists", "columns": [{"name": "name", "type": "text"}]}]}));
     install(&host);
@@ -95,12 +95,12 @@ fn the_hook_of_an_application_stays() {
     assert!(error.message.contains("powersync_update_hooks"), "{error}");
     host.execute("INSERT INTO a VALUES (1)");
     assert_eq!(calls.load(Ordering::Relaxed), 1);
-    assert_is_told_nothing(&host);
+    assert_reports_nothing(&host);
 }
 
 /// Asking must fail: an empty answer would say that nothing changed.
 #[track_caller]
-fn assert_is_told_nothing(host: &Host) {
+fn assert_reports_nothing(host: &Host) {
     let error = host.error("SELECT powersync_update_hooks('get')");
     assert_eq!(error.code, 21, "{error}");
     assert!(error.message.contains("powersync_update_hooks('install')"), "{error}");
@@ -110,7 +110,7 @@ fn assert_is_told_nothing(host: &Host) {
 fn nothing_can_be_asked_before_hooks_are_installed() {
     let host = Host::open_in_memory();
     host.execute("CREATE TABLE a(x); INSERT INTO a VALUES (1)");
-    assert_is_told_nothing(&host);
+    assert_reports_nothing(&host);
     install(&host);
     assert_eq!(changed(&host), json!([]));
 }
@@ -129,12 +129,12 @@ fn hooks_that_the_application_replaced_can_be_installed_again() {
         let mut host = watched();
         host.execute("INSERT INTO a VALUES (1)");
         replace(host.connection_mut(), true);
-        assert_is_told_nothing(&host);
+        assert_reports_nothing(&host);
         let error = host.error("SELECT powersync_update_hooks('install')");
         assert!(error.message.contains("installed already"), "{error}");
-        assert_is_told_nothing(&host);
+        assert_reports_nothing(&host);
         replace(host.connection_mut(), false);
-        assert_is_told_nothing(&host);
+        assert_reports_nothing(&host);
         for _ in 0..2 {
             install(&host);
             assert_eq!(changed(&host), json!(["a"]), "what was known before is not lost");

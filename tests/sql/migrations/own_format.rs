@@ -84,7 +84,7 @@ fn an_operation_without_data_shows_a_row_without_values() {
 }
 
 #[test]
-fn bucket_ids_that_do_not_fit_are_given_anew() {
+fn bucket_ids_that_do_not_fit_are_replaced() {
     let operation = |bucket, id| (bucket, 1, Some("t"), Some(id), None, "{}", 1);
     let names = "SELECT id, name, (SELECT row_id FROM ps_operations WHERE id >> 34 = ps_buckets.id) FROM ps_buckets ORDER BY id";
     let host = published(&[(3, 1), (4_194_303, 1)], &[operation(3, "a"), operation(4_194_303, "b")]);

@@ -90,7 +90,7 @@ fn rows_of_the_same_table_stay_when_its_view_changes() {
 }
 
 #[test]
-fn types_are_told_apart_by_case() {
+fn types_that_differ_in_case_are_different() {
     let host = Host::open_in_memory();
     apply(&host, &[json!({"name": "Lists", "columns": []})]);
     host.execute("INSERT INTO Lists(id) VALUES ('upper'); INSERT INTO ps_untyped VALUES ('lists', 'lower', '{}')");

@@ -43,7 +43,7 @@ fn only_the_type_of_the_schema_is_shown() {
 }
 
 #[test]
-fn raw_tables_are_told_apart() {
+fn raw_tables_that_differ_in_case_are_different() {
     let raw = |name: &str, table: &str| json!({"name": name, "table_name": table});
     let ddl = "CREATE TABLE a(id TEXT PRIMARY KEY, x); CREATE TABLE b(id TEXT PRIMARY KEY, x)";
     let schema = json!({"tables": [table("LISTS", json!({}))], "raw_tables": [raw("lists", "a"), raw("Lists", "b")]});

@@ -10,7 +10,7 @@ fn lists() -> Value {
 }
 
 #[test]
-fn triggers_tell_downloads_from_local_writes_and_call_functions_of_the_application() {
+fn triggers_distinguish_downloads_from_local_writes_and_call_functions_of_the_application() {
     let mut session = Session::with_schema(&lists());
     let shout = |context: &rusqlite::functions::Context<'_>| Ok(context.get::<String>(0)?.to_uppercase());
     // Not innocuous, as functions are by default.

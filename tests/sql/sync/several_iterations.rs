@@ -58,7 +58,7 @@ fn both_finish_a_first_sync_and_each_row_is_stored_and_published_once() {
 }
 
 #[test]
-fn a_client_tells_the_progress_that_others_make() {
+fn a_client_reports_the_progress_that_others_make() {
     let file = File::new();
     let [mut first, mut second] = file.clients();
     let service = service(10);
@@ -79,7 +79,7 @@ fn a_client_tells_the_progress_that_others_make() {
 }
 
 #[test]
-fn with_nothing_happening_nothing_is_told_or_written() {
+fn with_nothing_happening_nothing_is_returned_or_written() {
     let file = File::new();
     let mut clients: [Client; 3] = file.clients();
     let service = service(2);
@@ -182,7 +182,7 @@ fn an_acknowledgement_that_one_has_seen_is_not_forgotten_by_the_other() {
 }
 
 #[test]
-fn a_waiting_checkpoint_that_the_other_publishes_is_told_at_the_next_keep_alive() {
+fn a_waiting_checkpoint_that_the_other_publishes_is_reported_at_the_next_keep_alive() {
     let file = File::new();
     let [mut first, mut second] = file.clients();
     let mut service = service(1);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_documents_are_told_apart() {
+    fn damaged_documents_are_recognised() {
         let good = encode(&json!({"a": [1, {"b": "c"}], "d": 1.5}));
         assert!(try_decode(&good).is_some());
         for length in 0..good.len() {

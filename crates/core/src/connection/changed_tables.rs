@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn committed_tables_are_told_until_they_are_forgotten() {
+    fn committed_tables_are_reported_until_they_are_forgotten() {
         let (mut tables, database) = (ChangedTables::default(), Database::default());
         database.commit(&mut tables, &["b", "a", "b"]);
         database.commit(&mut tables, &["c"]);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn members_stand_in_their_order_and_absent_ones_are_left_out() {
+    fn members_are_in_order_and_absent_ones_are_left_out() {
         assert_eq!(
             json(&FULL),
             r#"{"op":"PATCH","id":"a\"b","type":"it's","data":{"x":1},"old":{ },"metadata":"line\n"}"#

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn members_stand_in_the_published_order() {
+    fn members_are_in_the_published_order() {
         let stored = StoredSubscription {
             id: 1,
             stream_name: "s\"1".into(),

@@ -6,8 +6,8 @@
 //! leaves nothing behind: one that prepares the change and can fail, and one that makes it and cannot fail, once
 //! [`Target::reserve`] has got the memory.
 //!
-//! What it knows of stored buckets is *outdated* once another iteration has changed some. Data lines do not
-//! need it; whatever needs more than one bucket refreshes it first, which again costs time for every bucket.
+//! What it knows of stored buckets is *outdated* once another iteration has changed some. A data line
+//! is not affected. Whatever needs more than one bucket refreshes it first, which again costs time for every bucket.
 
 mod diff;
 mod refresh;

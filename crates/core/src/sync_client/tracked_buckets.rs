@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_is_stored_anew_is_found_by_its_new_id() {
+    fn a_bucket_that_is_stored_again_is_found_by_its_new_id() {
         let mut buckets = TrackedBuckets::default();
         buckets.reserve(1).unwrap();
         let position = buckets.put(bucket("a", Some(1)));

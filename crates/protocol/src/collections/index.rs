@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_its_parts_are_told_apart() {
+    fn a_name_and_its_parts_are_different_keys() {
         let keys = [Key::Part("a", "bc"), Key::Part("ab", "c"), Key::Name("abc"), Key::Id(1)];
         let key_of = |position: usize| keys[position];
         let mut index = Index::default();

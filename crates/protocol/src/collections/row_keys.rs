@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn many_types_are_told_apart_with_few_comparisons() {
+    fn many_types_are_distinguished_with_few_comparisons() {
         const TYPES: usize = 5_000;
         let mut keys = RowKeys::default();
         let before = compared();

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_told_apart_as_sqlite_needs_them() {
+    fn values_have_the_kinds_that_sqlite_distinguishes() {
         for (text, value) in [
             ("null", RawValue::Null),
             (" NaN ", RawValue::Null),

@@ -238,7 +238,7 @@ fn a_batch_runs_all_statements() {
 }
 
 #[test]
-fn the_connection_tells_its_state() {
+fn the_connection_reports_its_state() {
     let host = Host::open();
     let connection = host.connection();
     assert!(connection.is_autocommit());

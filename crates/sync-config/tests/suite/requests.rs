@@ -85,7 +85,7 @@ fn a_bucket_has_its_most_urgent_priority_and_all_reasons() {
 }
 
 #[test]
-fn lookups_tell_what_an_answer_depends_on() {
+fn lookups_say_what_an_answer_depends_on() {
     let plan = plan(CONFIG);
     let store = store(&plan);
     let result = ask(&plan, &store, true, &[subscription("all_todos", "{}")], Limits::default());

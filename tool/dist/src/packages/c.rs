@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn pkg_config_and_cmake_are_told_the_version() {
+    fn pkg_config_and_cmake_get_the_version() {
         let files = files(b"", "0.5.100").unwrap();
         assert!(files.text("lib/pkgconfig/powersync.pc").unwrap().contains("\nVersion: 0.5.100\n"));
         let cmake = files.text("lib/cmake/powersync/powersync-config-version.cmake").unwrap();

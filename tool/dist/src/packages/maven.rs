@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_lie_where_gradle_looks() {
+    fn files_are_where_gradle_looks() {
         let publisher = Publisher { group: "a.b".into(), artifact: "c".into(), ..Publisher::of("0.5.100").unwrap() };
         let tree = repository(b"archive", &publisher, "0.5.100").unwrap();
         assert_eq!(tree.file("a/b/c/0.5.100/c-0.5.100.aar").unwrap(), b"archive");

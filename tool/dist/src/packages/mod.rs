@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_are_told_from_other_files() {
+    fn packages_are_distinguished_from_other_files() {
         let directory = tempfile::tempdir().unwrap();
         let distribution = Distribution::in_directory(directory.path());
         let is_good = |name: &str| {

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_subkey_stands_for_any_until_the_next_operation_of_its_bucket() {
+    fn an_unknown_subkey_matches_any_until_the_next_operation_of_its_bucket() {
         for (later, current_ops) in [
             (Some((Kind::Put, Some("a"))), [1, 20].as_slice()),
             (Some((Kind::Put, None)), &[1, 20]),

@@ -6,7 +6,7 @@ use super::host::{Host, checkpoint, complete, data, diff, keep_alive};
 use crate::sync_client::StartOptions;
 
 #[test]
-fn buckets_and_columns_are_told_after_the_status() {
+fn buckets_and_columns_are_reported_after_the_status() {
     let mut host = Host::started_with(StartOptions { diagnostics: true, ..StartOptions::default() });
     let begun = host.line(&checkpoint(9, None, &[("b", 1, 3, 4), ("a", 1, 1, 1)]));
     assert_eq!(begun.kinds(), ["UpdateSyncStatus", "HandleDiagnostics"]);
@@ -31,7 +31,7 @@ fn buckets_and_columns_are_told_after_the_status() {
 }
 
 #[test]
-fn a_changed_checkpoint_tells_all_buckets_with_what_they_had() {
+fn a_changed_checkpoint_reports_all_buckets_with_what_they_had() {
     let mut host = Host::started_with(StartOptions { diagnostics: true, ..StartOptions::default() });
     host.lines([checkpoint(9, None, &[("a", 1, 3, 1)]), data("a", &[1]), complete(9)]);
     let changed = host.line(&diff(10, None, &[("b", 1, 3, 1)], &[]));
@@ -42,7 +42,7 @@ fn a_changed_checkpoint_tells_all_buckets_with_what_they_had() {
 }
 
 #[test]
-fn nothing_is_told_unless_asked_for() {
+fn nothing_is_reported_unless_asked_for() {
     let mut host = Host::started();
     assert_eq!(host.line(&checkpoint(9, None, &[("a", 1, 3, 4)])).kinds(), ["UpdateSyncStatus"]);
     assert_eq!(host.line(&data("a", &[1])).kinds(), ["UpdateSyncStatus"]);

@@ -137,7 +137,7 @@ fn a_gate_still_closed_is_logged_and_tried_again() {
 }
 
 #[test]
-fn a_missing_request_id_is_told() {
+fn a_missing_request_id_is_reported() {
     let mut host = waiting(Some(7), Some(UNKNOWN_REQUEST_ID), 0);
     let instructions = host.run(Event::UploadCompleted);
     assert_eq!(instructions.kinds(), ["LogLine"]);

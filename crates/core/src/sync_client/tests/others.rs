@@ -67,7 +67,7 @@ fn synced() -> Pair {
 }
 
 #[test]
-fn what_others_publish_is_told_at_the_next_event() {
+fn what_others_publish_is_reported_at_the_next_event() {
     let mut pair = Pair::started();
     pair.line(1, &keep_alive(100));
     pair.line(0, &checkpoint(1, Some(4), &[("a", 1, 3, 1)]));
@@ -87,7 +87,7 @@ fn what_others_publish_is_told_at_the_next_event() {
 }
 
 #[test]
-fn a_status_while_connecting_tells_no_applied_request() {
+fn a_status_while_connecting_has_no_applied_request() {
     let mut pair = Pair::started();
     pair.line(0, &checkpoint(1, Some(4), &[]));
     pair.line(0, &complete(1));
@@ -282,7 +282,7 @@ fn a_waiting_checkpoint_is_looked_at_again_when_others_have_written() {
 }
 
 #[test]
-fn streams_of_a_checkpoint_are_told_by_both() {
+fn streams_of_a_checkpoint_are_reported_by_both() {
     let mut pair = Pair::started();
     let line = checkpoint_with_streams(
         1,

@@ -87,7 +87,7 @@ fn what_changes_nothing_may_be_rolled_back() {
 }
 
 #[test]
-fn the_last_status_tells_what_is_stored() {
+fn the_last_status_shows_what_is_stored() {
     let ends: [fn() -> Event<'static>; 4] =
         [|| Event::UploadCompleted, || Event::Stop, || Event::ConnectionEnded, || Event::TokenRefreshed];
     for end in ends {
