@@ -1,8 +1,10 @@
-//! Checks of the documents. `tests/documents.rs` runs them on the repository.
+//! Checks of the documents and of the modules' layers. `tests/documents.rs` and `tests/layers.rs` run them on the
+//! repository.
 //!
 //! - [`coverage`]: everything that the running library registers, returns or stores is in the reference.
 //! - [`example`]: each `sql` block of a page runs and prints what the page says.
 //! - [`foreign`]: nothing cites a document that is not in the repository.
+//! - [`layers`]: modules use only lower ones, and the diagram of the architecture shows that.
 //! - [`link`]: each link, and each citation of a page in code, leads somewhere.
 //! - [`path`]: the files and tests that documents name exist.
 //!
@@ -11,6 +13,7 @@
 pub mod coverage;
 pub mod example;
 pub mod foreign;
+pub mod layers;
 pub mod library;
 pub mod link;
 pub mod page;

@@ -9,8 +9,6 @@ mod dependencies;
 mod dist;
 mod faults;
 mod fuzz;
-#[cfg(test)]
-mod layers;
 mod memcheck;
 mod miri;
 mod python;
