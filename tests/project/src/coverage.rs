@@ -127,13 +127,14 @@ fn internal_tables(page: &Page, all: &Tables) -> Vec<Problem> {
     problems
 }
 
-/// The table of all functions has each with its arguments and flags, and a link to its section.
+/// The table of all functions has each with its arguments, its flags and whether it needs a transaction, and a link to its
+/// section.
 fn functions(page: &Page, all: &BTreeSet<Function>) -> Vec<Problem> {
     const SECTION: &str = "All functions";
     let mut problems = exactly("function", page, SECTION, all.iter().map(|function| &function.name));
     let Some((first, end)) = page.section(SECTION) else { return problems };
     for row in page.rows.iter().filter(|row| (first..end).contains(&row.line)) {
-        let [signatures, flags, ..] = row.cells.as_slice() else { continue };
+        let [signatures, flags, transaction, ..] = row.cells.as_slice() else { continue };
         if !signatures.contains("](#") {
             problems.push(format!("{}:{}: no link to the section of the function", page.path, row.line));
         }
@@ -141,6 +142,10 @@ fn functions(page: &Page, all: &BTreeSet<Function>) -> Vec<Problem> {
             let (name, arguments) = signature.split_once('(').unwrap_or((signature, ")"));
             let (arguments, flags) = (count(arguments), flags.replace('`', ""));
             let Some(function) = all.iter().find(|function| function.name == name) else { continue };
+            if (transaction == "yes") != function.needs_transaction {
+                let needs = if function.needs_transaction { "needs a" } else { "needs no" };
+                problems.push(format!("{}:{}: {name} {needs} transaction", page.path, row.line));
+            }
             if (arguments, flags.as_str()) != (function.arguments, function.flags.as_str()) {
                 let Function { arguments, flags, .. } = function;
                 problems.push(format!(
@@ -179,10 +184,12 @@ mod tests {
     }
 
     fn function(name: &str, arguments: i64, flags: &str) -> BTreeSet<Function> {
-        BTreeSet::from([Function { name: name.to_owned(), arguments, flags: flags.to_owned() }])
+        let (name, flags) = (name.to_owned(), flags.to_owned());
+        BTreeSet::from([Function { name, arguments, flags, needs_transaction: true }])
     }
 
-    const FUNCTIONS: &str = "## All functions\n| function | flags |\n|-|-|\n| [`f(a, b)`](#f) | `D`, `I` |\n## f\n";
+    const FUNCTIONS: &str = "## All functions\n| function | flags | transaction |\n|-|-|-|\n\
+                             | [`f(a, b)`](#f) | `D`, `I` | yes |\n## f\n";
 
     #[test]
     fn a_function_must_be_listed_as_it_is() {
@@ -193,6 +200,8 @@ mod tests {
             ["p.md:4: f has 1 arguments (-1: any number) and the flags \"D, I\""]
         );
         assert_eq!(problems(function("f", 2, "")).len(), 1, "other flags");
+        let without = page(&FUNCTIONS.replace("yes", ""));
+        assert_eq!(functions(&without, &function("f", 2, "D, I")), ["p.md:4: f needs a transaction"]);
         let missing = problems(function("g", 2, "D, I"));
         let expected = [
             "p.md, section All functions: no table names the function g",

@@ -14,6 +14,8 @@ pub struct Function {
     pub arguments: i64,
     /// `D` deterministic, `DO` only directly callable, `I` innocuous, with commas between them.
     pub flags: String,
+    /// Whether it fails outside of a transaction.
+    pub needs_transaction: bool,
 }
 
 /// Tables by name, and of each the columns.
@@ -54,7 +56,11 @@ impl Library {
                 internal_tables.entry(name).or_default().extend(columns);
             }
         }
-        let functions = self::functions(connection)?.difference(&functions).cloned().collect();
+        let mut functions: BTreeSet<_> = self::functions(connection)?.difference(&functions).cloned().collect();
+        functions = functions
+            .into_iter()
+            .map(|function| Function { needs_transaction: needs_transaction(connection, &function), ..function })
+            .collect();
         Ok(Self { functions, virtual_tables, internal_tables })
     }
 }
@@ -64,9 +70,17 @@ fn functions(connection: &Connection) -> rusqlite::Result<BTreeSet<Function>> {
     let functions = statement.query_map([], |row| {
         let flags: i64 = row.get(2)?;
         let names: Vec<&str> = FLAGS.into_iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| name).collect();
-        Ok(Function { name: row.get(0)?, arguments: row.get(1)?, flags: names.join(", ") })
+        let flags = names.join(", ");
+        Ok(Function { name: row.get(0)?, arguments: row.get(1)?, flags, needs_transaction: false })
     })?;
     functions.collect()
+}
+
+/// Calls the function outside of a transaction. Its arguments are wrong, which it looks at later.
+fn needs_transaction(connection: &Connection, function: &Function) -> bool {
+    let arguments = vec!["''"; usize::try_from(function.arguments).unwrap_or(0)].join(", ");
+    let called = connection.query_row(&format!("SELECT {}({arguments})", function.name), [], |_| Ok(()));
+    called.is_err_and(|error| error.to_string().contains("may only be called in transactions"))
 }
 
 fn modules(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
@@ -95,6 +109,7 @@ mod tests {
         let find = |name: &str| library.functions.iter().find(|function| function.name == name).unwrap();
         assert_eq!((find("powersync_control").arguments, find("powersync_control").flags.as_str()), (2, "DO"));
         assert_eq!((find("powersync_json_merge").arguments, find("powersync_json_merge").flags.as_str()), (-1, "D, I"));
+        assert!(find("powersync_control").needs_transaction && !find("powersync_diff").needs_transaction);
         assert!(!library.functions.iter().any(|function| function.name == "json"));
         assert!(library.virtual_tables["powersync_crud"].contains("options"));
         assert!(library.internal_tables["ps_oplog"].contains("hash"), "a view, or in format 14 a table");
