@@ -14,7 +14,21 @@ def open_database(module):
     return module.connect(":memory:", isolation_level=None)
 
 
+class Incapable:
+    """A connection of a Python that was built without loading of extensions."""
+
+
+def check_refusal():
+    try:
+        powersync_sqlite_core.load(Incapable())
+    except RuntimeError as error:
+        assert "install apsw" in str(error), error
+    else:
+        raise AssertionError("a connection that cannot load extensions was accepted")
+
+
 def main(name):
+    check_refusal()
     module = importlib.import_module(name)
     path = powersync_sqlite_core.loadable_path()
     assert path.startswith(sys.prefix), path

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::packages;
 use crate::packages::distribution::Distribution;
-use tool_support::process;
+use tool_support::{examples, process};
 
 /// What came of a consumer.
 pub enum Outcome {
@@ -66,6 +66,15 @@ fn directory(distribution: &Distribution, name: &str) -> Result<PathBuf> {
     let place = distribution.directory.with_file_name("consumers").join(name);
     std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     Ok(place)
+}
+
+/// Writes the one example of a package's README to `file`, and returns its code.
+fn write_example(readme: &str, file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(process::repository().join(readme))?;
+    let [example] =
+        <[_; 1]>::try_from(examples::examples(&text)).ok().with_context(|| format!("{readme}: not one example"))?;
+    std::fs::write(file, &example.code)?;
+    Ok(example.code)
 }
 
 /// Whether a program can be started: it knows `--version`.

@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::consumers::Outcome;
+use crate::consumers::{Outcome, write_example};
 use crate::packages::distribution::Distribution;
 use crate::packages::npm::NAME;
 use crate::packages::platform;
+use tool_support::examples;
 use tool_support::node::{self, NPM};
 use tool_support::process::{self, repository};
 
@@ -42,6 +43,9 @@ pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     // The registry's package of that name is Node.js itself, in a version that has the module.
     let node = &["--yes", "node@24", "--no-warnings", "use.mjs", "node:sqlite"];
     process::run(&mut in_place(NPX, node, place))?;
+    let code = write_example("tool/dist/packages/npm/README.md", &place.join("readme.mjs"))?;
+    let printed = process::output(&mut in_place(NPX, &["--yes", "node@24", "--no-warnings", "readme.mjs"], place))?;
+    examples::compare(&printed, &code).context("the example of the package's README")?;
     process::run(&mut in_place(NPX, TYPESCRIPT, place))?;
     Ok(Outcome::Works)
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::consumers::Outcome;
+use crate::consumers::{Outcome, write_example};
 use crate::packages::distribution::Distribution;
+use tool_support::examples;
 use tool_support::process::{self, repository};
 
 /// Exits with 0 if the module sqlite3 of the Python that runs it was built with loading of extensions.
@@ -34,6 +35,10 @@ pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
 
     let program = repository().join("tests/hosts/python/installed.py");
     process::run(process::program(python, &[]).arg(&program).arg("apsw"))?;
+    let _ = std::fs::remove_file(place.join("app.db"));
+    let code = write_example("tool/dist/packages/python/README.md", &place.join("readme.py"))?;
+    let printed = process::output(process::program(python, &["readme.py"]).current_dir(place))?;
+    examples::compare(&printed, &code).context("the example of the wheel's README")?;
     if capable.is_some() {
         process::run(process::program(python, &[]).arg(&program).arg("sqlite3"))?;
     } else {

@@ -17,6 +17,13 @@ ENTRY_POINT = "sqlite3_powersync_init"
 _FILES = ("libpowersync.so", "libpowersync.dylib", "powersync.dll")
 
 
+_CANNOT_LOAD = (
+    "powersync_sqlite_core: this connection cannot load extensions, because its Python was built without that. Either "
+    "install apsw, which always can, and call powersync_sqlite_core.load(apsw.Connection(path)), or use a Python "
+    "whose sqlite3.Connection has enable_load_extension, such as those of Homebrew and Debian."
+)
+
+
 class ExtensionHost(Protocol):
     """What `load` needs of a connection; `sqlite3.Connection` and `apsw.Connection` have it."""
 
@@ -41,7 +48,11 @@ def load(connection: ExtensionHost) -> None:
     """Loads the extension into an open connection of `sqlite3` or apsw.
 
     Loading of extensions is allowed while it lasts, and forbidden afterwards.
+
+    Raises RuntimeError, which says what to do, if the connection cannot load extensions.
     """
+    if not hasattr(connection, "enable_load_extension"):
+        raise RuntimeError(_CANNOT_LOAD)
     path = loadable_path()
     connection.enable_load_extension(True)
     try:
