@@ -60,6 +60,7 @@ pub fn check(pages: &Pages, library: &Library, seen: &Seen) -> Vec<Problem> {
     on("instructions.md", &|page| exactly("instruction", page, "All instructions", seen.instructions.keys()));
     on("status.md", &|page| exactly("status member", page, "Members", &seen.status));
     on("tables.md", &|page| internal_tables(page, &library.internal_tables));
+    on("tables.md", &|page| formats(page, &library.formats));
     on("tables.md", &|page| names("key", page, "ps_kv", &seen.keys));
     on("control.md", &|page| match COMMANDS.names() {
         Ok(commands) => {
@@ -113,6 +114,14 @@ fn sections(kind: &str, page: &Page, all: &Tables) -> Vec<Problem> {
         problems.extend(names(&format!("part of the {kind}"), page, name, parts));
     }
     problems
+}
+
+/// A published format has a row that begins with its number, one of ours a section.
+fn formats(page: &Page, all: &BTreeSet<i64>) -> Vec<Problem> {
+    let has_row = |format: &str| page.rows.iter().any(|row| row.cells.first().is_some_and(|cell| cell == format));
+    let is_there = |format: &str| page.section(&format!("Format {format}")).is_some() || has_row(format);
+    let missing = all.iter().map(i64::to_string).filter(|format| !is_there(format));
+    missing.map(|format| format!("{}: neither a section nor a row for format {format}", page.path)).collect()
 }
 
 /// Tables have a section that names their columns; an index or trigger is named in one.
@@ -253,6 +262,13 @@ mod tests {
         let index =
             internal_tables(&page, &[tables("ps_a", &["id"]), tables("ps_c", &[])].into_iter().flatten().collect());
         assert_eq!(index, ["p.md: no table names the index or trigger ps_c"]);
+    }
+
+    #[test]
+    fn formats_need_a_row_or_a_section() {
+        let page = page("| format | |\n|-|-|\n| 1 | x |\n\n### Format 1001\n");
+        assert_eq!(formats(&page, &BTreeSet::from([1, 1001])), Vec::<Problem>::new());
+        assert_eq!(formats(&page, &BTreeSet::from([2])), ["p.md: neither a section nor a row for format 2"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Library {
     /// The internal tables, views, indexes and triggers of a new database, in our newest format and in format 14. An
     /// index or trigger has no columns.
     pub internal_tables: Tables,
+    /// The formats that a new database goes through.
+    pub formats: BTreeSet<i64>,
 }
 
 const FLAGS: [(i64, &str); 3] = [(0x800, "D"), (0x8_0000, "DO"), (0x20_0000, "I")];
@@ -49,6 +51,8 @@ impl Library {
         for name in self::modules(connection)?.difference(&modules) {
             virtual_tables.insert(name.clone(), columns(connection, name)?);
         }
+        host.try_transaction("SELECT powersync_init()", [])?;
+        let formats = formats(connection)?;
         let mut internal_tables = Tables::new();
         for format in ["powersync_init()", "powersync_test_migration(14)"] {
             host.try_transaction(&format!("SELECT {format}"), [])?;
@@ -61,7 +65,7 @@ impl Library {
             .into_iter()
             .map(|function| Function { needs_transaction: needs_transaction(connection, &function), ..function })
             .collect();
-        Ok(Self { functions, virtual_tables, internal_tables })
+        Ok(Self { functions, virtual_tables, internal_tables, formats })
     }
 }
 
@@ -85,6 +89,11 @@ fn needs_transaction(connection: &Connection, function: &Function) -> bool {
 
 fn modules(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     let mut statement = connection.prepare("SELECT name FROM pragma_module_list")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+fn formats(connection: &Connection) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut statement = connection.prepare("SELECT id FROM ps_migration")?;
     statement.query_map([], |row| row.get(0))?.collect()
 }
 

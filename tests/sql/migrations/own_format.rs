@@ -6,7 +6,7 @@ use rowtide_testkit::versions::ScriptHost;
 use rusqlite::config::DbConfig;
 use serde_json::{Value, json};
 
-use crate::migrations::stored_format::{NEWEST, PUBLISHED, content, in_format, migrate};
+use crate::migrations::stored_format::{FIRST_OWN, NEWEST, PUBLISHED, content, in_format, migrate};
 
 /// An operation in `ps_oplog` of format 14: bucket, op id, type, id, key, data, hash.
 pub type Stored<'s> = (i64, i64, Option<&'s str>, Option<&'s str>, Option<&'s str>, &'s str, i64);
@@ -332,6 +332,21 @@ fn old_versions_of_sqlite_migrate() {
         let output = host.run(":memory:", &script).unwrap();
         let lines: Vec<&str> = output.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
         assert_eq!(lines, ["8|-3576222743", "7", "todos/t1/row1x", "8|-3576222743", "ok"]);
+    }
+}
+
+#[test]
+fn each_of_our_formats_is_as_it_was_after_a_way_up_and_down() {
+    let schema =
+        "SELECT type, name, tbl_name, replace(replace(sql, 'main.', ''), ' IF NOT EXISTS', '') FROM sqlite_schema
+        ORDER BY type, name";
+    for format in FIRST_OWN..NEWEST {
+        let host = Host::open_in_memory();
+        migrate(&host, format);
+        let before = host.table(schema);
+        migrate(&host, NEWEST);
+        migrate(&host, format);
+        assert_eq!(host.table(schema), before, "format {format}");
     }
 }
 
