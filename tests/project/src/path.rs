@@ -1,6 +1,7 @@
 //! Files and tests that documents name.
 
 use crate::Problem;
+use crate::page::{Page, code_spans};
 use crate::repository::TextFile;
 
 /// The documents in which every path names a file. Others have paths of other things in their code spans, such as routes;
@@ -27,6 +28,12 @@ const DOCUMENTS: &[&str] = &[
 
 /// The documents that name items of modules.
 const WITH_ITEMS: &[&str] = &["CONTRIBUTING.md", "docs/architecture.md", "docs/design.md"];
+
+/// The document with recipes, and their section: each function and test that a table there names must exist.
+const RECIPES: (&str, &str) = ("docs/architecture.md", "Recipes");
+
+/// Modules whose names look like those of functions.
+const MODULES: &[&str] = &["sql_api", "sync_client"];
 
 /// The document that names tests.
 const WITH_TESTS: &str = "docs/reliability.md";
@@ -59,6 +66,9 @@ pub fn check(files: &[TextFile], exists: &dyn Fn(&str) -> bool) -> Vec<Problem> 
     }
     for document in files.iter().filter(|file| file.is_document() && !DOCUMENTS.contains(&file.path.as_str())) {
         problems.extend(missing_files_of_ours(document, exists));
+    }
+    if let Some(document) = files.iter().find(|file| file.path == RECIPES.0) {
+        problems.extend(missing_functions(document, files));
     }
     if let Some(document) = files.iter().find(|file| file.path == WITH_TESTS) {
         problems.extend(missing_tests(document, files));
@@ -120,6 +130,25 @@ fn named_files(text: &str) -> Vec<String> {
         characters && (name.contains('/') || name.ends_with(".rs") || name.ends_with(".md"))
     };
     text.split('`').skip(1).step_by(2).filter(is_path).map(str::to_owned).collect()
+}
+
+/// Names in lower case with an underscore, in the tables of [`RECIPES`], that no function has.
+fn missing_functions(document: &TextFile, files: &[TextFile]) -> Vec<Problem> {
+    let page = Page::parse(&document.path, &document.text);
+    let Some((first, end)) = page.section(RECIPES.1) else {
+        return vec![format!("{}: there is no section {}", document.path, RECIPES.1)];
+    };
+    let is_name = |span: &&str| {
+        let is_part =
+            |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';
+        span.contains('_') && span.chars().all(is_part) && !MODULES.contains(span)
+    };
+    let exists = |name: &str| files.iter().any(|file| file.text.contains(&format!("fn {name}(")));
+    let rows = page.rows.iter().filter(|row| (first..end).contains(&row.line));
+    let cells = rows.flat_map(|row| row.cells.iter().map(move |cell| (row.line, cell)));
+    let names = cells.flat_map(|(line, cell)| code_spans(cell).filter(is_name).map(move |name| (line, name)));
+    let missing = names.filter(|(_, name)| !exists(name));
+    missing.map(|(line, name)| format!("{}:{line}: there is no function {name}", document.path)).collect()
 }
 
 fn missing_tests(document: &TextFile, files: &[TextFile]) -> Vec<Problem> {
@@ -199,6 +228,16 @@ mod tests {
     #[test]
     fn a_missing_document_is_a_problem() {
         assert!(check(&[], &|_| true).contains(&"there is no CONTRIBUTING.md".to_owned()));
+    }
+
+    #[test]
+    fn a_missing_function_of_a_recipe_is_a_problem() {
+        let text = "## Recipes\n| step | test |\n|-|-|\n| `a/b_c.rs`, `is_there` | `gone_away`, `Word` |\n## More\n\
+                    | x | y |\n|-|-|\n| `not_here` | |\n";
+        let files = [file("a.rs", "fn is_there() {\n")];
+        let found = missing_functions(&file("d.md", text), &files);
+        assert_eq!(found, ["d.md:4: there is no function gone_away"]);
+        assert_eq!(missing_functions(&file("d.md", ""), &files), ["d.md: there is no section Recipes"]);
     }
 
     #[test]
