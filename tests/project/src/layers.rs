@@ -135,27 +135,36 @@ fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
-/// What follows `crate::` in a file's code, in `use` declarations or paths, and the bindings if they are used.
+/// The modules that a file's code uses, in `use` declarations or paths: what follows `crate::` and the name of the crate
+/// `protocol`, and the bindings.
 fn used_names(text: &str) -> BTreeSet<String> {
     let code: String =
         text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let mut used = BTreeSet::new();
-    for (position, start) in code.match_indices("crate::") {
+    used.extend(names_after("crate::", &code));
+    used.extend(names_after("rowtide_protocol::", &code).iter().map(|name| part_of_protocol(name)));
+    if code.contains("sqlite_nostd::") {
+        used.insert(BINDINGS.to_owned());
+    }
+    used
+}
+
+/// The names that follow `prefix` in paths: one, or those of a group.
+fn names_after(prefix: &str, code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (position, start) in code.match_indices(prefix) {
         let (before, rest) = code.split_at(position);
         if before.ends_with(|character: char| is_part_of_name(character) || character == '$') {
             continue;
         }
-        let rest = rest.trim_start_matches(start).trim_start();
+        let rest = rest.strip_prefix(start).unwrap_or(rest).trim_start();
         match rest.strip_prefix('{') {
-            Some(group) => used.extend(members_of(group).iter().map(|path| first_name(path))),
-            None => used.extend([first_name(rest)]),
+            Some(group) => names.extend(members_of(group).iter().map(|path| first_name(path))),
+            None => names.extend([first_name(rest)]),
         }
     }
-    if code.contains("sqlite_nostd::") {
-        used.insert(BINDINGS.to_owned());
-    }
-    used.remove("");
-    used
+    names.remove("");
+    names
 }
 
 /// The paths of a group `{a::{b, c}, d}` whose opening brace is gone.
@@ -338,8 +347,8 @@ mod tests {
     fn every_way_of_using_a_module_is_seen() {
         let text = "use crate::store::{Store, gate};\nuse crate::{engine::{Engine, Event}, text};\n\
                     // use crate::ignored;\nfn f() { crate::json::parse(); other_crate::nothing(); sqlite_nostd::log() }\n\
-                    use crate::{\n    crud,\n};";
-        let expected = ["crud", "engine", "json", "sqlite_nostd", "store", "text"];
+                    use crate::{\n    crud,\n};\nuse rowtide_protocol::{Priority, error::Error};";
+        let expected = ["crud", "engine", "error", "json", "protocol", "sqlite_nostd", "store", "text"];
         assert_eq!(used_names(text).into_iter().collect::<Vec<_>>(), expected);
     }
 
