@@ -1,6 +1,7 @@
 //! What a call makes of an iteration's memory. Handlers only prepare it; it takes effect when the SDK has its answer and
 //! nothing can fail any more. So a call that fails leaves memory as it was.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 use super::diagnostics::Observed;
 use super::event::StreamKey;
 use super::others::Others;
+use super::phase::Waiting;
 use super::progress::ProgressSums;
 use super::status::Status;
 use super::streams::StreamRow;
@@ -22,10 +24,8 @@ pub struct Change<'l> {
     pub streams: Option<Vec<StreamRow>>,
     /// Streams in use by the app.
     pub active_streams: Option<Vec<StreamKey>>,
-    /// Whether a validated checkpoint waits.
-    pub waiting: Option<Waiting>,
-    /// The checkpoint.
-    pub target: Option<TargetChange<'l>>,
+    /// The checkpoint, and what it waits for.
+    pub phase: Option<PhaseChange<'l>>,
     /// What is new about the types of members.
     pub observed: Option<Observed>,
     /// What is known of other iterations on the file.
@@ -34,59 +34,40 @@ pub struct Change<'l> {
     pub emitted: Option<Rc<String>>,
 }
 
-/// Whether a checkpoint, all of which was sent, waits: for the upload of local writes, or for a newer one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Waiting {
-    /// None does.
-    #[default]
-    No,
-    /// For uploads; what is held is that checkpoint.
-    Validated,
-    /// For uploads; another iteration has changed something since, and may have published it.
-    PerhapsPublished,
-    /// For uploads; more data arrived since it was validated: what is held is no longer that checkpoint.
-    Overtaken,
-    /// For a newer one: what is held is ahead of it.
-    Ahead {
-        /// How far.
-        held: i64,
-        /// Keep-alives since that has changed.
-        quiet_keep_alives: u32,
-    },
-}
-
-/// A change of the checkpoint.
-pub enum TargetChange<'l> {
-    /// Another one.
-    Replace(Target),
-    /// Other buckets.
+/// A change of the phase. All but the first need a checkpoint.
+pub enum PhaseChange<'l> {
+    /// Another checkpoint begins.
+    Begin(Box<Target>),
+    /// The checkpoint has other buckets.
     Diff(PreparedDiff<'l>),
     /// A bucket received data.
     Receive(Receipt),
-    /// It was published as a whole; with the sums afterwards.
-    Settle(ProgressSums),
+    /// All of the checkpoint was sent, and it waits for this.
+    Wait(Waiting),
+    /// The checkpoint was published as a whole; with the sums afterwards.
+    Publish(ProgressSums),
 }
 
 impl Change<'_> {
     /// Whether memory will reflect something that a rollback of the transaction would undo.
     pub fn depends_on_transaction(&self) -> bool {
-        let Self { status, streams, active_streams, waiting, target, observed, others, emitted: _ } = self;
+        let Self { status, streams, active_streams, phase, observed, others, emitted: _ } = self;
         status.is_some()
             || streams.is_some()
             || active_streams.is_some()
-            || waiting.is_some()
-            || target.is_some()
+            || phase.is_some()
             || observed.is_some()
             || others.is_some()
     }
 
     /// The sums over buckets after the change; None if they stay.
     pub fn progress(&self) -> Option<&ProgressSums> {
-        match self.target.as_ref()? {
-            TargetChange::Replace(target) => Some(&target.progress),
-            TargetChange::Diff(diff) => Some(&diff.progress),
-            TargetChange::Receive(receipt) => receipt.progress.as_ref(),
-            TargetChange::Settle(progress) => Some(progress),
+        match self.phase.as_ref()? {
+            PhaseChange::Begin(target) => Some(&target.progress),
+            PhaseChange::Diff(diff) => Some(&diff.progress),
+            PhaseChange::Receive(receipt) => receipt.progress.as_ref(),
+            PhaseChange::Wait(_) => None,
+            PhaseChange::Publish(progress) => Some(progress),
         }
     }
 }

@@ -5,15 +5,16 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::change::{Change, TargetChange, Waiting};
+use super::change::{Change, PhaseChange};
 use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
 use super::iteration::{Iteration, NextStep, Transition};
 use super::memory::{append, copy, format, push};
+use super::phase::{Phase, Waiting};
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::protocol::{Checksum, Priority};
 use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, RequestId, Scope, Storage, Timestamp};
 
@@ -56,7 +57,7 @@ struct Publication {
 impl Iteration {
     /// All data for the target was sent.
     pub(super) fn checkpoint_complete(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
-        let target = complete_target(self.target.as_ref())?;
+        let target = self.phase.complete_target()?;
         let changed = match self.validate(target, None, true, storage)? {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { held } => return self.put_off(held),
@@ -77,7 +78,7 @@ impl Iteration {
         priority: Priority,
         storage: &mut dyn Storage,
     ) -> Result<Transition<'static>> {
-        let target = complete_target(self.target.as_ref())?;
+        let target = self.phase.complete_target()?;
         let changed = match self.validate(target, Some(priority), true, storage)? {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { .. } => {
@@ -102,8 +103,10 @@ impl Iteration {
     pub(super) fn upload_completed(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
         const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload";
         const OVERTAKEN: &str = ": more data arrived since it was validated. Will retry at next checkpoint.";
-        let (Some(target), Waiting::Validated | Waiting::PerhapsPublished | Waiting::Overtaken) =
-            (&self.target, self.waiting)
+        let Phase::Checkpoint {
+            target,
+            waiting: Some(waiting @ (Waiting::Validated | Waiting::PerhapsPublished | Waiting::Overtaken)),
+        } = &self.phase
         else {
             return Ok(Transition::only(NextStep::Continue));
         };
@@ -121,7 +124,7 @@ impl Iteration {
                 );
             }
         }
-        if self.waiting == Waiting::Overtaken {
+        if *waiting == Waiting::Overtaken {
             return keep_waiting(OVERTAKEN);
         }
         let changed = match self.validate(target, None, true, storage)? {
@@ -139,15 +142,17 @@ impl Iteration {
 
     /// Looks again, at a keep-alive, at a checkpoint that is waiting: nothing else may come for a long time.
     pub(super) fn reconsider(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
-        let may_be_ahead = match self.waiting {
-            Waiting::No | Waiting::Validated | Waiting::Overtaken => return self.go_on_waiting(None),
+        let Phase::Checkpoint { target, waiting: Some(waiting) } = &self.phase else {
+            return self.go_on_waiting(None);
+        };
+        let may_be_ahead = match waiting {
+            Waiting::Validated | Waiting::Overtaken => return self.go_on_waiting(None),
             Waiting::PerhapsPublished if !gate::is_open(storage)? => {
                 return self.go_on_waiting(Some(Waiting::Validated));
             }
             Waiting::PerhapsPublished => true,
-            Waiting::Ahead { quiet_keep_alives, .. } => quiet_keep_alives < QUIET_KEEP_ALIVES,
+            Waiting::Ahead { quiet_keep_alives, .. } => *quiet_keep_alives < QUIET_KEEP_ALIVES,
         };
-        let target = complete_target(self.target.as_ref())?;
         match self.validate(target, None, may_be_ahead, storage)? {
             Verdict::Valid(changed) => {
                 self.record_validated(target, &changed, storage)?;
@@ -157,7 +162,7 @@ impl Iteration {
                     self.delay(target, &changed, storage)
                 }
             }
-            Verdict::Ahead { held } => self.go_on_waiting(Some(self.still_ahead(held))),
+            Verdict::Ahead { held } => self.go_on_waiting(Some(waiting.still_ahead(held))),
             Verdict::Gone => Ok(download_again()),
             Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage),
         }
@@ -165,24 +170,13 @@ impl Iteration {
 
     fn go_on_waiting(&self, waiting: Option<Waiting>) -> Result<Transition<'static>> {
         let (change, next) = self.connect()?;
-        Ok(Transition::only(next).changing(Change { waiting, ..change }))
-    }
-
-    /// How a checkpoint keeps waiting that stored data up to `now_held` are still ahead of.
-    fn still_ahead(&self, now_held: i64) -> Waiting {
-        match self.waiting {
-            Waiting::Ahead { held, quiet_keep_alives } if held == now_held => {
-                Waiting::Ahead { held, quiet_keep_alives: quiet_keep_alives.saturating_add(1) }
-            }
-            Waiting::Ahead { .. } => Waiting::Ahead { held: now_held, quiet_keep_alives: 0 },
-            _ => Waiting::Overtaken,
-        }
+        Ok(Transition::only(next).changing(Change { phase: waiting.map(PhaseChange::Wait), ..change }))
     }
 
     /// Keeps the target until the next checkpoint: stored data are ahead of it.
     fn put_off(&self, held: i64) -> Result<Transition<'static>> {
-        let waiting = Some(Waiting::Ahead { held, quiet_keep_alives: 0 });
-        let change = Change { waiting, ..self.connect()?.0 };
+        let phase = Some(PhaseChange::Wait(Waiting::Ahead { held, quiet_keep_alives: 0 }));
+        let change = Change { phase, ..self.connect()?.0 };
         Ok(Transition::with(vec![Instruction::debug(PUT_OFF)], NextStep::Report).changing(change))
     }
 
@@ -210,8 +204,7 @@ impl Iteration {
         Ok(Transition::with(instructions, NextStep::Report).changing(Change {
             status: Some(status),
             streams: Some(streams),
-            waiting: Some(Waiting::No),
-            target: Some(TargetChange::Settle(target.settled_progress()?)),
+            phase: Some(PhaseChange::Publish(target.settled_progress()?)),
             others: Some(self.others.after_completing(target.last_op_id)),
             ..Change::default()
         }))
@@ -234,7 +227,7 @@ impl Iteration {
             "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
         let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
         let others = Some(self.others.after_completing(target.last_op_id));
-        let change = Change { waiting: Some(Waiting::Validated), others, ..change };
+        let change = Change { phase: Some(PhaseChange::Wait(Waiting::Validated)), others, ..change };
         Ok(Transition::with(instructions, NextStep::Report).changing(change))
     }
 
@@ -332,10 +325,6 @@ impl Iteration {
 fn download_again() -> Transition<'static> {
     let line = "Another client of this database has deleted buckets of the checkpoint. They are downloaded again.";
     Transition::with(vec![Instruction::info(line)], NextStep::Close { hide_disconnect: false })
-}
-
-fn complete_target<T>(target: Option<T>) -> Result<T> {
-    target.ok_or_else(|| Error::protocol("Received checkpoint complete without previous checkpoint"))
 }
 
 /// Deletes the buckets, so that the next iteration downloads them again, and ends this one.

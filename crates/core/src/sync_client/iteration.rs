@@ -10,12 +10,13 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::change::{Change, TargetChange, Waiting};
+use super::change::{Change, PhaseChange};
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
 use super::instruction::{BucketChange, Diagnostics, Instruction};
 use super::memory::{format, push};
 use super::others::Others;
+use super::phase::Phase;
 use super::progress::ProgressSums;
 use super::request::{self, Positions};
 use super::requested::Requested;
@@ -24,7 +25,7 @@ use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
-use crate::sync_client::storage::{Continuation, Storage};
+use crate::sync_client::storage::Storage;
 
 /// From this number of seconds before its expiry on, a token should be replaced.
 const TOKEN_EXPIRES_SOON: i64 = 30;
@@ -36,14 +37,10 @@ pub struct Iteration {
     active_streams: Vec<StreamKey>,
     /// The subscriptions that the service was asked for.
     pub(super) requested: Requested,
-    /// The checkpoint that is, or was last, downloaded.
-    pub(super) target: Option<Target>,
-    /// Whether all of the checkpoint was sent, but it cannot be published yet.
-    pub(super) waiting: Waiting,
+    /// How far it is with a checkpoint.
+    pub(super) phase: Phase,
     /// What is known of other iterations on the same file.
     pub(super) others: Others,
-    /// Up to which operations the service takes buckets as received, until the first checkpoint.
-    positions: Positions,
     /// All stored subscriptions in id order.
     pub(super) streams: Vec<StreamRow>,
     /// The parts of the status other than progress and streams.
@@ -136,10 +133,8 @@ impl Iteration {
         let iteration = Self {
             active_streams: options.active_streams,
             requested,
-            target: None,
-            waiting: Waiting::No,
+            phase: Phase::Requested { positions },
             others: Others::new(newest, before),
-            positions,
             streams,
             status,
             emitted,
@@ -173,7 +168,7 @@ impl Iteration {
     /// The JSON text of `status`, which goes with the rest of `change`.
     fn status_json(&self, status: &Status, change: &Change<'_>) -> Result<String> {
         let streams = change.streams.as_deref().unwrap_or(&self.streams);
-        match change.progress().or(self.target.as_ref().map(|target| &target.progress)) {
+        match change.progress().or(self.phase.progress()) {
             Some(progress) => status.to_json(streams, progress),
             None => status.to_json(streams, &ProgressSums::default()),
         }
@@ -181,8 +176,8 @@ impl Iteration {
 
     /// Makes room for a change.
     pub fn reserve(&mut self, change: &Change<'_>) -> Result<()> {
-        if let (Some(target), Some(change)) = (&mut self.target, &change.target) {
-            target.reserve(change)?;
+        if let Some(change) = &change.phase {
+            self.phase.reserve(change)?;
         }
         match (&mut self.observer, &change.observed) {
             (Some(observer), Some(observed)) => observer.reserve_for(observed),
@@ -192,23 +187,14 @@ impl Iteration {
 
     /// Makes a change, for which there is room.
     pub fn apply(&mut self, change: Change<'_>) {
-        let Change { status, streams, active_streams, waiting, target, observed, others, emitted } = change;
+        let Change { status, streams, active_streams, phase, observed, others, emitted } = change;
         replace(&mut self.status, status);
         replace(&mut self.streams, streams);
         replace(&mut self.active_streams, active_streams);
-        replace(&mut self.waiting, waiting);
         replace(&mut self.others, others);
         replace(&mut self.emitted, emitted);
-        match (&mut self.target, target) {
-            (_, None) => {}
-            (target, Some(TargetChange::Replace(new))) => {
-                *target = Some(new);
-                self.positions = Positions::default();
-            }
-            (Some(target), Some(TargetChange::Diff(diff))) => target.apply_diff(diff),
-            (Some(target), Some(TargetChange::Receive(receipt))) => target.receive(receipt),
-            (Some(target), Some(TargetChange::Settle(progress))) => target.settle(progress),
-            (None, Some(_)) => debug_assert!(false, "a change of a checkpoint that is not there"),
+        if let Some(change) = phase {
+            self.phase.apply(change);
         }
         if let (Some(observer), Some(observed)) = (&mut self.observer, observed) {
             observer.adopt(observed);
@@ -261,7 +247,7 @@ impl Iteration {
 
     fn checkpoint(&self, line: Checkpoint<'_>, storage: &mut dyn Storage) -> Result<Transition<'static>> {
         let subscriptions = self.requested.as_slice().len();
-        let received = |bucket: &str| self.received(bucket);
+        let received = |bucket: &str| self.phase.received(bucket);
         let LoadedTarget { mut target, unlisted, shrunk } = Target::load(line, subscriptions, &received, storage)?;
         let kept = self.kept_buckets(target.last_op_id, true, storage)?;
         let mut is_removal = false;
@@ -280,12 +266,12 @@ impl Iteration {
         let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
         let buckets = self.observer.as_ref().map(|_| target.bucket_changes(None)).transpose()?;
         let mut transition = self.new_checkpoint(&target, rows, buckets)?;
-        (transition.change.target, transition.change.others) = (Some(TargetChange::Replace(target)), others);
+        (transition.change.phase, transition.change.others) = (Some(PhaseChange::Begin(Box::new(target))), others);
         Ok(transition)
     }
 
     fn checkpoint_diff<'l>(&self, line: CheckpointDiff<'l>, storage: &mut dyn Storage) -> Result<Transition<'l>> {
-        let Some(target) = &self.target else {
+        let Some(target) = self.phase.target() else {
             return Err(Error::protocol("Received checkpoint_diff without previous checkpoint"));
         };
         let last_op_id = line.last_op_id;
@@ -301,23 +287,8 @@ impl Iteration {
         let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
         let buckets = self.observer.as_ref().map(|_| target.bucket_changes(Some(&diff))).transpose()?;
         let mut transition = self.new_checkpoint(target, rows, buckets)?;
-        (transition.change.target, transition.change.others) = (Some(TargetChange::Diff(diff)), others);
+        (transition.change.phase, transition.change.others) = (Some(PhaseChange::Diff(diff)), others);
         Ok(transition)
-    }
-
-    /// Up to which operation the service takes a bucket as received.
-    fn received(&self, bucket: &str) -> i64 {
-        match &self.target {
-            Some(target) => target.position(bucket),
-            None => self.positions.get(bucket),
-        }
-    }
-
-    /// What a data line for a bucket continues.
-    fn continuation(&self, bucket: &str) -> Continuation {
-        // One that is not there may be among those that a newer checkpoint of another iteration has removed.
-        let is_removed = |target: &Target| self.others.removed_after(target.last_op_id).is_some();
-        Continuation { after: self.received(bucket), may_create: !self.target.as_ref().is_some_and(is_removed) }
     }
 
     /// What is common to all checkpoints that begin; `buckets` for developer tools.
@@ -331,7 +302,6 @@ impl Iteration {
         let mut transition = Transition::only(NextStep::Report).changing(Change {
             status: Some(status),
             streams: Some(rows),
-            waiting: Some(Waiting::No),
             ..Change::default()
         });
         streams::log_errors(&target.streams, &self.requested, &mut transition.instructions)?;
@@ -343,27 +313,21 @@ impl Iteration {
     }
 
     fn data(&self, line: &DataLine<'_>, size: usize, storage: &mut dyn Storage) -> Result<Transition<'static>> {
-        let stored = storage.store_line(line, size, self.continuation(line.bucket))?;
+        let stored = storage.store_line(line, size, self.phase.continuation(line.bucket, &self.others))?;
         let mut transition = Transition::only(NextStep::Report);
         transition.change.status = self.connected()?;
         for operation in stored.iter().flat_map(|stored| &stored.unpublishable) {
             push(&mut transition.instructions, Instruction::warning(operation.describe(line.bucket)?))?;
         }
-        if let Some(target) = &self.target {
+        if let Some(target) = self.phase.target() {
             let last_op = line.entries.iter().map(|entry| entry.op_id).max().unwrap_or(0);
             let receipt = target.prepare_receipt(line.bucket, last_op, stored.as_ref())?;
-            if receipt.progress.is_some() {
-                let is_new = stored.as_ref().is_some_and(|stored| stored.new_operations > 0);
-                if is_new && matches!(self.waiting, Waiting::Validated | Waiting::PerhapsPublished) {
-                    transition.change.waiting = Some(Waiting::Overtaken);
-                }
-                if self.observer.is_some() {
-                    let changes = target.bucket_change(line.bucket, &receipt)?.into_iter().collect();
-                    let diagnostics = Diagnostics::BucketStateChange { changes, incremental: true };
-                    push(&mut transition.diagnostics, Instruction::HandleDiagnostics(diagnostics))?;
-                }
+            if receipt.progress.is_some() && self.observer.is_some() {
+                let changes = target.bucket_change(line.bucket, &receipt)?.into_iter().collect();
+                let diagnostics = Diagnostics::BucketStateChange { changes, incremental: true };
+                push(&mut transition.diagnostics, Instruction::HandleDiagnostics(diagnostics))?;
             }
-            transition.change.target = Some(TargetChange::Receive(receipt));
+            transition.change.phase = Some(PhaseChange::Receive(receipt));
         }
         if let Some(observer) = &self.observer {
             let diagnostics = &mut transition.diagnostics;

@@ -18,6 +18,7 @@ mod instruction;
 mod iteration;
 mod memory;
 mod others;
+mod phase;
 mod progress;
 mod request;
 mod requested;

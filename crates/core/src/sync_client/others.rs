@@ -11,8 +11,8 @@
 //! has been noticed. So both keep their data. A client that has just been opened does not know the others yet: its
 //! first checkpoint deletes their buckets. They then reconnect and download them again.
 
-use super::change::Waiting;
 use super::iteration::{Iteration, NextStep};
+use super::phase::Phase;
 use super::status::Connection;
 use super::streams::{self, StreamRow};
 use crate::error::Result;
@@ -140,10 +140,10 @@ impl Iteration {
         let is_used = match uses {
             Uses::Nothing => false,
             Uses::Buckets => true,
-            Uses::WaitingCheckpoint => self.waiting != Waiting::No,
+            Uses::WaitingCheckpoint => self.phase.waiting().is_some(),
         };
         if is_used
-            && let Some(target) = &mut self.target
+            && let Phase::Checkpoint { target, .. } = &mut self.phase
             && let Some(refresh) = target.prepare_refresh(storage)?
         {
             target.refresh(refresh);
@@ -165,12 +165,7 @@ impl Iteration {
         self.status.sync_times = sync_times;
         self.status.last_applied_request_id = last_applied_request_id;
         self.streams = streams;
-        if let Some(target) = &mut self.target {
-            target.set_outdated();
-        }
-        if self.waiting == Waiting::Validated {
-            self.waiting = Waiting::PerhapsPublished;
-        }
+        self.phase.set_outdated();
         self.others = Others { noticed_at, newest, ..self.others };
         Ok(is_news)
     }

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 pub use diff::PreparedDiff;
 
-use super::change::TargetChange;
+use super::change::PhaseChange;
 use super::instruction::BucketChange;
 use super::memory::{copy, push};
 use super::progress::{BucketCounts, ProgressSums};
@@ -99,6 +99,8 @@ pub struct UnlistedBucket {
 pub struct Receipt {
     /// The sums over buckets afterwards; None if this one is not part of the checkpoint.
     pub progress: Option<ProgressSums>,
+    /// Whether operations of the checkpoint were stored that were not there.
+    pub is_new: bool,
     bucket: Receiver,
     /// Where it is stored; None if the data were not.
     id: Option<BucketId>,
@@ -205,14 +207,14 @@ impl Target {
     }
 
     /// Makes room for a change.
-    pub fn reserve(&mut self, change: &TargetChange<'_>) -> Result<()> {
+    pub fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
         let buckets = match change {
-            TargetChange::Diff(diff) => {
+            PhaseChange::Diff(diff) => {
                 self.foreign.try_reserve(diff.foreign.len())?;
                 diff.updated.len()
             }
-            TargetChange::Receive(_) => 1,
-            TargetChange::Replace(_) | TargetChange::Settle(_) => return Ok(()),
+            PhaseChange::Receive(_) => 1,
+            PhaseChange::Begin(_) | PhaseChange::Wait(_) | PhaseChange::Publish(_) => return Ok(()),
         };
         self.buckets.reserve(buckets)?;
         Ok(self.changed.try_reserve(buckets)?)
@@ -251,7 +253,8 @@ impl Target {
         };
         // Refreshing finds out where buckets are. Until then ids that are known may be those of others.
         let id = stored.filter(|_| !self.is_outdated).map(|stored| stored.bucket);
-        Ok(Receipt { progress, bucket, id, position: received, counts })
+        let is_new = progress.is_some() && stored.is_some_and(|stored| stored.new_operations > 0);
+        Ok(Receipt { progress, is_new, bucket, id, position: received, counts })
     }
 
     /// Notes that a bucket received data; there is room for it.
