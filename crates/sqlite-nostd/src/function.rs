@@ -5,7 +5,6 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
-use core::ops::BitOr;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -42,13 +41,11 @@ impl FunctionFlags {
     pub const RESULT_SUBTYPE: Self = Self(SQLITE_RESULT_SUBTYPE);
     /// Reads the subtypes of its arguments.
     pub const SUBTYPE: Self = Self(SQLITE_SUBTYPE);
-}
 
-impl BitOr for FunctionFlags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+    /// These properties and others.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 }
 

@@ -1,36 +1,43 @@
-//! `powersync_clear(flags)`, `powersync_trigger_resync(clear)` and `powersync_last_synced_at()`.
+//! `powersync_clear(flags)` and `powersync_trigger_resync(clear)` (docs/reference/functions.md).
 
-use alloc::rc::Rc;
-
-use sqlite_nostd::{Connection, FunctionFlags, Value};
+use sqlite_nostd::{Context, Value};
 
 use crate::bucket_storage::{self, Clear};
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::migrations::{explain, require_latest};
+use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 
 const INCLUDES_LOCAL: i64 = 1;
 const IS_SOFT: i64 = 2;
 
-fn clear(session: &Session, database: &Database<'_>, flags: i64) -> Result<()> {
+pub fn clear(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;
-    require_latest(database)?;
+    require_latest(&database)?;
+    let flags = flag(arguments);
     let is_soft = flags & IS_SOFT != 0;
     if is_soft {
         refuse_during_iteration(session)?;
     }
-    let schema = session.schemas.applied.schema(database)?;
-    bucket_storage::clear(database, schema.as_deref(), Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft })
+    let schema = session.schemas.applied.schema(&database)?;
+    let scope = Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft };
+    bucket_storage::clear(&database, schema.as_deref(), scope)?;
+    context.result_text("");
+    Ok(())
 }
 
-fn trigger_resync(session: &Session, database: &Database<'_>, forget_times: bool) -> Result<()> {
+pub fn trigger_resync(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;
     refuse_during_iteration(session)?;
-    require_latest(database)?;
-    bucket_storage::trigger_resync(database, forget_times)
+    require_latest(&database)?;
+    let forget_times = flag(arguments) != 0;
+    bucket_storage::trigger_resync(&database, forget_times)?;
+    context.result_text("");
+    Ok(())
 }
 
 fn refuse_during_iteration(session: &Session) -> Result<()> {
@@ -42,49 +49,4 @@ fn refuse_during_iteration(session: &Session) -> Result<()> {
 
 fn flag(arguments: &[&Value]) -> i64 {
     arguments.first().map_or(0, |value| value.integer())
-}
-
-/// Registers the functions.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    connection.create_scalar_function(
-        "powersync_clear",
-        1,
-        FunctionFlags::NONE,
-        Rc::clone(session),
-        |session, context, arguments| {
-            let database = Database::new(context.connection(), &session.connection);
-            clear(session, &database, flag(arguments)).map_err(|error| error.in_function("powersync_clear"))?;
-            context.result_text("");
-            Ok(())
-        },
-    )?;
-    connection.create_scalar_function(
-        "powersync_trigger_resync",
-        1,
-        FunctionFlags::NONE,
-        Rc::clone(session),
-        |session, context, arguments| {
-            let database = Database::new(context.connection(), &session.connection);
-            trigger_resync(session, &database, flag(arguments) != 0)
-                .map_err(|error| error.in_function("powersync_trigger_resync"))?;
-            context.result_text("");
-            Ok(())
-        },
-    )?;
-    connection.create_scalar_function(
-        "powersync_last_synced_at",
-        0,
-        FunctionFlags::NONE,
-        Rc::clone(session),
-        |session, context, _| {
-            let database = Database::new(context.connection(), &session.connection);
-            let time = bucket_storage::last_synced_at(&database)
-                .map_err(|error| explain(&database, error).in_function("powersync_last_synced_at"))?;
-            match time {
-                Some(time) => context.result_text(&time),
-                None => context.result_null(),
-            }
-            Ok(())
-        },
-    )
 }

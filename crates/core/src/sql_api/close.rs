@@ -8,7 +8,8 @@ use sqlite_nostd::{Connection, EponymousTable, FunctionError, ResultCode, Value}
 
 use crate::sql_api::session::Session;
 
-struct CloseTable(Rc<Session>);
+/// The table, which has nothing in it.
+pub struct CloseTable(Rc<Session>);
 
 impl EponymousTable for CloseTable {
     type State = Session;
@@ -33,9 +34,4 @@ impl Drop for CloseTable {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-/// Registers the table.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    connection.create_module::<CloseTable>("powersync_internal_close", Rc::clone(session))
 }

@@ -19,20 +19,14 @@ use crate::migrations::explain;
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;
 
-/// Registers the tables.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    connection.create_module::<QueueTable<FromParts>>(FromParts::NAME, Rc::clone(session))?;
-    connection.create_module::<QueueTable<Finished>>(Finished::NAME, Rc::clone(session))
-}
-
 /// A table that appends to the upload queue.
-struct QueueTable<K> {
+pub struct QueueTable<K> {
     session: Rc<Session>,
     kind: PhantomData<K>,
 }
 
 /// What the tables differ in.
-trait Kind: 'static {
+pub trait Kind: 'static {
     const NAME: &'static str;
     const DECLARATION: &'static str;
 
@@ -41,7 +35,7 @@ trait Kind: 'static {
 }
 
 /// `powersync_crud`: builds an entry from its parts.
-enum FromParts {}
+pub enum FromParts {}
 
 impl Kind for FromParts {
     const NAME: &'static str = "powersync_crud";
@@ -73,7 +67,7 @@ impl Kind for FromParts {
 }
 
 /// `powersync_crud_`: appends a finished entry.
-enum Finished {}
+pub enum Finished {}
 
 impl Kind for Finished {
     const NAME: &'static str = "powersync_crud_";

@@ -1,4 +1,5 @@
-//! The SQL surface: one file per function family, one function per `powersync_control` command.
+//! The SQL surface: the table of all functions and virtual tables. What they do is in one file per family, what
+//! `powersync_control` does in one function per command.
 
 mod clear;
 mod close;
@@ -7,39 +8,118 @@ mod crud_tables;
 mod identity;
 mod json_functions;
 mod migration;
-mod offline_status;
-mod raw_table_trigger;
-mod replace_schema;
 mod row_functions;
+mod schema;
 mod session;
-mod sync_operation;
+mod sync_state;
 mod update_hooks;
 
 use alloc::rc::Rc;
 
-use sqlite_nostd::{Connection, FunctionError};
+use sqlite_nostd::{Connection, Context, EponymousTable, FunctionError, FunctionFlags, Value};
 
-pub use session::Session;
+use crate::error::Result;
+use close::CloseTable;
+use crud_tables::{Finished, FromParts, QueueTable};
+use session::Session;
+
+/// An SQL function.
+struct Function {
+    name: &'static str,
+    /// -1: any number.
+    argument_count: i32,
+    flags: FunctionFlags,
+    implementation: Implementation,
+}
+
+type Implementation = fn(&Session, &Context<'_>, &[&Value]) -> Result<()>;
+
+const NONE: FunctionFlags = FunctionFlags::NONE;
+/// May be called by triggers and views even with `trusted_schema=OFF`.
+const INNOCUOUS: FunctionFlags = FunctionFlags::INNOCUOUS;
+/// Returns JSON.
+const JSON: FunctionFlags = FunctionFlags::RESULT_SUBTYPE;
+/// Returns JSON, and may not be called by triggers and views.
+const DIRECT_JSON: FunctionFlags = JSON.and(FunctionFlags::DIRECT_ONLY);
+/// Does nothing but compute, for any trigger.
+const PURE: FunctionFlags = INNOCUOUS.and(FunctionFlags::DETERMINISTIC);
+const PURE_JSON: FunctionFlags = PURE.and(JSON);
+
+#[rustfmt::skip]
+static FUNCTIONS: &[Function] = &[
+    function("gen_random_uuid", 0, NONE, identity::uuid),
+    function("powersync_clear", 1, NONE, clear::clear),
+    function("powersync_client_id", 0, NONE, identity::client_id),
+    function("powersync_control", 2, DIRECT_JSON, control::control),
+    function("powersync_create_raw_table_crud_trigger", 3, NONE, schema::create_raw_table_crud_trigger),
+    function("powersync_diff", 2, PURE_JSON, json_functions::diff),
+    function("powersync_drop_view", 1, NONE, schema::drop_view),
+    function("powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation),
+    function("powersync_init", 0, NONE, migration::init),
+    function("powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry),
+    function("powersync_json_merge", -1, PURE_JSON, json_functions::json_merge),
+    function("powersync_last_synced_at", 0, NONE, sync_state::last_synced_at),
+    function("powersync_offline_sync_status", 0, DIRECT_JSON, sync_state::offline_sync_status),
+    function("powersync_remove_duplicate_key_encoding", 1, PURE, json_functions::remove_duplicate_key_encoding),
+    function("powersync_replace_schema", 1, NONE, schema::replace_schema),
+    function("powersync_row_json", -1, PURE_JSON, row_functions::row_json),
+    function("powersync_row_old", -1, PURE_JSON, row_functions::row_old),
+    function("powersync_row_patch", -1, PURE_JSON, row_functions::row_patch),
+    function("powersync_row_put", -1, PURE_JSON, row_functions::row_put),
+    function("powersync_rs_version", 0, NONE, identity::version),
+    function("powersync_strip_subtype", 1, PURE, json_functions::strip_subtype),
+    function("powersync_test_migration", 1, NONE, migration::test_migration),
+    function("powersync_trigger_resync", 1, NONE, clear::trigger_resync),
+    function("powersync_update_hooks", 1, JSON, update_hooks::update_hooks),
+    function("uuid", 0, NONE, identity::uuid),
+];
+
+static VIRTUAL_TABLES: &[(&str, RegisterTable)] = &[
+    ("powersync_crud", virtual_table::<QueueTable<FromParts>>),
+    ("powersync_crud_", virtual_table::<QueueTable<Finished>>),
+    ("powersync_internal_close", virtual_table::<CloseTable>),
+];
+
+type RegisterTable = fn(Connection<'_>, &str, &Rc<Session>) -> sqlite_nostd::Result<()>;
+
+const fn function(
+    name: &'static str,
+    argument_count: i32,
+    flags: FunctionFlags,
+    implementation: Implementation,
+) -> Function {
+    Function { name, argument_count, flags, implementation }
+}
+
+fn virtual_table<T: EponymousTable<State = Session>>(
+    connection: Connection<'_>,
+    name: &str,
+    session: &Rc<Session>,
+) -> sqlite_nostd::Result<()> {
+    connection.create_module::<T>(name, Rc::clone(session))
+}
+
+/// A function on a connection.
+struct Registered {
+    function: &'static Function,
+    session: Rc<Session>,
+}
+
+fn call(registered: &Registered, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
+    let Registered { function, session } = registered;
+    (function.implementation)(session, context, arguments).map_err(|error| error.in_function(function.name))
+}
 
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
     let session = Rc::new(Session::default());
-    for family in [
-        clear::register,
-        close::register,
-        control::register,
-        crud_tables::register,
-        identity::register,
-        json_functions::register,
-        migration::register,
-        offline_status::register,
-        raw_table_trigger::register,
-        replace_schema::register,
-        row_functions::register,
-        sync_operation::register,
-        update_hooks::register,
-    ] {
-        family(connection, &session)?;
+    for function in FUNCTIONS {
+        let Function { name, argument_count, flags, .. } = *function;
+        let registered = Registered { function, session: Rc::clone(&session) };
+        connection.create_scalar_function(name, argument_count, flags, Rc::new(registered), call)?;
+    }
+    for (name, register) in VIRTUAL_TABLES {
+        register(connection, name, &session)?;
     }
     Ok(())
 }

@@ -12,10 +12,9 @@
 //! `names` is a JSON object of as many members as there are values, or pairs of values, but without values:
 //! `{"a":,"b":}`.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value, ValueType, checked_text};
+use sqlite_nostd::{Context, Value, ValueType, checked_text};
 
 use crate::crud::insert_only_entry;
 use crate::error::{Error, Result};
@@ -32,53 +31,40 @@ const CHECKED_JSON: u32 = b'P' as u32;
 /// Memory that is kept for the next row, in bytes.
 const KEPT_MEMORY: usize = 64 * 1024;
 
-/// Registers the functions.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    let flags = FunctionFlags::DETERMINISTIC | FunctionFlags::INNOCUOUS | FunctionFlags::RESULT_SUBTYPE;
-    for (name, flags, write) in [
-        ("powersync_row_json", flags, row_json as Write),
-        ("powersync_row_put", flags, row_put),
-        ("powersync_row_patch", flags, row_patch),
-        ("powersync_row_old", flags, row_old),
-        ("powersync_insert_entry", flags | FunctionFlags::SUBTYPE, insert_entry),
-    ] {
-        let function = RowFunction { name, write, session: Rc::clone(session) };
-        connection.create_scalar_function(name, -1, flags, Rc::new(function), call)?;
-    }
-    Ok(())
-}
-
-struct RowFunction {
-    name: &'static str,
-    write: Write,
-    session: Rc<Session>,
-}
-
 /// Writes JSON made of the arguments in place of what there is.
 type Write = fn(&mut Vec<u8>, &[&Value]) -> Result<()>;
 
-fn call(function: &RowFunction, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
-    let mut json = function.session.row_json.take();
-    let outcome = (function.write)(&mut json, arguments).and_then(|()| {
+/// Makes what `write` makes of the arguments the result.
+fn give(session: &Session, context: &Context<'_>, arguments: &[&Value], write: Write) -> Result<()> {
+    let mut json = session.row_json.take();
+    let outcome = write(&mut json, arguments).and_then(|()| {
         context.result_text_with_subtype(checked_text(&json)?, CHECKED_JSON);
         Ok(())
     });
     if json.capacity() <= KEPT_MEMORY {
-        function.session.row_json.set(json);
+        session.row_json.set(json);
     }
-    outcome.map_err(|error| error.in_function(function.name))
+    outcome
 }
 
-fn row_json(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
-    write_members(json, arguments, false, Infinite::Kept)
+pub fn row_json(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    give(session, context, arguments, |json, arguments| write_members(json, arguments, false, Infinite::Kept))
 }
 
-fn row_put(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
-    write_members(json, arguments, true, Infinite::Refused)
+pub fn row_put(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    give(session, context, arguments, |json, arguments| write_members(json, arguments, true, Infinite::Refused))
 }
 
-fn row_old(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
-    write_members(json, arguments, false, Infinite::AsNull)
+pub fn row_old(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    give(session, context, arguments, |json, arguments| write_members(json, arguments, false, Infinite::AsNull))
+}
+
+pub fn row_patch(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    give(session, context, arguments, write_changes)
+}
+
+pub fn insert_entry(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    give(session, context, arguments, write_entry)
 }
 
 fn write_members(json: &mut Vec<u8>, arguments: &[&Value], skip_null: bool, infinite: Infinite) -> Result<()> {
@@ -91,7 +77,7 @@ fn write_members(json: &mut Vec<u8>, arguments: &[&Value], skip_null: bool, infi
     object.finish()
 }
 
-fn row_patch(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
+fn write_changes(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     let (names, values) = split_names(arguments)?;
     let (pairs, rest) = values.as_chunks::<2>();
     if !rest.is_empty() {
@@ -104,7 +90,7 @@ fn row_patch(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     object.finish()
 }
 
-fn insert_entry(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
+fn write_entry(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     let (row_type, id, data, metadata) = match arguments {
         [row_type, id, data] => (row_type, id, data, None),
         [row_type, id, data, metadata] => (row_type, id, data, optional_text(metadata)?),

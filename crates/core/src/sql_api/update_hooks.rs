@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::RefCell;
 
-use sqlite_nostd::{Connection, Context, DataVersions, FunctionFlags, Hooks, InstalledHooks, ResultCode, Value};
+use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
 use crate::connection::changed_tables::{ChangedTables, Versions};
 use crate::error::{Error, ErrorKind, Result};
@@ -125,19 +125,10 @@ impl Operation {
     }
 }
 
-/// Registers the function.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    connection.create_scalar_function(
-        "powersync_update_hooks",
-        1,
-        FunctionFlags::RESULT_SUBTYPE,
-        Rc::clone(session),
-        |session, context, arguments| {
-            let call = || match Operation::parse(arguments)? {
-                Operation::Install => session.update_hooks.install(context.connection()),
-                Operation::Get => session.update_hooks.give(context),
-            };
-            call().map_err(|error| error.in_function("powersync_update_hooks"))
-        },
-    )
+/// A call of the function.
+pub fn update_hooks(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    match Operation::parse(arguments)? {
+        Operation::Install => session.update_hooks.install(context.connection()),
+        Operation::Get => session.update_hooks.give(context),
+    }
 }

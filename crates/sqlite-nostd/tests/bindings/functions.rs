@@ -230,7 +230,7 @@ fn flags_reach_sqlite() {
     for (name, flags) in [
         ("plain", FunctionFlags::NONE),
         ("direct", FunctionFlags::DIRECT_ONLY),
-        ("harmless", FunctionFlags::INNOCUOUS | FunctionFlags::DETERMINISTIC),
+        ("harmless", FunctionFlags::INNOCUOUS.and(FunctionFlags::DETERMINISTIC)),
     ] {
         let function = |_: &(), context: &Context<'_>, _: &[&Value]| {
             context.result_integer(1);

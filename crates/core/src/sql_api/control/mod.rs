@@ -13,9 +13,7 @@ mod request_ids;
 mod start;
 mod streams;
 
-use alloc::rc::Rc;
-
-use sqlite_nostd::{Connection, Context, FunctionFlags, Value, ValueType};
+use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::SqliteStorage;
 use crate::connection::Database;
@@ -63,7 +61,8 @@ fn command(op: &str) -> Option<Command> {
     })
 }
 
-fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+/// A call of the function.
+pub fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let [op, payload] = arguments else {
         return Err(Error::argument("expected two arguments"));
     };
@@ -104,17 +103,4 @@ fn give(context: &Context<'_>, outcome: &Outcome) -> Result<()> {
         Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),
     }
     Ok(context.settle()?)
-}
-
-/// Registers the function.
-pub fn register(connection: Connection<'_>, session: &Rc<Session>) -> sqlite_nostd::Result<()> {
-    connection.create_scalar_function(
-        "powersync_control",
-        2,
-        FunctionFlags::DIRECT_ONLY | FunctionFlags::RESULT_SUBTYPE,
-        Rc::clone(session),
-        |session, context, arguments| {
-            control(session, context, arguments).map_err(|error| error.in_function("powersync_control"))
-        },
-    )
 }
