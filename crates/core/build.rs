@@ -21,13 +21,13 @@ fn main() -> Result<()> {
 
 /// Where the sources are that decide what the library does. A packaged crate does not have those of the other one,
 /// whose version says it all then.
-pub fn source_directories(package: &Path) -> Vec<PathBuf> {
+pub(crate) fn source_directories(package: &Path) -> Vec<PathBuf> {
     let directories = [package.join("src"), package.join("../protocol/src")];
     directories.into_iter().filter(|directory| directory.is_dir()).collect()
 }
 
 /// A hash (64-bit FNV-1a) of the names and contents of all files in `directories`, independent of where these are.
-pub fn sources_hash(directories: &[PathBuf]) -> Result<u64> {
+pub(crate) fn sources_hash(directories: &[PathBuf]) -> Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut add = |bytes: &[u8]| {
         // Line ends may be those of the system that checked the sources out.

@@ -13,7 +13,7 @@ use crate::session::{Kind, Session, Statement, Step, start_options};
 
 /// How the database file is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// `wal` or `delete`.
     pub journal: &'static str,
     /// `FULL` or `NORMAL`.
@@ -21,11 +21,11 @@ pub struct Setup {
 }
 
 /// The file name of the database.
-pub const DATABASE: &std::ffi::CStr = c"/app.db";
+pub(crate) const DATABASE: &std::ffi::CStr = c"/app.db";
 
 /// Which part of a step has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     Open,
     Begin,
     Statement,
@@ -34,7 +34,7 @@ pub enum Part {
 
 /// A step that has failed.
 #[derive(Debug, Clone)]
-pub struct StepFailure {
+pub(crate) struct StepFailure {
     pub failure: Failure,
     pub part: Part,
 }
@@ -58,7 +58,7 @@ type Outcome = Result<Vec<String>, StepFailure>;
 
 /// What the session is when nothing disturbs it, after each step.
 #[derive(Debug, Default)]
-pub struct Expected {
+pub(crate) struct Expected {
     pub rows: Vec<Vec<String>>,
     pub dumps: Vec<Vec<String>>,
     pub statuses: Vec<Option<Value>>,
@@ -66,10 +66,10 @@ pub struct Expected {
 }
 
 /// Upload queue entries by transaction id.
-pub type Uploads = BTreeMap<String, Vec<String>>;
+pub(crate) type Uploads = BTreeMap<String, Vec<String>>;
 
 /// Faults that a client meets while it takes steps.
-pub trait Surroundings {
+pub(crate) trait Surroundings {
     /// Whether faults may come now.
     fn set_active(&self, is_active: bool);
 
@@ -78,7 +78,7 @@ pub trait Surroundings {
 }
 
 /// Surroundings without faults.
-pub struct Undisturbed;
+pub(crate) struct Undisturbed;
 
 impl Surroundings for Undisturbed {
     fn set_active(&self, _: bool) {}
@@ -90,7 +90,7 @@ impl Surroundings for Undisturbed {
 
 /// What disturbed a client on its way.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Disturbances {
+pub(crate) struct Disturbances {
     /// Steps that failed and were repeated.
     pub failures: usize,
     /// Iterations that ended too early.
@@ -98,7 +98,7 @@ pub struct Disturbances {
 }
 
 /// The application with its SDK.
-pub struct Client<'s> {
+pub(crate) struct Client<'s> {
     session: &'s Session,
     setup: Setup,
     disk: &'s Disk,
@@ -113,19 +113,19 @@ pub struct Client<'s> {
 }
 
 impl<'s> Client<'s> {
-    pub fn new(session: &'s Session, setup: Setup, disk: &'s Disk) -> Self {
+    pub(crate) fn new(session: &'s Session, setup: Setup, disk: &'s Disk) -> Self {
         let (uploads, status) = Default::default();
         let disturbances = Disturbances::default();
         Self { session, setup, disk, database: None, uploads, status, disturbances, is_in_doubt: false }
     }
 
     /// Opens the database outside of the session's steps.
-    pub fn open(&mut self) -> Result<(), String> {
+    pub(crate) fn open(&mut self) -> Result<(), String> {
         self.attempt_open().map_err(|failure| format!("{failure:?}"))
     }
 
     /// Does what the application does after opening, if it has come to the step `index` before.
-    pub fn give_schema(&mut self, index: usize) -> Result<(), String> {
+    pub(crate) fn give_schema(&mut self, index: usize) -> Result<(), String> {
         match self.session.schema_before(index) {
             Some(step) => self.attempt(step).map(|_| ()).map_err(|failure| format!("{failure:?}")),
             None => Ok(()),
@@ -133,12 +133,12 @@ impl<'s> Client<'s> {
     }
 
     /// What is in the database.
-    pub fn dump(&self) -> Result<Vec<String>, String> {
+    pub(crate) fn dump(&self) -> Result<Vec<String>, String> {
         dump(self.database()).map_err(|failure| format!("dump: {failure:?}"))
     }
 
     /// Lets the next step read from the disk what it needs.
-    pub fn forget_pages(&self) -> Result<(), String> {
+    pub(crate) fn forget_pages(&self) -> Result<(), String> {
         let shrunk = self.database().run("PRAGMA shrink_memory", &[]);
         shrunk.map(|_| ()).map_err(|failure| format!("PRAGMA shrink_memory: {failure:?}"))
     }
@@ -192,7 +192,11 @@ impl<'s> Client<'s> {
     ///
     /// # Errors
     /// What must not be.
-    pub fn take(&mut self, index: usize, surroundings: &dyn Surroundings) -> Result<Option<Vec<String>>, String> {
+    pub(crate) fn take(
+        &mut self,
+        index: usize,
+        surroundings: &dyn Surroundings,
+    ) -> Result<Option<Vec<String>>, String> {
         let session = self.session;
         let step = &session.steps[index];
         let mut has_reconnected = false;
@@ -237,7 +241,7 @@ impl<'s> Client<'s> {
     ///
     /// # Errors
     /// What must not be.
-    pub fn take_once(
+    pub(crate) fn take_once(
         &mut self,
         index: usize,
         surroundings: &dyn Surroundings,
@@ -317,7 +321,7 @@ impl<'s> Client<'s> {
     ///
     /// # Errors
     /// The difference.
-    pub fn compare(&self, index: usize, expected: &Expected) -> Result<(), String> {
+    pub(crate) fn compare(&self, index: usize, expected: &Expected) -> Result<(), String> {
         let Some(database) = &self.database else { return Ok(()) };
         let actual = self.dump()?;
         if actual != expected.dumps[index] {
@@ -331,7 +335,7 @@ impl<'s> Client<'s> {
     ///
     /// # Errors
     /// The difference.
-    pub fn compare_uploads(&self, index: usize, expected: &Expected) -> Result<(), String> {
+    pub(crate) fn compare_uploads(&self, index: usize, expected: &Expected) -> Result<(), String> {
         if self.uploads != expected.uploads[index] {
             return Err(format!("uploads are {:?}, expected {:?}", self.uploads, expected.uploads[index]));
         }
@@ -342,7 +346,7 @@ impl<'s> Client<'s> {
     ///
     /// # Errors
     /// The difference.
-    pub fn compare_status(&self, index: usize, expected: &Expected) -> Result<(), String> {
+    pub(crate) fn compare_status(&self, index: usize, expected: &Expected) -> Result<(), String> {
         if self.is_in_doubt || self.status == expected.statuses[index] {
             return Ok(());
         }
@@ -365,7 +369,7 @@ fn run_all(database: &Database, statements: &[Statement]) -> Outcome {
 ///
 /// # Panics
 /// If a step fails.
-pub fn expected(session: &Session, setup: Setup, disk: &Disk, mut after_step: impl FnMut()) -> Expected {
+pub(crate) fn expected(session: &Session, setup: Setup, disk: &Disk, mut after_step: impl FnMut()) -> Expected {
     let mut client = Client::new(session, setup, disk);
     let mut expected = Expected::default();
     for index in 0..session.steps.len() {

@@ -10,7 +10,7 @@ use crate::failures::check_memory;
 use crate::session::{Kind, Session};
 
 /// An undisturbed session with all changes of its files.
-pub struct Recorded {
+pub(crate) struct Recorded {
     expected: Expected,
     /// How many changes there were after each step.
     ends: Vec<usize>,
@@ -18,7 +18,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub fn new(session: &Session, setup: Setup) -> Self {
+    pub(crate) fn new(session: &Session, setup: Setup) -> Self {
         let disk = Disk::new();
         disk.record();
         let mut ends = Vec::new();
@@ -53,7 +53,7 @@ impl Recorded {
 }
 
 /// A crash after so many changes, and the session from there to its end.
-pub fn run(
+pub(crate) fn run(
     session: &Session,
     setup: Setup,
     recorded: &Recorded,

@@ -4,7 +4,7 @@ use rowtide_testkit::faults::{Database, Failure};
 
 /// The schema, and the rows of each table and view in no order. Left out are the numbers that distinguish iterations
 /// and schemas apart, and how much was downloaded, which includes what is sent twice.
-pub fn dump(database: &Database) -> Result<Vec<String>, Failure> {
+pub(crate) fn dump(database: &Database) -> Result<Vec<String>, Failure> {
     let mut dump = Vec::new();
     let objects = database.run("SELECT type, name, quote(sql) FROM sqlite_schema ORDER BY name", &[])?;
     for object in &objects {
@@ -30,7 +30,7 @@ pub fn dump(database: &Database) -> Result<Vec<String>, Failure> {
 }
 
 /// What differs: the lines of one side only.
-pub fn difference(actual: &[String], expected: &[String]) -> String {
+pub(crate) fn difference(actual: &[String], expected: &[String]) -> String {
     let only = |left: &[String], right: &[String], mark: &str| -> Vec<String> {
         left.iter().filter(|line| !right.contains(line)).map(|line| format!("{mark} {line}")).collect()
     };

@@ -13,7 +13,7 @@ use crate::session::{Kind, Session};
 
 /// What fails.
 #[derive(Debug, Clone, Copy)]
-pub enum Failing {
+pub(crate) enum Failing {
     /// Requests for memory.
     Memory,
     /// Calls of the file system, with this code.
@@ -24,7 +24,7 @@ pub enum Failing {
 
 /// A kind of failure.
 #[derive(Debug, Clone, Copy)]
-pub struct Failures {
+pub(crate) struct Failures {
     pub failing: Failing,
     /// Whether all calls fail until a step has failed.
     pub goes_on: bool,
@@ -97,7 +97,7 @@ impl Drop for Planned {
 }
 
 /// How many calls of a kind an undisturbed session makes.
-pub fn count(session: &Session, setup: Setup, failures: Failures) -> u64 {
+pub(crate) fn count(session: &Session, setup: Setup, failures: Failures) -> u64 {
     let disk = Disk::new();
     let planned = Planned::new(failures, u64::MAX, &disk);
     let mut client = Client::new(session, setup, &disk);
@@ -111,7 +111,7 @@ pub fn count(session: &Session, setup: Setup, failures: Failures) -> u64 {
 type Outcome = Result<Option<Disturbances>, String>;
 
 /// The session with one failure, up to its end.
-pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failures, number: u64) -> Outcome {
+pub(crate) fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failures, number: u64) -> Outcome {
     let memory_before = allocator::memory_used();
     let disk = Disk::new();
     let planned = Planned::new(failures, number, &disk);
@@ -139,7 +139,7 @@ pub fn run(session: &Session, setup: Setup, expected: &Expected, failures: Failu
 }
 
 /// The step `index` alone, with one failure. False if there was no such call.
-pub fn run_step(
+pub(crate) fn run_step(
     session: &Session,
     setup: Setup,
     index: usize,
@@ -165,7 +165,7 @@ fn begun<'s>(session: &'s Session, setup: Setup, disk: &'s Disk, index: usize) -
 
 /// Lets the requests for memory of the step `index` fail one after the other: after each failure the step is made
 /// again, as if it had not been made before. Gives how many have failed.
-pub fn run_step_out_of_memory(
+pub(crate) fn run_step_out_of_memory(
     session: &Session,
     setup: Setup,
     expected: &Expected,
@@ -198,7 +198,7 @@ pub fn run_step_out_of_memory(
 
 /// The session up to the first failure after a read that gave less than there is, as damaged hardware might: whatever
 /// it comes to, the library neither loses memory nor blames itself.
-pub fn run_after_short_read(session: &Session, setup: Setup, number: u64) -> Result<Disturbances, String> {
+pub(crate) fn run_after_short_read(session: &Session, setup: Setup, number: u64) -> Result<Disturbances, String> {
     let memory_before = allocator::memory_used();
     let disk = Disk::new();
     let failing = Failing::Disk(Call::Read, ffi::SQLITE_IOERR_SHORT_READ);
@@ -215,7 +215,7 @@ pub fn run_after_short_read(session: &Session, setup: Setup, number: u64) -> Res
 }
 
 /// Whether all memory was given back that was requested since `before`.
-pub fn check_memory(before: i64) -> Result<(), String> {
+pub(crate) fn check_memory(before: i64) -> Result<(), String> {
     match allocator::memory_used() - before {
         0 => Ok(()),
         bytes => Err(format!("{bytes} bytes are in use after the end")),

@@ -6,24 +6,24 @@ use serde_json::{Value, json};
 
 /// An SQL statement with its parameters.
 #[derive(Debug, Clone)]
-pub struct Statement {
+pub(crate) struct Statement {
     pub sql: String,
     pub parameters: Vec<String>,
 }
 
 impl Statement {
-    pub fn new(sql: &str, parameters: &[&str]) -> Self {
+    pub(crate) fn new(sql: &str, parameters: &[&str]) -> Self {
         Self { sql: sql.to_owned(), parameters: parameters.iter().map(|text| String::from(*text)).collect() }
     }
 
-    pub fn control(operation: &str, payload: &str) -> Self {
+    pub(crate) fn control(operation: &str, payload: &str) -> Self {
         Self::new("SELECT powersync_control(?, ?)", &[operation, payload])
     }
 }
 
 /// How the statements of a step are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The database is opened and the library loaded.
     Open,
     /// The database is closed.
@@ -40,7 +40,7 @@ pub enum Kind {
 
 /// A step of the session.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub(crate) struct Step {
     pub kind: Kind,
     pub statements: Vec<Statement>,
     /// For a sync line: which one.
@@ -49,14 +49,14 @@ pub struct Step {
 
 /// The place of a line: lines of one feed follow each other, and lead to a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     pub feed: usize,
     pub number: usize,
 }
 
 /// What the service sends for one checkpoint.
 #[derive(Debug)]
-pub struct Feed {
+pub(crate) struct Feed {
     /// The first line for a client that connects.
     pub opening: String,
     /// All lines for a client that is connected.
@@ -65,23 +65,23 @@ pub struct Feed {
 
 /// A whole session.
 #[derive(Debug, Default)]
-pub struct Session {
+pub(crate) struct Session {
     pub steps: Vec<Step>,
     pub feeds: Vec<Feed>,
 }
 
 /// The statement that begins an iteration.
-pub const START: &str = "start";
+pub(crate) const START: &str = "start";
 
 impl Session {
     /// The schema that the application gives after opening the database, when it comes to the step `index` then.
-    pub fn schema_before(&self, index: usize) -> Option<&Step> {
+    pub(crate) fn schema_before(&self, index: usize) -> Option<&Step> {
         self.steps[..index].iter().rfind(|step| step.is_schema())
     }
 
     /// The lines of the current connection to the service, up to and with the step `index`: a feed, and how many of its
     /// lines.
-    pub fn received_until(&self, index: usize) -> Option<(usize, usize)> {
+    pub(crate) fn received_until(&self, index: usize) -> Option<(usize, usize)> {
         let mut steps = self.steps[..=index].iter().rev().take_while(|step| !step.is_start());
         steps.find_map(|step| step.line).map(|line| (line.feed, line.number + 1))
     }
@@ -141,7 +141,7 @@ impl Session {
 }
 
 impl Step {
-    pub fn is_start(&self) -> bool {
+    pub(crate) fn is_start(&self) -> bool {
         self.kind == Kind::Control && self.statements[0].parameters[0] == START
     }
 
@@ -150,14 +150,14 @@ impl Step {
     }
 
     /// Whether this step itself makes the iteration end.
-    pub fn ends_iteration(&self) -> bool {
+    pub(crate) fn ends_iteration(&self) -> bool {
         self.kind == Kind::Control && self.statements[0].parameters[0] == "stop"
     }
 }
 
 const REPLACE_SCHEMA: &str = "SELECT powersync_replace_schema(?)";
 
-pub fn start_options() -> String {
+pub(crate) fn start_options() -> String {
     json!({
         "parameters": {"user": "me"}, "active_streams": [{"name": "more", "params": {"of": 1}}],
         "diagnostics": {}, "schema": {"tables": [], "raw_tables": raw_tables()},
@@ -201,7 +201,7 @@ fn schema(is_updated: bool) -> Value {
 }
 
 /// The whole session.
-pub fn standard() -> Session {
+pub(crate) fn standard() -> Session {
     let mut session = Session::default();
     let mut service = service();
     begin(&mut session);

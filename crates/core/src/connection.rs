@@ -1,22 +1,22 @@
 //! What this library remembers about one SQLite connection below the state machine: cached statements, whether
 //! downloaded rows are being published, and the schema last set.
 
-pub mod changed_tables;
+pub(crate) mod changed_tables;
 mod statements;
-pub mod transaction;
+pub(crate) mod transaction;
 
 use alloc::rc::Rc;
 use core::cell::Cell;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
 
 use self::statements::{Place, StatementText, Statements};
 use self::transaction::TransactionMonitor;
-use crate::error::{Error, ErrorKind, Result};
 
 /// State of one connection, shared by everything registered on it and dropped when it closes.
 #[derive(Default)]
-pub struct ConnectionState {
+pub(crate) struct ConnectionState {
     statements: Statements,
     is_watching_close: Cell<bool>,
     sync_operations: Cell<usize>,
@@ -27,23 +27,23 @@ pub struct ConnectionState {
 
 impl ConnectionState {
     /// Whether downloaded rows are being published or cleared (`powersync_in_sync_operation()`).
-    pub fn in_sync_operation(&self) -> bool {
+    pub(crate) fn in_sync_operation(&self) -> bool {
         self.sync_operations.get() > 0
     }
 
     /// Makes [`Self::in_sync_operation`] true until the returned guard is dropped.
-    pub fn enter_sync_operation(&self) -> SyncOperation<'_> {
+    pub(crate) fn enter_sync_operation(&self) -> SyncOperation<'_> {
         self.sync_operations.set(self.sync_operations.get().saturating_add(1));
         SyncOperation(self)
     }
 
     /// Whether stored statements are being run that drop our views so that other versions can use the file.
-    pub fn keeps_views(&self) -> bool {
+    pub(crate) fn keeps_views(&self) -> bool {
         self.keeps_views.get()
     }
 
     /// Makes [`Self::keeps_views`] true during `work`.
-    pub fn keeping_views<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn keeping_views<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.keeps_views.replace(true);
         let result = work();
         self.keeps_views.set(before);
@@ -51,29 +51,29 @@ impl ConnectionState {
     }
 
     /// Tells what a rollback undid.
-    pub fn transaction(&self) -> &TransactionMonitor {
+    pub(crate) fn transaction(&self) -> &TransactionMonitor {
         &self.transaction
     }
 
     /// The generation of downloaded data that this connection made last (`bucket_storage::iteration`).
-    pub fn own_generation(&self) -> Option<i64> {
+    pub(crate) fn own_generation(&self) -> Option<i64> {
         self.own_generation.get()
     }
 
     /// See [`Self::own_generation`].
-    pub fn set_own_generation(&self, generation: Option<i64>) {
+    pub(crate) fn set_own_generation(&self, generation: Option<i64>) {
         self.own_generation.set(generation);
     }
 
     /// Finalizes all cached statements, so that `sqlite3_close` does not find any of ours.
-    pub fn release_statements(&self) {
+    pub(crate) fn release_statements(&self) {
         self.is_watching_close.set(false);
         self.statements.clear();
     }
 }
 
 /// While alive, the connection is publishing or clearing; see [`ConnectionState::enter_sync_operation`].
-pub struct SyncOperation<'s>(&'s ConnectionState);
+pub(crate) struct SyncOperation<'s>(&'s ConnectionState);
 
 impl Drop for SyncOperation<'_> {
     fn drop(&mut self) {
@@ -83,24 +83,24 @@ impl Drop for SyncOperation<'_> {
 
 /// A connection during one call into this library, with its remembered state.
 #[derive(Clone, Copy)]
-pub struct Database<'c> {
+pub(crate) struct Database<'c> {
     connection: Connection<'c>,
     state: &'c Rc<ConnectionState>,
 }
 
 impl<'c> Database<'c> {
     /// The connection of the running call, with `state` that belongs to it.
-    pub fn new(connection: Connection<'c>, state: &'c Rc<ConnectionState>) -> Self {
+    pub(crate) fn new(connection: Connection<'c>, state: &'c Rc<ConnectionState>) -> Self {
         Self { connection, state }
     }
 
     /// The SQLite connection.
-    pub fn connection(&self) -> Connection<'c> {
+    pub(crate) fn connection(&self) -> Connection<'c> {
         self.connection
     }
 
     /// The remembered state.
-    pub fn state(&self) -> &'c Rc<ConnectionState> {
+    pub(crate) fn state(&self) -> &'c Rc<ConnectionState> {
         self.state
     }
 
@@ -108,12 +108,12 @@ impl<'c> Database<'c> {
     ///
     /// Nested use of the same text (through a trigger that calls back) gets a separate statement.
     #[inline(never)]
-    pub fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
+    pub(crate) fn cached(&self, sql: &'static str) -> Result<CachedStatement<'c>> {
         self.cached_by(&StatementText::Constant(sql))
     }
 
     /// The cached statement for SQL that was made at run time.
-    pub fn cached_text(&self, sql: &str) -> Result<CachedStatement<'c>> {
+    pub(crate) fn cached_text(&self, sql: &str) -> Result<CachedStatement<'c>> {
         self.cached_by(&StatementText::Made(sql))
     }
 
@@ -130,17 +130,17 @@ impl<'c> Database<'c> {
     }
 
     /// A statement for SQL that is made at run time; the caller keeps or drops it.
-    pub fn prepare(&self, sql: &str) -> Result<Statement> {
+    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement> {
         Ok(self.connection.prepare(sql)?)
     }
 
     /// Runs the statements in `sql`, which take no parameters.
-    pub fn execute_batch(&self, sql: &str) -> Result<()> {
+    pub(crate) fn execute_batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
     /// Does `work` as a whole or, if it fails, not at all.
-    pub fn in_savepoint<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn in_savepoint<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute_batch("SAVEPOINT powersync_work")?;
         let result = work();
         if result.is_err() {
@@ -156,7 +156,7 @@ impl<'c> Database<'c> {
     ///
     /// # Errors
     /// Those of `work`; errors of SQLite.
-    pub fn with_legacy_alter_table<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn with_legacy_alter_table<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let was_on = self.integer("PRAGMA legacy_alter_table", &[])? == Some(1);
         self.execute_batch("PRAGMA legacy_alter_table = ON")?;
         let result = work();
@@ -165,19 +165,19 @@ impl<'c> Database<'c> {
     }
 
     /// Runs one cached statement to its end, ignoring rows.
-    pub fn execute(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<()> {
+    pub(crate) fn execute(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<()> {
         self.cached(sql)?.execute(parameters)
     }
 
     /// The integer in the first column of the first row, None without a row or for NULL.
-    pub fn integer(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
+    pub(crate) fn integer(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
         let mut statement = self.cached(sql)?;
         let mut rows = statement.query(parameters)?;
         Ok(rows.next()?.and_then(|row| row.optional_integer(0)))
     }
 
     /// Fails outside a transaction (docs/reference/functions.md#all-functions).
-    pub fn require_transaction(&self) -> Result<()> {
+    pub(crate) fn require_transaction(&self) -> Result<()> {
         if self.connection.is_autocommit() {
             return Err(Error::new(
                 ErrorKind::Sqlite(ResultCode::MISUSE),
@@ -199,7 +199,7 @@ impl<'c> Database<'c> {
 }
 
 /// A statement that goes back to the connection's cache when dropped.
-pub struct CachedStatement<'c> {
+pub(crate) struct CachedStatement<'c> {
     state: &'c ConnectionState,
     place: Place,
     statement: Option<Statement>,
@@ -207,22 +207,22 @@ pub struct CachedStatement<'c> {
 
 impl CachedStatement<'_> {
     /// Runs the statement; see [`Statement::query`].
-    pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
+    pub(crate) fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
         Ok(self.statement()?.query(parameters)?)
     }
 
     /// Runs the statement to its end, ignoring rows.
-    pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+    pub(crate) fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
         Ok(self.statement()?.execute(parameters)?)
     }
 
     /// Runs the statement to its end; see [`Statement::execute_with`].
-    pub fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
+    pub(crate) fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
         Ok(self.statement()?.execute_with(count, parameter)?)
     }
 
     /// The number of parameters in its SQL.
-    pub fn parameter_count(&mut self) -> Result<usize> {
+    pub(crate) fn parameter_count(&mut self) -> Result<usize> {
         Ok(self.statement()?.parameter_count())
     }
 

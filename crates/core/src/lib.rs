@@ -10,19 +10,17 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod bucket_storage;
-pub mod connection;
-pub mod crud;
-pub mod migrations;
-pub mod schema;
+mod bucket_storage;
+mod connection;
+mod crud;
+mod migrations;
+mod schema;
 pub mod sql_api;
-pub mod sync_client;
-pub mod text;
-pub mod updated_rows;
-pub mod uuid;
+mod sync_client;
+mod text;
+mod updated_rows;
+mod uuid;
 pub mod version;
-
-pub use rowtide_protocol::{self as protocol, collections, error, json};
 
 /// Registers the extension on each connection that is opened from now on; again does no harm. The program links SQLite,
 /// for instance through rusqlite.

@@ -5,10 +5,10 @@
 //! each of them. A row that is written to again is in the list again. So when the list has grown to four times what it
 //! held without duplicates, these are dropped.
 
+use rowtide_protocol::error::{ErrorKind, Result};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
-use crate::error::{ErrorKind, Result};
 
 /// So many marks of single rows may be made until it is worth to look at the length of the list.
 const UNLOOKED_AT: i64 = 500;
@@ -17,7 +17,7 @@ const UNLOOKED_AT: i64 = 500;
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
+pub(crate) fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
     // Format 14 has a unique key here.
     const SQL: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) VALUES (?1, ?2)";
     database.execute(SQL, &[row_type.into(), row_id.into()])?;
@@ -28,7 +28,7 @@ pub fn mark(database: &Database<'_>, row_type: &str, row_id: &str) -> Result<boo
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn mark_operations(database: &Database<'_>, first: i64, last: i64) -> Result<()> {
+pub(crate) fn mark_operations(database: &Database<'_>, first: i64, last: i64) -> Result<()> {
     const SQL: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id) \
         SELECT row_type, row_id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
     database.execute(SQL, &[first.into(), last.into()])
@@ -38,7 +38,7 @@ pub fn mark_operations(database: &Database<'_>, first: i64, last: i64) -> Result
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn forget_all(database: &Database<'_>) -> Result<()> {
+pub(crate) fn forget_all(database: &Database<'_>) -> Result<()> {
     database.execute("DELETE FROM main.ps_updated_rows", &[])?;
     database.execute("DELETE FROM main.ps_updated_rows_limit", &[])
 }
@@ -48,7 +48,7 @@ pub fn forget_all(database: &Database<'_>) -> Result<()> {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn limit(database: &Database<'_>) -> Result<()> {
+pub(crate) fn limit(database: &Database<'_>) -> Result<()> {
     const IS_DUE: &str = "SELECT coalesce((SELECT max(rowid) FROM main.ps_updated_rows), 0) \
         >= coalesce((SELECT next_check FROM main.ps_updated_rows_limit), 1000)";
     const DROP_DUPLICATES: &str = "DELETE FROM main.ps_updated_rows WHERE rowid NOT IN \

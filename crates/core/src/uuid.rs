@@ -6,7 +6,7 @@
 use alloc::string::String;
 
 /// A new random (version 4) UUID in lower-case hyphenated form.
-pub fn random_uuid() -> String {
+pub(crate) fn random_uuid() -> String {
     let mut bytes = [0u8; 16];
     sqlite_nostd::randomness(&mut bytes);
     format_version_4(bytes)

@@ -9,27 +9,27 @@ use crate::json::{Number, SyntaxError};
 type Result<T, E = ReadError> = core::result::Result<T, E>;
 
 mod element {
-    pub const DOUBLE: u8 = 0x01;
-    pub const STRING: u8 = 0x02;
-    pub const DOCUMENT: u8 = 0x03;
-    pub const ARRAY: u8 = 0x04;
-    pub const BINARY: u8 = 0x05;
-    pub const UNDEFINED: u8 = 0x06;
-    pub const OBJECT_ID: u8 = 0x07;
-    pub const BOOLEAN: u8 = 0x08;
-    pub const DATE: u8 = 0x09;
-    pub const NULL: u8 = 0x0a;
-    pub const REGULAR_EXPRESSION: u8 = 0x0b;
-    pub const DB_POINTER: u8 = 0x0c;
-    pub const CODE: u8 = 0x0d;
-    pub const SYMBOL: u8 = 0x0e;
-    pub const CODE_WITH_SCOPE: u8 = 0x0f;
-    pub const INT32: u8 = 0x10;
-    pub const TIMESTAMP: u8 = 0x11;
-    pub const INT64: u8 = 0x12;
-    pub const DECIMAL128: u8 = 0x13;
-    pub const MAX_KEY: u8 = 0x7f;
-    pub const MIN_KEY: u8 = 0xff;
+    pub(super) const DOUBLE: u8 = 0x01;
+    pub(super) const STRING: u8 = 0x02;
+    pub(super) const DOCUMENT: u8 = 0x03;
+    pub(super) const ARRAY: u8 = 0x04;
+    pub(super) const BINARY: u8 = 0x05;
+    pub(super) const UNDEFINED: u8 = 0x06;
+    pub(super) const OBJECT_ID: u8 = 0x07;
+    pub(super) const BOOLEAN: u8 = 0x08;
+    pub(super) const DATE: u8 = 0x09;
+    pub(super) const NULL: u8 = 0x0a;
+    pub(super) const REGULAR_EXPRESSION: u8 = 0x0b;
+    pub(super) const DB_POINTER: u8 = 0x0c;
+    pub(super) const CODE: u8 = 0x0d;
+    pub(super) const SYMBOL: u8 = 0x0e;
+    pub(super) const CODE_WITH_SCOPE: u8 = 0x0f;
+    pub(super) const INT32: u8 = 0x10;
+    pub(super) const TIMESTAMP: u8 = 0x11;
+    pub(super) const INT64: u8 = 0x12;
+    pub(super) const DECIMAL128: u8 = 0x13;
+    pub(super) const MAX_KEY: u8 = 0x7f;
+    pub(super) const MIN_KEY: u8 = 0xff;
 }
 
 /// A position in a BSON line.

@@ -14,7 +14,7 @@ use crate::table;
 
 /// Shows a sync, a local write, and how the two meet, with data that come with this program.
 #[derive(clap::Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Keeps the database in this file, which must not exist yet [default: a database in memory]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
@@ -47,7 +47,7 @@ const GATE: &str = "WITH state AS (SELECT
         coalesce(seen, 'none') AS \"acknowledged upload\" FROM state";
 
 impl Demo {
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         if let Some(file) = &self.db
             && file.exists()
         {

@@ -19,7 +19,7 @@ impl Extension for PowerSync {
 ///
 /// # Errors
 /// SQLite's.
-pub fn load_into_new_connections() -> Result<()> {
+pub(crate) fn load_into_new_connections() -> Result<()> {
     // SAFETY: both types are pointers to the same C function. They differ in who declares SQLite's opaque types. The entry
     // point opens and closes no connection, and leaves the list of extensions alone.
     unsafe {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The stream goes on.
     Continue,
     /// The extension closed the stream.
@@ -15,7 +15,7 @@ pub enum Outcome {
 }
 
 /// Follows the instructions of one stream.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
     /// Operations of downloads that are complete.
@@ -30,7 +30,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar without length, until the first status says what is to be downloaded.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
         let template = "{bar:40} {pos}/{len} operations {msg}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -38,22 +38,22 @@ impl Progress {
     }
 
     /// Operations downloaded so far.
-    pub fn operations(&self) -> u64 {
+    pub(crate) fn operations(&self) -> u64 {
         self.finished + self.running
     }
 
     /// Time since the start.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// Operations per second so far.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.operations() as f64 / self.elapsed().as_secs_f64().max(1e-9)
     }
 
     /// Shows what a call brought.
-    pub fn follow(&mut self, instructions: &[Value]) -> Outcome {
+    pub(crate) fn follow(&mut self, instructions: &[Value]) -> Outcome {
         let mut outcome = Outcome::Continue;
         for instruction in instructions {
             let Some((name, body)) = instruction.as_object().and_then(|members| members.iter().next()) else {
@@ -92,7 +92,7 @@ impl Progress {
     }
 
     /// Leaves the bar as it is and ends the line.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.abandon();
     }
 }

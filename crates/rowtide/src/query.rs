@@ -11,7 +11,7 @@ use crate::table;
 
 /// Runs SQL on a database file with the extension loaded, and prints the rows as a table.
 #[derive(clap::Args)]
-pub struct Query {
+pub(crate) struct Query {
     /// The database file, or `:memory:` for an empty database
     file: PathBuf,
     /// One or more SQL statements, separated by semicolons
@@ -19,7 +19,7 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         let session = if self.file.as_os_str() == ":memory:" {
             Session::open(None)?
         } else {

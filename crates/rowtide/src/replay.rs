@@ -15,7 +15,7 @@ use crate::table;
 ///
 /// The stream is the body of a service's answer: JSON lines or BSON documents, also compressed with gzip.
 #[derive(clap::Args)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// The database file, made if it does not exist [default: a database in memory]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct Replay {
 const ROW_COUNTS: &str = "SELECT type AS \"table\", count(*) AS rows FROM ps_untyped GROUP BY type";
 
 impl Replay {
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         let file = File::open(&self.stream).with_context(|| format!("cannot open {}", self.stream.display()))?;
         let lines = Lines::new(file).with_context(|| format!("cannot read {}", self.stream.display()))?;
         let schema = match &self.schema {

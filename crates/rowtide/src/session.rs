@@ -9,16 +9,16 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 /// A connection with the extension loaded.
-pub struct Session {
+pub(crate) struct Session {
     connection: Connection,
 }
 
 /// The instructions that a call of `powersync_control` returned, one JSON object each (docs/reference/instructions.md).
-pub type Instructions = Vec<Value>;
+pub(crate) type Instructions = Vec<Value>;
 
 impl Session {
     /// Opens `file`, which is made if it does not exist; a database in memory without one.
-    pub fn open(file: Option<&Path>) -> Result<Self> {
+    pub(crate) fn open(file: Option<&Path>) -> Result<Self> {
         let connection = match file {
             Some(path) => Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?,
             None => Connection::open_in_memory()?,
@@ -27,7 +27,7 @@ impl Session {
     }
 
     /// Opens a database file that must exist.
-    pub fn open_existing(file: &Path) -> Result<Self> {
+    pub(crate) fn open_existing(file: &Path) -> Result<Self> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let connection =
             Connection::open_with_flags(file, flags).with_context(|| format!("cannot open {}", file.display()))?;
@@ -35,12 +35,12 @@ impl Session {
     }
 
     /// The connection itself.
-    pub fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 
     /// Applies a schema (JSON text), or only makes the internal tables without one.
-    pub fn prepare(&self, schema: Option<&str>) -> Result<()> {
+    pub(crate) fn prepare(&self, schema: Option<&str>) -> Result<()> {
         self.in_transaction(|connection| {
             match schema {
                 Some(schema) => connection.query_row("SELECT powersync_replace_schema(?)", [schema], |_| Ok(())),
@@ -51,7 +51,7 @@ impl Session {
     }
 
     /// Calls `powersync_control` in its own transaction.
-    pub fn control(&self, operation: &str, payload: impl Into<SqlValue>) -> Result<Instructions> {
+    pub(crate) fn control(&self, operation: &str, payload: impl Into<SqlValue>) -> Result<Instructions> {
         let payload: SqlValue = payload.into();
         let result: SqlValue = self.in_transaction(|connection| {
             Ok(connection.query_row("SELECT powersync_control(?, ?)", (operation, payload), |row| row.get(0))?)
@@ -63,7 +63,7 @@ impl Session {
     }
 
     /// Feeds one sync line.
-    pub fn feed(&self, line: Line) -> Result<Instructions> {
+    pub(crate) fn feed(&self, line: Line) -> Result<Instructions> {
         match line {
             Line::Text(text) => self.control("line_text", text),
             Line::Binary(document) => self.control("line_binary", document),

@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Params, Statement};
 
 /// Runs a statement and lays its rows out as a table; None if it has no columns (it is no query).
-pub fn render(statement: &mut Statement<'_>, parameters: impl Params) -> Result<Option<String>> {
+pub(crate) fn render(statement: &mut Statement<'_>, parameters: impl Params) -> Result<Option<String>> {
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     if names.is_empty() {
         statement.execute(parameters)?;

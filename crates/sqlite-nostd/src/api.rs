@@ -13,18 +13,18 @@ mod table {
     static TABLE: AtomicPtr<sqlite3_api_routines> = AtomicPtr::new(core::ptr::null_mut());
 
     /// Remembers the table.
-    pub fn set(table: *const sqlite3_api_routines) {
+    pub(super) fn set(table: *const sqlite3_api_routines) {
         TABLE.store(table.cast_mut(), Ordering::Release);
     }
 
     /// The table, null before the first connection loaded the extension.
-    pub fn get() -> *const sqlite3_api_routines {
+    pub(super) fn get() -> *const sqlite3_api_routines {
         TABLE.load(Ordering::Acquire)
     }
 }
 
 /// Remembers the API table (loaded builds).
-pub fn set_table(table: *const sqlite3_api_routines) {
+pub(crate) fn set_table(table: *const sqlite3_api_routines) {
     #[cfg(not(feature = "static"))]
     table::set(table);
     #[cfg(feature = "static")]
@@ -32,7 +32,7 @@ pub fn set_table(table: *const sqlite3_api_routines) {
 }
 
 /// Whether `table` is the one that is remembered (loaded builds).
-pub fn is_table(table: *const sqlite3_api_routines) -> bool {
+pub(crate) fn is_table(table: *const sqlite3_api_routines) -> bool {
     #[cfg(not(feature = "static"))]
     return table::get() == table;
     #[cfg(feature = "static")]
@@ -43,7 +43,7 @@ pub fn is_table(table: *const sqlite3_api_routines) -> bool {
 }
 
 /// Whether SQLite's functions can be called.
-pub fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     #[cfg(not(feature = "static"))]
     return !table::get().is_null();
     #[cfg(feature = "static")]
@@ -54,7 +54,7 @@ pub fn is_available() -> bool {
 ///
 /// # Safety
 /// `table` is NULL or was given by SQLite.
-pub unsafe fn malloc64_of(table: *const sqlite3_api_routines, size: sqlite3_uint64) -> *mut c_void {
+pub(crate) unsafe fn malloc64_of(table: *const sqlite3_api_routines, size: sqlite3_uint64) -> *mut c_void {
     #[cfg(feature = "static")]
     {
         let _ = table;
@@ -81,7 +81,7 @@ macro_rules! functions {
     ($(fn $name:ident / $field:ident ( $($argument:ident : $type:ty),* ) $(-> $result:ty = $missing:expr)?;)*) => {
         #[cfg(feature = "static")]
         unsafe extern "C" {
-            $(pub fn $name($($argument: $type),*) $(-> $result)?;)*
+            $(pub(crate) fn $name($($argument: $type),*) $(-> $result)?;)*
         }
 
         $(
@@ -92,7 +92,7 @@ macro_rules! functions {
             #[cfg(not(feature = "static"))]
             #[inline]
             #[allow(clippy::too_many_arguments, reason = "SQLite's signatures")]
-            pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+            pub(crate) unsafe fn $name($($argument: $type),*) $(-> $result)? {
                 let table = table::get();
                 if table.is_null() {
                     return $($missing)?;
@@ -110,13 +110,14 @@ macro_rules! functions {
     };
 }
 
-pub type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
+pub(crate) type Destructor = Option<unsafe extern "C" fn(*mut c_void)>;
 type Function = Option<unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value)>;
 type FinalFunction = Option<unsafe extern "C" fn(*mut sqlite3_context)>;
 
-pub type UpdateHook = Option<unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, sqlite3_int64)>;
-pub type CommitHook = Option<unsafe extern "C" fn(*mut c_void) -> c_int>;
-pub type RollbackHook = Option<unsafe extern "C" fn(*mut c_void)>;
+pub(crate) type UpdateHook =
+    Option<unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, sqlite3_int64)>;
+pub(crate) type CommitHook = Option<unsafe extern "C" fn(*mut c_void) -> c_int>;
+pub(crate) type RollbackHook = Option<unsafe extern "C" fn(*mut c_void)>;
 
 functions! {
     fn sqlite3_libversion_number / libversion_number() -> c_int = 0;
@@ -201,14 +202,14 @@ unsafe extern "C" {
     ///
     /// # Safety
     /// The function is an extension's entry point, declared as SQLite declares this argument.
-    pub fn sqlite3_auto_extension(entry_point: Option<unsafe extern "C" fn()>) -> c_int;
+    pub(crate) fn sqlite3_auto_extension(entry_point: Option<unsafe extern "C" fn()>) -> c_int;
 }
 
 /// `sqlite3_log` with a message that is taken as it is.
 ///
 /// # Safety
 /// `message` is a C string.
-pub unsafe fn log(code: c_int, message: *const c_char) {
+pub(crate) unsafe fn log(code: c_int, message: *const c_char) {
     // SAFETY: the format takes the one string that it is given.
     #[cfg(feature = "static")]
     unsafe {
@@ -231,7 +232,7 @@ pub unsafe fn log(code: c_int, message: *const c_char) {
 ///
 /// # Safety
 /// Called from within xConnect of a virtual table on `db`.
-pub unsafe fn vtab_config(db: *mut sqlite3, option: c_int) -> c_int {
+pub(crate) unsafe fn vtab_config(db: *mut sqlite3, option: c_int) -> c_int {
     #[cfg(feature = "static")]
     // SAFETY: the options used take no further argument.
     return unsafe { sqlite3_vtab_config(db, option) };

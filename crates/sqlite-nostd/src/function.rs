@@ -213,7 +213,7 @@ struct Registration<T> {
 }
 
 /// Registers a function; the result is SQLite's code.
-pub fn register<T: 'static>(
+pub(crate) fn register<T: 'static>(
     db: NonNull<sqlite3>,
     name: &[u8],
     argument_count: i32,
@@ -240,7 +240,7 @@ pub fn register<T: 'static>(
 }
 
 /// Removes a function; the result is SQLite's code.
-pub fn remove(db: NonNull<sqlite3>, name: &[u8], argument_count: i32) -> c_int {
+pub(crate) fn remove(db: NonNull<sqlite3>, name: &[u8], argument_count: i32) -> c_int {
     let (state, db) = (core::ptr::null_mut(), db.as_ptr());
     // SAFETY: the connection is open and `name` a C string.
     unsafe {
@@ -278,7 +278,7 @@ unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, v
 ///
 /// # Safety
 /// `values` points to `count` valid values that live for `'a`.
-pub unsafe fn arguments<'a>(count: c_int, values: *mut *mut sqlite3_value) -> &'a [&'a Value] {
+pub(crate) unsafe fn arguments<'a>(count: c_int, values: *mut *mut sqlite3_value) -> &'a [&'a Value] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !values.is_null() => {
             // SAFETY: by contract; a `Value` has no bytes of its own, and a reference has the layout of a pointer.

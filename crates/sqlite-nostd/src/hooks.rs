@@ -157,7 +157,7 @@ struct Installed {
 /// Installs hooks on a connection.
 ///
 /// Fails with SQLITE_MISUSE if there is one already, which stays, or if nothing else is registered on the connection.
-pub fn install<H: Hooks>(connection: Connection<'_>, hooks: Rc<H>) -> Result<InstalledHooks, SqliteError> {
+pub(crate) fn install<H: Hooks>(connection: Connection<'_>, hooks: Rc<H>) -> Result<InstalledHooks, SqliteError> {
     let db = connection.handle();
     // What is registered shows later whether the connection is still open.
     if registry::state(db) == State::Unknown {

@@ -73,12 +73,12 @@ impl Connections {
 }
 
 /// A running entry point.
-pub struct Loading(());
+pub(crate) struct Loading(());
 
 impl Loading {
     /// Stores the API table; None if the process has connections of another SQLite, whose functions and memory would
     /// get mixed up with this one's.
-    pub fn begin(table: *const sqlite3_api_routines) -> Option<Self> {
+    pub(crate) fn begin(table: *const sqlite3_api_routines) -> Option<Self> {
         with(|connections| {
             let is_idle = connections.list.is_none() && connections.loading == 0;
             if !api::is_table(table) {
@@ -100,7 +100,7 @@ impl Drop for Loading {
 }
 
 /// Notes that a function or module is being registered.
-pub fn add(db: NonNull<sqlite3>) {
+pub(crate) fn add(db: NonNull<sqlite3>) {
     let mut new = Some(Box::new(Node { db, registrations: 1, is_loaded: false, next: None }));
     with(|connections| match connections.find(db) {
         Some(node) => node.registrations = node.registrations.saturating_add(1),
@@ -114,7 +114,7 @@ pub fn add(db: NonNull<sqlite3>) {
 }
 
 /// Notes that a function or module was destroyed. The connection is forgotten with its last one.
-pub fn remove(db: NonNull<sqlite3>) {
+pub(crate) fn remove(db: NonNull<sqlite3>) {
     with(|connections| {
         if let Some(node) = connections.find(db) {
             node.registrations = node.registrations.saturating_sub(1);
@@ -128,7 +128,7 @@ pub fn remove(db: NonNull<sqlite3>) {
 
 /// How far a connection has been loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// It has nothing of ours.
     Unknown,
     /// Something is registered on it: loading is under way, or has failed.
@@ -138,7 +138,7 @@ pub enum State {
 }
 
 /// How far a connection has been loaded.
-pub fn state(db: NonNull<sqlite3>) -> State {
+pub(crate) fn state(db: NonNull<sqlite3>) -> State {
     with(|connections| match connections.find(db) {
         None => State::Unknown,
         Some(node) if node.is_loaded => State::Loaded,
@@ -147,7 +147,7 @@ pub fn state(db: NonNull<sqlite3>) -> State {
 }
 
 /// Notes that everything is registered on the connection.
-pub fn set_loaded(db: NonNull<sqlite3>) {
+pub(crate) fn set_loaded(db: NonNull<sqlite3>) {
     with(|connections| {
         if let Some(node) = connections.find(db) {
             node.is_loaded = true;

@@ -10,13 +10,13 @@ use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The size of a cell, and the largest alignment served.
-pub const CELL: usize = 64;
+pub(crate) const CELL: usize = 64;
 
 /// How many cells a word has bits for.
 const WORD_CELLS: usize = usize::BITS as usize;
 
 /// A reserve of `WORDS` × [`WORD_CELLS`] cells.
-pub struct Reserve<const WORDS: usize> {
+pub(crate) struct Reserve<const WORDS: usize> {
     taken: [AtomicUsize; WORDS],
     cells: UnsafeCell<[[Cell; WORD_CELLS]; WORDS]>,
 }
@@ -31,10 +31,10 @@ unsafe impl<const WORDS: usize> Sync for Reserve<WORDS> {}
 
 impl<const WORDS: usize> Reserve<WORDS> {
     /// The largest block: an eighth of the reserve, so that one greedy request leaves enough for what follows.
-    pub const LARGEST: usize = WORDS * WORD_CELLS * CELL / 8;
+    pub(crate) const LARGEST: usize = WORDS * WORD_CELLS * CELL / 8;
 
     /// A reserve of which nothing is taken.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             taken: [const { AtomicUsize::new(0) }; WORDS],
             cells: UnsafeCell::new([[Cell([0; CELL]); WORD_CELLS]; WORDS]),
@@ -48,12 +48,12 @@ impl<const WORDS: usize> Reserve<WORDS> {
     }
 
     /// Whether `block` is of this reserve.
-    pub fn contains(&self, block: *mut u8) -> bool {
+    pub(crate) fn contains(&self, block: *mut u8) -> bool {
         self.position(block).is_some()
     }
 
     /// A block for `layout`, null if it is too large or nothing fits.
-    pub fn take(&self, layout: Layout) -> *mut u8 {
+    pub(crate) fn take(&self, layout: Layout) -> *mut u8 {
         if layout.size() > Self::LARGEST || layout.align() > CELL {
             return ptr::null_mut();
         }
@@ -71,7 +71,7 @@ impl<const WORDS: usize> Reserve<WORDS> {
     ///
     /// # Safety
     /// `take` gave it for a layout of this size, or `shrink` made it this small, and it is not used again.
-    pub unsafe fn give_back(&self, block: *mut u8, size: usize) {
+    pub(crate) unsafe fn give_back(&self, block: *mut u8, size: usize) {
         let Some(position) = self.position(block) else { return };
         let (first, count) = (position / WORD_CELLS, cell_count(size));
         if count <= WORD_CELLS {
@@ -85,7 +85,7 @@ impl<const WORDS: usize> Reserve<WORDS> {
     ///
     /// # Safety
     /// As for [`Self::give_back`], of the part given back.
-    pub unsafe fn shrink(&self, block: *mut u8, size: usize, new_size: usize) {
+    pub(crate) unsafe fn shrink(&self, block: *mut u8, size: usize, new_size: usize) {
         let Some(position) = self.position(block) else { return };
         let (first, shift) = (position / WORD_CELLS, position % WORD_CELLS);
         let (count, kept) = (cell_count(size), cell_count(new_size));

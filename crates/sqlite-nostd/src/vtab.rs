@@ -86,7 +86,7 @@ struct Module<S> {
 }
 
 /// Registers the module; the result is SQLite's code.
-pub fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<T::State>) -> c_int {
+pub(crate) fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<T::State>) -> c_int {
     registry::add(db);
     let state = Box::into_raw(Box::new(Module { db, state })).cast();
     // SAFETY: the connection is open and `name` a C string. SQLite calls `destroy` once, also when this fails.
@@ -102,7 +102,7 @@ pub fn register<T: EponymousTable>(db: NonNull<sqlite3>, name: &[u8], state: Rc<
 }
 
 /// Removes a module; the result is SQLite's code.
-pub fn remove(db: NonNull<sqlite3>, name: &[u8]) -> c_int {
+pub(crate) fn remove(db: NonNull<sqlite3>, name: &[u8]) -> c_int {
     // SAFETY: the connection is open and `name` a C string.
     unsafe { api::sqlite3_create_module_v2(db.as_ptr(), name.as_ptr().cast(), ptr::null(), ptr::null_mut(), None) }
 }
@@ -155,7 +155,7 @@ fn sqlite_message(message: &str) -> *mut c_char {
 ///
 /// # Safety
 /// `allocate` gives NULL or memory of the size asked for.
-pub unsafe fn copy_with_nul(text: &str, allocate: impl FnOnce(u64) -> *mut c_void) -> *mut c_char {
+pub(crate) unsafe fn copy_with_nul(text: &str, allocate: impl FnOnce(u64) -> *mut c_void) -> *mut c_char {
     let copy = allocate(text.len() as u64 + 1).cast::<u8>();
     if !copy.is_null() {
         // SAFETY: freshly allocated with room for the text and its NUL.

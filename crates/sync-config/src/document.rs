@@ -6,7 +6,7 @@ use crate::yaml::{Node, Text, Yaml};
 
 /// A name with its place.
 #[derive(Clone, Debug)]
-pub struct Named<T> {
+pub(crate) struct Named<T> {
     /// The key.
     pub name: String,
     /// Where the key is.
@@ -17,7 +17,7 @@ pub struct Named<T> {
 
 /// The configuration as written.
 #[derive(Clone, Debug, Default)]
-pub struct Document {
+pub(crate) struct Document {
     /// 1, 2 or 3.
     pub edition: u8,
     /// What influences evaluation.
@@ -32,7 +32,7 @@ pub struct Document {
 
 /// A stream as written.
 #[derive(Clone, Debug, Default)]
-pub struct StreamText {
+pub(crate) struct StreamText {
     pub(crate) queries: Vec<Text>,
     pub(crate) with: Vec<Named<Text>>,
     pub(crate) auto_subscribe: bool,
@@ -42,7 +42,7 @@ pub struct StreamText {
 
 /// A legacy bucket definition as written.
 #[derive(Clone, Debug, Default)]
-pub struct LegacyText {
+pub(crate) struct LegacyText {
     pub(crate) parameters: Vec<Text>,
     pub(crate) data: Vec<Text>,
     pub(crate) priority: Option<(u8, Span)>,
@@ -50,7 +50,7 @@ pub struct LegacyText {
 }
 
 /// Reads the tree; findings go to `findings`.
-pub fn read(root: &Node, findings: &mut Vec<Diagnostic>) -> Document {
+pub(crate) fn read(root: &Node, findings: &mut Vec<Diagnostic>) -> Document {
     Reader { findings }.document(root)
 }
 

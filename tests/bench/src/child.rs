@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 ///
 /// # Errors
 /// If it cannot be started or fails; `what` it was to measure is part of the message.
-pub fn run(what: &str, arguments: &[&OsStr]) -> Result<String> {
+pub(crate) fn run(what: &str, arguments: &[&OsStr]) -> Result<String> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     let output = command.args(arguments).stderr(Stdio::inherit()).output().context("cannot start this program")?;

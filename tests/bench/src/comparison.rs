@@ -22,7 +22,7 @@ use crate::workloads::{self, WORKLOADS, Workload};
 
 /// What is compared, and how often.
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The library to be measured
     #[arg(long, value_name = "LIBRARY", required = true)]
     library: Option<PathBuf>,
@@ -60,7 +60,7 @@ struct Rounds {
 ///
 /// # Errors
 /// If a measurement fails, or the two libraries do not end with the same data; the other workloads are in the table.
-pub fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     let library = options.library.as_deref().context("--library is missing")?;
     let libraries: Vec<&Path> = std::iter::once(library).chain(options.against.as_deref()).collect();
     let chosen: Vec<&Workload> = match options.workload.as_slice() {

@@ -15,7 +15,7 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
 
 /// SQLite's page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Cache {
+pub(crate) enum Cache {
     /// 50 MB, as most SDKs set it
     #[value(name = "50MB")]
     Large,
@@ -26,7 +26,7 @@ pub enum Cache {
 
 impl Cache {
     /// Its name on the command line and in tables.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Large => "50MB",
             Self::Default => "2MB",
@@ -36,7 +36,7 @@ impl Cache {
 
 /// A connection with the library loaded.
 #[derive(Debug)]
-pub struct Database {
+pub(crate) struct Database {
     connection: Connection,
 }
 
@@ -54,7 +54,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open(path: &Path, library: &Path, cache: Cache) -> Result<Self> {
+    pub(crate) fn open(path: &Path, library: &Path, cache: Cache) -> Result<Self> {
         Self::load(Self::connect(path)?, library, cache)
     }
 
@@ -62,7 +62,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn connect(path: &Path) -> Result<Connection> {
+    pub(crate) fn connect(path: &Path) -> Result<Connection> {
         Connection::open(path).with_context(|| format!("cannot open {}", path.display()))
     }
 
@@ -70,7 +70,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn load(connection: Connection, library: &Path, cache: Cache) -> Result<Self> {
+    pub(crate) fn load(connection: Connection, library: &Path, cache: Cache) -> Result<Self> {
         rowtide_driver::library::load(&connection, library)
             .with_context(|| format!("cannot load {}", library.display()))?;
         connection.execute_batch(SETTINGS)?;
@@ -82,7 +82,7 @@ impl Database {
     }
 
     /// The connection itself.
-    pub fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 
@@ -90,7 +90,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn initialize(&self) -> Result<()> {
+    pub(crate) fn initialize(&self) -> Result<()> {
         self.in_transaction(|connection| Ok(connection.query_row("SELECT powersync_init()", [], |_| Ok(()))?))
     }
 
@@ -98,7 +98,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn replace_schema(&self, schema: &str) -> Result<()> {
+    pub(crate) fn replace_schema(&self, schema: &str) -> Result<()> {
         self.in_transaction(|connection| {
             Ok(connection.query_row("SELECT powersync_replace_schema(?)", [schema], |_| Ok(()))?)
         })
@@ -108,7 +108,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn start(&self, options: Option<&str>) -> Result<()> {
+    pub(crate) fn start(&self, options: Option<&str>) -> Result<()> {
         let options = options.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes()));
         self.control("start", options).map(drop)
     }
@@ -117,7 +117,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn line(&self, line: &Line) -> Result<String> {
+    pub(crate) fn line(&self, line: &Line) -> Result<String> {
         match line {
             Line::Text(text) => self.control("line_text", ValueRef::Text(text.as_bytes())),
             Line::Binary(bytes) => self.control("line_binary", ValueRef::Blob(bytes)),
@@ -128,7 +128,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn text_line(&self, text: &str) -> Result<String> {
+    pub(crate) fn text_line(&self, text: &str) -> Result<String> {
         self.control("line_text", ValueRef::Text(text.as_bytes()))
     }
 
@@ -136,7 +136,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports, or that the checkpoint was not published.
-    pub fn complete(&self, text: &str) -> Result<()> {
+    pub(crate) fn complete(&self, text: &str) -> Result<()> {
         published(&self.text_line(text)?)
     }
 
@@ -154,7 +154,7 @@ impl Database {
     ///
     /// # Errors
     /// What `work` or SQLite reports.
-    pub fn in_transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(crate) fn in_transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let result = work(&self.connection)?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
@@ -165,7 +165,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn integer(&self, sql: &str) -> Result<i64> {
+    pub(crate) fn integer(&self, sql: &str) -> Result<i64> {
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
@@ -173,7 +173,7 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn checkpoint(&self) -> Result<()> {
+    pub(crate) fn checkpoint(&self) -> Result<()> {
         Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 }
@@ -182,7 +182,7 @@ impl Database {
 ///
 /// # Errors
 /// The instructions.
-pub fn published(instructions: &str) -> Result<()> {
+pub(crate) fn published(instructions: &str) -> Result<()> {
     ensure!(instructions.contains("DidCompleteSync"), "the checkpoint was not published: {instructions}");
     Ok(())
 }

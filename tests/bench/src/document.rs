@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// If the file cannot be read or written, or has no such marks.
-pub fn replace(path: &Path, name: &str, text: &str) -> Result<()> {
+pub(crate) fn replace(path: &Path, name: &str, text: &str) -> Result<()> {
     let old = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let new = replaced(&old, name, text).with_context(|| format!("{} has no marks of {name:?}", path.display()))?;
     std::fs::write(path, new).with_context(|| format!("cannot write {}", path.display()))

@@ -2,7 +2,7 @@
 
 /// One goal.
 #[derive(Debug)]
-pub struct Goal {
+pub(crate) struct Goal {
     /// The workload and the figure.
     pub figure: &'static str,
     /// The published library's figure, divided by ours, must reach this.
@@ -38,7 +38,7 @@ const GOALS: &[Goal] = &[
 ];
 
 /// The goal for a figure of a workload. The peak of memory is to be no higher in any.
-pub fn find(workload: &str, figure: &str) -> Option<Goal> {
+pub(crate) fn find(workload: &str, figure: &str) -> Option<Goal> {
     if figure == "memory" {
         return Some(goal("memory", 1.0, 1.0));
     }

@@ -16,7 +16,7 @@ use crate::database::Database;
 
 /// The measurements of one run of a workload, in one process.
 #[derive(Debug)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     parts: Vec<Part>,
     written_before: Option<u64>,
 }
@@ -32,29 +32,29 @@ struct Part {
 
 /// CPU time from now on, of the whole process, in user mode and in the kernel.
 #[derive(Debug)]
-pub struct Stopwatch(ProcessTime);
+pub(crate) struct Stopwatch(ProcessTime);
 
 impl Stopwatch {
     /// Starts it.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Stopwatch(ProcessTime::now())
     }
 
     /// CPU time since the start.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 }
 
 impl Measurement {
     /// Begins: whatever was written or allocated before does not count.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         memory::reset_peak();
         Measurement { parts: Vec::new(), written_before: bytes_written() }
     }
 
     /// Runs one part on `database`, and adds to what was measured of the part before.
-    pub fn part<T>(&mut self, name: &'static str, database: &Database, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn part<T>(&mut self, name: &'static str, database: &Database, work: impl FnOnce() -> T) -> T {
         let pages_before = pages::written(database.connection());
         let watch = Stopwatch::start();
         let result = work();
@@ -64,7 +64,7 @@ impl Measurement {
     }
 
     /// Runs a part that opens the database.
-    pub fn opening<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn opening<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
         let watch = Stopwatch::start();
         let result = work();
         self.add(name, watch.elapsed(), None);
@@ -75,7 +75,7 @@ impl Measurement {
     ///
     /// # Errors
     /// Those of `work`.
-    pub fn total(&mut self, database: &Database, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(crate) fn total(&mut self, database: &Database, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let pages_before = pages::written(database.connection());
         let watch = Stopwatch::start();
         work(self)?;
@@ -98,7 +98,7 @@ impl Measurement {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn end(self, connection: &Connection, path: &Path) -> Result<Value> {
+    pub(crate) fn end(self, connection: &Connection, path: &Path) -> Result<Value> {
         let written = bytes_written().zip(self.written_before).map(|(after, before)| after.saturating_sub(before));
         let peak = memory::peak();
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

@@ -7,10 +7,10 @@ use fastrand::Rng;
 use rusqlite::types::Value;
 
 /// The tables, with how many of a hundred rows are in each.
-pub const TABLES: [(&str, u8); 4] = [("items", 70), ("lists", 10), ("comments", 15), ("users", 5)];
+pub(crate) const TABLES: [(&str, u8); 4] = [("items", 70), ("lists", 10), ("comments", 15), ("users", 5)];
 
 /// The columns of every table, without `id`: name and type.
-pub const COLUMNS: [(&str, &str); 9] = [
+pub(crate) const COLUMNS: [(&str, &str); 9] = [
     ("name", "text"),
     ("description", "text"),
     ("owner_id", "text"),
@@ -23,7 +23,7 @@ pub const COLUMNS: [(&str, &str); 9] = [
 ];
 
 /// How many owners there are.
-pub const OWNERS: usize = 500;
+pub(crate) const OWNERS: usize = 500;
 
 const STATUSES: [&str; 4] = ["open", "closed", "in_progress", "archived"];
 
@@ -52,7 +52,7 @@ const WORDS: [&str; 20] = [
 
 /// The content of one row.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub(crate) struct Row {
     /// Its id, a UUID.
     pub id: String,
     name: String,
@@ -68,41 +68,41 @@ pub struct Row {
 
 /// Makes rows; the same seed makes the same ones.
 #[derive(Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     random: Rng,
     owners: Vec<String>,
 }
 
 impl Rows {
     /// Starts with a seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(98);
         let owners = (0..OWNERS).map(|_| uuid(random.u128(..))).collect();
         Rows { random: Rng::with_seed(seed), owners }
     }
 
     /// The id of an owner that rows refer to, counted from 0; the numbers wrap around.
-    pub fn owner(&self, number: usize) -> &str {
+    pub(crate) fn owner(&self, number: usize) -> &str {
         pick(&self.owners, number)
     }
 
     /// A random UUID.
-    pub fn id(&mut self) -> String {
+    pub(crate) fn id(&mut self) -> String {
         uuid(self.random.u128(..))
     }
 
     /// A random number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.random.usize(..end)
     }
 
     /// A random checksum.
-    pub fn checksum(&mut self) -> u32 {
+    pub(crate) fn checksum(&mut self) -> u32 {
         self.random.u32(..)
     }
 
     /// A table, as often as [`TABLES`] says.
-    pub fn table(&mut self) -> &'static str {
+    pub(crate) fn table(&mut self) -> &'static str {
         let mut left = self.random.u8(..100);
         for (name, share) in TABLES {
             if left < share {
@@ -114,13 +114,13 @@ impl Rows {
     }
 
     /// A new row; what is not random in it follows from its number.
-    pub fn row(&mut self, number: usize) -> Row {
+    pub(crate) fn row(&mut self, number: usize) -> Row {
         let id = self.id();
         self.row_with_id(number, id)
     }
 
     /// New content for a row that exists.
-    pub fn row_with_id(&mut self, number: usize, id: String) -> Row {
+    pub(crate) fn row_with_id(&mut self, number: usize, id: String) -> Row {
         let mut description = String::new();
         for _ in 0..10 {
             let word = self.below(WORDS.len());
@@ -149,7 +149,7 @@ impl Rows {
 
 impl Row {
     /// The row as the service sends it: JSON with the id first.
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let mut json = String::with_capacity(400);
         json.push('{');
         member(&mut json, "id", &quoted(&self.id));
@@ -167,7 +167,7 @@ impl Row {
     }
 
     /// The id and the values of [`COLUMNS`], as an app binds them.
-    pub fn values(&self) -> Vec<Value> {
+    pub(crate) fn values(&self) -> Vec<Value> {
         let text = |text: &str| Value::Text(text.to_owned());
         vec![
             text(&self.id),
@@ -185,12 +185,12 @@ impl Row {
 }
 
 /// JSON text of a string.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// The UUID, version 4, with these random bits.
-pub fn uuid(bits: u128) -> String {
+pub(crate) fn uuid(bits: u128) -> String {
     let bits = bits & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
     let digits = |shift: u32, count: u32| bits >> shift & ((1 << (4 * count)) - 1);
     format!(

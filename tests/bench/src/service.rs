@@ -12,11 +12,11 @@ use rowtide_testkit::bson;
 use crate::rows::{Rows, quoted, uuid};
 
 /// Operations in one line, at most, as services send them.
-pub const OPERATIONS_PER_LINE: usize = 1000;
+pub(crate) const OPERATIONS_PER_LINE: usize = 1000;
 
 /// How the lines of a stream are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// JSON text.
     Json,
     /// BSON documents.
@@ -25,7 +25,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// The line of this JSON text.
-    pub fn line(self, json: String) -> Line {
+    pub(crate) fn line(self, json: String) -> Line {
         match self {
             Encoding::Json => Line::Text(json),
             Encoding::Bson => Line::Binary(bson::encode(&serde_json::from_str(&json).unwrap_or_default())),
@@ -43,7 +43,7 @@ struct Bucket {
 
 /// The buckets of a service, in the order in which they were made.
 #[derive(Debug, Clone, Default)]
-pub struct Service {
+pub(crate) struct Service {
     names: Vec<String>,
     buckets: HashMap<String, Bucket>,
     last_op_id: u64,
@@ -52,24 +52,24 @@ pub struct Service {
 
 impl Service {
     /// A service without buckets. `streams` is the member of that name of its checkpoints, a list in JSON.
-    pub fn with_streams(streams: &'static str) -> Self {
+    pub(crate) fn with_streams(streams: &'static str) -> Self {
         Service { streams: Some(streams), ..Service::default() }
     }
 
     /// Makes a bucket without operations. `subscriptions` is its member of that name, a list in JSON.
-    pub fn add_bucket(&mut self, name: &str, priority: u8, subscriptions: &str) {
+    pub(crate) fn add_bucket(&mut self, name: &str, priority: u8, subscriptions: &str) {
         self.names.push(name.to_owned());
         let bucket = Bucket { checksum: 0, count: 0, priority, subscriptions: subscriptions.to_owned() };
         self.buckets.insert(name.to_owned(), bucket);
     }
 
     /// The names of all buckets.
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Adds a PUT to a bucket, and gives the entry of a data line.
-    pub fn put(&mut self, rows: &mut Rows, bucket: &str, table: &str, id: &str, data: &str) -> String {
+    pub(crate) fn put(&mut self, rows: &mut Rows, bucket: &str, table: &str, id: &str, data: &str) -> String {
         let (op_id, checksum) = self.add(rows, bucket);
         let (subkey, data) = (subkey(table, id), quoted(data));
         format!(
@@ -78,7 +78,7 @@ impl Service {
     }
 
     /// Adds a REMOVE to a bucket, and gives the entry of a data line.
-    pub fn remove(&mut self, rows: &mut Rows, bucket: &str, table: &str, id: &str) -> String {
+    pub(crate) fn remove(&mut self, rows: &mut Rows, bucket: &str, table: &str, id: &str) -> String {
         let (op_id, checksum) = self.add(rows, bucket);
         let subkey = subkey(table, id);
         format!(
@@ -97,12 +97,12 @@ impl Service {
     }
 
     /// A `checkpoint` with all buckets.
-    pub fn checkpoint(&self) -> String {
+    pub(crate) fn checkpoint(&self) -> String {
         self.checkpoint_of(&self.names)
     }
 
     /// A `checkpoint` with some of the buckets.
-    pub fn checkpoint_of(&self, names: &[String]) -> String {
+    pub(crate) fn checkpoint_of(&self, names: &[String]) -> String {
         let (last_op_id, buckets) = (self.last_op_id, self.describe(names));
         let streams = self.streams.map(|streams| format!(r#","streams":{streams}"#)).unwrap_or_default();
         format!(
@@ -111,7 +111,7 @@ impl Service {
     }
 
     /// A `checkpoint_diff` in which these buckets have changed.
-    pub fn diff(&self, changed: &[String]) -> String {
+    pub(crate) fn diff(&self, changed: &[String]) -> String {
         let (last_op_id, updated) = (self.last_op_id, self.describe(changed));
         format!(
             r#"{{"checkpoint_diff":{{"last_op_id":"{last_op_id}","write_checkpoint":null,"updated_buckets":[{updated}],"removed_buckets":[]}}}}"#
@@ -119,12 +119,12 @@ impl Service {
     }
 
     /// A `checkpoint_complete`.
-    pub fn complete(&self) -> String {
+    pub(crate) fn complete(&self) -> String {
         format!(r#"{{"checkpoint_complete":{{"last_op_id":"{}"}}}}"#, self.last_op_id)
     }
 
     /// A `partial_checkpoint_complete`.
-    pub fn partial_complete(&self, priority: u8) -> String {
+    pub(crate) fn partial_complete(&self, priority: u8) -> String {
         let last_op_id = self.last_op_id;
         format!(r#"{{"partial_checkpoint_complete":{{"last_op_id":"{last_op_id}","priority":{priority}}}}}"#)
     }
@@ -142,13 +142,13 @@ impl Service {
 }
 
 /// A `data` line; entries are those of [`Service::put`] and [`Service::remove`].
-pub fn data(bucket: &str, entries: &[String], has_more: bool) -> String {
+pub(crate) fn data(bucket: &str, entries: &[String], has_more: bool) -> String {
     let (bucket, entries) = (quoted(bucket), entries.join(","));
     format!(r#"{{"data":{{"bucket":{bucket},"after":"0","has_more":{has_more},"data":[{entries}],"next_after":"0"}}}}"#)
 }
 
 /// The `data` lines of one bucket, with up to [`OPERATIONS_PER_LINE`] entries each.
-pub fn data_lines(bucket: &str, entries: &[String]) -> Vec<String> {
+pub(crate) fn data_lines(bucket: &str, entries: &[String]) -> Vec<String> {
     let chunks = entries.chunks(OPERATIONS_PER_LINE);
     let last = chunks.len().saturating_sub(1);
     chunks.enumerate().map(|(number, chunk)| data(bucket, chunk, number < last)).collect()

@@ -12,7 +12,7 @@ use crate::replica::Expected;
 use crate::stream::{Announced, Stream, data_line};
 
 /// By these words SDKs know that they have to connect again.
-pub const NO_ITERATION: &str = "No iteration is active";
+pub(crate) const NO_ITERATION: &str = "No iteration is active";
 
 /// What the instructions of one call say.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use rowtide_testkit::bson;
 use crate::expected_line::{depends_on_encoding, of_decoded, read, with_defaults};
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let decoded = {
         let mut scratch = Scratch::new();
         match decode_binary(input, &mut scratch) {

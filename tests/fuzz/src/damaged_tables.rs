@@ -5,7 +5,7 @@ use crate::invariants::{assert_sensible, assert_works_after_clear};
 use crate::script::{Client, SCHEMAS, steps};
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let script = String::from_utf8_lossy(input);
     let mut client = Client::new();
     for step in steps(&script) {

@@ -88,7 +88,7 @@ const LINES: &[(&str, Shape)] = &[
 ];
 
 /// What the line says; None if it is no valid one.
-pub fn read(line: &Value) -> Option<Value> {
+pub(crate) fn read(line: &Value) -> Option<Value> {
     let members = line.as_object().filter(|members| members.len() == 1)?;
     let (name, value) = members.iter().next()?;
     let said = match LINES.iter().find(|(known, _)| known == name) {
@@ -164,7 +164,7 @@ fn count(value: &Value) -> Option<i64> {
 
 /// Whether a value holds a reason of which it is not clear which of two kinds it is, or row data that is no string.
 /// Both are read, but not alike in all encodings.
-pub fn depends_on_encoding(value: &Value) -> bool {
+pub(crate) fn depends_on_encoding(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(depends_on_encoding),
         Value::Object(members) => {
@@ -179,7 +179,7 @@ pub fn depends_on_encoding(value: &Value) -> bool {
 }
 
 /// What the decoder gave, in the same form.
-pub fn of_decoded(line: &SyncLine<'_>) -> Value {
+pub(crate) fn of_decoded(line: &SyncLine<'_>) -> Value {
     match line {
         SyncLine::Checkpoint(checkpoint) => with_optional(
             json!({ "checkpoint": {
@@ -265,7 +265,7 @@ fn entry(entry: &OplogEntry<'_>) -> Value {
 }
 
 /// Adds what absent members mean, so that both forms have all members that have such a value.
-pub fn with_defaults(mut said: Value) -> Value {
+pub(crate) fn with_defaults(mut said: Value) -> Value {
     let missing = |object: &mut Value, name: &str, value: Value| {
         if let Some(object) = object.as_object_mut() {
             object.entry(name).or_insert(value);

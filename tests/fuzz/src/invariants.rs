@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 /// Result codes of SQLite, without their extension.
 mod code {
-    pub const INTERNAL: i32 = 2;
-    pub const NO_MEMORY: i32 = 7;
-    pub const CORRUPT: i32 = 11;
-    pub const ABORT: i32 = 4;
-    pub const MISUSE: i32 = 21;
+    pub(super) const INTERNAL: i32 = 2;
+    pub(super) const NO_MEMORY: i32 = 7;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const ABORT: i32 = 4;
+    pub(super) const MISUSE: i32 = 21;
     /// SQLITE_CONSTRAINT_DATATYPE, with its extension.
-    pub const DATATYPE: i32 = 3091;
+    pub(super) const DATATYPE: i32 = 3091;
 }
 
 const INSTRUCTIONS: &[&str] = &[
@@ -27,7 +27,7 @@ const INSTRUCTIONS: &[&str] = &[
 ];
 
 /// Checks that what a call of `powersync_control` gave is what an SDK can read (docs/reference/instructions.md).
-pub fn assert_instructions(result: &Value) {
+pub(crate) fn assert_instructions(result: &Value) {
     let Value::Array(instructions) = result else {
         assert!(result.is_null() || result.is_i64(), "no result of powersync_control: {result}");
         return;
@@ -42,25 +42,25 @@ pub fn assert_instructions(result: &Value) {
 
 /// Checks that an error of a function is one that says who has to act: wrong argument, wrong state, wrong line, or a
 /// statement of the application's that failed, which is named.
-pub fn assert_refusal(error: &HostError) {
+pub(crate) fn assert_refusal(error: &HostError) {
     let is_of_raw_table = ["(context: ", "Clearing raw table"].iter().any(|part| error.message.contains(part));
     assert!(is_of_raw_table || [code::ABORT, code::MISUSE, code::DATATYPE].contains(&error.code), "{error}");
     assert!(error.message.len() > 10, "{error}");
 }
 
 /// Checks that an error is none of those that an undamaged database never gives.
-pub fn assert_undamaged(error: &HostError) {
+pub(crate) fn assert_undamaged(error: &HostError) {
     assert!(![code::INTERNAL, code::NO_MEMORY, code::CORRUPT].contains(&(error.code & 0xff)), "{error}");
 }
 
 /// Checks that an error says something, and is not one that means a bug of ours.
-pub fn assert_sensible(error: &HostError) {
+pub(crate) fn assert_sensible(error: &HostError) {
     assert!(![code::INTERNAL, code::NO_MEMORY].contains(&(error.code & 0xff)), "{error}");
     assert!(error.code > 0 && error.message.len() > 10, "{error}");
 }
 
 /// Checks that every view can be read.
-pub fn assert_views_readable(host: &Host) {
+pub(crate) fn assert_views_readable(host: &Host) {
     for view in host.rows("SELECT name FROM sqlite_schema WHERE type = 'view'").into_iter().flatten() {
         let name = view.as_str().unwrap_or_default().replace('"', "\"\"");
         host.rows(&format!("SELECT * FROM \"{name}\""));
@@ -68,7 +68,7 @@ pub fn assert_views_readable(host: &Host) {
 }
 
 /// Clears the database and checks that a client works on it as on a new one.
-pub fn assert_works_after_clear(host: &Host, schema: &str) {
+pub(crate) fn assert_works_after_clear(host: &Host, schema: &str) {
     host.control("stop", ());
     host.transaction("SELECT powersync_replace_schema(?)", [schema]);
     host.transaction("SELECT powersync_clear(1)", []);

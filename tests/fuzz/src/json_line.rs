@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::expected_line::{depends_on_encoding, of_decoded, read, with_defaults};
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let decoded = decoded_text(&text);
     let Ok(value) = serde_json::from_str::<Value>(&text) else {

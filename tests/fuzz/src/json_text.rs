@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (one, other) = text.split_once('\n').unwrap_or((&text, "{}"));
     check_publishable(one);

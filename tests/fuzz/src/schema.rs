@@ -10,7 +10,7 @@ use crate::invariants::{assert_refusal, assert_undamaged, assert_views_readable}
 const MOST_TABLES: usize = 20;
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let schema = String::from_utf8_lossy(input);
     let host = crate::open();
     host.execute("CREATE TABLE canary(id TEXT PRIMARY KEY, song TEXT); INSERT INTO canary VALUES ('1', 'la')");

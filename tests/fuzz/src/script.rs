@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 const MOST_STEPS: usize = 60;
 
 /// Writes of an application. Most are refused where a schema does not have their table.
-pub const LOCAL_WRITES: &[&str] = &[
+pub(crate) const LOCAL_WRITES: &[&str] = &[
     "INSERT INTO lists (id, name) VALUES ('w1', 'mine')",
     "UPDATE lists SET name = coalesce(name, '') || '!'",
     "DELETE FROM lists WHERE id = (SELECT min(id) FROM lists)",
@@ -43,7 +43,7 @@ pub const LOCAL_WRITES: &[&str] = &[
 ];
 
 /// Schemas that an application may have, one after the other.
-pub const SCHEMAS: &[&str] = &[
+pub(crate) const SCHEMAS: &[&str] = &[
     r#"{"tables":[
         {"name":"lists","columns":[{"name":"name","type":"text"}],"include_metadata":true,"include_old":true},
         {"name":"todos","columns":[{"name":"list_id","type":"text"},{"name":"done","type":"integer"}],
@@ -69,7 +69,7 @@ fn choice<T: Copy>(choices: &[T], number: &str) -> T {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step<'s> {
+pub(crate) enum Step<'s> {
     /// Gives a sync line as JSON.
     Line(&'s str),
     /// Calls `powersync_control`.
@@ -83,7 +83,7 @@ pub enum Step<'s> {
 }
 
 /// The steps of a script; those beyond a bound are left out.
-pub fn steps(script: &str) -> Vec<Step<'_>> {
+pub(crate) fn steps(script: &str) -> Vec<Step<'_>> {
     script.lines().filter(|line| !line.is_empty()).take(MOST_STEPS).map(step).collect()
 }
 
@@ -189,7 +189,7 @@ fn literal(value: &str) -> String {
 
 /// A client that runs scripts.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// The database.
     pub host: Host,
     rolls_back: bool,
@@ -197,7 +197,7 @@ pub struct Client {
 
 impl Client {
     /// A client with the first schema, and with the raw table that belongs to it.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = crate::open();
         host.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, content TEXT, rest TEXT) STRICT");
         host.transaction("SELECT powersync_replace_schema(?)", [SCHEMAS[0]]);
@@ -215,7 +215,7 @@ impl Client {
     ///
     /// # Errors
     /// What SQLite reports; the transaction is rolled back.
-    pub fn run(&mut self, step: &Step<'_>, as_binary: bool) -> Result<Value, HostError> {
+    pub(crate) fn run(&mut self, step: &Step<'_>, as_binary: bool) -> Result<Value, HostError> {
         match step {
             Step::Line(text) => self.line(text, as_binary),
             Step::Control(operation, payload) => self.control(operation, payload.clone()),

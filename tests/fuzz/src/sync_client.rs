@@ -41,7 +41,7 @@ impl Observed {
 }
 
 /// Runs the target.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let script = String::from_utf8_lossy(input);
     let (mut text, mut binary) = (Observed::new(), Observed::new());
     for (index, step) in steps(&script).iter().enumerate().filter(|(_, step)| !is_left_out(step)) {

@@ -61,8 +61,9 @@ pub fn variants(path: &str, name: &str) -> io::Result<BTreeSet<String>> {
 }
 
 fn variants_in(text: &str, name: &str) -> BTreeSet<String> {
-    let start = format!("pub enum {name} {{");
-    let lines = text.lines().skip_while(|line| *line != start).skip(1).take_while(|line| *line != "}");
+    let start = format!("enum {name} {{");
+    let is_start = |line: &str| line.strip_prefix("pub(crate) ").or(line.strip_prefix("pub ")) == Some(&start);
+    let lines = text.lines().skip_while(|line| !is_start(line)).skip(1).take_while(|line| *line != "}");
     let variants = lines.filter_map(|line| line.strip_prefix("    "));
     variants
         .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn variants_are_those_of_one_type() {
-        let code = "pub enum Other {\n    No,\n}\npub enum Kind {\n    /// Text.\n    One,\n    Two {\n        /// Text.\n        \
+        let code = "pub enum Other {\n    No,\n}\npub(crate) enum Kind {\n    /// Text.\n    One,\n    Two {\n        /// Text.\n        \
                     field: u8,\n    },\n    Three(u8),\n}\n";
         assert_eq!(variants_in(code, "Kind").into_iter().collect::<Vec<_>>(), ["One", "Three", "Two"]);
     }

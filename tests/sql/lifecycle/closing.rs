@@ -16,7 +16,7 @@ fn schema() -> String {
 }
 
 /// A client of the extension on a connection of which every statement can be seen.
-pub struct Client {
+pub(crate) struct Client {
     pub database: Database,
     pub service: Service,
     /// Up to which operation checkpoints were completed.
@@ -24,7 +24,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let database = Database::open_in_memory().unwrap();
         database.load(library::loadable()).unwrap();
         let client = Self { database, service: Service::new(), completed: 0 };
@@ -41,7 +41,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn run(&self, sql: &str, parameters: &[&str]) -> Vec<String> {
+    pub(crate) fn run(&self, sql: &str, parameters: &[&str]) -> Vec<String> {
         match self.try_run(sql, parameters) {
             Ok(rows) => rows,
             Err(failure) => panic!("{failure:?}, running: {sql}"),
@@ -49,7 +49,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn transaction(&self, sql: &str, parameters: &[&str]) -> String {
+    pub(crate) fn transaction(&self, sql: &str, parameters: &[&str]) -> String {
         self.run("BEGIN IMMEDIATE", &[]);
         let rows = self.run(sql, parameters);
         self.run("COMMIT", &[]);
@@ -57,7 +57,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn fail(&self, sql: &str, parameters: &[&str]) -> Failure {
+    pub(crate) fn fail(&self, sql: &str, parameters: &[&str]) -> Failure {
         self.run("BEGIN IMMEDIATE", &[]);
         let failure = self.try_run(sql, parameters).expect_err(sql);
         self.database.roll_back().unwrap();
@@ -65,12 +65,12 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn control(&self, operation: &str, payload: &str) -> String {
+    pub(crate) fn control(&self, operation: &str, payload: &str) -> String {
         self.transaction("SELECT powersync_control(?, nullif(?, ''))", &[operation, payload])
     }
 
     #[track_caller]
-    pub fn line(&self, line: &Value) -> String {
+    pub(crate) fn line(&self, line: &Value) -> String {
         self.control("line_text", &line.to_string())
     }
 

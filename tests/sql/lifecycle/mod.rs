@@ -4,7 +4,7 @@ mod clear_tables;
 mod clearing;
 mod clearing_iterations;
 mod clock;
-pub mod closing;
+pub(crate) mod closing;
 mod connections;
 mod identity;
 mod json_functions;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::migrations::stored_format::{FIRST_OWN, NEWEST, PUBLISHED, content, in_format, migrate};
 
 /// An operation in `ps_oplog` of format 14: bucket, op id, type, id, key, data, hash.
-pub type Stored<'s> = (i64, i64, Option<&'s str>, Option<&'s str>, Option<&'s str>, &'s str, i64);
+pub(crate) type Stored<'s> = (i64, i64, Option<&'s str>, Option<&'s str>, Option<&'s str>, &'s str, i64);
 
 /// A database in format 14 with one bucket per `(id, last_applied_op)`, holding `operations`.
-pub fn published(buckets: &[(i64, i64)], operations: &[Stored<'_>]) -> Host {
+pub(crate) fn published(buckets: &[(i64, i64)], operations: &[Stored<'_>]) -> Host {
     let host = Host::open_in_memory();
     migrate(&host, PUBLISHED);
     for (id, applied) in buckets {
@@ -171,7 +171,7 @@ fn of_operations_with_equal_keys_the_newest_stays() {
 }
 
 /// A database in our format with one bucket that has two settled operations, and operations of every kind pending.
-pub fn with_pending_operations() -> Host {
+pub(crate) fn with_pending_operations() -> Host {
     let host = published(
         &[(1, 10), (2, 500)],
         &[

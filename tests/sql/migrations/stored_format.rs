@@ -5,11 +5,11 @@ use rowtide_testkit::versions::quote;
 use serde_json::{Map, Value, json};
 
 /// The newest format of the published extension.
-pub const PUBLISHED: i64 = 14;
+pub(crate) const PUBLISHED: i64 = 14;
 /// The first format of our own.
-pub const FIRST_OWN: i64 = 1001;
+pub(crate) const FIRST_OWN: i64 = 1001;
 /// The format that the running code uses.
-pub const NEWEST: i64 = 1002;
+pub(crate) const NEWEST: i64 = 1002;
 
 const FIXTURES: [&str; 14] = [
     include_str!("../../fixtures/formats/v01.sql"),
@@ -29,7 +29,7 @@ const FIXTURES: [&str; 14] = [
 ];
 
 /// A database in memory in a published format, with rows in it.
-pub fn in_format(format: i64) -> Host {
+pub(crate) fn in_format(format: i64) -> Host {
     let host = Host::open_in_memory();
     host.execute(FIXTURES[usize::try_from(format - 1).unwrap()]);
     host
@@ -37,13 +37,13 @@ pub fn in_format(format: i64) -> Host {
 
 /// Brings the database to a format.
 #[track_caller]
-pub fn migrate(host: &Host, format: i64) {
+pub(crate) fn migrate(host: &Host, format: i64) {
     host.transaction("SELECT powersync_test_migration(?)", [format]);
     assert_eq!(newest_migration(host), format);
 }
 
 /// The format that the database is in.
-pub fn newest_migration(host: &Host) -> i64 {
+pub(crate) fn newest_migration(host: &Host) -> i64 {
     host.value("SELECT max(id) FROM ps_migration").as_i64().unwrap()
 }
 
@@ -60,7 +60,7 @@ fn names(host: &Host, sql: &str) -> Vec<String> {
 }
 
 /// Columns, kinds and indexes of all internal tables, as SQLite understands them.
-pub fn schema(host: &Host) -> Value {
+pub(crate) fn schema(host: &Host) -> Value {
     let mut schema = Map::new();
     for table in internal_tables(host) {
         let name = quote(&table);
@@ -79,7 +79,7 @@ pub fn schema(host: &Host) -> Value {
 }
 
 /// All rows of all tables but the list of migrations, in an order that does not depend on how they were written.
-pub fn rows(host: &Host) -> Value {
+pub(crate) fn rows(host: &Host) -> Value {
     let tables =
         names(host, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'ps_migration' ORDER BY 1");
     let sorted = |table: &String| {
@@ -99,7 +99,7 @@ fn has_column(host: &Host, table: &str, column: &str) -> bool {
 /// formats that have them, keys, subscriptions and sync times.
 ///
 /// Comparable between all formats, of which some lack some members.
-pub fn content(host: &Host) -> Map<String, Value> {
+pub(crate) fn content(host: &Host) -> Map<String, Value> {
     let mut content = Map::new();
     let mut add = |name: &str, sql: &str| content.insert(name.to_owned(), host.table(sql));
     for table in names(host, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'ps_data_*'") {
@@ -178,7 +178,7 @@ fn add_times(host: &Host, add: &mut impl FnMut(&str, &str) -> Option<Value>) {
 
 /// Checks that `after` holds everything that `before` holds.
 #[track_caller]
-pub fn assert_kept(before: &Map<String, Value>, after: &Map<String, Value>, what: &str) {
+pub(crate) fn assert_kept(before: &Map<String, Value>, after: &Map<String, Value>, what: &str) {
     for (name, value) in before {
         assert_eq!(Some(value), after.get(name), "{what}: {name}");
     }

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A database file that several clients use.
-pub struct File {
+pub(super) struct File {
     directory: TempDir,
 }
 
 impl File {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let file = Self { directory: tempfile::tempdir().unwrap() };
         let host = file.open();
         host.execute("PRAGMA journal_mode = WAL");
@@ -27,21 +27,21 @@ impl File {
         file
     }
 
-    pub fn open(&self) -> Host {
+    pub(super) fn open(&self) -> Host {
         Host::open(self.directory.path().join("app.db"))
     }
 
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         Client { host: self.open(), options: json!({}), stream: None, starts: 0, received: 0 }
     }
 
-    pub fn clients<const N: usize>(&self) -> [Client; N] {
+    pub(super) fn clients<const N: usize>(&self) -> [Client; N] {
         std::array::from_fn(|_| self.client())
     }
 }
 
 /// An SDK with its connection to the file and to the service.
-pub struct Client {
+pub(super) struct Client {
     pub host: Host,
     pub options: Value,
     pub stream: Option<SyncStream>,
@@ -52,7 +52,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         let instructions = self.host.control("start", &self.options);
         self.received = self.received();
         self.stream = Some(SyncStream::open(&instructions).unwrap());
@@ -60,17 +60,17 @@ impl Client {
     }
 
     /// Operations that the service sent.
-    pub fn received(&self) -> usize {
+    pub(super) fn received(&self) -> usize {
         self.received + self.stream.as_ref().map_or(0, |stream| stream.operations)
     }
 
     /// Feeds what the stream gives next.
-    pub fn feed(&mut self, next: impl FnOnce(&mut SyncStream) -> Value) -> Value {
+    pub(super) fn feed(&mut self, next: impl FnOnce(&mut SyncStream) -> Value) -> Value {
         let line = next(self.stream.as_mut().unwrap());
         self.line(&line)
     }
 
-    pub fn line(&mut self, line: &Value) -> Value {
+    pub(super) fn line(&mut self, line: &Value) -> Value {
         let instructions = self.host.line(line);
         if closes(&instructions).is_some() {
             self.received = self.received();
@@ -79,23 +79,23 @@ impl Client {
         instructions
     }
 
-    pub fn announce(&mut self, service: &Service) -> Value {
+    pub(super) fn announce(&mut self, service: &Service) -> Value {
         self.feed(|stream| stream.announce(service))
     }
 
     /// One data line; None if there is nothing more.
-    pub fn data(&mut self, size: usize) -> Option<Value> {
+    pub(super) fn data(&mut self, size: usize) -> Option<Value> {
         let line = self.stream.as_mut()?.next_data(size)?;
         Some(self.line(&line))
     }
 
-    pub fn complete(&mut self) -> Value {
+    pub(super) fn complete(&mut self) -> Value {
         while self.data(1000).is_some() {}
         self.feed(|stream| stream.complete())
     }
 
     /// A whole checkpoint, with a new connection if there is none.
-    pub fn sync(&mut self, service: &Service) -> Value {
+    pub(super) fn sync(&mut self, service: &Service) -> Value {
         if self.stream.is_none() {
             self.start();
         }
@@ -103,16 +103,16 @@ impl Client {
         self.complete()
     }
 
-    pub fn keep_alive(&mut self) -> Value {
+    pub(super) fn keep_alive(&mut self) -> Value {
         self.line(&json!({"token_expires_in": 3600}))
     }
 
-    pub fn names(&self) -> Value {
+    pub(super) fn names(&self) -> Value {
         self.host.table("SELECT id, name FROM lists ORDER BY id")
     }
 
     /// Ends the iteration.
-    pub fn end(&mut self, operation: &str) {
+    pub(super) fn end(&mut self, operation: &str) {
         self.host.control(operation, ());
         self.received = self.received();
         self.stream = None;
@@ -120,22 +120,22 @@ impl Client {
 }
 
 /// Whether the iteration ended, and with which `hide_disconnect`.
-pub fn closes(instructions: &Value) -> Option<bool> {
+pub(super) fn closes(instructions: &Value) -> Option<bool> {
     let close = instructions.as_array()?.iter().find_map(|one| one.get("CloseSyncStream"))?;
     close["hide_disconnect"].as_bool()
 }
 
-pub fn completes(instructions: &Value) -> bool {
+pub(super) fn completes(instructions: &Value) -> bool {
     instructions.to_string().contains("DidCompleteSync")
 }
 
-pub fn status(instructions: &Value) -> &Value {
+pub(super) fn status(instructions: &Value) -> &Value {
     let found = instructions.as_array().unwrap().iter().find_map(|one| one.get("UpdateSyncStatus"));
     &found.unwrap_or_else(|| panic!("no status in {instructions}"))["status"]
 }
 
 /// A service with so many rows in each of two buckets.
-pub fn service(rows: usize) -> Service {
+pub(super) fn service(rows: usize) -> Service {
     let mut service = Service::new();
     for row in 0..rows {
         service.put("a", "lists", &format!("a{row:03}"), &json!({"name": "of a"}));
@@ -145,7 +145,7 @@ pub fn service(rows: usize) -> Service {
 }
 
 /// What was published, `(id, op)` each, since this was last asked.
-pub fn published(host: &Host) -> Value {
+pub(super) fn published(host: &Host) -> Value {
     let published = host.table("SELECT * FROM published ORDER BY rowid");
     host.execute("DELETE FROM published");
     published

@@ -7,14 +7,14 @@ use rusqlite::config::DbConfig;
 use serde_json::{Value, json};
 
 /// A direct table `t` with these columns.
-pub fn direct(columns: &[&str], options: Value) -> Value {
+pub(super) fn direct(columns: &[&str], options: Value) -> Value {
     let columns: Vec<Value> = columns.iter().map(|name| json!({"name": name, "type": "text"})).collect();
     let mut table = json!({"name": "t", "columns": columns, "direct": true});
     table.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     table
 }
 
-pub fn schema(tables: &[Value]) -> Value {
+pub(super) fn schema(tables: &[Value]) -> Value {
     json!({"tables": tables})
 }
 

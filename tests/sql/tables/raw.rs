@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ITEMS: &str = "CREATE TABLE items(id TEXT PRIMARY KEY NOT NULL, a, b, c)";
 
 /// A schema with one raw table, for type `thing`.
-pub fn raw(table: Value) -> Value {
+pub(super) fn raw(table: Value) -> Value {
     let mut raw = json!({"name": "thing"});
     raw.as_object_mut().unwrap().extend(table.as_object().unwrap().clone());
     json!({"tables": [], "raw_tables": [raw]})

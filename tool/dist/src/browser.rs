@@ -18,7 +18,7 @@ const README: &str = "wasm/README.md";
 ///
 /// # Errors
 /// If something that is needed is not there, or the example does not build, or the port is taken.
-pub fn serve(port: u16) -> Result<()> {
+pub(crate) fn serve(port: u16) -> Result<()> {
     if let Some(obstacle) = obstacle(Compiler::Wasi) {
         bail!("{obstacle}");
     }
@@ -31,7 +31,7 @@ pub fn serve(port: u16) -> Result<()> {
 ///
 /// # Errors
 /// If something does not build, or does not work.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     for (name, compiler, check) in [
         ("wasm/example", Compiler::Wasi, check_example as fn(&[Example]) -> Result<()>),
         ("wasm/example by emscripten", Compiler::Emscripten, check_emscripten),

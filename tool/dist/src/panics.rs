@@ -37,7 +37,7 @@ type Calls = BTreeMap<(String, String), usize>;
 ///
 /// # Errors
 /// If a place has no reason, or the library cannot be built or read.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let library = library::build_with_symbols()?;
     let code = process::output(process::program("objdump", &["--disassemble", "--no-show-raw-insn"]).arg(&library))
         .context("objdump is part of binutils, which each C compiler brings")?;

@@ -13,7 +13,7 @@ use tool_support::process;
 /// # Errors
 /// If the tag is not that of the version, the publisher has not confirmed who and where they are, the changelog says that the
 /// version is not released yet, or `gh` fails.
-pub fn run(tag: &str) -> Result<()> {
+pub(crate) fn run(tag: &str) -> Result<()> {
     let distribution = Distribution::complete();
     let version = distribution.version;
     ensure!(tag == format!("v{version}"), "the tag {tag} is not that of version {version}");

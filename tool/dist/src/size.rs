@@ -13,7 +13,7 @@ const GOAL: u64 = 430_000;
 ///
 /// # Errors
 /// If it is too large.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let library = library::build()?;
     let size = std::fs::metadata(&library)?.len();
     let goal = if size < GOAL { "reached" } else { "missed" };

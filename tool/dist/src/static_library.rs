@@ -10,13 +10,14 @@ use tool_support::library;
 use tool_support::process::{self, repository};
 
 /// What the program prints for each of its two connections: the result of the schema, and the queued write.
-pub const EXPECTED: &str = "\n{\"op\":\"PUT\",\"id\":\"l1\",\"type\":\"lists\",\"data\":{\"name\":\"Groceries\"}}\n";
+pub(crate) const EXPECTED: &str =
+    "\n{\"op\":\"PUT\",\"id\":\"l1\",\"type\":\"lists\",\"data\":{\"name\":\"Groceries\"}}\n";
 
 /// Builds, links and runs.
 ///
 /// # Errors
 /// If one of them fails, or the program does not print what it should.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let library = library::build_static()?;
     let directory = library.parent().context("a library is in a directory")?;
     let (sqlite, include) = (sqlite_source()?, repository().join("crates/static/include"));
@@ -44,7 +45,7 @@ fn compile(inputs: &[&Path], includes: &[&Path], program: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If Cargo does not know it.
-pub fn sqlite_source() -> Result<PathBuf> {
+pub(crate) fn sqlite_source() -> Result<PathBuf> {
     let text = process::output(&mut process::cargo(&["metadata", "--locked", "--format-version=1"]))?;
     let metadata: Value = serde_json::from_str(&text)?;
     let packages = metadata.get("packages").and_then(Value::as_array).context("cargo metadata lists no packages")?;

@@ -9,7 +9,7 @@ use tool_support::library;
 ///
 /// # Errors
 /// If it exports more or less than the entry point, or needs anything.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let library = library::build()?;
     let contents =
         elf::read(&std::fs::read(&library)?).with_context(|| format!("cannot read {}", library.display()))?;

@@ -9,7 +9,7 @@ use tool_support::process::{self, cargo};
 ///
 /// # Errors
 /// If something does not build, or a measurement fails.
-pub fn run(options: &[String]) -> Result<()> {
+pub(crate) fn run(options: &[String]) -> Result<()> {
     let library = library::build()?;
     let mut command = cargo(&["run", "--quiet", "--profile", "measured", "--package", "rowtide-bench", "--"]);
     process::run(command.args(options).arg("--library").arg(library))
@@ -19,7 +19,7 @@ pub fn run(options: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// If something does not build, or a workload fails.
-pub fn smoke() -> Result<()> {
+pub(crate) fn smoke() -> Result<()> {
     let library = library::build()?;
     let run = |options: &[&str]| {
         let mut command = cargo(&["run", "--quiet", "--package", "rowtide-bench", "--"]);

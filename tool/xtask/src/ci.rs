@@ -41,7 +41,7 @@ const STEPS: &[Step] = &[
 ///
 /// # Errors
 /// Names the step that failed.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let data = std::env::var_os(DATA_VARIABLE).unwrap_or_default();
     ensure!(std::path::Path::new(&data).is_dir(), "{DATA_VARIABLE} must name the directory with recorded data");
     let start = Instant::now();

@@ -16,7 +16,7 @@ const ROUNDS: &str = "2500";
 ///
 /// # Errors
 /// If something does not build, or a session fails.
-pub fn run(minutes: f64, seed: u64) -> Result<()> {
+pub(crate) fn run(minutes: f64, seed: u64) -> Result<()> {
     program(&["sessions", "--minutes", &minutes.to_string(), "--seed", &seed.to_string()])
 }
 
@@ -24,7 +24,7 @@ pub fn run(minutes: f64, seed: u64) -> Result<()> {
 ///
 /// # Errors
 /// If something does not build, the session fails, or memory or files grow.
-pub fn soak(minutes: f64, seed: u64) -> Result<()> {
+pub(crate) fn soak(minutes: f64, seed: u64) -> Result<()> {
     program(&["soak", "--minutes", &minutes.to_string(), "--seed", &seed.to_string()])
 }
 
@@ -32,7 +32,7 @@ pub fn soak(minutes: f64, seed: u64) -> Result<()> {
 ///
 /// # Errors
 /// As above.
-pub fn bounded() -> Result<()> {
+pub(crate) fn bounded() -> Result<()> {
     program(&["sessions", "--count", SESSIONS])?;
     program(&["processes", "--transactions", "400"])?;
     program(&["soak", "--rounds", ROUNDS])

@@ -8,7 +8,7 @@ use tool_support::process::{self, program};
 ///
 /// # Errors
 /// What was found, or how to install what is missing.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     process::run(&mut program("cargo-machete", &[])).context("needs `cargo install cargo-machete`")?;
     process::run(&mut program("cargo-deny", &["--workspace", "check", "licenses", "bans", "sources"]))
         .context("needs `cargo install cargo-deny`")
@@ -18,6 +18,6 @@ pub fn check() -> Result<()> {
 ///
 /// # Errors
 /// Misspelt words, or how to install what is missing.
-pub fn spelling() -> Result<()> {
+pub(crate) fn spelling() -> Result<()> {
     process::run(&mut program("typos", &[])).context("needs `pip install typos`")
 }

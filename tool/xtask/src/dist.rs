@@ -8,6 +8,6 @@ use tool_support::process::{self, cargo};
 ///
 /// # Errors
 /// If it does not build, or the command fails.
-pub fn run<'a>(command: &str, options: impl IntoIterator<Item = &'a str>) -> Result<()> {
+pub(crate) fn run<'a>(command: &str, options: impl IntoIterator<Item = &'a str>) -> Result<()> {
     process::run(cargo(&["run", "--quiet", "--package", "rowtide-dist", "--", command]).args(options))
 }

@@ -9,7 +9,7 @@ use tool_support::process::{self, cargo};
 ///
 /// # Errors
 /// If a test fails.
-pub fn run(samples: Option<u32>) -> Result<()> {
+pub(crate) fn run(samples: Option<u32>) -> Result<()> {
     let samples = samples.map_or_else(|| "all".to_owned(), |samples| samples.to_string());
     let mut tests = cargo(&["test", "--package", "rowtide-tests", "--test", "faults"]);
     process::run(tests.args(["--", "--nocapture", "--test-threads=1"]).env("POWERSYNC_FAULTS", samples))

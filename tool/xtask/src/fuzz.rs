@@ -25,7 +25,7 @@ const SECONDS_IN_CI: u64 = 10;
 
 /// What to fuzz, and how long.
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Only this target; all of them otherwise, one after the other
     #[arg(long)]
     target: Option<String>,
@@ -44,7 +44,7 @@ pub struct Options {
 ///
 /// # Errors
 /// If an input makes a target fail; the message names the file with the input.
-pub fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     let seconds = (options.minutes * 60.0) as u64;
     match &options.target {
         Some(target) if options.guided => guided(target, seconds, options.seed),
@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// If an input makes a target fail.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     drive(None, SECONDS_IN_CI, 1)
 }
 

@@ -20,7 +20,7 @@ const OPTIONS: &[&str] = &[
 ///
 /// # Errors
 /// If memcheck finds anything, or a session does not go as it should; if valgrind is not installed.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let version = process::output(&mut process::program("valgrind", &["--version"]));
     version.context("valgrind is not installed; Debian has a package of that name")?;
     let library = library::build_with_symbols()?;

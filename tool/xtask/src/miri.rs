@@ -23,7 +23,7 @@ const CASES: &str = "1";
 ///
 /// # Errors
 /// If a test fails or does what is undefined, or if there is no Miri.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let version = process::output(&mut process::program("cargo", &["+nightly", "miri", "--version"]));
     print!("{}", version.context("no Miri: `rustup toolchain install nightly --component miri,rust-src` installs it")?);
     let mut command = process::program("cargo", &["+nightly", "miri", "test", "--package", "rowtide-protocol", "--"]);

@@ -9,7 +9,7 @@ use tool_support::process;
 ///
 /// # Errors
 /// If one of them fails.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let library = library::build()?.display().to_string();
     process::run(&mut process::program("python3", &["tests/hosts/python/sync.py", &library]))
 }

@@ -13,7 +13,7 @@ const CURRENT: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// Says which place names another one.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     check_range(CURRENT)?;
     // Fails if the lock file does not have the manifest's version.
     process::output(&mut process::cargo(&["metadata", "--locked", "--no-deps", "--format-version=1"]))?;
@@ -31,7 +31,7 @@ pub fn check() -> Result<()> {
 ///
 /// # Errors
 /// If SDKs would not accept the version, or a file is not as expected.
-pub fn bump(new: &str) -> Result<()> {
+pub(crate) fn bump(new: &str) -> Result<()> {
     check_range(new)?;
     replace_once("Cargo.toml", &format!("version = \"{CURRENT}\""), &format!("version = \"{new}\""))?;
     let changelog = read("CHANGELOG.md")?;

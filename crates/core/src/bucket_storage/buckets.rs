@@ -1,19 +1,19 @@
 //! Rows of `ps_buckets`: finding, making, completing and deleting buckets (docs/reference/tables.md#ps_buckets).
 
+use rowtide_protocol::Checksum;
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::Parameter;
 
 use crate::bucket_storage::by_row::visit_by_row;
 use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
 use crate::bucket_storage::regions::{Newest, all_of};
 use crate::connection::Database;
-use crate::error::{Error, Result};
-use crate::protocol::Checksum;
 use crate::sync_client::storage::{BucketId, ChangedBucket, RequestFingerprint, Scope, StoredBucket};
 use crate::updated_rows;
 
 /// What storing operations needs to know of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BucketRow {
+pub(super) struct BucketRow {
     /// Its id.
     pub id: BucketId,
     /// Newest operation held.
@@ -35,17 +35,17 @@ pub struct BucketRow {
 }
 
 /// A 32-bit sum as the integer column that holds it.
-pub fn checksum_column(checksum: Checksum) -> Parameter<'static> {
+pub(super) fn checksum_column(checksum: Checksum) -> Parameter<'static> {
     Parameter::Integer(i64::from(checksum.get()))
 }
 
 /// A 32-bit sum from its column; older versions stored sums signed or unreduced.
-pub fn checksum_from_column(value: i64) -> Checksum {
+pub(super) fn checksum_from_column(value: i64) -> Checksum {
     Checksum::from_stored(value)
 }
 
 /// Visits all buckets in id order, for an iteration with this request.
-pub fn visit(
+pub(super) fn visit(
     database: &Database<'_>,
     request: Option<RequestFingerprint>,
     visit: &mut dyn FnMut(StoredBucket<'_>) -> Result<()>,
@@ -81,7 +81,7 @@ const SELECT_ROW: &str = "SELECT bucket.id, iif(in_checkpoint, max(bucket.last_o
     FROM main.ps_buckets AS bucket LEFT JOIN main.ps_checkpoint AS checkpoint WHERE bucket.name = +?1";
 
 /// The bucket called `name`, None if there is none.
-pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
+pub(super) fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
     let mut statement = database.cached(SELECT_ROW)?;
     let mut rows = statement.query(&[name.into()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -101,7 +101,7 @@ pub fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
 }
 
 /// Makes a bucket called `name`, which an iteration with this request receives.
-pub fn insert(database: &Database<'_>, name: &str, request: Option<RequestFingerprint>) -> Result<BucketRow> {
+pub(super) fn insert(database: &Database<'_>, name: &str, request: Option<RequestFingerprint>) -> Result<BucketRow> {
     const INSERT: &str = "INSERT INTO main.ps_buckets(id, name, requested_by) VALUES (?1, ?2, ?3)";
     let id = unused_id(database)?;
     database.execute(INSERT, &[id.into(), name.into(), request.map_or(0, |request| request.0).into()])?;
@@ -134,7 +134,7 @@ fn unused_id(database: &Database<'_>) -> Result<i64> {
 }
 
 /// Writes back what a data line changed: `row`, and the growth of the two counters.
-pub fn update_received(database: &Database<'_>, row: &BucketRow, operations: i64, bytes: i64) -> Result<()> {
+pub(super) fn update_received(database: &Database<'_>, row: &BucketRow, operations: i64, bytes: i64) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_buckets SET last_op = ?2, last_applied_op = ?3, add_checksum = ?4, op_checksum = ?5, \
         count_since_last = count_since_last + ?6, downloaded_size = downloaded_size + ?7 WHERE id = ?1";
     database.execute(
@@ -152,27 +152,27 @@ pub fn update_received(database: &Database<'_>, row: &BucketRow, operations: i64
 }
 
 /// The sum of all operations received by a bucket; 0 if it does not exist.
-pub fn checksum(database: &Database<'_>, bucket: BucketId) -> Result<Checksum> {
+pub(super) fn checksum(database: &Database<'_>, bucket: BucketId) -> Result<Checksum> {
     const SQL: &str = "SELECT add_checksum + op_checksum FROM main.ps_buckets WHERE id = ?1";
     Ok(checksum_from_column(database.integer(SQL, &[bucket.0.into()])?.unwrap_or(0)))
 }
 
 /// The newest operation held by a bucket; 0 if it does not exist.
-pub fn last_op(database: &Database<'_>, bucket: BucketId) -> Result<i64> {
+pub(super) fn last_op(database: &Database<'_>, bucket: BucketId) -> Result<i64> {
     const SQL: &str = "SELECT iif(in_checkpoint, max(bucket.last_op, checkpoint.last_op), bucket.last_op) \
         FROM main.ps_buckets AS bucket LEFT JOIN main.ps_checkpoint AS checkpoint WHERE bucket.id = ?1";
     Ok(database.integer(SQL, &[bucket.0.into()])?.unwrap_or(0))
 }
 
 /// Sets both counters to 0.
-pub fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+pub(super) fn reset_counts(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_buckets SET count_at_last = 0, count_since_last = 0 WHERE id = ?1";
     database.execute(SQL, &[bucket.0.into()])
 }
 
 /// Marks the rows of a bucket's operations to be checked by the next full publish, and deletes the operations with
 /// their entries in `ps_row_operations`.
-pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Region) -> Result<()> {
+pub(super) fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Region) -> Result<()> {
     const DELETE_ENTRY: &str =
         "DELETE FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = ?2 AND operation = ?3";
     const DELETE: &str = "DELETE FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
@@ -188,7 +188,7 @@ pub fn delete_operations(database: &Database<'_>, bucket: BucketId, newest: Regi
 }
 
 /// Deletes a bucket with its operations.
-pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
+pub(super) fn delete(database: &Database<'_>, name: &str) -> Result<()> {
     const FIND: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
     const DELETE: &str = "DELETE FROM main.ps_buckets WHERE id = ?1";
     let Some(id) = database.integer(FIND, &[name.into()])? else {
@@ -199,14 +199,19 @@ pub fn delete(database: &Database<'_>, name: &str) -> Result<()> {
 }
 
 /// See [`crate::sync_client::storage::Storage::leave_checkpoint`].
-pub fn leave_checkpoint(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+pub(super) fn leave_checkpoint(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_buckets SET last_op = max(last_op, (SELECT last_op FROM main.ps_checkpoint)), \
         in_checkpoint = 0 WHERE id = ?1 AND in_checkpoint";
     database.execute(SQL, &[bucket.0.into()])
 }
 
 /// See [`crate::sync_client::storage::Storage::complete`].
-pub fn complete(database: &Database<'_>, changed: &[ChangedBucket], last_op_id: i64, scope: Scope<'_>) -> Result<()> {
+pub(super) fn complete(
+    database: &Database<'_>,
+    changed: &[ChangedBucket],
+    last_op_id: i64,
+    scope: Scope<'_>,
+) -> Result<()> {
     const CHANGED: &str =
         "UPDATE main.ps_buckets SET last_op = max(last_op, ?2), in_checkpoint = max(in_checkpoint, ?3) WHERE id = ?1";
     // Smaller after the service started over.

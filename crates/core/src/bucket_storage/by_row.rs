@@ -8,36 +8,37 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use rowtide_protocol::Checksum;
+use rowtide_protocol::collections::RowKeys;
+use rowtide_protocol::error::Result;
+
 use crate::bucket_storage::publish::Kind;
-use crate::collections::RowKeys;
 use crate::connection::{CachedStatement, Database};
-use crate::error::Result;
-use crate::protocol::Checksum;
 use crate::text::reserve_anew;
 
 /// How much is sorted at once: a number of operations, and the bytes of their row ids.
 #[derive(Debug, Clone, Copy)]
-pub struct RunSize {
+pub(super) struct RunSize {
     operations: usize,
     bytes: usize,
 }
 
 impl RunSize {
     /// For what is done run by run: some 4 MB.
-    pub const LARGE: Self = Self { operations: 50_000, bytes: 4 << 20 };
+    pub(super) const LARGE: Self = Self { operations: 50_000, bytes: 4 << 20 };
 
     /// For runs that are merged: some 1.5 MB.
     const MERGED: Self = Self { operations: 16_000, bytes: 1 << 20 };
 
     /// Whether `keys` are as many.
-    pub fn is_reached(self, keys: &RowKeys) -> bool {
+    pub(super) fn is_reached(self, keys: &RowKeys) -> bool {
         keys.len() >= self.operations || keys.size() >= self.bytes
     }
 }
 
 /// Calls `visit` with type, row id and operation id of all operations whose ids are in `ranges` (first and last), one
 /// run after the other.
-pub fn visit_by_row(
+pub(super) fn visit_by_row(
     database: &Database<'_>,
     ranges: impl Iterator<Item = (i64, i64)>,
     visit: &mut dyn FnMut(&str, &str, i64) -> Result<()>,
@@ -70,7 +71,7 @@ fn visit_runs(
 
 /// A stored operation.
 #[derive(Debug, Default)]
-pub struct StoredOperation {
+pub(super) struct StoredOperation {
     /// `ps_operations.id`.
     pub id: i64,
     /// The service's id.
@@ -88,25 +89,25 @@ pub struct StoredOperation {
 
 impl StoredOperation {
     /// The type of its row.
-    pub fn row_type(&self) -> &str {
+    pub(super) fn row_type(&self) -> &str {
         let [end, ..] = self.ends;
         self.text.get(..end).unwrap_or_default()
     }
 
     /// The id of its row.
-    pub fn row_id(&self) -> &str {
+    pub(super) fn row_id(&self) -> &str {
         let [start, end, _] = self.ends;
         self.text.get(start..end).unwrap_or_default()
     }
 
     /// What distinguishes operations of one row in a bucket.
-    pub fn subkey(&self) -> Option<&str> {
+    pub(super) fn subkey(&self) -> Option<&str> {
         let [_, start, end] = self.ends;
         self.text.get(start..end).filter(|_| self.has_subkey)
     }
 
     /// The JSON of a PUT, empty for a REMOVE.
-    pub fn data(&self) -> &str {
+    pub(super) fn data(&self) -> &str {
         let [.., start] = self.ends;
         self.text.get(start..).unwrap_or_default()
     }
@@ -123,7 +124,7 @@ impl StoredOperation {
 }
 
 /// Operations in the order of their rows, those of a row by id.
-pub struct OperationsByRow<'c> {
+pub(super) struct OperationsByRow<'c> {
     select: CachedStatement<'c>,
     runs: Vec<Run>,
     /// Indexes of the runs that have operations left, by their next one: the last run has the first.
@@ -144,7 +145,7 @@ impl<'c> OperationsByRow<'c> {
     ///
     /// # Errors
     /// Errors of SQLite; out of memory: 8 bytes for an operation, and some megabytes.
-    pub fn new(database: &Database<'c>, ranges: impl Iterator<Item = (i64, i64)>) -> Result<Self> {
+    pub(super) fn new(database: &Database<'c>, ranges: impl Iterator<Item = (i64, i64)>) -> Result<Self> {
         const SELECT: &str = "SELECT row_type, row_id, op_id, hash, removed, subkey, data FROM main.ps_operations \
             WHERE id = ?1";
         let mut operations = Self { select: database.cached(SELECT)?, runs: Vec::new(), order: Vec::new() };
@@ -168,7 +169,7 @@ impl<'c> OperationsByRow<'c> {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn take(&mut self, next: &mut StoredOperation) -> Result<bool> {
+    pub(super) fn take(&mut self, next: &mut StoredOperation) -> Result<bool> {
         let Some(run) = self.order.last().and_then(|index| self.runs.get_mut(*index)) else { return Ok(false) };
         core::mem::swap(&mut run.head, next);
         self.advance()?;
@@ -176,7 +177,7 @@ impl<'c> OperationsByRow<'c> {
     }
 
     /// Whether the next operation is of the same row as `operation`.
-    pub fn goes_on_with_row_of(&self, operation: &StoredOperation) -> bool {
+    pub(super) fn goes_on_with_row_of(&self, operation: &StoredOperation) -> bool {
         let next = self.order.last().and_then(|index| self.runs.get(*index));
         next.is_some_and(|run| run.head.has_row_of(operation))
     }

@@ -2,12 +2,12 @@
 
 use alloc::format;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::client_id;
 use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::connection::Database;
-use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::text;
 use crate::updated_rows;
@@ -15,7 +15,7 @@ use crate::uuid::random_uuid;
 
 /// What `powersync_clear` is asked to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clear {
+pub(crate) struct Clear {
     /// Local-only tables too.
     pub includes_local: bool,
     /// Keep what was downloaded, so that a later sign-in downloads only the difference.
@@ -24,7 +24,7 @@ pub struct Clear {
 
 /// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may
 /// happen.
-pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
+pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> Result<()> {
     let _clearing = database.state().enter_sync_operation();
     if clear.is_soft {
         resync(database, Ended::ForOthers)?;
@@ -46,7 +46,7 @@ pub fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Clear) -> 
 }
 
 /// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
-pub fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()> {
+pub(crate) fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()> {
     resync(database, Ended::ForOthers)?;
     if forget_times {
         database.execute("DELETE FROM main.ps_sync_state", &[])?;
@@ -57,7 +57,7 @@ pub fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()>
 
 /// Marks all downloaded data as not yet published, because tables lack something of them. Iterations reconnect at once,
 /// for a checkpoint that publishes it.
-pub fn resync_for_schema(database: &Database<'_>) -> Result<()> {
+pub(crate) fn resync_for_schema(database: &Database<'_>) -> Result<()> {
     resync(database, Ended::ForSchema)
 }
 

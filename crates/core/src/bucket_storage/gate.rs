@@ -3,15 +3,15 @@
 
 use alloc::format;
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::{parse_integer, whole_number};
 use sqlite_nostd::ValueType;
 
 use crate::connection::Database;
-use crate::error::{Error, Result};
-use crate::json::{parse_integer, whole_number};
 use crate::sync_client::storage::RequestId;
 
 /// The key in `ps_kv` that holds a request id.
-pub const fn key(id: RequestId) -> &'static str {
+pub(super) const fn key(id: RequestId) -> &'static str {
     match id {
         RequestId::Target => "target_checkpoint_request_id",
         RequestId::LastSeen => "last_seen_checkpoint_request_id",
@@ -21,7 +21,7 @@ pub const fn key(id: RequestId) -> &'static str {
 }
 
 /// Whether `ps_crud` has no entry.
-pub fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
+pub(super) fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
     const SQL: &str = "SELECT 1 FROM main.ps_crud LIMIT 1";
     Ok(database.integer(SQL, &[])?.is_none())
 }
@@ -30,7 +30,7 @@ pub fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
 ///
 /// # Errors
 /// Local data if what is stored is no such id: taken for a small one, it would open the gate.
-pub fn request_id(database: &Database<'_>, id: RequestId) -> Result<Option<i64>> {
+pub(super) fn request_id(database: &Database<'_>, id: RequestId) -> Result<Option<i64>> {
     const SQL: &str = "SELECT value FROM main.ps_kv WHERE key = ?1";
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[key(id).into()])?;
@@ -48,7 +48,7 @@ pub fn request_id(database: &Database<'_>, id: RequestId) -> Result<Option<i64>>
 }
 
 /// Stores or removes an id. An equal one is not written again.
-pub fn set_request_id(database: &Database<'_>, id: RequestId, value: Option<i64>) -> Result<()> {
+pub(super) fn set_request_id(database: &Database<'_>, id: RequestId, value: Option<i64>) -> Result<()> {
     const SET: &str = "INSERT INTO main.ps_kv(key, value) VALUES (?1, ?2) \
         ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value";
     const REMOVE: &str = "DELETE FROM main.ps_kv WHERE key = ?1";

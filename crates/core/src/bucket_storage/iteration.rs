@@ -9,9 +9,10 @@
 
 use core::cell::Cell;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
-use crate::error::Result;
 use crate::sync_client::storage::{IterationState, NewestCheckpoints, RequestFingerprint};
 
 /// The writer after a change that was made without an iteration.
@@ -19,7 +20,7 @@ const NOBODY: i64 = 0;
 
 /// What a connection remembers of its iteration's place in the database.
 #[derive(Default)]
-pub struct IterationMark {
+pub(super) struct IterationMark {
     generation: Cell<Option<i64>>,
     /// What the iteration writes as `writer`.
     token: Cell<i64>,
@@ -28,7 +29,7 @@ pub struct IterationMark {
 
 /// Whether this connection's iteration is the writer, as far as one call knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writer {
+pub(super) enum Writer {
     /// The call did not ask.
     Unknown,
     /// It is.
@@ -38,7 +39,7 @@ pub enum Writer {
 }
 
 /// An iteration that the running call begins.
-pub struct BegunIteration {
+pub(super) struct BegunIteration {
     generation: Option<i64>,
     token: i64,
     request: RequestFingerprint,
@@ -46,7 +47,7 @@ pub struct BegunIteration {
 
 impl BegunIteration {
     /// Starts an iteration, and makes it the writer.
-    pub fn new(database: &Database<'_>, request: RequestFingerprint) -> Result<(Self, NewestCheckpoints)> {
+    pub(super) fn new(database: &Database<'_>, request: RequestFingerprint) -> Result<(Self, NewestCheckpoints)> {
         // This also restores a row that was lost.
         const SQL: &str = "INSERT INTO main.ps_checkpoint(id, generation, last_op, writer) \
             VALUES (1, random() & ~1, 0, random() | 1) ON CONFLICT (id) DO UPDATE SET writer = excluded.writer";
@@ -64,7 +65,7 @@ impl BegunIteration {
 
 impl IterationMark {
     /// Makes an iteration that of this connection.
-    pub fn adopt(&self, database: &Database<'_>, begun: &BegunIteration) {
+    pub(super) fn adopt(&self, database: &Database<'_>, begun: &BegunIteration) {
         self.generation.set(begun.generation);
         self.token.set(begun.token);
         self.request.set(Some(begun.request));
@@ -75,7 +76,7 @@ impl IterationMark {
     }
 
     /// How the iteration's memory relates to the database, and whether it is the writer.
-    pub fn state(&self, database: &Database<'_>) -> Result<(IterationState, Writer)> {
+    pub(super) fn state(&self, database: &Database<'_>) -> Result<(IterationState, Writer)> {
         if database.state().transaction().take_undone(TrackedState::SyncClient) {
             self.generation.set(None);
         }
@@ -101,23 +102,23 @@ impl IterationMark {
     }
 
     /// Lets the iteration end at its next event: what a call has done is neither undone nor complete.
-    pub fn lose(&self) {
+    pub(super) fn lose(&self) {
         self.generation.set(None);
     }
 
     /// Makes the iteration the writer.
-    pub fn become_writer(&self, database: &Database<'_>) -> Result<()> {
+    pub(super) fn become_writer(&self, database: &Database<'_>) -> Result<()> {
         set_writer(database, self.token.get())
     }
 
     /// The request of the last iteration that began.
-    pub fn request(&self) -> Option<RequestFingerprint> {
+    pub(super) fn request(&self) -> Option<RequestFingerprint> {
         self.request.get()
     }
 }
 
 /// Makes every iteration, also one of this connection, load again what it remembers.
-pub fn have_no_writer(database: &Database<'_>) -> Result<()> {
+pub(super) fn have_no_writer(database: &Database<'_>) -> Result<()> {
     set_writer(database, NOBODY)
 }
 
@@ -127,7 +128,7 @@ fn set_writer(database: &Database<'_>, writer: i64) -> Result<()> {
 
 /// Why iterations end, as the lowest bit of the generation says.
 #[derive(Debug, Clone, Copy)]
-pub enum Ended {
+pub(super) enum Ended {
     /// Somebody cleared the file, or has everything published again. On other connections the SDK waits before it
     /// reconnects.
     ForOthers = 0,
@@ -139,7 +140,7 @@ pub enum Ended {
 /// data other than through an iteration. This also restores a row that was lost.
 ///
 /// The number is random: counted on, one that was rolled back would be given a second time.
-pub fn end_iterations(database: &Database<'_>, why: Ended) -> Result<()> {
+pub(super) fn end_iterations(database: &Database<'_>, why: Ended) -> Result<()> {
     const SQL: &str = "INSERT INTO main.ps_checkpoint(id, generation, last_op) VALUES (1, (random() & ~1) | ?1, 0) \
         ON CONFLICT (id) DO UPDATE SET generation = excluded.generation";
     database.execute(SQL, &[(why as i64).into()])?;
@@ -170,7 +171,7 @@ impl CheckpointRow {
 }
 
 /// See [`crate::sync_client::storage::Storage::record_removal`].
-pub fn record_removal(database: &Database<'_>, last_op_id: i64) -> Result<()> {
+pub(super) fn record_removal(database: &Database<'_>, last_op_id: i64) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_checkpoint SET removed_op = max(removed_op, ?1)";
     database.execute(SQL, &[last_op_id.into()])
 }

@@ -20,17 +20,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-pub use clear::{Clear, clear, resync_for_schema, trigger_resync};
+pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use publish::{RowLocations, RowSinks};
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
-pub use sync_times::last_synced_at;
+pub(crate) use sync_times::last_synced_at;
 
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
-use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Checksum, DataLine};
 use crate::schema::KnownSchemas;
 use crate::sync_client::storage::{
     BucketId, ChangedBucket, Continuation, IterationState, NewSubscription, NewestCheckpoints, RequestFingerprint,
@@ -40,7 +40,7 @@ use crate::text;
 
 /// What the store remembers of a connection.
 #[derive(Default)]
-pub struct StoreMemory {
+pub(crate) struct StoreMemory {
     iteration: IterationMark,
     pending_rows: RefCell<PendingRows>,
     locations: RowLocations,
@@ -49,13 +49,13 @@ pub struct StoreMemory {
 impl StoreMemory {
     /// To be called when the transaction of a call has ended within it, which SQL of the application can do, so that the
     /// database holds something else than memory reflects. A running iteration ends at its next event.
-    pub fn lose_iteration(&self) {
+    pub(crate) fn lose_iteration(&self) {
         self.iteration.lose();
     }
 }
 
 /// [`Storage`] on an SQLite connection.
-pub struct SqliteStorage<'c> {
+pub(crate) struct SqliteStorage<'c> {
     database: Database<'c>,
     memory: &'c StoreMemory,
     schemas: &'c KnownSchemas,
@@ -66,7 +66,7 @@ pub struct SqliteStorage<'c> {
 
 impl<'c> SqliteStorage<'c> {
     /// The storage of `database` for one call; `memory` and `schemas` belong to the connection.
-    pub fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
+    pub(crate) fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
         Self { database, memory, schemas, begun: None, writer: Writer::Unknown }
     }
 
@@ -251,7 +251,7 @@ impl Storage for SqliteStorage<'_> {
 }
 
 /// The client's id (docs/reference/functions.md#powersync_client_id).
-pub fn client_id(database: &Database<'_>) -> Result<String> {
+pub(crate) fn client_id(database: &Database<'_>) -> Result<String> {
     let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
     let mut rows = statement.query(&[])?;
     match rows.next()? {

@@ -8,7 +8,8 @@
 
 use alloc::format;
 
-use crate::error::{Error, Result};
+use rowtide_protocol::error::{Error, Result};
+
 use crate::sync_client::storage::BucketId;
 
 /// Bits of an operation's id that number it within its bucket.
@@ -18,25 +19,25 @@ const SEQUENCE_BITS: u32 = 34;
 const BUCKET_BITS: u32 = 22;
 
 /// The largest number of an operation within its bucket.
-pub const LAST_SEQUENCE: i64 = (1 << SEQUENCE_BITS) - 1;
+pub(super) const LAST_SEQUENCE: i64 = (1 << SEQUENCE_BITS) - 1;
 
 /// The largest bucket id that an operation's id has room for.
-pub const LAST_BUCKET_ID: i64 = (1 << BUCKET_BITS) - 1;
+pub(super) const LAST_BUCKET_ID: i64 = (1 << BUCKET_BITS) - 1;
 
 /// The last region there can be.
-pub const LAST_REGION: Region = Region(LAST_REGION_NUMBER);
+pub(super) const LAST_REGION: Region = Region(LAST_REGION_NUMBER);
 const LAST_REGION_NUMBER: i64 = 127;
 
 /// Where operations of one time are stored; 0 is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Region(pub i64);
+pub(super) struct Region(pub i64);
 
 impl Region {
     /// The region with that stored number.
     ///
     /// # Errors
     /// Local data if there is no such region.
-    pub fn checked(number: i64) -> Result<Self> {
+    pub(super) fn checked(number: i64) -> Result<Self> {
         match number {
             0..=LAST_REGION_NUMBER => Ok(Self(number)),
             _ => {
@@ -51,7 +52,7 @@ impl Region {
 ///
 /// # Errors
 /// Local data with numbers that an operation's id has no room for.
-pub fn check_bucket(id: BucketId, settled: i64, bucket: &str) -> Result<()> {
+pub(super) fn check_bucket(id: BucketId, settled: i64, bucket: &str) -> Result<()> {
     let problem = match (id.0, settled) {
         (1..=LAST_BUCKET_ID, 0..=LAST_SEQUENCE) => return Ok(()),
         (1..=LAST_BUCKET_ID, _) => format!("settled is {settled}, expected 0 to {LAST_SEQUENCE}"),
@@ -61,24 +62,24 @@ pub fn check_bucket(id: BucketId, settled: i64, bucket: &str) -> Result<()> {
 }
 
 /// The id of operation `sequence` of `bucket` in `region`. All wrap into their bits; callers stay below the limits.
-pub fn operation_id(region: Region, bucket: BucketId, sequence: i64) -> i64 {
+pub(super) fn operation_id(region: Region, bucket: BucketId, sequence: i64) -> i64 {
     ((region.0 & LAST_REGION.0) << (BUCKET_BITS + SEQUENCE_BITS))
         | ((bucket.0 & LAST_BUCKET_ID) << SEQUENCE_BITS)
         | (sequence & LAST_SEQUENCE)
 }
 
 /// The first and the last id that operations of `bucket` numbered after `sequence` can have in `region`.
-pub fn operations_after(region: Region, bucket: BucketId, sequence: i64) -> (i64, i64) {
+pub(super) fn operations_after(region: Region, bucket: BucketId, sequence: i64) -> (i64, i64) {
     (operation_id(region, bucket, sequence.saturating_add(1)), operation_id(region, bucket, LAST_SEQUENCE))
 }
 
 /// The bucket that operation `id` belongs to.
-pub fn bucket_of(id: i64) -> BucketId {
+pub(super) fn bucket_of(id: i64) -> BucketId {
     BucketId((id >> SEQUENCE_BITS) & LAST_BUCKET_ID)
 }
 
 /// The number of operation `id` within its bucket.
-pub fn sequence_of(id: i64) -> i64 {
+pub(super) fn sequence_of(id: i64) -> i64 {
     id & LAST_SEQUENCE
 }
 

@@ -3,19 +3,19 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{DataLine, Operation, OplogEntry, RowData, UNREADABLE_ROW, publishable};
 use sqlite_nostd::Parameter;
 
 use crate::bucket_storage::buckets::{self, BucketRow};
 use crate::bucket_storage::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::bucket_storage::pending_rows::PendingRows;
 use crate::connection::{CachedStatement, Database};
-use crate::error::Result;
-use crate::protocol::{DataLine, Operation, OplogEntry, RowData, UNREADABLE_ROW, publishable};
 use crate::sync_client::storage::{StoredLine, UnpublishableOperation};
 use crate::text;
 
 /// Stores `line`, which was `line_size` bytes long, in `bucket`.
-pub fn store_line(
+pub(super) fn store_line(
     database: &Database<'_>,
     pending_rows: &mut PendingRows,
     bucket: BucketRow,
@@ -55,7 +55,7 @@ fn next_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
 }
 
 /// The sequence of the bucket's newest operation, held or settled.
-pub fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
+pub(super) fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Result<i64> {
     const SQL: &str = "SELECT id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1";
     // What is settled may be in older regions.
     let (first, last) = operations_after(bucket.region, bucket.id, bucket.settled);

@@ -16,13 +16,13 @@ const CAPACITY: usize = 400_000;
 
 /// Pending operations by the hash of bucket, type, id and subkey.
 #[derive(Default)]
-pub struct PendingRows {
+pub(super) struct PendingRows {
     operations: HashMap<u64, i64>,
 }
 
 impl PendingRows {
     /// Remembers `operation` for the key with this hash, and gives the one that was remembered before.
-    pub fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
+    pub(super) fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
         if let Some(known) = self.operations.get_mut(&hash) {
             return Some(core::mem::replace(known, operation));
         }
@@ -34,12 +34,12 @@ impl PendingRows {
     }
 
     /// The hash of a key.
-    pub fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
+    pub(super) fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
         self.operations.hasher().hash_one((bucket.0, row_type, row_id, subkey))
     }
 
     /// Forgets everything, and gives the memory back.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.operations = HashMap::new();
     }
 }

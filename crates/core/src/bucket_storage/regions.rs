@@ -1,8 +1,9 @@
 //! The regions of `ps_operations`: when a new one begins, and where the operations of a bucket are.
 
+use rowtide_protocol::error::Result;
+
 use crate::bucket_storage::operation_id::{LAST_REGION, Region, operations_after};
 use crate::connection::Database;
-use crate::error::Result;
 use crate::sync_client::storage::BucketId;
 
 /// Operations that the first regions hold before the next one begins: some megabytes, which stay in SQLite's cache.
@@ -14,7 +15,7 @@ const SAME_SIZE: i64 = 4;
 
 /// The newest region, where operations are stored, and how many were settled in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Newest {
+pub(super) struct Newest {
     /// Which one it is.
     pub region: Region,
     /// Operations settled since it began.
@@ -23,7 +24,7 @@ pub struct Newest {
 
 impl Newest {
     /// Loads it.
-    pub fn load(database: &Database<'_>) -> Result<Self> {
+    pub(super) fn load(database: &Database<'_>) -> Result<Self> {
         const SQL: &str = "SELECT region, region_size FROM main.ps_checkpoint";
         let mut statement = database.cached(SQL)?;
         let mut rows = statement.query(&[])?;
@@ -34,7 +35,7 @@ impl Newest {
     }
 
     /// Counts `settled` operations, and begins the next region if this one is full and `may_end`.
-    pub fn grow(self, database: &Database<'_>, settled: i64, may_end: bool) -> Result<()> {
+    pub(super) fn grow(self, database: &Database<'_>, settled: i64, may_end: bool) -> Result<()> {
         const SQL: &str = "UPDATE main.ps_checkpoint SET region = ?1, region_size = ?2";
         if settled == 0 {
             return Ok(());
@@ -68,7 +69,7 @@ fn nothing_is_pending(database: &Database<'_>, newest: Region) -> Result<bool> {
 }
 
 /// The ranges of ids, first and last, that operations of `bucket` can have in all regions up to `newest`.
-pub fn all_of(bucket: BucketId, newest: Region) -> impl Iterator<Item = (i64, i64)> {
+pub(super) fn all_of(bucket: BucketId, newest: Region) -> impl Iterator<Item = (i64, i64)> {
     (0..=newest.0.clamp(0, LAST_REGION.0)).map(move |region| operations_after(Region(region), bucket, 0))
 }
 

@@ -3,11 +3,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::json::check_standard;
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::check_standard;
 use crate::sync_client::storage::{NewSubscription, StoredSubscription, Timestamp};
 use crate::text;
 
@@ -36,7 +36,7 @@ fn read(row: &Row<'_>) -> Result<StoredSubscription> {
 }
 
 /// All subscriptions in id order.
-pub fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
+pub(super) fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
     const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
     let mut statement = database.cached(SQL)?;
     let mut rows = statement.query(&[])?;
@@ -49,7 +49,7 @@ pub fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
 }
 
 /// Deletes the subscriptions whose stream or parameters cannot be read, and says why of each.
-pub fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
+pub(super) fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
     const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
     let (mut ids, mut reasons) = (Vec::new(), Vec::new());
     let mut statement = database.cached(SQL)?;
@@ -71,7 +71,7 @@ pub fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
 }
 
 /// The subscription with this name and these parameters.
-pub fn find(database: &Database<'_>, wanted: NewSubscription<'_>) -> Result<Option<StoredSubscription>> {
+pub(super) fn find(database: &Database<'_>, wanted: NewSubscription<'_>) -> Result<Option<StoredSubscription>> {
     const SELECT: &str = const_format::formatcp!(
         "SELECT {COLUMNS} FROM main.ps_stream_subscriptions WHERE stream_name = ?1 AND local_params = ?2"
     );
@@ -81,7 +81,7 @@ pub fn find(database: &Database<'_>, wanted: NewSubscription<'_>) -> Result<Opti
 }
 
 /// The subscription with this name and these parameters, made if there is none.
-pub fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Result<StoredSubscription> {
+pub(super) fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Result<StoredSubscription> {
     const INSERT: &str = "INSERT INTO main.ps_stream_subscriptions(stream_name, local_params) VALUES (?1, ?2) \
         ON CONFLICT(stream_name, local_params) DO NOTHING";
     database.execute(INSERT, &[new.stream_name.into(), new.parameters.into()])?;
@@ -89,7 +89,7 @@ pub fn find_or_insert(database: &Database<'_>, new: NewSubscription<'_>) -> Resu
 }
 
 /// Writes what the app decides of the subscription with that id.
-pub fn update_explicit(database: &Database<'_>, subscription: &StoredSubscription) -> Result<()> {
+pub(super) fn update_explicit(database: &Database<'_>, subscription: &StoredSubscription) -> Result<()> {
     const SQL: &str =
         "UPDATE main.ps_stream_subscriptions SET local_priority = ?2, ttl = ?3, expires_at = ?4 WHERE id = ?1";
     let StoredSubscription { id, local_priority, ttl, expires_at, .. } = *subscription;
@@ -97,18 +97,18 @@ pub fn update_explicit(database: &Database<'_>, subscription: &StoredSubscriptio
 }
 
 /// Writes what a checkpoint says of the subscription with that id.
-pub fn describe(database: &Database<'_>, id: i64, active: bool, is_default: bool) -> Result<()> {
+pub(super) fn describe(database: &Database<'_>, id: i64, active: bool, is_default: bool) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_stream_subscriptions SET active = ?2, is_default = ?3 WHERE id = ?1";
     database.execute(SQL, &[id.into(), i64::from(active).into(), i64::from(is_default).into()])
 }
 
 /// Sets when the subscription with that id was synced.
-pub fn record_sync(database: &Database<'_>, id: i64, time: Timestamp) -> Result<()> {
+pub(super) fn record_sync(database: &Database<'_>, id: i64, time: Timestamp) -> Result<()> {
     const SQL: &str = "UPDATE main.ps_stream_subscriptions SET last_synced_at = ?2 WHERE id = ?1";
     database.execute(SQL, &[id.into(), time.into()])
 }
 
 /// Deletes a subscription.
-pub fn delete(database: &Database<'_>, id: i64) -> Result<()> {
+pub(super) fn delete(database: &Database<'_>, id: i64) -> Result<()> {
     database.execute("DELETE FROM main.ps_stream_subscriptions WHERE id = ?1", &[id.into()])
 }

@@ -3,11 +3,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 
 /// See [`crate::sync_client::storage::Storage::take_warnings`].
-pub fn take(database: &Database<'_>) -> Result<Vec<String>> {
+pub(super) fn take(database: &Database<'_>) -> Result<Vec<String>> {
     const SELECT: &str = "SELECT warning.value \
         FROM main.ps_kv AS stored, json_each(iif(json_valid(stored.value), stored.value, '[]')) AS warning \
         WHERE stored.key = 'powersync_unreadable_rows'";

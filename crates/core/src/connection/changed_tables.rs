@@ -7,10 +7,10 @@
 
 use core::mem;
 
-use crate::collections::Names;
+use rowtide_protocol::collections::Names;
 
 /// Reads the data version of a database; 0 if there is none of that name.
-pub trait Versions {
+pub(crate) trait Versions {
     /// The version of the database `name`.
     fn version(&self, name: &str) -> u64;
 }
@@ -36,7 +36,7 @@ impl Changes {
 
 /// The tables changed on a connection.
 #[derive(Default)]
-pub struct ChangedTables {
+pub(crate) struct ChangedTables {
     /// Changed by the open transaction.
     open: Changes,
     /// Changed by a transaction that was about to commit, with the data versions at that time.
@@ -47,13 +47,13 @@ pub struct ChangedTables {
 
 impl ChangedTables {
     /// A row was changed.
-    pub fn update(&mut self, database: &str, table: &str, versions: &dyn Versions) {
+    pub(crate) fn update(&mut self, database: &str, table: &str, versions: &dyn Versions) {
         self.settle(versions);
         self.open.insert(database, table);
     }
 
     /// The transaction is about to commit. It may have been before, when that commit failed.
-    pub fn commit(&mut self, versions: &dyn Versions) {
+    pub(crate) fn commit(&mut self, versions: &dyn Versions) {
         self.settle(versions);
         let mut changes = mem::take(&mut self.open);
         if let Some((earlier, _)) = self.committing.take() {
@@ -64,26 +64,26 @@ impl ChangedTables {
     }
 
     /// A transaction was rolled back: the one that was about to commit, unless that has succeeded.
-    pub fn rollback(&mut self, versions: &dyn Versions) {
+    pub(crate) fn rollback(&mut self, versions: &dyn Versions) {
         self.settle(versions);
         self.committing = None;
         self.open = Changes::default();
     }
 
     /// The tables changed by transactions committed since they were last forgotten.
-    pub fn committed(&mut self, versions: &dyn Versions) -> &Names {
+    pub(crate) fn committed(&mut self, versions: &dyn Versions) -> &Names {
         self.settle(versions);
         &self.committed
     }
 
     /// Forgets the tables that were reported.
-    pub fn forget_committed(&mut self) {
+    pub(crate) fn forget_committed(&mut self) {
         self.committed = Names::default();
     }
 
     /// Goes on after the hooks were not in place for a while. What became of transactions meanwhile is not known: their
     /// tables count as changed, for a watcher that looks once too often misses nothing.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         if let Some((changes, _)) = self.committing.take() {
             self.open.extend(&changes);
         }

@@ -8,12 +8,13 @@
 
 use core::cell::Cell;
 
+use rowtide_protocol::error::Result;
+
 use super::Database;
-use crate::error::Result;
 
 /// What is remembered on a connection, and can be undone together with a change of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrackedState {
+pub(crate) enum TrackedState {
     /// The id that the upload entries of this transaction get.
     TransactionId,
     /// The state of the sync client.
@@ -24,7 +25,7 @@ pub enum TrackedState {
 
 /// Follows the transaction of a connection, and which of its changes are remembered.
 #[derive(Default)]
-pub struct TransactionMonitor {
+pub(crate) struct TransactionMonitor {
     is_joined: Cell<bool>,
     /// Savepoints that are open, those of single statements among them.
     open_savepoints: Cell<u32>,
@@ -41,7 +42,7 @@ impl TransactionMonitor {
     ///
     /// # Errors
     /// Errors of SQLite, such as SQLITE_BUSY or SQLITE_READONLY.
-    pub fn join(&self, database: &Database<'_>) -> Result<()> {
+    pub(crate) fn join(&self, database: &Database<'_>) -> Result<()> {
         if self.is_joined.get() {
             return Ok(());
         }
@@ -53,7 +54,7 @@ impl TransactionMonitor {
     /// Notes that `what` was changed together with the database.
     ///
     /// Call [`TransactionMonitor::join`] in the same transaction first, or nothing is noted.
-    pub fn track_change(&self, what: TrackedState) {
+    pub(crate) fn track_change(&self, what: TrackedState) {
         if self.is_joined.get() {
             let changes = self.changes_of(what);
             changes.set(changes.get() | bit(self.open_savepoints.get()));
@@ -61,12 +62,12 @@ impl TransactionMonitor {
     }
 
     /// Whether this transaction holds a change of `what` that was not undone.
-    pub fn has_changed(&self, what: TrackedState) -> bool {
+    pub(crate) fn has_changed(&self, what: TrackedState) -> bool {
         self.changes_of(what).get() != 0
     }
 
     /// Whether a change of `what` was undone since this was last asked.
-    pub fn take_undone(&self, what: TrackedState) -> bool {
+    pub(crate) fn take_undone(&self, what: TrackedState) -> bool {
         let [transaction_id, client, schema] = &self.lost;
         let lost = match what {
             TrackedState::TransactionId => transaction_id,
@@ -77,42 +78,42 @@ impl TransactionMonitor {
     }
 
     /// A number that changes whenever something is undone in a transaction that was joined.
-    pub fn rollbacks(&self) -> u64 {
+    pub(crate) fn rollbacks(&self) -> u64 {
         self.rollbacks.get()
     }
 
     /// A number that changes whenever a transaction that was joined is committed.
-    pub fn commits(&self) -> u64 {
+    pub(crate) fn commits(&self) -> u64 {
         self.commits.get()
     }
 
     /// A transaction is joined.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         if !self.is_joined.replace(true) {
             self.open_savepoints.set(0);
         }
     }
 
     /// The transaction was committed.
-    pub fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.commits.set(self.commits.get().wrapping_add(1));
         self.is_joined.set(false);
         self.changes.iter().for_each(|changes| changes.set(0));
     }
 
     /// The transaction was rolled back.
-    pub fn rollback(&self) {
+    pub(crate) fn rollback(&self) {
         self.is_joined.set(false);
         self.undo(0);
     }
 
     /// Savepoint `number` was opened, the lowest being 0.
-    pub fn savepoint(&self, number: i32) {
+    pub(crate) fn savepoint(&self, number: i32) {
         self.open_savepoints.set(inside(number));
     }
 
     /// Savepoint `number` and those in it were released: their changes belong to what is around them.
-    pub fn release(&self, number: i32) {
+    pub(crate) fn release(&self, number: i32) {
         let outside = inside(number).saturating_sub(1);
         self.open_savepoints.set(self.open_savepoints.get().min(outside));
         for changes in &self.changes {
@@ -125,7 +126,7 @@ impl TransactionMonitor {
 
     /// Everything since savepoint `number` was undone; it stays open. -1 means a savepoint that began the
     /// transaction.
-    pub fn rollback_to(&self, number: i32) {
+    pub(crate) fn rollback_to(&self, number: i32) {
         self.open_savepoints.set(self.open_savepoints.get().min(inside(number)));
         self.undo(inside(number));
     }

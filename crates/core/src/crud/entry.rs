@@ -2,13 +2,13 @@
 
 use alloc::string::String;
 
-use crate::error::{Error, Result};
-use crate::json::writer::{write_raw, write_string};
-use crate::json::{ObjectMembers, RawValue};
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::writer::{write_raw, write_string};
+use rowtide_protocol::json::{ObjectMembers, RawValue};
 
 /// What a local write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// A row was inserted.
     Put,
     /// Columns of a row were updated.
@@ -22,7 +22,7 @@ impl Operation {
     ///
     /// # Errors
     /// An argument error for any other name: no SDK could upload such an entry, nor those after it.
-    pub fn parse(name: &str) -> Result<Self> {
+    pub(crate) fn parse(name: &str) -> Result<Self> {
         match name {
             "PUT" => Ok(Self::Put),
             "PATCH" => Ok(Self::Patch),
@@ -42,7 +42,7 @@ impl Operation {
 
 /// An upload queue entry, with JSON as the trigger built it.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'e> {
+pub(crate) struct Entry<'e> {
     /// What was done.
     pub operation: Operation,
     /// The row's id.
@@ -59,7 +59,7 @@ pub struct Entry<'e> {
 
 impl Entry<'_> {
     /// Whether it is an update that changes nothing and says nothing.
-    pub fn is_empty_update(&self) -> bool {
+    pub(crate) fn is_empty_update(&self) -> bool {
         self.operation == Operation::Patch && self.metadata.is_none() && self.data.is_some_and(is_empty_object)
     }
 
@@ -67,7 +67,7 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn write(&self, json: &mut String) -> Result<()> {
+    pub(crate) fn write(&self, json: &mut String) -> Result<()> {
         json.clear();
         json.try_reserve(self.length())?;
         write_raw(json, "{\"op\":\"")?;
@@ -94,7 +94,7 @@ impl Entry<'_> {
 }
 
 /// Whether the JSON text `entry` is that of an update that changes nothing and says nothing. Other text is none.
-pub fn is_empty_update(entry: &str) -> bool {
+pub(crate) fn is_empty_update(entry: &str) -> bool {
     let (mut is_update, mut is_empty) = (false, false);
     for member in ObjectMembers::new(entry) {
         match member {
@@ -119,7 +119,7 @@ fn is_empty_object(data: &str) -> bool {
 ///
 /// # Errors
 /// Out of memory.
-pub fn insert_only_entry(row_type: &str, id: &str, data: &str, metadata: Option<&str>) -> Result<String> {
+pub(crate) fn insert_only_entry(row_type: &str, id: &str, data: &str, metadata: Option<&str>) -> Result<String> {
     let mut json = String::new();
     json.try_reserve(row_type.len() + id.len() + data.len() + metadata.map_or(0, str::len) + 56)?;
     write_raw(&mut json, "{\"op\":\"PUT\",\"type\":")?;

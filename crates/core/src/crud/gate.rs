@@ -1,8 +1,9 @@
 //! Closing the gate: downloads are held back until local writes are acknowledged
 //! (docs/reference/sync-client.md#the-gate).
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 
 /// Closes the gate: the target becomes the largest id, for "local writes exist, no id known yet", and ids seen before
 /// this write are forgotten, because they cannot acknowledge it.

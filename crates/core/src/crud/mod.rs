@@ -6,5 +6,5 @@ mod gate;
 mod queue;
 mod transaction_id;
 
-pub use entry::{Entry, Operation, insert_only_entry, is_empty_update};
-pub use queue::LocalWrites;
+pub(crate) use entry::{Entry, Operation, insert_only_entry, is_empty_update};
+pub(crate) use queue::LocalWrites;

@@ -3,16 +3,17 @@
 use alloc::string::String;
 use core::cell::Cell;
 
+use rowtide_protocol::error::Result;
+
 use super::entry::Entry;
 use super::{gate, transaction_id};
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
-use crate::error::Result;
 use crate::updated_rows;
 
 /// What is remembered of the local writes of a connection.
 #[derive(Default)]
-pub struct LocalWrites {
+pub(crate) struct LocalWrites {
     /// The id of the upload entries of the current transaction; meaningless unless [`TrackedState::TransactionId`] is
     /// noted.
     transaction_id: Cell<i64>,
@@ -31,7 +32,7 @@ impl LocalWrites {
     ///
     /// # Errors
     /// Errors of SQLite, for instance because the internal tables do not exist yet.
-    pub fn append(&self, database: &Database<'_>, entry: Option<&str>) -> Result<()> {
+    pub(crate) fn append(&self, database: &Database<'_>, entry: Option<&str>) -> Result<()> {
         const SQL: &str = "INSERT INTO main.ps_crud(tx_id, data) VALUES (?1, ?2)";
         let transaction_id = self.transaction_id(database)?;
         database.execute(SQL, &[transaction_id.into(), entry.into()])
@@ -41,7 +42,7 @@ impl LocalWrites {
     ///
     /// # Errors
     /// As for [`LocalWrites::append`].
-    pub fn record(&self, database: &Database<'_>, entry: &Entry<'_>) -> Result<()> {
+    pub(crate) fn record(&self, database: &Database<'_>, entry: &Entry<'_>) -> Result<()> {
         let mut json = self.json.take();
         let appended = entry.write(&mut json).and_then(|()| self.append(database, Some(&json)));
         if json.capacity() <= KEPT_MEMORY {
@@ -56,7 +57,7 @@ impl LocalWrites {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn mark(&self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
+    pub(crate) fn mark(&self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<()> {
         if updated_rows::mark(database, row_type, row_id)? {
             self.is_list_to_be_limited.set(true);
         }
@@ -67,7 +68,7 @@ impl LocalWrites {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn before_commit(&self, database: &Database<'_>) -> Result<()> {
+    pub(crate) fn before_commit(&self, database: &Database<'_>) -> Result<()> {
         if self.is_list_to_be_limited.take() { updated_rows::limit(database) } else { Ok(()) }
     }
 

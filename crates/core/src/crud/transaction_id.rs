@@ -1,7 +1,8 @@
 //! Ids for transactions with local writes: `ps_tx.next_tx` counts them.
 
+use rowtide_protocol::error::{Error, Result};
+
 use crate::connection::Database;
-use crate::error::{Error, Result};
 
 /// Takes the next transaction id.
 ///

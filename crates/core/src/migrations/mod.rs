@@ -28,11 +28,11 @@ mod v14;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::json::writer::{write_raw, write_string};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::{write_raw, write_string};
 use crate::schema::{ViewTrigger, view_triggers};
 
 /// One step up from the format before it, and the way back.
@@ -84,14 +84,14 @@ const MIGRATIONS: [Migration; 16] = [
 
 /// A format that this library knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(i64);
+pub(crate) struct Version(i64);
 
 /// The format that the running code uses.
-pub const LATEST: Version = Version(v1002::MIGRATION.version);
+pub(crate) const LATEST: Version = Version(v1002::MIGRATION.version);
 
 impl Version {
     /// The format with that number, None if there is none: 1 to 14, 1001 and 1002.
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         is_known(number).then_some(Self(number))
     }
 }
@@ -113,7 +113,7 @@ fn is_known(number: i64) -> bool {
 ///
 /// # Errors
 /// A failing statement, with the step it belongs to; a step that cannot be undone.
-pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
+pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
     const CREATE: &str = "CREATE TABLE IF NOT EXISTS main.ps_migration(id INTEGER PRIMARY KEY, down_migrations TEXT)";
     database.execute(CREATE, &[])?;
     if is_at(database, target)? {
@@ -139,7 +139,7 @@ pub fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn note_view_triggers(database: &Database<'_>) -> Result<()> {
+pub(crate) fn note_view_triggers(database: &Database<'_>) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
     let removals: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
@@ -156,7 +156,7 @@ pub fn note_view_triggers(database: &Database<'_>) -> Result<()> {
 ///
 /// # Errors
 /// Errors of SQLite, for instance because no step was ever taken.
-pub fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
+pub(crate) fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
     let mut statement = database.cached("SELECT id FROM main.ps_migration ORDER BY id")?;
     let mut applied = statement.query(&[])?;
     for expected in MIGRATIONS.iter().filter(|step| step.version <= target.0) {
@@ -172,7 +172,7 @@ pub fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
 ///
 /// # Errors
 /// A state error that says what to do; errors of SQLite.
-pub fn require_latest(database: &Database<'_>) -> Result<()> {
+pub(crate) fn require_latest(database: &Database<'_>) -> Result<()> {
     let format = match database.integer("SELECT max(id) FROM main.ps_migration", &[]) {
         Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => None,
         found => found?,
@@ -188,7 +188,7 @@ pub fn require_latest(database: &Database<'_>) -> Result<()> {
 }
 
 /// The error to report instead of `error`, if that came of internal tables in another format.
-pub fn explain(database: &Database<'_>, error: Error) -> Error {
+pub(crate) fn explain(database: &Database<'_>, error: Error) -> Error {
     match error.kind() {
         ErrorKind::Sqlite(ResultCode::ERROR) => require_latest(database).err().unwrap_or(error),
         _ => error,

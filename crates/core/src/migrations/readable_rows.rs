@@ -6,13 +6,13 @@
 use alloc::format;
 use alloc::string::String;
 
+use rowtide_protocol::collections::ByName;
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::writer::{write_raw, write_string};
+use rowtide_protocol::{RowData, UNREADABLE_ROW, publishable};
 use sqlite_nostd::Row;
 
-use crate::collections::ByName;
 use crate::connection::Database;
-use crate::error::Result;
-use crate::json::writer::{write_raw, write_string};
-use crate::protocol::{RowData, UNREADABLE_ROW, publishable};
 use crate::schema::data_tables;
 use crate::sync_client::storage::UnpublishableOperation;
 use crate::text::identifier;

@@ -1,8 +1,9 @@
 //! Format 3: the key-value table, with an id for this client that stays for the life of the file.
 
+use rowtide_protocol::error::Result;
+
 use super::{Journey, Migration, Up};
 use crate::connection::Database;
-use crate::error::Result;
 use crate::uuid::random_uuid;
 
 /// The step between formats 2 and 3.

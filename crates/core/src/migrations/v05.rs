@@ -4,10 +4,11 @@
 //! move to `ps_updated_rows`. Tables are copied aside instead of renamed: renaming fails in a file with a view over
 //! something that no longer exists.
 
+use rowtide_protocol::collections::Names;
+use rowtide_protocol::error::Result;
+
 use super::{Journey, Migration, Up};
-use crate::collections::Names;
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::{drop_view_triggers, object_texts};
 
 /// The step between formats 4 and 5.

@@ -19,9 +19,10 @@
 //! and `powersync_drop_view`, and copy tables aside instead of altering them: `ALTER TABLE` fails in a file with a view
 //! over something that no longer exists. Sorting concerns keys only; data are fetched afterwards.
 
+use rowtide_protocol::error::{Error, Result};
+
 use super::{Journey, Migration, Up};
 use crate::connection::Database;
-use crate::error::{Error, Result};
 
 /// The step between formats 14 and 1001.
 pub(super) const MIGRATION: Migration = Migration { version: 1001, up: Up::Code(up), down: Some(&DOWN) };

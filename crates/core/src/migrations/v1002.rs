@@ -12,10 +12,11 @@
 
 use alloc::string::String;
 
+use rowtide_protocol::error::Result;
+
 use super::readable_rows::make_readable;
 use super::{Journey, Migration, Up, down_migrations_json, stored_down_migrations, v1001};
 use crate::connection::Database;
-use crate::error::Result;
 
 /// The step between formats 1001 and 1002.
 pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(up), down: Some(&DOWN) };

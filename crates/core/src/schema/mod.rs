@@ -5,16 +5,12 @@ mod definition;
 mod objects;
 mod row_writer;
 
-pub use apply::applied::{AppliedSchema, schema_version};
-pub use apply::known::{KnownSchemas, is_same_schema};
-pub use apply::{StoredRows, apply};
-pub use definition::names::DataTableName;
-pub use definition::{
-    Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
-};
-pub use objects::data_table::{DataTable, data_tables};
-pub use objects::direct_table::is_local_only_direct_table;
-pub use objects::existing_triggers::{ViewTrigger, drop_view_triggers, view_triggers};
-pub use objects::object_texts;
-pub use objects::table_trigger::{Write, create_raw_table_trigger};
-pub use row_writer::{RowTable, RowWriter, require_transaction};
+pub(crate) use apply::applied::schema_version;
+pub(crate) use apply::known::{KnownSchemas, is_same_schema};
+pub(crate) use apply::{StoredRows, apply};
+pub(crate) use definition::{RawTable, Schema, TableOptions};
+pub(crate) use objects::data_table::data_tables;
+pub(crate) use objects::existing_triggers::{ViewTrigger, drop_view_triggers, view_triggers};
+pub(crate) use objects::object_texts;
+pub(crate) use objects::table_trigger::{Write, create_raw_table_trigger};
+pub(crate) use row_writer::{RowTable, RowWriter, require_transaction};

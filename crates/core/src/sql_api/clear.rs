@@ -1,17 +1,17 @@
 //! `powersync_clear(flags)` and `powersync_trigger_resync(clear)` (docs/reference/functions.md).
 
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value};
 
 use crate::bucket_storage::{self, Clear};
 use crate::connection::Database;
-use crate::error::{Error, Result};
 use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 
 const INCLUDES_LOCAL: i64 = 1;
 const IS_SOFT: i64 = 2;
 
-pub fn clear(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn clear(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;
@@ -28,7 +28,7 @@ pub fn clear(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> 
     Ok(())
 }
 
-pub fn trigger_resync(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn trigger_resync(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;

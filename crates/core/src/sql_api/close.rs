@@ -9,7 +9,7 @@ use sqlite_nostd::{Connection, EponymousTable, FunctionError, ResultCode, Value}
 use crate::sql_api::session::Session;
 
 /// The table, which has nothing in it.
-pub struct CloseTable(Rc<Session>);
+pub(super) struct CloseTable(Rc<Session>);
 
 impl EponymousTable for CloseTable {
     type State = Session;

@@ -8,25 +8,25 @@
 use alloc::rc::Rc;
 use core::marker::PhantomData;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
 
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
 use crate::connection::transaction::TransactionMonitor;
 use crate::crud::{Entry, Operation, is_empty_update};
-use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::explain;
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;
 
 /// A table that appends to the upload queue.
-pub struct QueueTable<K> {
+pub(super) struct QueueTable<K> {
     session: Rc<Session>,
     kind: PhantomData<K>,
 }
 
 /// What the tables differ in.
-pub trait Kind: 'static {
+pub(super) trait Kind: 'static {
     const NAME: &'static str;
     const DECLARATION: &'static str;
 
@@ -35,7 +35,7 @@ pub trait Kind: 'static {
 }
 
 /// `powersync_crud`: builds an entry from its parts.
-pub enum FromParts {}
+pub(super) enum FromParts {}
 
 impl Kind for FromParts {
     const NAME: &'static str = "powersync_crud";
@@ -67,7 +67,7 @@ impl Kind for FromParts {
 }
 
 /// `powersync_crud_`: appends a finished entry.
-pub enum Finished {}
+pub(super) enum Finished {}
 
 impl Kind for Finished {
     const NAME: &'static str = "powersync_crud_";

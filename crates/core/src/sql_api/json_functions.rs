@@ -3,20 +3,20 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json;
 use sqlite_nostd::{Context, SqliteError, Value, ValueType};
 
-use crate::error::{Error, Result};
-use crate::json;
 use crate::sql_api::session::Session;
 
-pub fn diff(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn diff(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     if let [old, new] = arguments {
         context.result_json(&json::diff(old.text()?, new.text()?)?);
     }
     Ok(())
 }
 
-pub fn json_merge(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn json_merge(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let objects: Result<Vec<&str>, SqliteError> =
         arguments.iter().filter(|value| value.value_type() != ValueType::Null).map(|value| value.text()).collect();
     let merged = json::merge(objects?.into_iter())?;
@@ -24,7 +24,7 @@ pub fn json_merge(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> R
     Ok(())
 }
 
-pub fn strip_subtype(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn strip_subtype(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     // Returning the argument itself would keep its subtype.
     for value in arguments {
         match value.value_type() {
@@ -38,7 +38,7 @@ pub fn strip_subtype(_: &Session, context: &Context<'_>, arguments: &[&Value]) -
     Ok(())
 }
 
-pub fn remove_duplicate_key_encoding(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn remove_duplicate_key_encoding(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     for key in arguments {
         match key.value_type() {
             ValueType::Text => match json::remove_duplicate_key_encoding(key.text()?)? {

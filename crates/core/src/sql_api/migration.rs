@@ -1,14 +1,14 @@
 //! `powersync_init` and `powersync_test_migration` (docs/reference/functions.md,
 //! docs/reference/tables.md#formats-and-migrations).
 
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::connection::Database;
-use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version, migrate};
 use crate::sql_api::session::Session;
 
-pub fn init(session: &Session, context: &Context<'_>, _: &[&Value]) -> Result<()> {
+pub(super) fn init(session: &Session, context: &Context<'_>, _: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     migrate(&database, LATEST)?;
@@ -16,7 +16,7 @@ pub fn init(session: &Session, context: &Context<'_>, _: &[&Value]) -> Result<()
     Ok(())
 }
 
-pub fn test_migration(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn test_migration(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     if database.state().in_sync_operation() {

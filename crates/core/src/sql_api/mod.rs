@@ -16,9 +16,9 @@ mod update_hooks;
 
 use alloc::rc::Rc;
 
+use rowtide_protocol::error::Result;
 use sqlite_nostd::{Connection, Context, EponymousTable, FunctionError, FunctionFlags, Value};
 
-use crate::error::Result;
 use close::CloseTable;
 use crud_tables::{Finished, FromParts, QueueTable};
 use session::Session;

@@ -14,12 +14,12 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::check_stored;
+use rowtide_protocol::{Infinite, RowObject, RowValue};
 use sqlite_nostd::{Context, Value, ValueType, checked_text};
 
 use crate::crud::insert_only_entry;
-use crate::error::{Error, Result};
-use crate::json::check_stored;
-use crate::protocol::{Infinite, RowObject, RowValue};
 use crate::sql_api::session::Session;
 
 /// The subtype of JSON that these functions have made, by which their callers know that it need not be checked.
@@ -47,23 +47,23 @@ fn give(session: &Session, context: &Context<'_>, arguments: &[&Value], write: W
     outcome
 }
 
-pub fn row_json(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn row_json(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     give(session, context, arguments, |json, arguments| write_members(json, arguments, false, Infinite::Kept))
 }
 
-pub fn row_put(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn row_put(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     give(session, context, arguments, |json, arguments| write_members(json, arguments, true, Infinite::Refused))
 }
 
-pub fn row_old(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn row_old(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     give(session, context, arguments, |json, arguments| write_members(json, arguments, false, Infinite::AsNull))
 }
 
-pub fn row_patch(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn row_patch(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     give(session, context, arguments, write_changes)
 }
 
-pub fn insert_entry(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn insert_entry(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     give(session, context, arguments, write_entry)
 }
 
@@ -122,7 +122,7 @@ fn row_value(value: &Value) -> Result<RowValue<'_>> {
 ///
 /// # Errors
 /// Text that is no JSON, or nested deeper than SQLite reads.
-pub fn json_text(value: &Value) -> Result<Option<&str>> {
+pub(super) fn json_text(value: &Value) -> Result<Option<&str>> {
     if value.value_type() != ValueType::Text {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ pub fn json_text(value: &Value) -> Result<Option<&str>> {
 ///
 /// # Errors
 /// An argument error for a blob.
-pub fn optional_text(value: &Value) -> Result<Option<&str>> {
+pub(super) fn optional_text(value: &Value) -> Result<Option<&str>> {
     match value.value_type() {
         ValueType::Null => Ok(None),
         ValueType::Blob => Err(Error::argument("a blob where text is wanted")),

@@ -2,17 +2,17 @@
 //! `powersync_create_raw_table_crud_trigger(table, name, write)` and `powersync_drop_view(name)` (docs/reference/functions.md,
 //! docs/reference/schema.md).
 
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::resync_for_schema;
 use crate::connection::Database;
-use crate::error::{Error, Result};
 use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
 use crate::schema::{RawTable, Schema, StoredRows, Write, apply, create_raw_table_trigger, drop_view_triggers};
 use crate::sql_api::session::Session;
 use crate::text;
 
-pub fn replace_schema(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn replace_schema(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;
@@ -46,7 +46,11 @@ fn replace(session: &Session, database: &Database<'_>, json: &str) -> Result<()>
     applied.remember(database, json, schema)
 }
 
-pub fn create_raw_table_crud_trigger(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn create_raw_table_crud_trigger(
+    session: &Session,
+    context: &Context<'_>,
+    arguments: &[&Value],
+) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     match arguments {
         [table, name, write] if arguments.iter().all(|argument| argument.value_type() == ValueType::Text) => {
@@ -59,7 +63,7 @@ pub fn create_raw_table_crud_trigger(session: &Session, context: &Context<'_>, a
     Ok(())
 }
 
-pub fn drop_view(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn drop_view(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
     let name = match arguments {
         [name] if name.value_type() == ValueType::Text => name.text()?,

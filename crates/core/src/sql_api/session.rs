@@ -4,18 +4,19 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+use rowtide_protocol::Scratch;
+use rowtide_protocol::error::{Error, Result};
+
 use crate::bucket_storage::StoreMemory;
 use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
-use crate::error::{Error, Result};
-use crate::protocol::Scratch;
 use crate::schema::KnownSchemas;
 use crate::sql_api::update_hooks::UpdateHooks;
 use crate::sync_client::Engine;
 
 /// The state of the extension on one connection; dropped when the connection has closed.
 #[derive(Default)]
-pub struct Session {
+pub(super) struct Session {
     /// Cached statements and flags.
     pub connection: Rc<ConnectionState>,
     /// The sync client. Borrowed during each event, so that a nested call finds it busy.
@@ -36,12 +37,12 @@ pub struct Session {
 
 impl Session {
     /// Whether an iteration is running. A nested call, which finds the client busy, counts as during one.
-    pub fn has_iteration(&self) -> bool {
+    pub(super) fn has_iteration(&self) -> bool {
         self.engine.try_borrow().map_or(true, |engine| engine.has_iteration())
     }
 
     /// Fails in calls that come from triggers, functions of the app or raw-table SQL while rows are being published.
-    pub fn refuse_while_publishing(&self) -> Result<()> {
+    pub(super) fn refuse_while_publishing(&self) -> Result<()> {
         if self.connection.in_sync_operation() || self.engine.try_borrow_mut().is_err() {
             return Err(Error::state("not to be called while downloaded rows are being published"));
         }
@@ -52,7 +53,7 @@ impl Session {
     ///
     /// It may live on: `sqlite3_close` gives SQLITE_BUSY if the application has a statement open. So everything else
     /// stays, and is dropped with the session when the connection has closed.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.connection.release_statements();
         self.update_hooks.close();
     }

@@ -4,16 +4,16 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::RefCell;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::json::writer::{write_raw, write_string};
 use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
 use crate::connection::changed_tables::{ChangedTables, Versions};
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::{write_raw, write_string};
 use crate::sql_api::session::Session;
 
 /// The hooks of a connection and what they have reported; removed when this is dropped.
 #[derive(Default)]
-pub struct UpdateHooks {
+pub(super) struct UpdateHooks {
     installed: RefCell<Option<(InstalledHooks, Rc<Observer>)>>,
 }
 
@@ -99,7 +99,7 @@ impl UpdateHooks {
     }
 
     /// Removes the hooks from a connection that is about to close. If statements keep it from closing, they stay.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         if let Ok(mut installed) = self.installed.try_borrow_mut()
             && installed.as_ref().is_some_and(|(hooks, _)| !hooks.connection_has_statements())
         {
@@ -126,7 +126,7 @@ impl Operation {
 }
 
 /// A call of the function.
-pub fn update_hooks(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn update_hooks(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     match Operation::parse(arguments)? {
         Operation::Install => session.update_hooks.install(context.connection()),
         Operation::Get => session.update_hooks.give(context),

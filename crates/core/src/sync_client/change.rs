@@ -17,7 +17,7 @@ use super::target::{PreparedDiff, Receipt, Target};
 
 /// New values for parts of an iteration; None for those that stay.
 #[derive(Default)]
-pub struct Change<'l> {
+pub(super) struct Change<'l> {
     /// See [`super::iteration::Iteration`], here and below.
     pub status: Option<Status>,
     /// Stored subscriptions.
@@ -35,7 +35,7 @@ pub struct Change<'l> {
 }
 
 /// A change of the phase. All but the first need a checkpoint.
-pub enum PhaseChange<'l> {
+pub(super) enum PhaseChange<'l> {
     /// Another checkpoint begins.
     Begin(Box<Target>),
     /// The checkpoint has other buckets.
@@ -50,7 +50,7 @@ pub enum PhaseChange<'l> {
 
 impl Change<'_> {
     /// Whether memory will reflect something that a rollback of the transaction would undo.
-    pub fn depends_on_transaction(&self) -> bool {
+    pub(super) fn depends_on_transaction(&self) -> bool {
         let Self { status, streams, active_streams, phase, observed, others, emitted: _ } = self;
         status.is_some()
             || streams.is_some()
@@ -61,7 +61,7 @@ impl Change<'_> {
     }
 
     /// The sums over buckets after the change; None if they stay.
-    pub fn progress(&self) -> Option<&ProgressSums> {
+    pub(super) fn progress(&self) -> Option<&ProgressSums> {
         match self.phase.as_ref()? {
             PhaseChange::Begin(target) => Some(&target.progress),
             PhaseChange::Diff(diff) => Some(&diff.progress),

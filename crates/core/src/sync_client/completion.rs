@@ -5,6 +5,9 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Checksum, Priority};
+
 use super::change::{Change, PhaseChange};
 use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
@@ -14,8 +17,6 @@ use super::phase::{Phase, Waiting};
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
-use crate::error::Result;
-use crate::protocol::{Checksum, Priority};
 use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, RequestId, Scope, Storage, Timestamp};
 
 /// Logged when stored data are ahead of the checkpoint.
@@ -93,7 +94,7 @@ impl Iteration {
             return Ok(Transition::with(vec![Instruction::CheckpointDelayedDueToLocalData], next).changing(change));
         }
         let is_involved = |id| target.involves(id, priority);
-        let scope = Scope::Partial { priority: priority.into(), is_involved: &is_involved };
+        let scope = Scope::Partial { is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, scope)?;
         let publication = self.publish(target, &changed, Some(priority), storage)?;
         Ok(Transition::only(NextStep::Report).changing(self.adopt_partial(publication, priority)?))
@@ -249,7 +250,7 @@ impl Iteration {
             None => storage.publish(changed, Scope::Full)?,
             Some(priority) => {
                 let is_involved = |id| target.involves(id, priority);
-                storage.publish(changed, Scope::Partial { priority: priority.into(), is_involved: &is_involved })?;
+                storage.publish(changed, Scope::Partial { is_involved: &is_involved })?;
             }
         }
         let time = storage.now()?;

@@ -4,16 +4,17 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use rowtide_protocol::collections::{Index, Key};
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::ObjectMembers;
+use rowtide_protocol::{DataLine, Operation};
+
 use super::instruction::{Diagnostics, ValueType};
 use super::memory::copy;
-use crate::collections::{Index, Key};
-use crate::error::Result;
-use crate::json::ObjectMembers;
-use crate::protocol::{DataLine, Operation};
 
 /// The types of members seen so far.
 #[derive(Debug, Default)]
-pub struct SchemaObserver {
+pub(super) struct SchemaObserver {
     columns: Vec<Column>,
     index: Index,
 }
@@ -27,7 +28,7 @@ struct Column {
 
 /// What a line adds to the types seen.
 #[derive(Default)]
-pub struct Observed {
+pub(super) struct Observed {
     /// Members that are new or have another type, each once.
     seen: SchemaObserver,
 }
@@ -40,7 +41,7 @@ impl SchemaObserver {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn observe(
+    pub(super) fn observe(
         &self,
         line: &DataLine<'_>,
         mut report: impl FnMut(Diagnostics) -> Result<()>,
@@ -62,12 +63,12 @@ impl SchemaObserver {
     }
 
     /// Makes room for what was observed.
-    pub fn reserve_for(&mut self, observed: &Observed) -> Result<()> {
+    pub(super) fn reserve_for(&mut self, observed: &Observed) -> Result<()> {
         self.reserve(observed.seen.columns.len())
     }
 
     /// Remembers what was observed; there is room for it.
-    pub fn adopt(&mut self, observed: Observed) {
+    pub(super) fn adopt(&mut self, observed: Observed) {
         for column in observed.seen.columns {
             self.set(column);
         }
@@ -121,7 +122,7 @@ fn value_type(value: &str) -> Option<ValueType> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Checksum, OplogEntry};
+    use rowtide_protocol::{Checksum, OplogEntry};
     use std::string::String;
     use std::vec;
     use std::vec::Vec;

@@ -3,13 +3,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Priority, SyncLine};
+
 use super::instruction::Instruction;
-use crate::error::Result;
-use crate::protocol::{Priority, SyncLine};
 
 /// One call of `powersync_control` (docs/reference/control.md#all-commands).
 #[derive(Debug)]
-pub enum Event<'e> {
+pub(crate) enum Event<'e> {
     /// `start`: ends a running iteration silently and starts a new one.
     Start(StartOptions),
     /// `stop`: ends the iteration, if there is one.
@@ -47,7 +48,7 @@ pub enum Event<'e> {
 
 /// What an event gives back to the SDK.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// What the SDK has to do, in this order.
     Instructions(Vec<Instruction>),
     /// A request id, None if it is not set.
@@ -57,11 +58,11 @@ pub enum Outcome {
 }
 
 /// Gives an outcome to the SDK. It is the last that can fail of a call, which changes memory only afterwards.
-pub type Answer<'a> = dyn FnMut(&Outcome) -> Result<()> + 'a;
+pub(crate) type Answer<'a> = dyn FnMut(&Outcome) -> Result<()> + 'a;
 
 /// What `target_checkpoint_request_id` does in addition to returning the previous target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetChange {
+pub(crate) enum TargetChange {
     /// Nothing.
     Keep,
     /// Removes the target.
@@ -72,7 +73,7 @@ pub enum TargetChange {
 
 /// What names a stream subscription: the stream, and the text of its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StreamKey {
+pub(crate) struct StreamKey {
     /// The stream's name.
     pub name: String,
     /// Exact JSON text of the parameters as the SDK gave it, `null` without.
@@ -81,7 +82,7 @@ pub struct StreamKey {
 
 /// A subscription to make or to renew.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscribe {
+pub(crate) struct Subscribe {
     /// Which one.
     pub stream: StreamKey,
     /// How many seconds it lives after its last use, not negative; None for the default of a day.
@@ -92,7 +93,7 @@ pub struct Subscribe {
 
 /// How checkpoints are requested after local writes (docs/reference/sync-client.md#the-gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CheckpointMode {
+pub(crate) enum CheckpointMode {
     /// The SDK asks the service for write checkpoints.
     #[default]
     Legacy,
@@ -102,7 +103,7 @@ pub enum CheckpointMode {
 
 /// The options of `start` (docs/reference/control.md#start-options) that concern the state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartOptions {
+pub(crate) struct StartOptions {
     /// JSON text of an object passed on to the service.
     pub parameters: Option<String>,
     /// Whether to receive the streams that the service considers default.

@@ -1,12 +1,13 @@
 //! The gate: whether local writes hold back publishing, and the request ids that open it
 //! (docs/reference/sync-client.md#the-gate).
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+
 use super::event::TargetChange;
-use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};
 
 /// Whether downloads may be published: nothing waits for its upload, and everything uploaded came back.
-pub fn is_open(storage: &mut dyn Storage) -> Result<bool> {
+pub(super) fn is_open(storage: &mut dyn Storage) -> Result<bool> {
     if !storage.upload_queue_is_empty()? {
         return Ok(false);
     }
@@ -17,7 +18,7 @@ pub fn is_open(storage: &mut dyn Storage) -> Result<bool> {
 
 /// Whether a checkpoint that waits has a chance when an upload is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acknowledgement {
+pub(super) enum Acknowledgement {
     /// Nothing is left for it to acknowledge.
     Sufficient,
     /// The service will send one that acknowledges more.
@@ -27,7 +28,7 @@ pub enum Acknowledgement {
 }
 
 /// What a checkpoint that includes `write_checkpoint` acknowledges.
-pub fn acknowledgement(write_checkpoint: Option<i64>, storage: &mut dyn Storage) -> Result<Acknowledgement> {
+pub(super) fn acknowledgement(write_checkpoint: Option<i64>, storage: &mut dyn Storage) -> Result<Acknowledgement> {
     let target = storage.request_id(RequestId::Target)?.unwrap_or(0);
     if target == UNKNOWN_REQUEST_ID {
         // A write that came after the request id was stored is an ordinary race: its own upload follows.
@@ -43,18 +44,18 @@ pub fn acknowledgement(write_checkpoint: Option<i64>, storage: &mut dyn Storage)
 }
 
 /// Stores the counter as it is given.
-pub fn seed_request_id(id: i64, storage: &mut dyn Storage) -> Result<i64> {
+pub(super) fn seed_request_id(id: i64, storage: &mut dyn Storage) -> Result<i64> {
     storage.set_request_id(RequestId::LastRequested, Some(id))?;
     Ok(id)
 }
 
 /// The counter, None if it was never seeded.
-pub fn current_request_id(storage: &mut dyn Storage) -> Result<Option<i64>> {
+pub(super) fn current_request_id(storage: &mut dyn Storage) -> Result<Option<i64>> {
     storage.request_id(RequestId::LastRequested)
 }
 
 /// Counts on.
-pub fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
+pub(super) fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
     let Some(last) = storage.request_id(RequestId::LastRequested)? else {
         return Err(Error::state("Checkpoint request state has not been seeded"));
     };
@@ -66,7 +67,7 @@ pub fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
 }
 
 /// Changes the target, and returns the one before. A damaged one can be replaced.
-pub fn change_target(change: TargetChange, storage: &mut dyn Storage) -> Result<Option<i64>> {
+pub(super) fn change_target(change: TargetChange, storage: &mut dyn Storage) -> Result<Option<i64>> {
     let previous = match storage.request_id(RequestId::Target) {
         Err(error) if *error.kind() == ErrorKind::LocalData && change != TargetChange::Keep => None,
         previous => previous?,

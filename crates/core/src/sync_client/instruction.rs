@@ -7,13 +7,13 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt::Write as _;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
-use crate::protocol::Priority;
+use rowtide_protocol::Priority;
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Instruction {
+pub(crate) enum Instruction {
     /// Log this line.
     LogLine {
         /// How important it is.
@@ -56,7 +56,7 @@ pub enum Instruction {
 
 /// How important a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Of interest to developers.
     Debug,
     /// Of interest to operators.
@@ -67,7 +67,7 @@ pub enum Severity {
 
 /// A checkpoint request to post to the service (docs/reference/sync-client.md#checkpoint-requests).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointRequest {
+pub(crate) struct CheckpointRequest {
     /// This client.
     pub client_id: String,
     /// The number by which the service will acknowledge the request.
@@ -76,7 +76,7 @@ pub struct CheckpointRequest {
 
 /// What developer tools are shown (docs/reference/instructions.md#handlediagnostics).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Diagnostics {
+pub(crate) enum Diagnostics {
     /// Buckets were announced or received data.
     BucketStateChange {
         /// The buckets, ordered by name.
@@ -97,7 +97,7 @@ pub enum Diagnostics {
 
 /// One bucket in [`Diagnostics::BucketStateChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BucketChange {
+pub(crate) struct BucketChange {
     /// The bucket's name.
     pub name: Box<str>,
     /// How far it is downloaded.
@@ -106,7 +106,7 @@ pub struct BucketChange {
 
 /// How far a bucket is downloaded: `at_last + since_last <= target_count`, none is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BucketProgress {
+pub(crate) struct BucketProgress {
     /// The bucket's priority.
     pub priority: Priority,
     /// Operations at the last full checkpoint.
@@ -119,7 +119,7 @@ pub struct BucketProgress {
 
 /// The type of a member of a row, as far as developer tools distinguish types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
+pub(crate) enum ValueType {
     /// A string.
     String,
     /// A number without fraction or exponent.
@@ -130,17 +130,17 @@ pub enum ValueType {
 
 impl Instruction {
     /// A log line of severity DEBUG.
-    pub fn debug(line: impl Into<String>) -> Self {
+    pub(crate) fn debug(line: impl Into<String>) -> Self {
         Self::LogLine { severity: Severity::Debug, line: line.into() }
     }
 
     /// A log line of severity INFO.
-    pub fn info(line: impl Into<String>) -> Self {
+    pub(crate) fn info(line: impl Into<String>) -> Self {
         Self::LogLine { severity: Severity::Info, line: line.into() }
     }
 
     /// A log line of severity WARNING.
-    pub fn warning(line: impl Into<String>) -> Self {
+    pub(crate) fn warning(line: impl Into<String>) -> Self {
         Self::LogLine { severity: Severity::Warning, line: line.into() }
     }
 
@@ -278,7 +278,7 @@ pub(super) fn write_decimal_string(json: &mut String, integer: i64) -> Result<()
 ///
 /// # Errors
 /// Out of memory.
-pub fn to_json(instructions: &[Instruction]) -> Result<String> {
+pub(crate) fn to_json(instructions: &[Instruction]) -> Result<String> {
     let mut json = writer::begin()?;
     write_raw(&mut json, "[")?;
     for (index, instruction) in instructions.iter().enumerate() {

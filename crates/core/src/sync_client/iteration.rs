@@ -10,6 +10,9 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
+
 use super::change::{Change, PhaseChange};
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
@@ -23,8 +26,6 @@ use super::requested::Requested;
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
-use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
 use crate::sync_client::storage::Storage;
 
 /// From this number of seconds before its expiry on, a token should be replaced.
@@ -32,7 +33,7 @@ const TOKEN_EXPIRES_SOON: i64 = 30;
 
 /// The state between `start` and the end of the stream.
 #[derive(Debug)]
-pub struct Iteration {
+pub(super) struct Iteration {
     /// The streams in use by the app.
     active_streams: Vec<StreamKey>,
     /// The subscriptions that the service was asked for.
@@ -52,7 +53,7 @@ pub struct Iteration {
 }
 
 /// What an event leads to.
-pub struct Transition<'l> {
+pub(super) struct Transition<'l> {
     /// Instructions that precede a status.
     pub instructions: Vec<Instruction>,
     /// Instructions that follow a status.
@@ -65,7 +66,7 @@ pub struct Transition<'l> {
 
 /// How an event ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextStep {
+pub(super) enum NextStep {
     /// The iteration continues; nothing changed that needs another status.
     Continue,
     /// The iteration continues, with a new status if it differs from the last one.
@@ -79,17 +80,17 @@ pub enum NextStep {
 
 impl<'l> Transition<'l> {
     /// No further instructions.
-    pub fn only(next: NextStep) -> Self {
+    pub(super) fn only(next: NextStep) -> Self {
         Self::with(Vec::new(), next)
     }
 
     /// Instructions before `next`.
-    pub fn with(instructions: Vec<Instruction>, next: NextStep) -> Self {
+    pub(super) fn with(instructions: Vec<Instruction>, next: NextStep) -> Self {
         Self { instructions, diagnostics: Vec::new(), change: Change::default(), next }
     }
 
     /// The same, with a change of memory.
-    pub fn changing(self, change: Change<'l>) -> Self {
+    pub(super) fn changing(self, change: Change<'l>) -> Self {
         Self { change, ..self }
     }
 }
@@ -97,7 +98,7 @@ impl<'l> Transition<'l> {
 impl Iteration {
     /// An iteration that starts if nothing fails any more. `before` is what the one before it on this connection knew
     /// of others.
-    pub fn start(
+    pub(super) fn start(
         options: StartOptions,
         before: Option<Others>,
         storage: &mut dyn Storage,
@@ -144,7 +145,7 @@ impl Iteration {
     }
 
     /// Adds the status after `change` to `instructions` if it differs from the last one.
-    pub fn report(&self, change: &mut Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
+    pub(super) fn report(&self, change: &mut Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
         let status = self.status_json(change.status.as_ref().unwrap_or(&self.status), change)?;
         if status != *self.emitted {
             let status = Rc::new(status);
@@ -155,7 +156,7 @@ impl Iteration {
     }
 
     /// Adds the status after the end of the iteration to `instructions` if it differs from the last one.
-    pub fn report_end(&self, change: &Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
+    pub(super) fn report_end(&self, change: &Change<'_>, instructions: &mut Vec<Instruction>) -> Result<()> {
         let mut status = change.status.as_ref().unwrap_or(&self.status).copy()?;
         status.disconnect();
         let status = self.status_json(&status, change)?;
@@ -175,7 +176,7 @@ impl Iteration {
     }
 
     /// Makes room for a change.
-    pub fn reserve(&mut self, change: &Change<'_>) -> Result<()> {
+    pub(super) fn reserve(&mut self, change: &Change<'_>) -> Result<()> {
         if let Some(change) = &change.phase {
             self.phase.reserve(change)?;
         }
@@ -186,7 +187,7 @@ impl Iteration {
     }
 
     /// Makes a change, for which there is room.
-    pub fn apply(&mut self, change: Change<'_>) {
+    pub(super) fn apply(&mut self, change: Change<'_>) {
         let Change { status, streams, active_streams, phase, observed, others, emitted } = change;
         replace(&mut self.status, status);
         replace(&mut self.streams, streams);
@@ -202,14 +203,14 @@ impl Iteration {
     }
 
     /// Brings the status in line with what is stored, after this iteration's changes were lost or others changed it.
-    pub fn as_stored(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
+    pub(super) fn as_stored(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
         let status = Status { sync_times: storage.sync_times()?, ..self.status.copy()? };
         let streams = streams::unrelated(storage.subscriptions()?)?;
         Ok(Change { status: Some(status), streams: Some(streams), ..Change::default() })
     }
 
     /// The SDK says that the connection is established.
-    pub fn connection_established(&self) -> Result<Transition<'static>> {
+    pub(super) fn connection_established(&self) -> Result<Transition<'static>> {
         let (change, next) = self.connect()?;
         Ok(Transition::only(next).changing(change))
     }
@@ -230,7 +231,12 @@ impl Iteration {
     }
 
     /// A line of `size` bytes.
-    pub fn line<'l>(&self, line: SyncLine<'l>, size: usize, storage: &mut dyn Storage) -> Result<Transition<'l>> {
+    pub(super) fn line<'l>(
+        &self,
+        line: SyncLine<'l>,
+        size: usize,
+        storage: &mut dyn Storage,
+    ) -> Result<Transition<'l>> {
         match line {
             SyncLine::Checkpoint(checkpoint) => self.checkpoint(checkpoint, storage),
             SyncLine::CheckpointDiff(diff) => self.checkpoint_diff(diff, storage),
@@ -361,7 +367,11 @@ impl Iteration {
     }
 
     /// The app uses these streams now.
-    pub fn streams_in_use(&self, in_use: Vec<StreamKey>, storage: &mut dyn Storage) -> Result<Transition<'static>> {
+    pub(super) fn streams_in_use(
+        &self,
+        in_use: Vec<StreamKey>,
+        storage: &mut dyn Storage,
+    ) -> Result<Transition<'static>> {
         let now = storage.now()?;
         let rows = streams::extend_expiry(&in_use, now, storage)?;
         let is_requested = self.requested.is_current(&rows, now);
@@ -372,7 +382,7 @@ impl Iteration {
     }
 
     /// The app made, renewed or ended a subscription; the next status shows it.
-    pub fn subscriptions_changed(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
+    pub(super) fn subscriptions_changed(&self, storage: &mut dyn Storage) -> Result<Change<'static>> {
         let rows = streams::current(&self.streams, &self.requested, storage)?;
         Ok(Change { streams: Some(rows), ..Change::default() })
     }

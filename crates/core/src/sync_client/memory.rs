@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Result;
+use rowtide_protocol::error::Result;
+
 use crate::text;
 pub(super) use crate::text::{append, format};
 

@@ -23,7 +23,7 @@ mod progress;
 mod request;
 mod requested;
 mod status;
-pub mod storage;
+pub(crate) mod storage;
 mod streams;
 mod target;
 #[cfg(test)]
@@ -32,13 +32,12 @@ mod tracked_buckets;
 
 use alloc::vec::Vec;
 
-pub use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
-pub use instruction::{
-    BucketChange, BucketProgress, CheckpointRequest, Diagnostics, Instruction, Severity, ValueType, to_json,
-};
-pub use status::offline_status;
+use rowtide_protocol::error::{Error, Result};
 
-use crate::error::{Error, Result};
+pub(crate) use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
+pub(crate) use instruction::{Instruction, to_json};
+pub(crate) use status::offline_status;
+
 use crate::sync_client::storage::{IterationState, Storage};
 use change::Change;
 use iteration::{Iteration, NextStep, Transition};
@@ -46,25 +45,20 @@ use others::{Others, Uses};
 
 /// The sync client of one connection.
 #[derive(Debug, Default)]
-pub struct Engine {
+pub(crate) struct Engine {
     iteration: Option<Iteration>,
     /// What the iteration before knew of others on the file.
     others: Option<Others>,
 }
 
 impl Engine {
-    /// A client without an iteration.
-    pub const fn new() -> Self {
-        Self { iteration: None, others: None }
-    }
-
     /// Whether an iteration is running.
-    pub const fn has_iteration(&self) -> bool {
+    pub(crate) const fn has_iteration(&self) -> bool {
         self.iteration.is_some()
     }
 
     /// Fails if no iteration is running, in the words that SDKs look for.
-    pub fn require_iteration(&self) -> Result<()> {
+    pub(crate) fn require_iteration(&self) -> Result<()> {
         self.iteration.as_ref().map(|_| ()).ok_or_else(no_iteration)
     }
 
@@ -73,7 +67,12 @@ impl Engine {
     ///
     /// # Errors
     /// A call in the wrong state; a line that does not fit to those before it; what `storage` and `answer` report.
-    pub fn handle(&mut self, event: Event<'_>, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+    pub(crate) fn handle(
+        &mut self,
+        event: Event<'_>,
+        storage: &mut dyn Storage,
+        answer: &mut Answer<'_>,
+    ) -> Result<Outcome> {
         match event {
             Event::Start(options) => {
                 let before = self.iteration.as_ref().map(|iteration| iteration.others).or(self.others);

@@ -11,12 +11,13 @@
 //! has been noticed. So both keep their data. A client that has just been opened does not know the others yet: its
 //! first checkpoint deletes their buckets. They then reconnect and download them again.
 
+use rowtide_protocol::SyncLine;
+use rowtide_protocol::error::Result;
+
 use super::iteration::{Iteration, NextStep};
 use super::phase::Phase;
 use super::status::Connection;
 use super::streams::{self, StreamRow};
-use crate::error::Result;
-use crate::protocol::SyncLine;
 use crate::sync_client::storage::{
     FULL_CHECKPOINT_PRIORITY, IterationState, NewestCheckpoints, RequestId, Storage, Timestamp,
 };
@@ -27,7 +28,7 @@ const PRESENCE: Timestamp = 3_600_000_000;
 
 /// What an iteration knows of others.
 #[derive(Debug, Clone, Copy)]
-pub struct Others {
+pub(super) struct Others {
     /// When one was noticed last, by this iteration or one before it on this connection.
     noticed_at: Option<Timestamp>,
     /// How far they have come.
@@ -38,29 +39,29 @@ pub struct Others {
 
 impl Others {
     /// An iteration that begins has noticed no others, unless one `before` it on the connection has.
-    pub fn new(newest: NewestCheckpoints, before: Option<Self>) -> Self {
+    pub(super) fn new(newest: NewestCheckpoints, before: Option<Self>) -> Self {
         Self { noticed_at: before.and_then(|before| before.noticed_at), newest, own: newest }
     }
 
     /// What is known once this iteration has validated a whole checkpoint.
-    pub fn after_completing(self, last_op_id: i64) -> Self {
+    pub(super) fn after_completing(self, last_op_id: i64) -> Self {
         let newest = NewestCheckpoints { completed: last_op_id, ..self.newest };
         Self { newest, own: NewestCheckpoints { completed: last_op_id, ..self.own }, ..self }
     }
 
     /// What is known once a checkpoint of this iteration has removed buckets.
-    pub fn after_removing(self, last_op_id: i64) -> Self {
+    pub(super) fn after_removing(self, last_op_id: i64) -> Self {
         let removed = self.own.removed.max(last_op_id);
         Self { own: NewestCheckpoints { removed, ..self.own }, ..self }
     }
 
     /// Whether there have been others at any time.
-    pub fn were_noticed(&self) -> bool {
+    pub(super) fn were_noticed(&self) -> bool {
         self.noticed_at.is_some()
     }
 
     /// Whether there are others, as far as is known.
-    pub fn are_present(&self, storage: &mut dyn Storage) -> Result<bool> {
+    pub(super) fn are_present(&self, storage: &mut dyn Storage) -> Result<bool> {
         match self.noticed_at {
             Some(time) => Ok(storage.now()?.saturating_sub(time) < PRESENCE),
             None => Ok(false),
@@ -68,13 +69,13 @@ impl Others {
     }
 
     /// The newer checkpoint than the one with this `last_op_id` that another iteration has completed.
-    pub fn completed_after(&self, last_op_id: i64) -> Option<i64> {
+    pub(super) fn completed_after(&self, last_op_id: i64) -> Option<i64> {
         let NewestCheckpoints { completed, .. } = self.newest;
         (completed > last_op_id.max(self.own.completed)).then_some(completed)
     }
 
     /// The newer checkpoint than the one with this `last_op_id` for which another iteration has deleted buckets.
-    pub fn removed_after(&self, last_op_id: i64) -> Option<i64> {
+    pub(super) fn removed_after(&self, last_op_id: i64) -> Option<i64> {
         let NewestCheckpoints { removed, .. } = self.newest;
         (removed > last_op_id.max(self.own.removed)).then_some(removed)
     }
@@ -82,7 +83,7 @@ impl Others {
 
 /// Which buckets stay stored although they are not part of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeptBuckets {
+pub(super) enum KeptBuckets {
     /// None: all are deleted.
     None,
     /// Those that were made for another request.
@@ -93,7 +94,7 @@ pub enum KeptBuckets {
 
 impl KeptBuckets {
     /// Whether a bucket is kept.
-    pub fn include(self, is_of_other_request: bool) -> bool {
+    pub(super) fn include(self, is_of_other_request: bool) -> bool {
         match self {
             Self::None => false,
             Self::OfOtherRequests => is_of_other_request,
@@ -104,7 +105,7 @@ impl KeptBuckets {
 
 /// What an event looks at of the buckets that are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Uses {
+pub(super) enum Uses {
     /// Nothing, or one bucket, which it reads itself.
     Nothing,
     /// All.
@@ -115,7 +116,7 @@ pub enum Uses {
 
 impl Uses {
     /// What a line looks at.
-    pub fn of(line: &SyncLine<'_>) -> Self {
+    pub(super) fn of(line: &SyncLine<'_>) -> Self {
         match line {
             SyncLine::Checkpoint(_) | SyncLine::Data(_) | SyncLine::Unknown { .. } => Self::Nothing,
             SyncLine::CheckpointDiff(_) | SyncLine::CheckpointComplete(_) | SyncLine::PartialCheckpointComplete(_) => {
@@ -132,7 +133,7 @@ impl Iteration {
     /// show it.
     ///
     /// This stays when the event then fails: it does no harm, and is done again if the event comes again.
-    pub fn follow(&mut self, state: IterationState, uses: Uses, storage: &mut dyn Storage) -> Result<NextStep> {
+    pub(super) fn follow(&mut self, state: IterationState, uses: Uses, storage: &mut dyn Storage) -> Result<NextStep> {
         let is_news = match state {
             IterationState::Outdated { newest, by_iteration } => self.catch_up(newest, by_iteration, storage)?,
             _ => false,

@@ -2,17 +2,18 @@
 
 use alloc::boxed::Box;
 
+use rowtide_protocol::error::{Error, Result};
+
 use super::change::PhaseChange;
 use super::others::Others;
 use super::progress::ProgressSums;
 use super::request::Positions;
 use super::target::Target;
-use crate::error::{Error, Result};
 use crate::sync_client::storage::Continuation;
 
 /// How far an iteration is.
 #[derive(Debug)]
-pub enum Phase {
+pub(super) enum Phase {
     /// The request was made, and the service has not sent a checkpoint yet.
     Requested {
         /// Up to which operations the service takes buckets as received.
@@ -29,7 +30,7 @@ pub enum Phase {
 
 /// What a checkpoint, all of which was sent, waits for: the upload of local writes, or a newer checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waiting {
+pub(super) enum Waiting {
     /// For uploads; what is stored is that checkpoint.
     Validated,
     /// For uploads; another iteration has changed something since, and may have published it.
@@ -47,7 +48,7 @@ pub enum Waiting {
 
 impl Waiting {
     /// How the checkpoint keeps waiting if stored data up to `now_held` are still ahead of the checkpoint.
-    pub fn still_ahead(self, now_held: i64) -> Self {
+    pub(super) fn still_ahead(self, now_held: i64) -> Self {
         match self {
             Self::Ahead { held, quiet_keep_alives } if held == now_held => {
                 Self::Ahead { held, quiet_keep_alives: quiet_keep_alives.saturating_add(1) }
@@ -60,7 +61,7 @@ impl Waiting {
 
 impl Phase {
     /// The checkpoint; None before the first one.
-    pub fn target(&self) -> Option<&Target> {
+    pub(super) fn target(&self) -> Option<&Target> {
         match self {
             Self::Requested { .. } => None,
             Self::Checkpoint { target, .. } => Some(target),
@@ -71,12 +72,12 @@ impl Phase {
     ///
     /// # Errors
     /// There is none yet.
-    pub fn complete_target(&self) -> Result<&Target> {
+    pub(super) fn complete_target(&self) -> Result<&Target> {
         self.target().ok_or_else(|| Error::protocol("Received checkpoint complete without previous checkpoint"))
     }
 
     /// What the checkpoint waits for; None if there is none that waits.
-    pub fn waiting(&self) -> Option<Waiting> {
+    pub(super) fn waiting(&self) -> Option<Waiting> {
         match self {
             Self::Requested { .. } => None,
             Self::Checkpoint { waiting, .. } => *waiting,
@@ -84,12 +85,12 @@ impl Phase {
     }
 
     /// The sums over buckets; None before the first checkpoint.
-    pub fn progress(&self) -> Option<&ProgressSums> {
+    pub(super) fn progress(&self) -> Option<&ProgressSums> {
         self.target().map(|target| &target.progress)
     }
 
     /// Up to which operation the service takes a bucket as received.
-    pub fn received(&self, bucket: &str) -> i64 {
+    pub(super) fn received(&self, bucket: &str) -> i64 {
         match self {
             Self::Requested { positions } => positions.get(bucket),
             Self::Checkpoint { target, .. } => target.position(bucket),
@@ -97,14 +98,14 @@ impl Phase {
     }
 
     /// What a data line for a bucket continues.
-    pub fn continuation(&self, bucket: &str, others: &Others) -> Continuation {
+    pub(super) fn continuation(&self, bucket: &str, others: &Others) -> Continuation {
         // One that is not there may be among those that a newer checkpoint of another iteration has removed.
         let is_removed = |target: &Target| others.removed_after(target.last_op_id).is_some();
         Continuation { after: self.received(bucket), may_create: !self.target().is_some_and(is_removed) }
     }
 
     /// Another iteration has changed something: what is known of stored buckets may no longer be so.
-    pub fn set_outdated(&mut self) {
+    pub(super) fn set_outdated(&mut self) {
         if let Self::Checkpoint { target, waiting } = self {
             target.set_outdated();
             if *waiting == Some(Waiting::Validated) {
@@ -114,7 +115,7 @@ impl Phase {
     }
 
     /// Makes room for a change.
-    pub fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
+    pub(super) fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
         match self {
             Self::Requested { .. } => Ok(()),
             Self::Checkpoint { target, .. } => target.reserve(change),
@@ -122,7 +123,7 @@ impl Phase {
     }
 
     /// Makes a change, for which there is room.
-    pub fn apply(&mut self, change: PhaseChange<'_>) {
+    pub(super) fn apply(&mut self, change: PhaseChange<'_>) {
         match (self, change) {
             (phase, PhaseChange::Begin(target)) => *phase = Self::Checkpoint { target, waiting: None },
             (Self::Checkpoint { target, waiting }, PhaseChange::Diff(diff)) => {

@@ -6,13 +6,14 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Priority, SubscriptionReason};
+
 use super::instruction::BucketProgress;
-use crate::error::Result;
-use crate::protocol::{Priority, SubscriptionReason};
 
 /// The operations of one bucket, as counted for the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BucketCounts {
+pub(super) struct BucketCounts {
     /// Operations announced by the checkpoint.
     pub count: Option<i64>,
     /// Operations in the bucket at the last full checkpoint.
@@ -23,22 +24,22 @@ pub struct BucketCounts {
 
 impl BucketCounts {
     /// Operations to download since the last full checkpoint.
-    pub fn total(&self) -> i64 {
+    pub(super) fn total(&self) -> i64 {
         self.count.unwrap_or(0).saturating_sub(self.at_last.max(0)).max(0)
     }
 
     /// Those of them that are downloaded: a service may send more than it announced.
-    pub fn downloaded(&self) -> i64 {
+    pub(super) fn downloaded(&self) -> i64 {
         self.since_last.clamp(0, self.total())
     }
 
     /// Whether more operations are counted than the bucket has, because it was compacted.
-    pub fn has_shrunk(&self) -> bool {
+    pub(super) fn has_shrunk(&self) -> bool {
         self.count.is_some_and(|count| self.at_last.saturating_add(self.since_last) > count)
     }
 
     /// The counts after the bucket was part of a published full checkpoint.
-    pub fn settled(&self) -> Self {
+    pub(super) fn settled(&self) -> Self {
         match self.count {
             Some(count) => Self { count: self.count, at_last: count, since_last: 0 },
             None => *self,
@@ -46,12 +47,12 @@ impl BucketCounts {
     }
 
     /// Forgets what was counted, but not what was announced.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         *self = Self { count: self.count, ..Self::default() };
     }
 
     /// The counts as reported for this bucket alone.
-    pub fn report(&self, priority: Priority) -> BucketProgress {
+    pub(super) fn report(&self, priority: Priority) -> BucketProgress {
         let at_last = self.at_last.max(0);
         BucketProgress {
             priority,
@@ -64,19 +65,19 @@ impl BucketCounts {
 
 /// A sum over buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sum {
+pub(super) struct Sum {
     total: i128,
     downloaded: i128,
 }
 
 impl Sum {
     /// Operations to download.
-    pub fn total(&self) -> i64 {
+    pub(super) fn total(&self) -> i64 {
         i64::try_from(self.total).unwrap_or(i64::MAX)
     }
 
     /// Operations downloaded, at most [`Self::total`].
-    pub fn downloaded(&self) -> i64 {
+    pub(super) fn downloaded(&self) -> i64 {
         i64::try_from(self.downloaded).unwrap_or(i64::MAX)
     }
 
@@ -93,7 +94,7 @@ impl Sum {
 
 /// The sum over some buckets, and how many of them have which priority.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct StreamSum {
+pub(super) struct StreamSum {
     /// The progress of all of them.
     pub sum: Sum,
     buckets: [usize; Priority::ALL.len()],
@@ -103,7 +104,7 @@ pub struct StreamSum {
 
 impl StreamSum {
     /// The least urgent priority among the buckets, None without buckets.
-    pub fn priority(&self) -> Option<Priority> {
+    pub(super) fn priority(&self) -> Option<Priority> {
         let priorities = Priority::ALL.into_iter().zip(self.buckets);
         priorities.filter(|(_, buckets)| *buckets > 0).fold(None, |_, (priority, _)| Some(priority))
     }
@@ -111,7 +112,7 @@ impl StreamSum {
 
 /// The running sums over the buckets of a checkpoint.
 #[derive(Debug, Default)]
-pub struct ProgressSums {
+pub(super) struct ProgressSums {
     priorities: [Sum; Priority::ALL.len()],
     buckets: [usize; Priority::ALL.len()],
     by_default_stream: Vec<StreamSum>,
@@ -121,17 +122,17 @@ pub struct ProgressSums {
 
 impl ProgressSums {
     /// Sums over no bucket yet, for this number of streams in the checkpoint and of subscriptions in the request.
-    pub fn new(streams: usize, subscriptions: usize) -> Result<Self> {
+    pub(super) fn new(streams: usize, subscriptions: usize) -> Result<Self> {
         Ok(Self { by_default_stream: zeros(streams)?, by_subscription: zeros(subscriptions)?, ..Self::default() })
     }
 
     /// Sums of the same kinds over no bucket yet.
-    pub fn emptied(&self) -> Result<Self> {
+    pub(super) fn emptied(&self) -> Result<Self> {
         Self::new(self.by_default_stream.len(), self.by_subscription.len())
     }
 
     /// A copy.
-    pub fn copy(&self) -> Result<Self> {
+    pub(super) fn copy(&self) -> Result<Self> {
         let mut copy =
             Self { priorities: self.priorities, buckets: self.buckets, changes: self.changes, ..Self::default() };
         for (from, to) in
@@ -144,13 +145,13 @@ impl ProgressSums {
     }
 
     /// The priorities of the buckets, most urgent first, with the sums over their buckets.
-    pub fn priorities(&self) -> impl Iterator<Item = (Priority, Sum)> {
+    pub(super) fn priorities(&self) -> impl Iterator<Item = (Priority, Sum)> {
         let in_use = Priority::ALL.into_iter().zip(self.priorities).zip(self.buckets);
         in_use.filter_map(|((priority, sum), buckets)| (buckets > 0).then_some((priority, sum)))
     }
 
     /// The sum over the buckets that name `reason`; over none if the reason names nothing.
-    pub fn of_reason(&self, reason: SubscriptionReason) -> StreamSum {
+    pub(super) fn of_reason(&self, reason: SubscriptionReason) -> StreamSum {
         let sum = match reason {
             SubscriptionReason::Default(index) => self.by_default_stream.get(index),
             SubscriptionReason::Subscription(index) => self.by_subscription.get(index),
@@ -159,13 +160,13 @@ impl ProgressSums {
     }
 
     /// Whether there are buckets, all of them of the most urgent priority.
-    pub fn is_all_highest_priority(&self) -> bool {
+    pub(super) fn is_all_highest_priority(&self) -> bool {
         let mut priorities = self.priorities().map(|(priority, _)| priority);
         priorities.next() == Some(Priority::HIGHEST) && priorities.next().is_none()
     }
 
     /// Counts a bucket in.
-    pub fn add(&mut self, priority: Priority, counts: &BucketCounts, reasons: &[SubscriptionReason]) {
+    pub(super) fn add(&mut self, priority: Priority, counts: &BucketCounts, reasons: &[SubscriptionReason]) {
         self.change(priority, reasons, |sum, buckets| {
             sum.add(counts);
             *buckets = buckets.saturating_add(1);
@@ -173,7 +174,7 @@ impl ProgressSums {
     }
 
     /// Takes a bucket out that was counted in with the same arguments.
-    pub fn subtract(&mut self, priority: Priority, counts: &BucketCounts, reasons: &[SubscriptionReason]) {
+    pub(super) fn subtract(&mut self, priority: Priority, counts: &BucketCounts, reasons: &[SubscriptionReason]) {
         self.change(priority, reasons, |sum, buckets| {
             sum.subtract(counts);
             *buckets = buckets.saturating_sub(1);
@@ -221,12 +222,12 @@ mod tests {
 
     impl ProgressSums {
         /// The number of subscriptions for which there are sums.
-        pub fn subscriptions(&self) -> usize {
+        pub(crate) fn subscriptions(&self) -> usize {
             self.by_subscription.len()
         }
 
         /// All figures, to compare.
-        pub fn figures(&self) -> Vec<(Sum, Vec<usize>)> {
+        pub(crate) fn figures(&self) -> Vec<(Sum, Vec<usize>)> {
             let priorities = self.priorities.iter().zip(self.buckets).map(|(sum, buckets)| (*sum, vec![buckets]));
             let streams = self.by_default_stream.iter().chain(&self.by_subscription);
             priorities.chain(streams.map(|stream| (stream.sum, stream.buckets.to_vec()))).collect()

@@ -6,18 +6,18 @@ use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};
 
 use hashbrown::HashMap;
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::writer::{write_bool, write_integer, write_raw, write_string};
 use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
 use super::requested::RequestedSubscription;
-use crate::error::Result;
-use crate::json::writer::{write_bool, write_integer, write_raw, write_string};
 use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
 
 /// Up to which operation the service takes buckets as received, by the hash of their name.
 #[derive(Debug, Default)]
-pub struct Positions(HashMap<u64, i64>);
+pub(super) struct Positions(HashMap<u64, i64>);
 
 impl Positions {
     /// Adds a bucket that the service takes as received up to `last_op`.
@@ -28,13 +28,13 @@ impl Positions {
     }
 
     /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
-    pub fn get(&self, name: &str) -> i64 {
+    pub(super) fn get(&self, name: &str) -> i64 {
         self.0.get(&self.0.hasher().hash_one(name)).copied().unwrap_or(0)
     }
 }
 
 /// What distinguishes requests with these options from others on the same file.
-pub fn fingerprint(options: &StartOptions) -> RequestFingerprint {
+pub(super) fn fingerprint(options: &StartOptions) -> RequestFingerprint {
     let mut hasher = SipHasher13::new();
     hasher.write(&[options.include_defaults.into()]);
     hasher.write(options.parameters.as_deref().unwrap_or("null").as_bytes());
@@ -43,7 +43,7 @@ pub fn fingerprint(options: &StartOptions) -> RequestFingerprint {
 }
 
 /// The instruction to open the stream with these options and subscriptions.
-pub fn establish(
+pub(super) fn establish(
     options: &StartOptions,
     subscriptions: &[RequestedSubscription],
     positions: &mut Positions,

@@ -7,15 +7,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::SubscriptionReason;
+use rowtide_protocol::collections::{Index, Key};
+use rowtide_protocol::error::Result;
+
 use super::memory::copy;
-use crate::collections::{Index, Key};
-use crate::error::Result;
-use crate::protocol::SubscriptionReason;
 use crate::sync_client::storage::{StoredSubscription, Timestamp};
 
 /// A subscription as it is sent to the service.
 #[derive(Debug)]
-pub struct RequestedSubscription {
+pub(super) struct RequestedSubscription {
     /// The stream's name.
     pub stream: String,
     /// JSON text of the parameters.
@@ -26,14 +27,14 @@ pub struct RequestedSubscription {
 
 /// The subscriptions of a request, in their order.
 #[derive(Debug)]
-pub struct Requested {
+pub(super) struct Requested {
     subscriptions: Vec<RequestedSubscription>,
     index: Index,
 }
 
 impl Requested {
     /// What a request sent `now` asks for, of all stored subscriptions.
-    pub fn new(rows: &[StoredSubscription], now: Timestamp) -> Result<Self> {
+    pub(super) fn new(rows: &[StoredSubscription], now: Timestamp) -> Result<Self> {
         let mut subscriptions = Vec::new();
         for row in rows.iter().filter(|row| is_to_request(row, now)) {
             subscriptions.try_reserve(1)?;
@@ -48,12 +49,12 @@ impl Requested {
     }
 
     /// The subscriptions.
-    pub fn as_slice(&self) -> &[RequestedSubscription] {
+    pub(super) fn as_slice(&self) -> &[RequestedSubscription] {
         &self.subscriptions
     }
 
     /// Whether a request sent `now` asks for the same.
-    pub fn is_current(&self, rows: &[StoredSubscription], now: Timestamp) -> bool {
+    pub(super) fn is_current(&self, rows: &[StoredSubscription], now: Timestamp) -> bool {
         let wanted = rows.iter().filter(|row| is_to_request(row, now));
         wanted
             .map(|row| (row.stream_name.as_str(), row.parameters.as_str(), row.local_priority))
@@ -63,7 +64,7 @@ impl Requested {
     }
 
     /// The reason that names the row because it was requested.
-    pub fn reason(&self, row: &StoredSubscription) -> Option<SubscriptionReason> {
+    pub(super) fn reason(&self, row: &StoredSubscription) -> Option<SubscriptionReason> {
         let index = self.index.find(Key::Part(&row.stream_name, &row.parameters), &key_at(&self.subscriptions))?;
         Some(SubscriptionReason::Subscription(index))
     }
@@ -77,12 +78,12 @@ fn key_at<'r>(subscriptions: &'r [RequestedSubscription]) -> impl Fn(usize) -> K
 }
 
 /// Whether the app has subscribed explicitly.
-pub fn is_explicit(row: &StoredSubscription) -> bool {
+pub(super) fn is_explicit(row: &StoredSubscription) -> bool {
     row.ttl.is_some()
 }
 
 /// Whether the time of an explicit subscription is over.
-pub fn is_expired(row: &StoredSubscription, now: Timestamp) -> bool {
+pub(super) fn is_expired(row: &StoredSubscription, now: Timestamp) -> bool {
     row.expires_at.is_some_and(|expires_at| expires_at < now)
 }
 

@@ -6,16 +6,17 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::writer::{self, write_bool, write_integer, write_raw, write_string};
+
 use super::instruction::{BucketProgress, write_decimal_string};
 use super::progress::{ProgressSums, Sum};
 use super::streams::{StreamRow, unrelated};
-use crate::error::Result;
-use crate::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use crate::sync_client::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
 
 /// What a status says about the connection and about what was published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
+pub(super) struct Status {
     /// Whether the connection to the service is established.
     pub connection: Connection,
     /// Priorities published, with the time, in ascending order of the number.
@@ -28,7 +29,7 @@ pub struct Status {
 
 /// Whether the connection to the service is established.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Connection {
+pub(super) enum Connection {
     /// No iteration is running.
     #[default]
     Disconnected,
@@ -40,7 +41,7 @@ pub enum Connection {
 
 impl Status {
     /// A copy.
-    pub fn copy(&self) -> Result<Self> {
+    pub(super) fn copy(&self) -> Result<Self> {
         let mut sync_times = Vec::new();
         // A publish adds one.
         sync_times.try_reserve_exact(self.sync_times.len().saturating_add(1))?;
@@ -49,27 +50,27 @@ impl Status {
     }
 
     /// Notes a publish of `priority`, which includes all of smaller numbers.
-    pub fn record_sync(&mut self, priority: i64, time: Timestamp) {
+    pub(super) fn record_sync(&mut self, priority: i64, time: Timestamp) {
         self.sync_times.retain(|(published, _)| *published > priority);
         self.sync_times.insert(0, (priority, time));
     }
 
     /// Notes a publish of everything.
-    pub fn record_full_sync(&mut self, time: Timestamp, request_id: Option<i64>) {
+    pub(super) fn record_full_sync(&mut self, time: Timestamp, request_id: Option<i64>) {
         self.record_sync(FULL_CHECKPOINT_PRIORITY, time);
         self.is_downloading = false;
         self.last_applied_request_id = request_id;
     }
 
     /// Notes that the iteration ended.
-    pub fn disconnect(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         self.connection = Connection::Disconnected;
         self.is_downloading = false;
         self.last_applied_request_id = None;
     }
 
     /// The status as JSON text, with `progress` of the buckets of the current checkpoint.
-    pub fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> Result<String> {
+    pub(super) fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> Result<String> {
         let mut json = writer::begin()?;
         write_raw(&mut json, r#"{"connected":"#)?;
         write_bool(&mut json, self.connection == Connection::Connected)?;
@@ -160,7 +161,7 @@ fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
 ///
 /// # Errors
 /// Those of `storage`; out of memory.
-pub fn offline_status(storage: &mut dyn Storage) -> Result<String> {
+pub(crate) fn offline_status(storage: &mut dyn Storage) -> Result<String> {
     let status = Status { sync_times: storage.sync_times()?, ..Status::default() };
     let rows = unrelated(storage.subscriptions()?)?;
     status.to_json(&rows, &ProgressSums::default())

@@ -4,26 +4,27 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::{Error, Result};
-use crate::protocol::{Checksum, DataLine};
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::{Checksum, DataLine};
+
 use crate::text;
 
 /// Microseconds since 1970-01-01 UTC.
-pub type Timestamp = i64;
+pub(crate) type Timestamp = i64;
 
 /// The number that means "a full checkpoint" where priorities are listed (`ps_sync_state`, `priority_status`).
-pub const FULL_CHECKPOINT_PRIORITY: i64 = 2_147_483_647;
+pub(crate) const FULL_CHECKPOINT_PRIORITY: i64 = 2_147_483_647;
 
 /// The target checkpoint request id that means "local writes exist, no request id is known yet".
-pub const UNKNOWN_REQUEST_ID: i64 = i64::MAX;
+pub(crate) const UNKNOWN_REQUEST_ID: i64 = i64::MAX;
 
 /// The id of a stored bucket (`ps_buckets.id`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BucketId(pub i64);
+pub(crate) struct BucketId(pub i64);
 
 /// One bucket as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoredBucket<'s> {
+pub(crate) struct StoredBucket<'s> {
     /// Its id, stable until the bucket is deleted.
     pub id: BucketId,
     /// Its name.
@@ -47,11 +48,11 @@ pub struct StoredBucket<'s> {
 /// Identifies what a request asks for other than buckets and subscriptions, which are the same for all iterations on a
 /// file. The service gives iterations with equal ones the same buckets. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestFingerprint(pub i64);
+pub(crate) struct RequestFingerprint(pub i64);
 
 /// How what an iteration remembers of stored data relates to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IterationState {
+pub(crate) enum IterationState {
     /// Stored data are as this iteration left them.
     Current,
     /// Another connection has changed them since. What is remembered of them has to be loaded again.
@@ -71,7 +72,7 @@ pub enum IterationState {
 
 /// How far all iterations on a file have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NewestCheckpoints {
+pub(crate) struct NewestCheckpoints {
     /// `last_op_id` of the newest full checkpoint that was valid.
     pub completed: i64,
     /// The largest `last_op_id` of a checkpoint that removed stored buckets.
@@ -81,7 +82,7 @@ pub struct NewestCheckpoints {
 /// An operation that counts for its bucket's checksum, but cannot be shown as it is
 /// (docs/reference/protocol.md#row-data).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnpublishableOperation {
+pub(crate) struct UnpublishableOperation {
     /// The operation's id.
     pub op_id: i64,
     /// The row's type and id, as far as the service gave them.
@@ -97,7 +98,7 @@ impl UnpublishableOperation {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn describe(&self, bucket: &str) -> Result<String> {
+    pub(crate) fn describe(&self, bucket: &str) -> Result<String> {
         let Self { op_id, row_type, row_id, reason } = self;
         let row_type = row_type.as_deref().unwrap_or("(no type)");
         let row_id = row_id.as_deref().unwrap_or("(no id)");
@@ -109,7 +110,7 @@ impl UnpublishableOperation {
 
 /// What storing a data line did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredLine {
+pub(crate) struct StoredLine {
     /// The bucket that received it (made if it did not exist).
     pub bucket: BucketId,
     /// Operations that were new: all of the line but those at or below the bucket's `last_op` (delivered twice).
@@ -124,7 +125,7 @@ pub struct StoredLine {
 
 /// What a data line continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Continuation {
+pub(crate) struct Continuation {
     /// The newest operation that the service takes as received before the line. Where less is stored, another iteration
     /// has deleted the bucket meanwhile.
     pub after: i64,
@@ -134,7 +135,7 @@ pub struct Continuation {
 
 /// A bucket of a checkpoint that changed since the last full publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChangedBucket {
+pub(crate) struct ChangedBucket {
     /// The stored bucket.
     pub id: BucketId,
     /// Operations announced by the checkpoint.
@@ -143,13 +144,11 @@ pub struct ChangedBucket {
 
 /// Which part of a checkpoint is being completed or published.
 #[derive(Clone, Copy)]
-pub enum Scope<'p> {
+pub(crate) enum Scope<'p> {
     /// All of it.
     Full,
     /// The buckets up to a priority number.
     Partial {
-        /// The priority number, 0 to 3.
-        priority: i64,
         /// Whether a bucket is among them.
         is_involved: &'p dyn Fn(BucketId) -> bool,
     },
@@ -157,7 +156,7 @@ pub enum Scope<'p> {
 
 /// One of the ids in `ps_kv` that say how far local writes are acknowledged (docs/reference/sync-client.md#the-gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestId {
+pub(crate) enum RequestId {
     /// `target_checkpoint_request_id`: what the service must have seen before downloads may be published.
     Target,
     /// `last_seen_checkpoint_request_id`: the newest write checkpoint of a validated checkpoint.
@@ -170,7 +169,7 @@ pub enum RequestId {
 
 /// A row of `ps_stream_subscriptions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredSubscription {
+pub(crate) struct StoredSubscription {
     /// The row's id.
     pub id: i64,
     /// The stream's name.
@@ -193,7 +192,7 @@ pub struct StoredSubscription {
 
 /// The key of a subscription that is stored or about to be; see [`StoredSubscription`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewSubscription<'s> {
+pub(crate) struct NewSubscription<'s> {
     /// The stream's name.
     pub stream_name: &'s str,
     /// Exact JSON text of the parameters, `null` without.
@@ -202,7 +201,7 @@ pub struct NewSubscription<'s> {
 
 /// What the state machine asks of stored data. Every method takes part in the caller's transaction; after an error
 /// the caller rolls back.
-pub trait Storage {
+pub(crate) trait Storage {
     /// The current time, from SQLite.
     fn now(&mut self) -> Result<Timestamp>;
 

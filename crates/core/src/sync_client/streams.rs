@@ -12,15 +12,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::collections::{Index, Key};
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Priority, SubscriptionReason, SubscriptionReference};
+
 use super::event::{StreamKey, Subscribe};
 use super::instruction::Instruction;
 use super::memory::{format, push};
 use super::progress::ProgressSums;
 use super::requested::{Requested, is_expired, is_explicit};
 use super::target::DescribedStream;
-use crate::collections::{Index, Key};
-use crate::error::Result;
-use crate::protocol::{Priority, SubscriptionReason, SubscriptionReference};
 use crate::sync_client::storage::{NewSubscription, Storage, StoredSubscription, Timestamp};
 
 /// Seconds that a subscription lives after its last use, unless the SDK says otherwise.
@@ -31,7 +32,7 @@ const NO_PARAMETERS: &str = "null";
 
 /// A stored subscription, and through which reason buckets belong to it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct StreamRow {
+pub(super) struct StreamRow {
     /// The row as it is stored.
     pub stored: StoredSubscription,
     /// The reason that a bucket of the current checkpoint names if it belongs to this row.
@@ -43,7 +44,7 @@ fn expiry(now: Timestamp, ttl: i64) -> Timestamp {
 }
 
 /// Inserts or renews a subscription.
-pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<()> {
+pub(super) fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<()> {
     let StreamKey { name, parameters } = &command.stream;
     let mut row = storage.find_or_insert_subscription(NewSubscription { stream_name: name, parameters })?;
     let ttl = command.ttl.unwrap_or(DEFAULT_TTL);
@@ -58,7 +59,7 @@ pub fn subscribe(command: &Subscribe, storage: &mut dyn Storage) -> Result<()> {
 }
 
 /// Ends an explicit subscription. Returns whether there is one of that name and parameters.
-pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<bool> {
+pub(super) fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<bool> {
     let wanted = NewSubscription { stream_name: &stream.name, parameters: &stream.parameters };
     let Some(mut row) = storage.find_subscription(wanted)? else { return Ok(false) };
     row.ttl = None;
@@ -67,7 +68,7 @@ pub fn unsubscribe(stream: &StreamKey, storage: &mut dyn Storage) -> Result<bool
 }
 
 /// All subscriptions, after those that are in use got their expiry extended.
-pub fn extend_expiry(
+pub(super) fn extend_expiry(
     in_use: &[StreamKey],
     now: Timestamp,
     storage: &mut dyn Storage,
@@ -88,7 +89,11 @@ pub fn extend_expiry(
 /// Deletes the subscriptions that a new request does not carry on, from storage and from `rows`.
 ///
 /// The expiry of a row that is no explicit subscription (any more) does not matter.
-pub fn delete_ended(rows: &mut Vec<StoredSubscription>, now: Timestamp, storage: &mut dyn Storage) -> Result<()> {
+pub(super) fn delete_ended(
+    rows: &mut Vec<StoredSubscription>,
+    now: Timestamp,
+    storage: &mut dyn Storage,
+) -> Result<()> {
     let has_ended = |row: &StoredSubscription| if is_explicit(row) { is_expired(row, now) } else { !row.active };
     for row in rows.iter().filter(|row| has_ended(row)) {
         storage.delete_subscription(row.id)?;
@@ -98,7 +103,7 @@ pub fn delete_ended(rows: &mut Vec<StoredSubscription>, now: Timestamp, storage:
 }
 
 /// Makes the stored subscriptions follow the streams that a checkpoint describes, and returns them.
-pub fn reconcile(
+pub(super) fn reconcile(
     described: &[DescribedStream],
     requested: &Requested,
     storage: &mut dyn Storage,
@@ -192,7 +197,7 @@ fn describe_row(
 }
 
 /// Log lines for what went wrong with the streams of a checkpoint.
-pub fn log_errors(
+pub(super) fn log_errors(
     described: &[DescribedStream],
     requested: &Requested,
     instructions: &mut Vec<Instruction>,
@@ -222,7 +227,7 @@ pub fn log_errors(
 }
 
 /// The rows without any relation to buckets.
-pub fn unrelated(stored: Vec<StoredSubscription>) -> Result<Vec<StreamRow>> {
+pub(super) fn unrelated(stored: Vec<StoredSubscription>) -> Result<Vec<StreamRow>> {
     let mut rows = Vec::new();
     rows.try_reserve_exact(stored.len())?;
     rows.extend(stored.into_iter().map(StreamRow::unrelated));
@@ -230,12 +235,16 @@ pub fn unrelated(stored: Vec<StoredSubscription>) -> Result<Vec<StreamRow>> {
 }
 
 /// The rows as they are stored now, each with the reason that it had among those `known` before.
-pub fn current(known: &[StreamRow], requested: &Requested, storage: &mut dyn Storage) -> Result<Vec<StreamRow>> {
+pub(super) fn current(known: &[StreamRow], requested: &Requested, storage: &mut dyn Storage) -> Result<Vec<StreamRow>> {
     relate(storage.subscriptions()?, known, requested)
 }
 
 /// The `stored` rows, each with the reason that it had among those `known` before.
-pub fn relate(stored: Vec<StoredSubscription>, known: &[StreamRow], requested: &Requested) -> Result<Vec<StreamRow>> {
+pub(super) fn relate(
+    stored: Vec<StoredSubscription>,
+    known: &[StreamRow],
+    requested: &Requested,
+) -> Result<Vec<StreamRow>> {
     let mut rows = Vec::new();
     rows.try_reserve_exact(stored.len())?;
     rows.extend(stored.into_iter().map(|stored| {
@@ -255,7 +264,7 @@ fn known_reason(row: &StoredSubscription, known: &[StreamRow]) -> Option<Subscri
 
 /// Records that what was requested, and what is default, was published up to `limit` (None: all) at `now`. Gives all
 /// rows as they are stored then.
-pub fn record_sync(
+pub(super) fn record_sync(
     known: &[StreamRow],
     requested: &Requested,
     progress: &ProgressSums,
@@ -276,12 +285,12 @@ pub fn record_sync(
 
 impl StreamRow {
     /// A row to which no bucket belongs.
-    pub fn unrelated(stored: StoredSubscription) -> Self {
+    pub(super) fn unrelated(stored: StoredSubscription) -> Self {
         Self { stored, reason: None }
     }
 
     /// The priority of its least urgent bucket: the stream is complete only with that one.
-    pub fn priority(&self, progress: &ProgressSums) -> Option<Priority> {
+    pub(super) fn priority(&self, progress: &ProgressSums) -> Option<Priority> {
         progress.of_reason(self.reason?).priority()
     }
 

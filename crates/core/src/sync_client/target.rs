@@ -15,21 +15,22 @@ mod refresh;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-pub use diff::PreparedDiff;
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
+
+pub(super) use diff::PreparedDiff;
 
 use super::change::PhaseChange;
 use super::instruction::BucketChange;
 use super::memory::{copy, push};
 use super::progress::{BucketCounts, ProgressSums};
 use super::tracked_buckets::{Announced, TrackedBucket, TrackedBuckets};
-use crate::error::Result;
-use crate::protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
 use crate::sync_client::storage::{BucketId, Storage, StoredBucket, StoredLine};
 use refresh::Found;
 
 /// A stream that is part of the checkpoint.
 #[derive(Debug)]
-pub struct DescribedStream {
+pub(super) struct DescribedStream {
     /// Its name.
     pub name: Box<str>,
     /// Whether clients get it without subscribing.
@@ -40,7 +41,7 @@ pub struct DescribedStream {
 
 /// A checkpoint, and what is held of it.
 #[derive(Debug)]
-pub struct Target {
+pub(super) struct Target {
     /// The last operation of the checkpoint.
     pub last_op_id: i64,
     /// The write checkpoint that it includes.
@@ -62,7 +63,7 @@ pub struct Target {
 
 /// A bucket that has to be checked.
 #[derive(Debug, Clone, Copy)]
-pub struct ChangedTarget<'t> {
+pub(super) struct ChangedTarget<'t> {
     /// Its name.
     pub name: &'t str,
     /// The stored bucket, None while nothing of it is held.
@@ -76,7 +77,7 @@ pub struct ChangedTarget<'t> {
 }
 
 /// A target made of a checkpoint line, and what has to follow in storage.
-pub struct LoadedTarget {
+pub(super) struct LoadedTarget {
     /// The target.
     pub target: Target,
     /// Stored buckets that are not part of it.
@@ -86,7 +87,7 @@ pub struct LoadedTarget {
 }
 
 /// A stored bucket that is not part of a checkpoint.
-pub struct UnlistedBucket {
+pub(super) struct UnlistedBucket {
     /// Its name.
     pub name: Box<str>,
     /// Where it is stored.
@@ -96,7 +97,7 @@ pub struct UnlistedBucket {
 }
 
 /// That a bucket received data.
-pub struct Receipt {
+pub(super) struct Receipt {
     /// The sums over buckets afterwards; None if this one is not part of the checkpoint.
     pub progress: Option<ProgressSums>,
     /// Whether operations of the checkpoint were stored that were not there.
@@ -120,7 +121,7 @@ enum Receiver {
 impl Target {
     /// The target of a checkpoint `line`, with what `storage` holds of its buckets. `subscriptions` is the number of
     /// subscriptions in the request, `received` says up to which operation the service takes a bucket as received.
-    pub fn load(
+    pub(super) fn load(
         line: Checkpoint<'_>,
         subscriptions: usize,
         received: &dyn Fn(&str) -> i64,
@@ -187,27 +188,27 @@ impl Target {
     }
 
     /// Notes that a stored bucket stays, although it is not part of the checkpoint.
-    pub fn add_foreign(&mut self, id: BucketId) -> Result<()> {
+    pub(super) fn add_foreign(&mut self, id: BucketId) -> Result<()> {
         push(&mut self.foreign, id)
     }
 
     /// Stored buckets that are not part of the checkpoint, but may be taken as part of full ones.
-    pub fn foreign(&self) -> &[BucketId] {
+    pub(super) fn foreign(&self) -> &[BucketId] {
         &self.foreign
     }
 
     /// Notes that another iteration has changed stored buckets.
-    pub fn set_outdated(&mut self) {
+    pub(super) fn set_outdated(&mut self) {
         self.is_outdated = true;
     }
 
     /// Up to which operation the service takes a bucket as received.
-    pub fn position(&self, name: &str) -> i64 {
+    pub(super) fn position(&self, name: &str) -> i64 {
         self.buckets.by_name(name).map_or(0, |bucket| bucket.position)
     }
 
     /// Makes room for a change.
-    pub fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
+    pub(super) fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
         let buckets = match change {
             PhaseChange::Diff(diff) => {
                 self.foreign.try_reserve(diff.foreign.len())?;
@@ -231,7 +232,7 @@ impl Target {
 
     /// Prepares to note that the bucket called `name` received data up to an operation; None if they were not stored,
     /// because what they continue is gone.
-    pub fn prepare_receipt(&self, name: &str, last_op: i64, stored: Option<&StoredLine>) -> Result<Receipt> {
+    pub(super) fn prepare_receipt(&self, name: &str, last_op: i64, stored: Option<&StoredLine>) -> Result<Receipt> {
         let position = self.buckets.find(name);
         let bucket = position.and_then(|position| self.buckets.get(position));
         let mut counts = bucket.map_or_else(BucketCounts::default, |bucket| bucket.counts);
@@ -258,7 +259,7 @@ impl Target {
     }
 
     /// Notes that a bucket received data; there is room for it.
-    pub fn receive(&mut self, receipt: Receipt) {
+    pub(super) fn receive(&mut self, receipt: Receipt) {
         let position = match receipt.bucket {
             Receiver::Known(position) => position,
             Receiver::New(name) => self.buckets.put(TrackedBucket::unannounced(name)),
@@ -277,7 +278,7 @@ impl Target {
     }
 
     /// The buckets that a publish up to `limit` (None: a full one) has to look at.
-    pub fn changed(&self, limit: Option<Priority>) -> impl Iterator<Item = ChangedTarget<'_>> {
+    pub(super) fn changed(&self, limit: Option<Priority>) -> impl Iterator<Item = ChangedTarget<'_>> {
         self.changed.iter().filter_map(move |position| {
             let bucket = self.buckets.get(*position)?;
             let Announced { checksum, priority, .. } = bucket.announced.as_ref()?;
@@ -289,13 +290,13 @@ impl Target {
     }
 
     /// Whether a stored bucket is part of the checkpoint, with a priority up to `limit`.
-    pub fn involves(&self, id: BucketId, limit: Priority) -> bool {
+    pub(super) fn involves(&self, id: BucketId, limit: Priority) -> bool {
         let bucket = self.buckets.find_id(id).and_then(|position| self.buckets.get(position));
         bucket.and_then(|bucket| bucket.announced.as_ref()).is_some_and(|announced| announced.priority <= limit)
     }
 
     /// The sums over buckets after the checkpoint was published as a whole.
-    pub fn settled_progress(&self) -> Result<ProgressSums> {
+    pub(super) fn settled_progress(&self) -> Result<ProgressSums> {
         let mut progress = self.progress.copy()?;
         for bucket in self.changed.iter().filter_map(|position| self.buckets.get(*position)) {
             recount(&mut progress, bucket, &bucket.counts.settled());
@@ -304,7 +305,7 @@ impl Target {
     }
 
     /// Notes that the checkpoint was published as a whole; `progress` is from [`Self::settled_progress`].
-    pub fn settle(&mut self, progress: ProgressSums) {
+    pub(super) fn settle(&mut self, progress: ProgressSums) {
         for position in self.changed.drain(..) {
             let Some(bucket) = self.buckets.get_mut(position) else { continue };
             bucket.is_changed = false;
@@ -316,13 +317,13 @@ impl Target {
     }
 
     /// The progress of the bucket called `name`, which receives data, for developer tools.
-    pub fn bucket_change(&self, name: &str, receipt: &Receipt) -> Result<Option<BucketChange>> {
+    pub(super) fn bucket_change(&self, name: &str, receipt: &Receipt) -> Result<Option<BucketChange>> {
         let bucket = self.buckets.by_name(name);
         bucket.and_then(|bucket| bucket_change(bucket, &receipt.counts)).transpose()
     }
 
     /// The progress of all buckets by name, after `diff` if there is one, for developer tools.
-    pub fn bucket_changes(&self, diff: Option<&PreparedDiff<'_>>) -> Result<Box<[BucketChange]>> {
+    pub(super) fn bucket_changes(&self, diff: Option<&PreparedDiff<'_>>) -> Result<Box<[BucketChange]>> {
         let kept = self.buckets.iter().filter(|bucket| !diff.is_some_and(|diff| diff.concerns(&bucket.name)));
         let updated = diff.into_iter().flat_map(|diff| &diff.updated);
         let mut changes = Vec::new();
@@ -396,7 +397,7 @@ mod tests {
 
     impl Target {
         /// Asserts what has to hold between the parts of a target at any time.
-        pub fn assert_consistent(&self) {
+        pub(crate) fn assert_consistent(&self) {
             let mut progress = ProgressSums::new(self.streams.len(), self.progress.subscriptions()).unwrap();
             self.buckets.iter().for_each(|bucket| count(&mut progress, bucket));
             assert_eq!(self.progress.figures(), progress.figures());
@@ -404,7 +405,7 @@ mod tests {
         }
 
         /// All buckets: name, stored bucket and checksum.
-        pub fn all_buckets(&self) -> impl Iterator<Item = (&str, Option<BucketId>, Checksum)> {
+        pub(crate) fn all_buckets(&self) -> impl Iterator<Item = (&str, Option<BucketId>, Checksum)> {
             self.buckets
                 .iter()
                 .filter_map(|bucket| Some((&*bucket.name, bucket.id, bucket.announced.as_ref()?.checksum)))

@@ -3,15 +3,16 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use rowtide_protocol::collections::{Index, Key};
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Checksum, Priority, SubscriptionReason};
+
 use super::progress::BucketCounts;
-use crate::collections::{Index, Key};
-use crate::error::Result;
-use crate::protocol::{Checksum, Priority, SubscriptionReason};
 use crate::sync_client::storage::BucketId;
 
 /// A bucket.
 #[derive(Debug)]
-pub struct TrackedBucket {
+pub(super) struct TrackedBucket {
     /// Its name.
     pub name: Box<str>,
     /// The stored bucket, None while nothing of it is held.
@@ -32,7 +33,7 @@ pub struct TrackedBucket {
 
 /// What a checkpoint says of a bucket.
 #[derive(Debug)]
-pub struct Announced {
+pub(super) struct Announced {
     /// What its operations sum up to when all are downloaded.
     pub checksum: Checksum,
     /// How urgently it is published.
@@ -43,7 +44,12 @@ pub struct Announced {
 
 impl TrackedBucket {
     /// A bucket that is not listed as changed.
-    pub fn new(name: Box<str>, id: Option<BucketId>, counts: BucketCounts, announced: Option<Announced>) -> Self {
+    pub(super) fn new(
+        name: Box<str>,
+        id: Option<BucketId>,
+        counts: BucketCounts,
+        announced: Option<Announced>,
+    ) -> Self {
         Self {
             name,
             id,
@@ -57,14 +63,14 @@ impl TrackedBucket {
     }
 
     /// A bucket that is not part of the checkpoint and of which nothing is known.
-    pub fn unannounced(name: Box<str>) -> Self {
+    pub(super) fn unannounced(name: Box<str>) -> Self {
         Self::new(name, None, BucketCounts::default(), None)
     }
 }
 
 /// Buckets by position, name and id.
 #[derive(Debug, Default)]
-pub struct TrackedBuckets {
+pub(super) struct TrackedBuckets {
     buckets: Vec<TrackedBucket>,
     by_name: Index,
     by_id: Index,
@@ -82,7 +88,7 @@ fn id_at<'s>(buckets: &'s [TrackedBucket]) -> impl Fn(usize) -> Key<'s> {
 
 impl TrackedBuckets {
     /// Makes room for more buckets.
-    pub fn reserve(&mut self, additional: usize) -> Result<()> {
+    pub(super) fn reserve(&mut self, additional: usize) -> Result<()> {
         self.buckets.try_reserve(additional)?;
         let positions = self.buckets.len().saturating_add(additional);
         self.free.try_reserve(positions.saturating_sub(self.free.len()))?;
@@ -91,43 +97,43 @@ impl TrackedBuckets {
     }
 
     /// The position of the bucket with that name.
-    pub fn find(&self, name: &str) -> Option<usize> {
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.by_name.find(Key::Name(name), &name_at(&self.buckets))
     }
 
     /// The position of the stored bucket.
-    pub fn find_id(&self, id: BucketId) -> Option<usize> {
+    pub(super) fn find_id(&self, id: BucketId) -> Option<usize> {
         self.by_id.find(Key::Id(id.0), &id_at(&self.buckets))
     }
 
     /// The bucket at a position.
-    pub fn get(&self, position: usize) -> Option<&TrackedBucket> {
+    pub(super) fn get(&self, position: usize) -> Option<&TrackedBucket> {
         self.buckets.get(position)
     }
 
     /// The bucket with that name.
-    pub fn by_name(&self, name: &str) -> Option<&TrackedBucket> {
+    pub(super) fn by_name(&self, name: &str) -> Option<&TrackedBucket> {
         self.get(self.find(name)?)
     }
 
     /// The bucket at a position.
-    pub fn get_mut(&mut self, position: usize) -> Option<&mut TrackedBucket> {
+    pub(super) fn get_mut(&mut self, position: usize) -> Option<&mut TrackedBucket> {
         self.buckets.get_mut(position)
     }
 
     /// All buckets.
-    pub fn iter(&self) -> impl Iterator<Item = &TrackedBucket> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TrackedBucket> {
         self.buckets.iter().filter(|bucket| !bucket.is_removed)
     }
 
     /// Positions of buckets that are marked as changed.
-    pub fn changed_positions(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn changed_positions(&self) -> impl Iterator<Item = usize> {
         self.buckets.iter().enumerate().filter_map(|(position, bucket)| bucket.is_changed.then_some(position))
     }
 
     /// Adds a bucket, or replaces all about the one of that name but whether it is listed as changed. There is room
     /// for it.
-    pub fn put(&mut self, bucket: TrackedBucket) -> usize {
+    pub(super) fn put(&mut self, bucket: TrackedBucket) -> usize {
         let id = bucket.id;
         let position = match self.find(&bucket.name) {
             Some(position) => {
@@ -163,7 +169,7 @@ impl TrackedBuckets {
     }
 
     /// Notes where a bucket is stored. There is room for it.
-    pub fn set_id(&mut self, position: usize, id: BucketId) {
+    pub(super) fn set_id(&mut self, position: usize, id: BucketId) {
         let before = self.buckets.get(position).and_then(|bucket| bucket.id);
         if before == Some(id) {
             return;
@@ -178,14 +184,14 @@ impl TrackedBuckets {
     }
 
     /// An index for [`Self::forget_ids`].
-    pub fn empty_index(&self) -> Result<Index> {
+    pub(super) fn empty_index(&self) -> Result<Index> {
         let mut index = Index::default();
         index.reserve(self.buckets.len())?;
         Ok(index)
     }
 
     /// Forgets where buckets are stored. Makes `empty` the index of ids.
-    pub fn forget_ids(&mut self, empty: Index) {
+    pub(super) fn forget_ids(&mut self, empty: Index) {
         self.by_id = empty;
         for bucket in &mut self.buckets {
             bucket.id = None;
@@ -193,17 +199,17 @@ impl TrackedBuckets {
     }
 
     /// All buckets.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut TrackedBucket> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TrackedBucket> {
         self.buckets.iter_mut().filter(|bucket| !bucket.is_removed)
     }
 
     /// How many positions there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.buckets.len()
     }
 
     /// Removes the bucket with that name, and returns what was known of it.
-    pub fn remove(&mut self, name: &str) -> Option<TrackedBucket> {
+    pub(super) fn remove(&mut self, name: &str) -> Option<TrackedBucket> {
         let position = self.find(name)?;
         self.by_name.remove(Key::Name(name), &name_at(&self.buckets));
         if let Some(id) = self.buckets.get(position)?.id {
@@ -219,7 +225,7 @@ impl TrackedBuckets {
     }
 
     /// Lets the position be used again, if it has no bucket and is not listed as changed.
-    pub fn free_if_removed(&mut self, position: usize) {
+    pub(super) fn free_if_removed(&mut self, position: usize) {
         if self.buckets.get(position).is_some_and(|bucket| bucket.is_removed && !bucket.is_changed) {
             self.free.push(position);
         }
@@ -232,7 +238,7 @@ mod tests {
 
     impl TrackedBuckets {
         /// Asserts what has to hold between the parts; `changed` is the target's list.
-        pub fn assert_consistent(&self, changed: &[usize]) {
+        pub(crate) fn assert_consistent(&self, changed: &[usize]) {
             for (position, bucket) in self.buckets.iter().enumerate() {
                 let listed = changed.iter().filter(|changed| **changed == position).count();
                 assert_eq!(listed, usize::from(bucket.is_changed), "{bucket:?}");

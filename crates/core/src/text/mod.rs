@@ -4,14 +4,14 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::writer::write_string;
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::json::writer::write_string;
 
 /// A copy of `text`, whose size others decide.
 ///
 /// # Errors
 /// Out of memory.
-pub fn copy(text: &str) -> Result<String> {
+pub(crate) fn copy(text: &str) -> Result<String> {
     let mut copy = String::new();
     copy.try_reserve_exact(text.len())?;
     copy.push_str(text);
@@ -22,7 +22,7 @@ pub fn copy(text: &str) -> Result<String> {
 ///
 /// # Errors
 /// Out of memory.
-pub fn format(arguments: fmt::Arguments<'_>) -> Result<String> {
+pub(crate) fn format(arguments: fmt::Arguments<'_>) -> Result<String> {
     let mut text = String::new();
     append(&mut text, arguments)?;
     Ok(text)
@@ -32,7 +32,7 @@ pub fn format(arguments: fmt::Arguments<'_>) -> Result<String> {
 ///
 /// # Errors
 /// Out of memory.
-pub fn append(text: &mut String, arguments: fmt::Arguments<'_>) -> Result<()> {
+pub(crate) fn append(text: &mut String, arguments: fmt::Arguments<'_>) -> Result<()> {
     let mut writer = FallibleWriter { text, error: None };
     match writer.write_fmt(arguments) {
         Ok(()) => Ok(()),
@@ -64,17 +64,17 @@ impl Write for FallibleWriter<'_> {
 }
 
 /// Appends `name` as a quoted SQL identifier.
-pub fn push_identifier(sql: &mut String, name: &str) {
+pub(crate) fn push_identifier(sql: &mut String, name: &str) {
     push_quoted(sql, name, '"');
 }
 
 /// Appends `text` as an SQL string literal.
-pub fn push_literal(sql: &mut String, text: &str) {
+pub(crate) fn push_literal(sql: &mut String, text: &str) {
     push_quoted(sql, text, '\'');
 }
 
 /// `name` as a quoted SQL identifier.
-pub fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     let mut sql = String::with_capacity(name.len().saturating_add(2));
     push_identifier(&mut sql, name);
     sql
@@ -82,7 +82,7 @@ pub fn identifier(name: &str) -> String {
 
 /// Writes a name as a quoted SQL identifier.
 #[derive(Debug, Clone, Copy)]
-pub struct Identifier<'n>(pub &'n str);
+pub(crate) struct Identifier<'n>(pub &'n str);
 
 impl fmt::Display for Identifier<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl fmt::Display for Identifier<'_> {
 }
 
 /// `text` as an SQL string literal.
-pub fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let mut sql = String::with_capacity(text.len().saturating_add(2));
     push_literal(&mut sql, text);
     sql
@@ -106,7 +106,7 @@ pub fn literal(text: &str) -> String {
 ///
 /// # Errors
 /// Out of memory.
-pub fn overwrite(buffer: &mut String, text: &str) -> Result<()> {
+pub(crate) fn overwrite(buffer: &mut String, text: &str) -> Result<()> {
     reserve_anew(buffer, text.len())?;
     buffer.push_str(text);
     Ok(())
@@ -116,7 +116,7 @@ pub fn overwrite(buffer: &mut String, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// Out of memory.
-pub fn reserve_anew(buffer: &mut String, length: usize) -> Result<()> {
+pub(crate) fn reserve_anew(buffer: &mut String, length: usize) -> Result<()> {
     const KEPT: usize = 64 * 1024;
     if buffer.capacity() > KEPT.max(length.saturating_mul(4)) {
         *buffer = String::new();
@@ -144,7 +144,7 @@ fn push_quoted(sql: &mut String, text: &str, quote: char) {
 ///
 /// # Errors
 /// Out of memory.
-pub fn push_json_path(sql: &mut String, name: &str) -> Result<()> {
+pub(crate) fn push_json_path(sql: &mut String, name: &str) -> Result<()> {
     let mut path = String::with_capacity(name.len().saturating_add(4));
     path.push_str("$.");
     if is_plain_member_name(name) {
@@ -164,7 +164,7 @@ fn is_plain_member_name(name: &str) -> bool {
 }
 
 /// Whether the statement `sql` begins, ends or undoes a transaction or savepoint.
-pub fn is_transaction_control(sql: &str) -> bool {
+pub(crate) fn is_transaction_control(sql: &str) -> bool {
     const WORDS: [&str; 6] = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
     let mut rest = sql;
     loop {

@@ -299,17 +299,17 @@ const UNTERMINATED: &str = "unterminated string";
 
 /// How many bytes of values this thread has skipped, so that tests notice work that grows faster than its input.
 #[cfg(test)]
-pub mod bytes_skipped {
+pub(super) mod bytes_skipped {
     use core::cell::Cell;
 
     std::thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
 
-    pub fn add(bytes: usize) {
+    pub(crate) fn add(bytes: usize) {
         COUNT.set(COUNT.get() + bytes);
     }
 
     /// The count since the last call.
-    pub fn take() -> usize {
+    pub(crate) fn take() -> usize {
         COUNT.take()
     }
 }

@@ -10,10 +10,10 @@ use sqlite_nostd::Connection;
 use sqlite_nostd::bindings::{sqlite3, sqlite3_api_routines};
 
 /// A connection in memory.
-pub struct Host(rusqlite::Connection);
+pub(crate) struct Host(rusqlite::Connection);
 
 impl Host {
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         // SAFETY: the table is SQLite's, and there is no other SQLite.
         unsafe { sqlite_nostd::initialize(api()) };
@@ -21,27 +21,27 @@ impl Host {
     }
 
     /// The connection as rusqlite sees it.
-    pub fn rusqlite(&self) -> &rusqlite::Connection {
+    pub(crate) fn rusqlite(&self) -> &rusqlite::Connection {
         &self.0
     }
 
     /// The connection as the bindings see it.
-    pub fn connection(&self) -> Connection<'_> {
+    pub(crate) fn connection(&self) -> Connection<'_> {
         // SAFETY: open as long as `self`.
         unsafe { sqlite_nostd::connection_from_raw(self.raw()) }.unwrap()
     }
 
-    pub fn raw(&self) -> *mut sqlite3 {
+    pub(crate) fn raw(&self) -> *mut sqlite3 {
         // SAFETY: the handle is used, not closed.
         unsafe { self.0.handle() }.cast()
     }
 
-    pub fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         self.0.execute_batch(sql).unwrap();
     }
 
     /// Runs SQL that must fail, and gives the extended code and the message.
-    pub fn error(&self, sql: &str) -> (i32, String) {
+    pub(crate) fn error(&self, sql: &str) -> (i32, String) {
         let handle = self.raw().cast::<ffi::sqlite3>();
         self.0.execute_batch(sql).unwrap_err();
         // SAFETY: open, and not used since it failed.
@@ -52,14 +52,14 @@ impl Host {
     }
 
     /// The first value of a query as text, `NULL` for NULL.
-    pub fn text(&self, sql: &str) -> String {
+    pub(crate) fn text(&self, sql: &str) -> String {
         let value: Option<String> =
             self.0.query_row(&format!("SELECT CAST(({sql}) AS TEXT)"), (), |row| row.get(0)).unwrap();
         value.unwrap_or_else(|| "NULL".into())
     }
 
     /// How many statements are between two steps.
-    pub fn running_statements(&self) -> usize {
+    pub(crate) fn running_statements(&self) -> usize {
         let handle = self.raw().cast::<ffi::sqlite3>();
         let mut statement = ptr::null_mut();
         let mut count = 0;
@@ -74,13 +74,13 @@ impl Host {
         }
     }
 
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         self.0.close().map_err(|(_, error)| error).unwrap();
     }
 }
 
 /// The table that SQLite hands to extensions.
-pub fn api() -> *const sqlite3_api_routines {
+pub(crate) fn api() -> *const sqlite3_api_routines {
     thread_local!(static TABLE: RefCell<usize> = const { RefCell::new(0) });
     static API: OnceLock<usize> = OnceLock::new();
     unsafe extern "C" fn keep(

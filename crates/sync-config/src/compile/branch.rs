@@ -8,7 +8,7 @@ use crate::plan::{Output, RequestRef, RowRef};
 use crate::sql::ast::{self, ExprKind, Name, SelectItem};
 
 /// The select list, compiled.
-pub struct Selected {
+pub(crate) struct Selected {
     pub(super) primary: SourceId,
     pub(super) outputs: Vec<Output>,
 }

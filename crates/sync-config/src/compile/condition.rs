@@ -13,7 +13,7 @@ const MAX_BRANCHES: usize = 100;
 
 /// A condition; NOT is inside of atoms.
 #[derive(Clone, Debug)]
-pub enum Cond {
+pub(crate) enum Cond {
     Atom(Expr<Ref>, Span),
     All(Vec<Cond>),
     Any(Vec<Cond>),
@@ -23,7 +23,7 @@ pub enum Cond {
 
 /// One AND of the normal form.
 #[derive(Clone, Debug, Default)]
-pub struct Conjunction {
+pub(crate) struct Conjunction {
     pub(super) atoms: Vec<(Expr<Ref>, Span)>,
     /// Sources that only this branch has.
     pub(super) sources: Vec<SourceId>,

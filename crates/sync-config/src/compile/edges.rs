@@ -8,15 +8,15 @@ use crate::expr::Expr;
 use crate::plan::RowRef;
 
 /// A step of resolving; the error is what is not supported.
-pub type Step<T> = Result<T, &'static str>;
+pub(crate) type Step<T> = Result<T, &'static str>;
 
 /// An equality between two tables that are both looked up.
-pub struct Edge {
+pub(crate) struct Edge {
     pub(super) ends: [Side; 2],
 }
 
 /// An expression over the rows of one table and the functions attached to them.
-pub fn row_expression(expr: &Expr<Ref>, id: SourceId, attached: &[SourceId]) -> Step<Expr<RowRef>> {
+pub(crate) fn row_expression(expr: &Expr<Ref>, id: SourceId, attached: &[SourceId]) -> Step<Expr<RowRef>> {
     expr.replace(&mut |leaf| match leaf {
         Ref::Row(other, row) if *other == id => Ok(Expr::Ref(row.clone())),
         Ref::Each(function, column) => match attached.iter().position(|other| other == function) {
@@ -57,7 +57,7 @@ impl Edge {
 }
 
 /// Groups the sides of matches that are equal to each other.
-pub fn classes(matches: &[(Side, Side)]) -> Vec<Vec<&Side>> {
+pub(crate) fn classes(matches: &[(Side, Side)]) -> Vec<Vec<&Side>> {
     let sides: Vec<&Side> = matches.iter().flat_map(|(left, right)| [left, right]).collect();
     let mut class: Vec<usize> = (0..sides.len()).collect();
     let mut merge = |a: usize, b: usize| {

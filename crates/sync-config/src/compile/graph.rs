@@ -12,7 +12,7 @@ use crate::expr::{Expr, Frame, Operator, Slot, is_true};
 
 /// One side of `l = r`.
 #[derive(Clone, Debug)]
-pub struct Side {
+pub(crate) struct Side {
     pub(super) owner: Owner,
     pub(super) expr: Expr<Ref>,
     /// Canonical text, which identifies the expression.
@@ -21,7 +21,7 @@ pub struct Side {
 
 /// One branch, in canonical order.
 #[derive(Debug)]
-pub struct Graph<'a> {
+pub(crate) struct Graph<'a> {
     pub(super) sources: &'a Sources,
     /// The table whose rows are synced; none for a query that only gives parameters.
     pub(super) primary: Option<SourceId>,
@@ -38,7 +38,7 @@ pub struct Graph<'a> {
 }
 
 /// Sorts the conditions. None if one of them is never true.
-pub fn build<'a>(
+pub(crate) fn build<'a>(
     sources: &'a Sources,
     base: &[SourceId],
     branch: &Conjunction,

@@ -10,7 +10,7 @@ use crate::plan::{
 };
 
 /// A plan in the making.
-pub struct Assembly {
+pub(crate) struct Assembly {
     plan: Plan,
     evaluators: BTreeMap<Hash, usize>,
     indexes: BTreeMap<Hash, usize>,
@@ -18,7 +18,7 @@ pub struct Assembly {
 }
 
 /// A branch with its evaluator and querier; the definition is not known yet.
-pub struct Branch {
+pub(crate) struct Branch {
     pub(super) evaluator: usize,
     pub(super) filters: Vec<Expr<RequestRef>>,
     pub(super) steps: Vec<Step>,

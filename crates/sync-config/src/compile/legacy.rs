@@ -33,7 +33,7 @@ struct ParameterBranch {
 }
 
 /// Compiles a bucket definition into `assembly`.
-pub fn compile(
+pub(crate) fn compile(
     named: &Named<LegacyText>,
     options: &CompileOptions,
     settings: &Settings,

@@ -9,7 +9,7 @@ use crate::plan::{RequestRef, RowRef};
 use crate::sql::ast::{self, ExprKind, InRight, Name};
 use crate::value::Value;
 
-pub fn not_supported(span: Span, message: &str) -> Diagnostic {
+pub(crate) fn not_supported(span: Span, message: &str) -> Diagnostic {
     Diagnostic::new(Code::NotSupported, span, message)
 }
 

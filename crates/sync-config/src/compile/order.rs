@@ -11,7 +11,7 @@ use crate::plan::short_digest;
 const MAX_ROUNDS: usize = 12;
 
 /// `ids` in canonical order.
-pub fn canonical_order(
+pub(crate) fn canonical_order(
     sources: &Sources,
     ids: &[SourceId],
     atoms: &[&Expr<Ref>],

@@ -13,7 +13,7 @@ use crate::plan::{EachColumn, RequestRef, RowProgram, RowRef, row_text};
 
 /// A branch, resolved.
 #[derive(Debug)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     pub(super) program: RowProgram,
     pub(super) filters: Vec<Expr<RequestRef>>,
     pub(super) steps: Vec<ResolvedStep>,
@@ -24,7 +24,7 @@ pub struct Resolved {
 
 /// A step with its index, which is not numbered yet.
 #[derive(Debug)]
-pub struct ResolvedStep {
+pub(crate) struct ResolvedStep {
     pub(super) source: ResolvedSource,
     pub(super) outputs: Vec<usize>,
     pub(super) filters: Vec<Expr<RequestRef>>,
@@ -32,7 +32,7 @@ pub struct ResolvedStep {
 
 /// Where the rows of a step come from.
 #[derive(Debug)]
-pub enum ResolvedSource {
+pub(crate) enum ResolvedSource {
     Each { arg: Expr<RequestRef>, columns: Vec<EachColumn> },
     Lookup { program: RowProgram, outputs: Vec<Expr<RowRef>>, key: Vec<Expr<RequestRef>> },
 }
@@ -56,14 +56,14 @@ struct Resolver<'g> {
 }
 
 /// A branch of a query that only gives parameters.
-pub struct ResolvedParameters {
+pub(crate) struct ResolvedParameters {
     pub(super) filters: Vec<Expr<RequestRef>>,
     pub(super) steps: Vec<ResolvedStep>,
     pub(super) values: Vec<Expr<RequestRef>>,
 }
 
 /// Resolves a branch; with `push_down`, values that a request knows replace outputs of lookups.
-pub fn resolve(graph: &Graph<'_>, push_down: bool, span: Span) -> Built<Resolved> {
+pub(crate) fn resolve(graph: &Graph<'_>, push_down: bool, span: Span) -> Built<Resolved> {
     let mut resolver = Resolver::new(graph, &[]);
     resolver.sort_matches(push_down);
     let resolved = resolver.run().and_then(|()| match graph.primary {
@@ -76,7 +76,7 @@ pub fn resolve(graph: &Graph<'_>, push_down: bool, span: Span) -> Built<Resolved
 }
 
 /// Resolves a branch of a query that only gives `wanted`, expressions of one source each.
-pub fn resolve_parameters(graph: &Graph<'_>, wanted: &[Expr<Ref>], span: Span) -> Built<ResolvedParameters> {
+pub(crate) fn resolve_parameters(graph: &Graph<'_>, wanted: &[Expr<Ref>], span: Span) -> Built<ResolvedParameters> {
     let mut resolver = Resolver::new(graph, wanted);
     resolver.sort_matches(true);
     let values = resolver.run().and_then(|()| wanted.iter().map(|expr| resolver.wanted_value(expr)).collect());

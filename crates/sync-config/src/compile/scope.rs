@@ -12,7 +12,7 @@ use crate::plan::{EachColumn, RowRef, Settings, TablePattern};
 use crate::sql::ast::{self, FromSource, Name};
 
 /// What does not change within a stream.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     pub(super) ctes: HashMap<&'a str, &'a Cte>,
     pub(super) options: &'a CompileOptions,
     pub(super) settings: &'a Settings,
@@ -24,7 +24,7 @@ pub struct Context<'a> {
 
 /// An item of FROM as names see it.
 #[derive(Clone, Debug)]
-pub enum Relation {
+pub(crate) enum Relation {
     Source(SourceId),
     /// Of a subquery or CTE: its columns are expressions.
     Columns(Vec<(String, Expr<Ref>)>),
@@ -32,13 +32,13 @@ pub enum Relation {
 
 /// The items of one FROM, and the query around it.
 #[derive(Clone, Copy)]
-pub struct Scope<'s> {
+pub(crate) struct Scope<'s> {
     pub(super) items: &'s [(String, Relation)],
     pub(super) parent: Option<&'s Scope<'s>>,
 }
 
 /// Compiles one query.
-pub struct Builder<'a> {
+pub(crate) struct Builder<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) sources: Sources,
     pub(super) findings: &'a mut Vec<Diagnostic>,
@@ -48,10 +48,10 @@ pub struct Builder<'a> {
     pub(super) inlining: Vec<String>,
 }
 
-pub type Built<T> = Result<T, Diagnostic>;
+pub(crate) type Built<T> = Result<T, Diagnostic>;
 
 /// FROM and WHERE of a query.
-pub struct Body {
+pub(crate) struct Body {
     pub(super) items: Vec<(String, Relation)>,
     pub(super) sources: Vec<SourceId>,
     pub(super) cond: Cond,
@@ -350,7 +350,7 @@ impl<'a> Builder<'a> {
 }
 
 /// The error for a name that FROM does not bring in.
-pub fn unknown_table(table: &Name) -> Diagnostic {
+pub(crate) fn unknown_table(table: &Name) -> Diagnostic {
     let message = format!("Table '{}' has not been added in a FROM clause here", table.text);
     Diagnostic::new(Code::UnknownTable, table.span, message)
 }

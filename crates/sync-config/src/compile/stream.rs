@@ -13,7 +13,7 @@ use crate::sql::{self, ast};
 const MAX_DEFINITIONS: usize = 100;
 
 /// Compiles a stream into `assembly`.
-pub fn compile(
+pub(crate) fn compile(
     named: &Named<StreamText>,
     context: &Context<'_>,
     assembly: &mut Assembly,
@@ -81,13 +81,13 @@ fn compile_query(
     Ok(())
 }
 
-pub fn warn_unauthenticated(span: Span, findings: &mut Vec<Diagnostic>) {
+pub(crate) fn warn_unauthenticated(span: Span, findings: &mut Vec<Diagnostic>) {
     let message = "Clients can send any value for this unauthenticated parameter, so anyone can get these rows";
     findings.push(Diagnostic::new(Code::Unauthenticated, span, message));
 }
 
 /// Whether values that clients choose decide, and none of the token.
-pub fn only_unauthenticated(
+pub(crate) fn only_unauthenticated(
     filters: &[Expr<RequestRef>],
     steps: &[crate::plan::Step],
     key: &[Expr<RequestRef>],

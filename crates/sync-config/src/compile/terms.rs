@@ -6,11 +6,11 @@ use crate::expr::{Affinity, CastType, Expr, Operator, canonical};
 use crate::plan::{EachColumn, RequestRef, RowRef, TablePattern};
 
 /// Number of a source within one query.
-pub type SourceId = usize;
+pub(crate) type SourceId = usize;
 
 /// A leaf of an expression while compiling.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ref {
+pub(crate) enum Ref {
     /// Of the row of a table: a column or its metadata.
     Row(SourceId, RowRef),
     /// Of a row of `json_each`.
@@ -23,7 +23,7 @@ pub enum Ref {
 
 /// An item of FROM after inlining.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     pub(super) kind: SourceKind,
     /// Its name for messages.
     pub(super) name: String,
@@ -31,7 +31,7 @@ pub struct Source {
 
 /// The kinds of sources.
 #[derive(Clone, Debug)]
-pub enum SourceKind {
+pub(crate) enum SourceKind {
     /// A table; the alias, if there is one, is the name that clients see.
     Table { pattern: TablePattern, alias: Option<String> },
     /// `json_each` of an expression over earlier sources.
@@ -40,14 +40,14 @@ pub enum SourceKind {
 
 /// Whose row an expression needs. `json_each` over a column belongs to the row; over request data it owns itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
+pub(crate) enum Owner {
     Request,
     Source(SourceId),
 }
 
 /// All sources of a query.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     pub(super) all: Vec<Source>,
 }
 
@@ -85,7 +85,7 @@ impl Sources {
 }
 
 /// The sources that leaves name, functions included.
-pub fn touched(expr: &Expr<Ref>) -> BTreeSet<SourceId> {
+pub(crate) fn touched(expr: &Expr<Ref>) -> BTreeSet<SourceId> {
     let mut touched = BTreeSet::new();
     expr.visit_refs(&mut |leaf| {
         if let Ref::Row(id, _) | Ref::Each(id, _) = leaf {
@@ -96,7 +96,7 @@ pub fn touched(expr: &Expr<Ref>) -> BTreeSet<SourceId> {
 }
 
 /// Canonical text with sources named by `name`.
-pub fn text(expr: &Expr<Ref>, name: &dyn Fn(SourceId) -> String) -> String {
+pub(crate) fn text(expr: &Expr<Ref>, name: &dyn Fn(SourceId) -> String) -> String {
     canonical(expr, &|leaf| match leaf {
         Ref::Row(id, row) => format!("{}.{row:?}", name(*id)),
         Ref::Each(id, column) => format!("{}.{column:?}", name(*id)),
@@ -125,13 +125,13 @@ fn affinity(expr: &Expr<Ref>) -> OperandAffinity {
 }
 
 /// A comparison with the conversions that SQLite makes, spelled out.
-pub fn compare(operator: Operator, left: Expr<Ref>, right: Expr<Ref>) -> Expr<Ref> {
+pub(crate) fn compare(operator: Operator, left: Expr<Ref>, right: Expr<Ref>) -> Expr<Ref> {
     let (left, right) = converted(left, right);
     Expr::binary(operator, left, right)
 }
 
 /// Both sides of a comparison after conversion.
-pub fn converted(left: Expr<Ref>, right: Expr<Ref>) -> (Expr<Ref>, Expr<Ref>) {
+pub(crate) fn converted(left: Expr<Ref>, right: Expr<Ref>) -> (Expr<Ref>, Expr<Ref>) {
     let (a, b) = (affinity(&left), affinity(&right));
     let numeric = a == OperandAffinity::Numeric || b == OperandAffinity::Numeric;
     let text = |x, y| x == OperandAffinity::Text && y == OperandAffinity::None;
@@ -150,7 +150,7 @@ pub fn converted(left: Expr<Ref>, right: Expr<Ref>) -> (Expr<Ref>, Expr<Ref>) {
 }
 
 /// The conversion that the left side of IN asks of a list.
-pub fn list_item(left: &Expr<Ref>, item: Expr<Ref>) -> Expr<Ref> {
+pub(crate) fn list_item(left: &Expr<Ref>, item: Expr<Ref>) -> Expr<Ref> {
     match affinity(left) {
         OperandAffinity::Numeric => Expr::Convert(Affinity::Numeric, Box::new(item)),
         OperandAffinity::Text => Expr::Convert(Affinity::Text, Box::new(item)),
@@ -159,6 +159,6 @@ pub fn list_item(left: &Expr<Ref>, item: Expr<Ref>) -> Expr<Ref> {
 }
 
 /// Whether IN converts the elements of a JSON array to numbers.
-pub fn numeric_array(left: &Expr<Ref>) -> bool {
+pub(crate) fn numeric_array(left: &Expr<Ref>) -> bool {
     affinity(left) == OperandAffinity::Numeric
 }

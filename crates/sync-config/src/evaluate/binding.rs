@@ -7,10 +7,10 @@ use crate::plan::{Querier, RequestRef, StepSource};
 use crate::value::{Value, write_json};
 
 /// Values of the request before the slots: claims, subscription, connection.
-pub const CONTEXT: usize = 3;
+pub(crate) const CONTEXT: usize = 3;
 
 /// Rows of values that belong together; all have the same slots.
-pub struct Rows {
+pub(crate) struct Rows {
     /// The slot of each value.
     pub(super) slots: Vec<usize>,
     pub(super) rows: Vec<Vec<Value>>,
@@ -18,12 +18,12 @@ pub struct Rows {
 
 impl Rows {
     /// One row without any slot: where every join begins.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { slots: Vec::new(), rows: vec![Vec::new()] }
     }
 
     /// Keeps the slots that are needed, and each row once.
-    pub fn project(&mut self, needed: &BTreeSet<usize>) {
+    pub(crate) fn project(&mut self, needed: &BTreeSet<usize>) {
         let kept: Vec<bool> = self.slots.iter().map(|slot| needed.contains(slot)).collect();
         let keep = |values: &mut Vec<Value>| {
             let mut kept = kept.iter();
@@ -51,7 +51,7 @@ fn exact_text(row: &[Value]) -> String {
 }
 
 /// The expression with positions for slots.
-pub fn bind(expr: &Expr<RequestRef>, slots: &[usize]) -> Expr<Slot> {
+pub(crate) fn bind(expr: &Expr<RequestRef>, slots: &[usize]) -> Expr<Slot> {
     let bound: Result<Expr<Slot>, std::convert::Infallible> = expr.replace(&mut |leaf| {
         Ok(match leaf {
             RequestRef::Auth => Expr::Ref(Slot(0)),
@@ -73,12 +73,12 @@ pub fn bind(expr: &Expr<RequestRef>, slots: &[usize]) -> Expr<Slot> {
 }
 
 /// All of them with positions for slots.
-pub fn bind_all(exprs: &[Expr<RequestRef>], slots: &[usize]) -> Vec<Expr<Slot>> {
+pub(crate) fn bind_all(exprs: &[Expr<RequestRef>], slots: &[usize]) -> Vec<Expr<Slot>> {
     exprs.iter().map(|expr| bind(expr, slots)).collect()
 }
 
 /// The slots that steps after `number`, or the key, use.
-pub fn needed_after(querier: &Querier, number: usize) -> BTreeSet<usize> {
+pub(crate) fn needed_after(querier: &Querier, number: usize) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     let mut note = |expr: &Expr<RequestRef>| {
         expr.visit_refs(&mut |leaf| {

@@ -7,7 +7,7 @@ use super::{Expr, Operator};
 use crate::value::Value;
 
 /// The text, with leaves written by `leaf`.
-pub fn canonical<R>(expr: &Expr<R>, leaf: &dyn Fn(&R) -> String) -> String {
+pub(crate) fn canonical<R>(expr: &Expr<R>, leaf: &dyn Fn(&R) -> String) -> String {
     let text = |expr: &Expr<R>| canonical(expr, leaf);
     let list = |operands: &[Expr<R>]| operands.iter().map(text).collect::<Vec<_>>();
     let sorted = |operands: &[Expr<R>]| {

@@ -11,10 +11,10 @@ const LAST: i64 = 464_269_060_799_999;
 const UNIX_EPOCH: i64 = 210_866_760_000_000;
 
 /// Letters of `strftime` that are supported.
-pub const FORMAT_LETTERS: &str = "deFfHIjklmMpPRsSTuwWY%";
+pub(crate) const FORMAT_LETTERS: &str = "deFfHIjklmMpPRsSTuwWY%";
 
 /// Calls a function; NULL where the text is no date.
-pub fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
+pub(crate) fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
     let (format, rest) = match (function, values) {
         (Function::Strftime, [format, rest @ ..]) => (format.as_text(), rest),
         _ => (None, values),

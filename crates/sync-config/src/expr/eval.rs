@@ -67,7 +67,7 @@ fn owned<'a>(value: Value) -> Evaluated<'a> {
 ///
 /// # Errors
 /// If it cannot be evaluated.
-pub fn is_true(expr: &Expr<Slot>, frame: &Frame<'_>) -> Result<bool, EvalError> {
+pub(crate) fn is_true(expr: &Expr<Slot>, frame: &Frame<'_>) -> Result<bool, EvalError> {
     Ok(expr.eval(frame)?.truthy() == Some(true))
 }
 
@@ -164,7 +164,7 @@ fn in_array(wanted: &Value, array: &Value, numeric: bool, frame: &Frame<'_>) -> 
 
 /// A row of `json_each`.
 #[derive(Clone, Debug)]
-pub struct EachRow {
+pub(crate) struct EachRow {
     /// Index or member name.
     pub key: Value,
     /// The element.
@@ -174,7 +174,7 @@ pub struct EachRow {
 }
 
 /// The rows of `json_each(value)`: none for NULL, for text that is no JSON, and for scalars.
-pub fn each_rows(value: &Value, frame: &Frame<'_>) -> Vec<EachRow> {
+pub(crate) fn each_rows(value: &Value, frame: &Frame<'_>) -> Vec<EachRow> {
     elements(value, frame).unwrap_or_default()
 }
 

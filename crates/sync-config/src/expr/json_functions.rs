@@ -8,7 +8,7 @@ use crate::value::{Value, format_real, write_json_string};
 const BAD_PATH: EvalError = EvalError("the text is no JSON path");
 
 /// `left -> right`, or `left ->> right` with `scalar`.
-pub fn arrow(left: &Value, right: &Value, scalar: bool, frame: &Frame<'_>) -> Result<Value, EvalError> {
+pub(crate) fn arrow(left: &Value, right: &Value, scalar: bool, frame: &Frame<'_>) -> Result<Value, EvalError> {
     let (Some(text), false) = (left.as_text(), right.is_null()) else { return Ok(Value::Null) };
     let Some(json) = frame.json(&text) else { return Ok(Value::Null) };
     let steps = match right {
@@ -35,7 +35,12 @@ pub fn arrow(left: &Value, right: &Value, scalar: bool, frame: &Frame<'_>) -> Re
 }
 
 /// Calls a function of JSON; `values` are its arguments, `args` their expressions.
-pub fn call(function: Function, args: &[Expr<Slot>], values: &[Value], frame: &Frame<'_>) -> Result<Value, EvalError> {
+pub(crate) fn call(
+    function: Function,
+    args: &[Expr<Slot>],
+    values: &[Value],
+    frame: &Frame<'_>,
+) -> Result<Value, EvalError> {
     match function {
         Function::JsonArray => {
             let mut out = String::from("[");

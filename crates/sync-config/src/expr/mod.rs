@@ -9,8 +9,9 @@ mod text_functions;
 
 use serde::{Deserialize, Serialize};
 
-pub use canonical::canonical;
-pub use eval::{EachRow, EvalError, Frame, Slot, each_rows, is_true};
+pub(crate) use canonical::canonical;
+pub use eval::EvalError;
+pub(crate) use eval::{EachRow, Frame, Slot, each_rows, is_true};
 pub use function::Function;
 
 use crate::value::Value;

@@ -11,7 +11,11 @@ use crate::value::Value;
 ///
 /// # Errors
 /// Where SQLite raises an error.
-pub fn call<'a>(function: Function, args: &'a [Expr<Slot>], frame: &Frame<'a>) -> Result<Cow<'a, Value>, EvalError> {
+pub(crate) fn call<'a>(
+    function: Function,
+    args: &'a [Expr<Slot>],
+    frame: &Frame<'a>,
+) -> Result<Cow<'a, Value>, EvalError> {
     if function == Function::Coalesce {
         for arg in args {
             let value = arg.eval(frame)?;
@@ -284,7 +288,7 @@ fn printf(values: &[Value]) -> Result<Value, EvalError> {
 }
 
 /// Whether `printf` of this crate has all that the format asks for.
-pub fn printf_supported(format: &str) -> bool {
+pub(crate) fn printf_supported(format: &str) -> bool {
     let mut parts = format.split('%');
     parts.next();
     let mut literal = false;
@@ -299,7 +303,7 @@ pub fn printf_supported(format: &str) -> bool {
 }
 
 /// SQLite's LIKE: `%` and `_`, ASCII letters without regard to case.
-pub fn like(pattern: &str, text: &str) -> bool {
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     wildcard(&pattern, &text, '%', &|pattern, c| {
@@ -309,7 +313,7 @@ pub fn like(pattern: &str, text: &str) -> bool {
 }
 
 /// SQLite's GLOB: `*`, `?` and `[…]`.
-pub fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     wildcard(&pattern, &text, '*', &|pattern, c| match pattern.first()? {

@@ -5,7 +5,7 @@ use crate::value::Value;
 
 /// An identifier, folded to lower case unless it was quoted.
 #[derive(Clone, Debug)]
-pub struct Name {
+pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) quoted: bool,
     pub(crate) span: Span,
@@ -13,7 +13,7 @@ pub struct Name {
 
 /// A SELECT statement.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     pub(crate) items: Vec<SelectItem>,
     pub(crate) from: Vec<FromItem>,
     pub(crate) filter: Option<Expr>,
@@ -22,7 +22,7 @@ pub struct Query {
 
 /// An item of the select list.
 #[derive(Clone, Debug)]
-pub enum SelectItem {
+pub(crate) enum SelectItem {
     /// `*` or `table.*`
     Star { table: Option<Name>, span: Span },
     /// An expression with its source text, which names the column when there is no alias.
@@ -31,7 +31,7 @@ pub enum SelectItem {
 
 /// An item of FROM with the condition that joins it to those before.
 #[derive(Clone, Debug)]
-pub struct FromItem {
+pub(crate) struct FromItem {
     pub(crate) source: FromSource,
     pub(crate) alias: Option<Name>,
     pub(crate) columns: Vec<Name>,
@@ -42,7 +42,7 @@ pub struct FromItem {
 
 /// What an item of FROM names.
 #[derive(Clone, Debug)]
-pub enum FromSource {
+pub(crate) enum FromSource {
     /// `[schema .] table`, or a common table expression.
     Table(Vec<Name>),
     Query(Box<Query>),
@@ -52,7 +52,7 @@ pub enum FromSource {
 
 /// An expression.
 #[derive(Clone, Debug)]
-pub struct Expr {
+pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
     /// Whether it is in parentheses.
@@ -61,7 +61,7 @@ pub struct Expr {
 
 /// Operators with two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     And,
     Or,
     Eq,
@@ -88,7 +88,7 @@ pub enum Operator {
 
 /// The kinds of expressions.
 #[derive(Clone, Debug)]
-pub enum ExprKind {
+pub(crate) enum ExprKind {
     Literal(Value),
     /// `[table .] column`
     Column {
@@ -142,7 +142,7 @@ pub enum ExprKind {
 
 /// The right side of IN.
 #[derive(Clone, Debug)]
-pub enum InRight {
+pub(crate) enum InRight {
     Query(Box<Query>),
     List(Vec<Expr>),
     /// A JSON array, or the name of a common table expression.

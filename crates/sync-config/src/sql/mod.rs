@@ -4,11 +4,11 @@
 //! the end of calls, all of which diagnostics and names of unnamed columns need; and because a grammar that holds only
 //! what is supported cannot let a clause through that nobody looked at.
 
-pub mod ast;
+pub(crate) mod ast;
 mod expression;
 mod precedence;
 mod primary;
 mod query;
 mod tokens;
 
-pub use query::parse_query;
+pub(crate) use query::parse_query;

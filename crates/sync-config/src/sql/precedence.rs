@@ -40,7 +40,7 @@ fn group(expr: &Expr) -> Group {
 }
 
 /// Whether an operand of `parent` would belong to another operator in PostgreSQL or in SQLite.
-pub fn ambiguous(parent: &Expr, operand: &Expr) -> bool {
+pub(crate) fn ambiguous(parent: &Expr, operand: &Expr) -> bool {
     matches!(
         (group(parent), group(operand)),
         (Group::Equality, Group::Is | Group::Membership)

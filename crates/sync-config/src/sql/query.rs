@@ -11,7 +11,7 @@ use crate::yaml::Text;
 ///
 /// # Errors
 /// The first thing that is not part of the grammar.
-pub fn parse_query(source: &Text, warnings: &mut Vec<Diagnostic>) -> Result<Query, Diagnostic> {
+pub(crate) fn parse_query(source: &Text, warnings: &mut Vec<Diagnostic>) -> Result<Query, Diagnostic> {
     let tokens = tokenize(source)?;
     let end = source.locate(source.text.len(), source.text.len());
     let mut parser = Parser { source: &source.text, tokens, at: 0, end, depth: 0, operators: 0, warnings };

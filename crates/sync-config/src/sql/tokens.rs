@@ -10,7 +10,7 @@ use crate::yaml::Text;
 const MAX_TOKENS: usize = 20_000;
 
 /// Words that cannot be names without quotes.
-pub const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "all",
     "analyse",
     "analyze",
@@ -140,7 +140,7 @@ impl Dialect for SyncDialect {
 
 /// A token of the query.
 #[derive(Clone, Debug)]
-pub struct Lexeme {
+pub(crate) struct Lexeme {
     pub(super) token: Token,
     /// Range in the file.
     pub(super) span: Span,
@@ -152,7 +152,7 @@ pub struct Lexeme {
 ///
 /// # Errors
 /// An unterminated string or comment, or more tokens than a query may have.
-pub fn tokenize(source: &Text) -> Result<Vec<Lexeme>, Diagnostic> {
+pub(crate) fn tokenize(source: &Text) -> Result<Vec<Lexeme>, Diagnostic> {
     let lines = Lines::new(&source.text);
     let tokens = Tokenizer::new(&SyncDialect, &source.text).tokenize_with_location().map_err(|error| {
         let at = lines.offset(&source.text, error.location);
@@ -200,7 +200,7 @@ impl Lines {
 
 impl Lexeme {
     /// The word in lower case, if this is one without quotes.
-    pub fn word(&self) -> Option<String> {
+    pub(crate) fn word(&self) -> Option<String> {
         match &self.token {
             Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
             _ => None,
@@ -208,13 +208,13 @@ impl Lexeme {
     }
 
     /// Whether this is the word `expected`, which is in lower case.
-    pub fn is_word(&self, expected: &str) -> bool {
+    pub(crate) fn is_word(&self, expected: &str) -> bool {
         matches!(&self.token, Token::Word(word)
             if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
     }
 
     /// Whether this begins a clause or operator, so that it cannot be an alias without AS.
-    pub fn is_reserved(&self) -> bool {
+    pub(crate) fn is_reserved(&self) -> bool {
         matches!(&self.token, Token::Word(word) if word.quote_style.is_none()
             && RESERVED.iter().any(|reserved| word.value.eq_ignore_ascii_case(reserved)))
     }

@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 1000;
 
 /// A parsed JSON text.
 #[derive(Clone, Debug)]
-pub enum Json<'a> {
+pub(crate) enum Json<'a> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -25,7 +25,7 @@ pub enum Json<'a> {
 }
 
 /// Parses a JSON text (RFC 8259). None if it is not one.
-pub fn parse(text: &str) -> Option<Json<'_>> {
+pub(crate) fn parse(text: &str) -> Option<Json<'_>> {
     let mut parser = Parser { text, at: 0 };
     let json = parser.value(0)?;
     parser.space();
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Resolves the escapes of a string of JSON. A lone half of a surrogate pair becomes U+FFFD.
-pub fn unescape(raw: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
     if !raw.contains('\\') {
         return Cow::Borrowed(raw);
     }
@@ -226,7 +226,7 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
 
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A member of an object.
     Key(String),
     /// An element, from 0.
@@ -236,7 +236,7 @@ pub enum Step {
 }
 
 /// Reads a path that begins with `$`, for instance `$.a[0]."b c"`. None if it is not one.
-pub fn parse_path(path: &str) -> Option<Vec<Step>> {
+pub(crate) fn parse_path(path: &str) -> Option<Vec<Step>> {
     let mut rest = path.strip_prefix('$')?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
@@ -272,7 +272,7 @@ pub fn parse_path(path: &str) -> Option<Vec<Step>> {
 
 impl<'a> Json<'a> {
     /// What a path leads to.
-    pub fn find(&self, steps: &[Step]) -> Option<&Json<'a>> {
+    pub(crate) fn find(&self, steps: &[Step]) -> Option<&Json<'a>> {
         steps.iter().try_fold(self, |json, step| match (json, step) {
             (Json::Object(members), Step::Key(key)) => {
                 members.iter().find(|(name, _)| unescape(name) == *key).map(|(_, value)| value)
@@ -284,7 +284,7 @@ impl<'a> Json<'a> {
     }
 
     /// The value of SQL: scalars as such, `true` and `false` as 1 and 0, the others as their JSON text.
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match self {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::boolean(*value),
@@ -295,7 +295,7 @@ impl<'a> Json<'a> {
     }
 
     /// The JSON text, without white space.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
         out
@@ -327,7 +327,7 @@ impl<'a> Json<'a> {
     }
 
     /// What `json_type` calls it.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Json::Null => "null",
             Json::Bool(true) => "true",

@@ -1,6 +1,6 @@
 //! Values as SQLite has them, and how they compare and convert.
 
-pub mod json;
+pub(crate) mod json;
 mod number;
 mod render;
 
@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-pub use number::{Numeric, format_real, integer_prefix, numeric_prefix, real_to_integer, well_formed};
-pub use render::{key_text, write_json, write_json_string};
+pub(crate) use number::{Numeric, format_real, integer_prefix, numeric_prefix, real_to_integer, well_formed};
+pub use render::key_text;
+pub(crate) use render::{write_json, write_json_string};
 
 /// A value of SQLite. A real is never NaN: make reals with [`Value::real`].
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -83,19 +83,19 @@ fn parse(text: &str, scan: &Scan) -> Numeric {
 }
 
 /// The number at the start of a text, 0 if there is none.
-pub fn numeric_prefix(text: &str) -> Numeric {
+pub(crate) fn numeric_prefix(text: &str) -> Numeric {
     parse(text, &scan(text.as_bytes()))
 }
 
 /// The number that the whole text is, apart from white space around it.
-pub fn well_formed(text: &str) -> Option<Numeric> {
+pub(crate) fn well_formed(text: &str) -> Option<Numeric> {
     let scan = scan(text.as_bytes());
     let rest = text.as_bytes().get(scan.end..)?;
     (scan.end > scan.start && rest.iter().all(|byte| is_space(*byte))).then(|| parse(text, &scan))
 }
 
 /// The integer at the start of a text, without fraction and exponent; out of range: the nearest.
-pub fn integer_prefix(text: &str) -> i64 {
+pub(crate) fn integer_prefix(text: &str) -> i64 {
     let bytes = text.as_bytes();
     let start = bytes.iter().take_while(|byte| is_space(**byte)).count();
     let negative = bytes.get(start) == Some(&b'-');
@@ -109,12 +109,12 @@ pub fn integer_prefix(text: &str) -> i64 {
 }
 
 /// Cuts off the fraction; out of range: the nearest.
-pub fn real_to_integer(value: f64) -> i64 {
+pub(crate) fn real_to_integer(value: f64) -> i64 {
     value as i64
 }
 
 /// Compares without rounding.
-pub fn compare(integer: i64, real: f64) -> Ordering {
+pub(crate) fn compare(integer: i64, real: f64) -> Ordering {
     if real >= 9_223_372_036_854_775_808.0 {
         return Ordering::Less;
     }
@@ -162,7 +162,7 @@ fn sqlite_digits(value: f64) -> (String, i32) {
 }
 
 /// The text of a real in SQLite, for instance `1.0`, `0.1`, `1.0e+21`.
-pub fn format_real(value: f64) -> String {
+pub(crate) fn format_real(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Inf".to_owned() } else { "-Inf".to_owned() };
     }
@@ -181,7 +181,7 @@ pub fn format_real(value: f64) -> String {
 }
 
 /// Without exponent, with at least one digit after the dot.
-pub fn positional(digits: &str, exponent: i32) -> String {
+pub(crate) fn positional(digits: &str, exponent: i32) -> String {
     if exponent < 0 {
         let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
         return format!("0.{zeros}{digits}");
@@ -195,7 +195,7 @@ pub fn positional(digits: &str, exponent: i32) -> String {
 }
 
 /// The text of a finite real in JSON, as JavaScript has it but always with a fraction or an exponent.
-pub fn json_real(value: f64) -> String {
+pub(crate) fn json_real(value: f64) -> String {
     if value == 0.0 {
         return "0.0".to_owned();
     }

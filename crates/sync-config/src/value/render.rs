@@ -7,7 +7,7 @@ use super::number::json_real;
 
 /// Appends a value as JSON. Infinite reals are written so that SQLite and JavaScript read them as infinite.
 /// Gives false, and appends nothing, for a blob, which has no form in JSON.
-pub fn write_json(value: &Value, out: &mut String) -> bool {
+pub(crate) fn write_json(value: &Value, out: &mut String) -> bool {
     match value {
         Value::Null => out.push_str("null"),
         Value::Integer(value) => push(out, format_args!("{value}")),
@@ -25,7 +25,7 @@ fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
 }
 
 /// Appends a text in quotes, escaped as `JSON.stringify` does.
-pub fn write_json_string(text: &str, out: &mut String) {
+pub(crate) fn write_json_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {

@@ -3,14 +3,14 @@
 mod load;
 mod scalar;
 
-pub use load::load;
-pub use scalar::Text;
+pub(crate) use load::load;
+pub(crate) use scalar::Text;
 
 use crate::diagnostic::Span;
 
 /// A node of the document.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// What it is.
     pub value: Yaml,
     /// Where it is.
@@ -19,7 +19,7 @@ pub struct Node {
 
 /// The kinds of nodes. Scalars are resolved by the core schema: only a plain scalar can be other than a string.
 #[derive(Clone, Debug)]
-pub enum Yaml {
+pub(crate) enum Yaml {
     /// Empty, `~`, or `null`.
     Null,
     /// `true` or `false`.
@@ -38,7 +38,7 @@ pub enum Yaml {
 
 impl Node {
     /// What the node is, for messages.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self.value {
             Yaml::Null => "nothing",
             Yaml::Bool(_) => "a boolean",

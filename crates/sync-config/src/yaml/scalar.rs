@@ -9,7 +9,7 @@ use crate::diagnostic::Span;
 
 /// A decoded scalar.
 #[derive(Clone, Debug, Default)]
-pub struct Text {
+pub(crate) struct Text {
     /// The decoded text.
     pub text: String,
     /// Where the scalar is in the file, quotes included.
@@ -20,13 +20,13 @@ pub struct Text {
 
 impl Text {
     /// Finds the place of each character of `text`, which was decoded from `span` of `source`.
-    pub fn new(text: String, style: ScalarStyle, span: Span, source: &str) -> Self {
+    pub(crate) fn new(text: String, style: ScalarStyle, span: Span, source: &str) -> Self {
         let places = Walk::new(span, style, source, &text).places(&text);
         Self { text, span, places }
     }
 
     /// The range in the file of the bytes `start..end` of the decoded text.
-    pub fn locate(&self, start: usize, end: usize) -> Span {
+    pub(crate) fn locate(&self, start: usize, end: usize) -> Span {
         let first = self.places.get(start).map(|place| place.0 as usize);
         let last = end.checked_sub(1).and_then(|last| self.places.get(last)).map(|place| place.1 as usize);
         match (first, last) {

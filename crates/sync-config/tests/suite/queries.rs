@@ -2,12 +2,12 @@
 
 use super::random::Random;
 
-pub const TABLES: &[&str] = &["a", "b", "c"];
-pub const COLUMNS: &[&str] = &["id", "x", "y", "z", "arr"];
+pub(crate) const TABLES: &[&str] = &["a", "b", "c"];
+pub(crate) const COLUMNS: &[&str] = &["id", "x", "y", "z", "arr"];
 
 /// A user: the JSON of a request, and what each parameter is in SQL.
 #[derive(Clone, Debug)]
-pub struct User {
+pub(crate) struct User {
     pub claims: String,
     pub subscription: String,
     pub connection: String,
@@ -16,14 +16,14 @@ pub struct User {
 }
 
 impl User {
-    pub fn sql(&self, name: &str) -> &str {
+    pub(crate) fn sql(&self, name: &str) -> &str {
         self.values.iter().find(|(other, _)| other == name).map_or("NULL", |(_, sql)| sql)
     }
 }
 
 /// A condition.
 #[derive(Clone, Debug)]
-pub enum Cond {
+pub(crate) enum Cond {
     /// Text with `{part:name}` for values of the request.
     Atom(String),
     /// `left IN array`
@@ -38,7 +38,7 @@ pub enum Cond {
 
 /// An item of FROM.
 #[derive(Clone, Debug)]
-pub enum From {
+pub(crate) enum From {
     Table(String, String),
     Derived(Box<Query>, String),
     Each(String, String),
@@ -46,7 +46,7 @@ pub enum From {
 
 /// A query; `select` is a list of expressions.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     pub select: String,
     pub from: Vec<From>,
     /// For each item of FROM but the first: the condition of JOIN, if it is one.
@@ -56,7 +56,7 @@ pub struct Query {
 
 /// How to render.
 #[derive(Clone, Copy)]
-pub enum Mode<'a> {
+pub(crate) enum Mode<'a> {
     Sync,
     Sqlite(&'a User),
 }
@@ -83,7 +83,7 @@ fn template(text: &str, mode: Mode<'_>) -> String {
 }
 
 impl Cond {
-    pub fn render(&self, mode: Mode<'_>) -> String {
+    pub(crate) fn render(&self, mode: Mode<'_>) -> String {
         let join = |parts: &[Cond], by: &str| {
             let parts: Vec<String> = parts.iter().map(|part| part.render(mode)).collect();
             format!("({})", parts.join(by))
@@ -140,7 +140,7 @@ impl Cond {
 }
 
 impl Query {
-    pub fn render(&self, mode: Mode<'_>) -> String {
+    pub(crate) fn render(&self, mode: Mode<'_>) -> String {
         let mut text = format!("SELECT {} FROM ", template(&self.select, mode));
         for (index, item) in self.from.iter().enumerate() {
             let on = index.checked_sub(1).and_then(|index| self.on[index].as_ref());
@@ -163,7 +163,7 @@ impl Query {
     }
 
     /// Simpler queries.
-    pub fn smaller(&self) -> Vec<Query> {
+    pub(crate) fn smaller(&self) -> Vec<Query> {
         let mut smaller = Vec::new();
         if self.filter.is_some() {
             smaller.push(Query { filter: None, ..self.clone() });
@@ -199,7 +199,7 @@ impl Query {
 type Scope = Vec<(String, Vec<&'static str>)>;
 
 /// Makes random queries.
-pub struct Generator<'r> {
+pub(crate) struct Generator<'r> {
     pub random: &'r mut Random,
     next: usize,
     /// How many tables a query may still get.
@@ -210,7 +210,7 @@ const REQUEST: &[&str] = &["{auth:sub}", "{auth:sub}", "{auth:sub}", "{auth:p}",
 const LITERALS: &[&str] = &["1", "2", "'u1'", "'u2'", "'1'", "1.5", "2.0"];
 
 impl<'r> Generator<'r> {
-    pub fn new(random: &'r mut Random) -> Self {
+    pub(crate) fn new(random: &'r mut Random) -> Self {
         Self { random, next: 0, budget: 5 }
     }
 
@@ -220,7 +220,7 @@ impl<'r> Generator<'r> {
     }
 
     /// A query for a stream: columns of its first table.
-    pub fn stream(&mut self) -> Query {
+    pub(crate) fn stream(&mut self) -> Query {
         let mut scope = Scope::new();
         let mut query = self.body(&mut scope, &Scope::new(), true);
         query.select = format!("\"{}\".*", scope[0].0);

@@ -7,7 +7,7 @@ use sync_config::{
 };
 
 /// An edition 3 configuration with one stream `s` of these queries.
-pub fn stream(queries: &[&str]) -> String {
+pub(crate) fn stream(queries: &[&str]) -> String {
     let mut yaml = String::from("config:\n  edition: 3\nstreams:\n  s:\n    queries:\n");
     for query in queries {
         yaml.push_str(&format!("      - \"{}\"\n", query.replace('\\', "\\\\").replace('"', "\\\"")));
@@ -15,34 +15,34 @@ pub fn stream(queries: &[&str]) -> String {
     yaml
 }
 
-pub fn compiled(yaml: &str) -> Compiled {
+pub(crate) fn compiled(yaml: &str) -> Compiled {
     compile(yaml, &CompileOptions::default())
 }
 
 /// The plan of a configuration without errors.
-pub fn plan(yaml: &str) -> Plan {
+pub(crate) fn plan(yaml: &str) -> Plan {
     let compiled = compiled(yaml);
     let errors: Vec<_> = compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
     compiled.plan.unwrap_or_else(|| panic!("{errors:#?}\n{yaml}"))
 }
 
 /// The text of the plan of one query.
-pub fn described(query: &str) -> String {
+pub(crate) fn described(query: &str) -> String {
     let plan = plan(&stream(&[query]));
     plan.describe(&plan.streams[0])
 }
 
 /// Ids of all findings.
-pub fn codes(yaml: &str) -> Vec<&'static str> {
+pub(crate) fn codes(yaml: &str) -> Vec<&'static str> {
     compiled(yaml).diagnostics.iter().map(|d| d.code.id()).collect()
 }
 
 /// Table, id and data on the client.
-pub type Row = (String, String, String);
+pub(crate) type Row = (String, String, String);
 
 /// Rows of the source and what the plan makes of them.
 #[derive(Default)]
-pub struct Store {
+pub(crate) struct Store {
     pub parameters: HashMap<(usize, String), Vec<Vec<Value>>>,
     /// Bucket to (table, id, data).
     pub buckets: HashMap<(usize, String), Vec<Row>>,
@@ -50,7 +50,7 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn add(&mut self, plan: &Plan, table: &str, columns: &[String], rows: &[Vec<Value>]) {
+    pub(crate) fn add(&mut self, plan: &Plan, table: &str, columns: &[String], rows: &[Vec<Value>]) {
         let name = TableName { connection: None, schema: "public", table };
         let bound = plan.bind(&name, &Layout { columns, missing: MissingColumn::Mistake });
         self.problems += bound.unbound.len();

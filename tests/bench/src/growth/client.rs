@@ -16,7 +16,7 @@ const ROWS_PER_CHECKPOINT: usize = 50_000;
 
 /// What can be varied.
 #[derive(Debug, Clone)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Rows that were downloaded.
     pub rows: usize,
     /// Buckets; those above the number of rows are empty.
@@ -41,7 +41,7 @@ impl Default for Sizes {
 
 /// A client that has synced.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     /// The library to be measured.
     pub library: PathBuf,
     /// The database file; nobody has it open.
@@ -62,7 +62,7 @@ impl Client {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn build(library: &Path, path: &Path, sizes: Sizes) -> Result<Self> {
+    pub(super) fn build(library: &Path, path: &Path, sizes: Sizes) -> Result<Self> {
         let mut client = Client {
             library: library.to_owned(),
             path: path.to_owned(),
@@ -88,7 +88,7 @@ impl Client {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open(&self) -> Result<Database> {
+    pub(super) fn open(&self) -> Result<Database> {
         let database = Database::open(&self.path, &self.library, Cache::Large)?;
         database.initialize()?;
         database.replace_schema(&self.schema)?;
@@ -96,7 +96,7 @@ impl Client {
     }
 
     /// New content for a row of the first table, another one each time: its bucket, and the entry of a data line.
-    pub fn change_row(&mut self, round: usize) -> (String, String) {
+    pub(super) fn change_row(&mut self, round: usize) -> (String, String) {
         self.made += 1;
         let number = round * self.sizes.tables % self.sizes.rows;
         let bucket = bucket(number % self.sizes.buckets);
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// The text of one column, of which `salt` is a part.
-    pub fn column_text(&self, salt: usize) -> String {
+    pub(super) fn column_text(&self, salt: usize) -> String {
         let mut text = salt.to_string();
         let length = (self.sizes.row_bytes / self.sizes.columns).max(1);
         text.extend(std::iter::repeat_n('x', length.saturating_sub(text.len())));
@@ -179,17 +179,17 @@ impl Client {
 }
 
 /// The name of a table.
-pub fn table_name(number: usize) -> String {
+pub(super) fn table_name(number: usize) -> String {
     format!("table{number:03}")
 }
 
 /// The name of a column.
-pub fn column_name(number: usize) -> String {
+pub(super) fn column_name(number: usize) -> String {
     format!("c{number:03}")
 }
 
 /// The id of a downloaded row. The ids are in no order, like those of real rows.
-pub fn row_id(number: usize) -> String {
+pub(super) fn row_id(number: usize) -> String {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     format!("{:016x}", (number as u64).wrapping_mul(ODD))
 }

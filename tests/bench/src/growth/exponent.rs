@@ -2,7 +2,7 @@
 
 /// The slope of the straight line that fits best through the logarithms of sizes and costs; None if there are not two
 /// points, or a cost is zero.
-pub fn fit(sizes: &[usize], costs: &[f64]) -> Option<f64> {
+pub(super) fn fit(sizes: &[usize], costs: &[f64]) -> Option<f64> {
     if sizes.len() != costs.len() || sizes.len() < 2 || costs.iter().any(|cost| *cost <= 0.0) {
         return None;
     }

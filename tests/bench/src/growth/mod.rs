@@ -19,11 +19,11 @@ use serde_json::Value;
 use crate::child;
 use crate::document;
 use client::Client;
-pub use client::Sizes;
+pub(crate) use client::Sizes;
 
 /// Which sizes are varied.
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The library to be measured
     #[arg(long, value_name = "LIBRARY")]
     library: PathBuf,
@@ -40,7 +40,7 @@ pub struct Options {
 
 /// One client to be built and measured.
 #[derive(Args)]
-pub struct Point {
+pub(crate) struct Point {
     #[arg(long)]
     library: PathBuf,
     #[arg(long)]
@@ -116,7 +116,7 @@ struct Measured {
 ///
 /// # Errors
 /// If a client cannot be built or measured.
-pub fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     for name in &options.size {
         ensure!(STUDIES.iter().any(|study| study.name == name), "there is no size {name:?}");
     }
@@ -138,7 +138,7 @@ pub fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn run_point(point: &Point) -> Result<()> {
+pub(crate) fn run_point(point: &Point) -> Result<()> {
     let study = STUDIES.iter().find(|study| study.name == point.size).context("there is no such size")?;
     let mut sizes = Sizes::default();
     (study.set)(&mut sizes, point.number);

@@ -18,7 +18,7 @@ use crate::service::data;
 const CLOCK_TICK: Duration = Duration::from_millis(2);
 
 /// All of them, in the order of the tables.
-pub const NAMES: &[&str] =
+pub(super) const NAMES: &[&str] =
     &["open", "schema", "start", "checkpoint", "diff", "data", "complete", "keep-alive", "insert", "update", "delete"];
 
 /// How often each is run for its time, and to be counted.
@@ -76,7 +76,7 @@ impl Recorder {
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn measure(client: &mut Client) -> Result<Value> {
+pub(super) fn measure(client: &mut Client) -> Result<Value> {
     let mut recorder = Recorder::default();
     for (rounds, counted) in [(TIMED, false), (COUNTED, true)] {
         (0..rounds).try_for_each(|_| open(client, &mut recorder, counted))?;

@@ -26,7 +26,7 @@ impl Measured {
 }
 
 /// All costs of one study, in a table.
-pub fn details(measured: &Measured) -> String {
+pub(super) fn details(measured: &Measured) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     let mut header = vec![measured.study.name.to_owned(), "unit".to_owned()];
@@ -47,7 +47,7 @@ pub fn details(measured: &Measured) -> String {
 }
 
 /// The exponents of all studies in one table, as Markdown.
-pub fn exponents(all: &[Measured]) -> String {
+pub(super) fn exponents(all: &[Measured]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     let range = |measured: &Measured| {

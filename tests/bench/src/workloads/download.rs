@@ -10,10 +10,10 @@ use crate::rows::{Rows, TABLES};
 use crate::service::{Encoding, Service, data_lines};
 
 /// Rows of a first download.
-pub const ROWS: u32 = 200_000;
+pub(super) const ROWS: u32 = 200_000;
 
 /// What a service sends to a new client.
-pub struct Download {
+pub(super) struct Download {
     /// The `checkpoint`.
     pub checkpoint: Line,
     /// The `data` lines, each with the priority of its bucket.
@@ -27,7 +27,7 @@ pub struct Download {
 }
 
 /// How large a download is.
-pub struct Size<'s> {
+pub(super) struct Size<'s> {
     /// Number of rows, one operation each.
     pub rows: usize,
     /// Number of buckets. Operations go to one after the other in turn, as in a real replication stream.
@@ -40,14 +40,14 @@ pub struct Size<'s> {
 
 impl Size<'_> {
     /// Rows of all tables in buckets of priority 3.
-    pub fn new(rows: usize, buckets: usize) -> Self {
+    pub(super) fn new(rows: usize, buckets: usize) -> Self {
         Size { rows, buckets, priority: |_| 3, table: None }
     }
 }
 
 impl Download {
     /// Makes it up.
-    pub fn new(size: &Size<'_>, encoding: Encoding) -> Self {
+    pub(super) fn new(size: &Size<'_>, encoding: Encoding) -> Self {
         let (mut service, mut rows) = (Service::default(), Rows::new(1));
         let mut buckets: Vec<(String, u8, Vec<String>)> = Vec::new();
         for number in 0..size.buckets {
@@ -81,7 +81,7 @@ impl Download {
     ///
     /// # Errors
     /// What SQLite reports, or that nothing was published.
-    pub fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
+    pub(super) fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
         self.feed_data(database, measurement)?;
         published(&measurement.part("apply", database, || database.line(&self.complete))?)
     }
@@ -95,19 +95,19 @@ impl Download {
     ///
     /// # Errors
     /// What SQLite reports, or that nothing was published.
-    pub fn build(&self, database: &Database) -> Result<()> {
+    pub(super) fn build(&self, database: &Database) -> Result<()> {
         database.start(None)?;
         self.feed(database, &mut Measurement::begin())
     }
 }
 
 /// A first download in JSON.
-pub fn json(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn json(stage: &Stage) -> Result<(Database, Measurement)> {
     all(stage, Encoding::Json)
 }
 
 /// A first download in BSON.
-pub fn bson(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn bson(stage: &Stage) -> Result<(Database, Measurement)> {
     all(stage, Encoding::Bson)
 }
 
@@ -125,7 +125,7 @@ fn all(stage: &Stage, encoding: Encoding) -> Result<(Database, Measurement)> {
 }
 
 /// Publishing alone, with a cold page cache.
-pub fn publish(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn publish(stage: &Stage) -> Result<(Database, Measurement)> {
     let download = Download::new(&Size::new(stage.count(ROWS), 20), Encoding::Json);
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
@@ -138,7 +138,7 @@ pub fn publish(stage: &Stage) -> Result<(Database, Measurement)> {
 }
 
 /// A first download that is published priority by priority.
-pub fn priorities(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn priorities(stage: &Stage) -> Result<(Database, Measurement)> {
     let size =
         Size { priority: |number| [1, 1, 2, 2].get(number).copied().unwrap_or(3), ..Size::new(stage.count(60_000), 6) };
     let download = Download::new(&size, Encoding::Json);
@@ -162,7 +162,7 @@ pub fn priorities(stage: &Stage) -> Result<(Database, Measurement)> {
 }
 
 /// A first download of rows that were updated 20 times, and a tenth of them removed in the end.
-pub fn supersede(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn supersede(stage: &Stage) -> Result<(Database, Measurement)> {
     const TIMES: usize = 20;
     let (mut service, mut rows) = (Service::default(), Rows::new(5));
     let mut buckets: Vec<(String, Vec<String>)> = (0..5).map(|number| (format!("sup{number}[]"), Vec::new())).collect();

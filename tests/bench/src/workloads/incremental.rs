@@ -16,12 +16,12 @@ fn download(stage: &Stage) -> Download {
 }
 
 /// The database that is changed.
-pub fn prepare(stage: &Stage) -> Result<()> {
+pub(super) fn prepare(stage: &Stage) -> Result<()> {
     download(stage).build(&stage.open_with_schema(&schema())?)
 }
 
 /// The lines of a checkpoint with one changed row.
-pub struct Change {
+pub(super) struct Change {
     /// The `checkpoint_diff`.
     pub diff: String,
     /// The `data` line.
@@ -32,7 +32,7 @@ pub struct Change {
 
 impl Change {
     /// New content for a row, or a new row.
-    pub fn new(
+    pub(super) fn new(
         service: &mut Service,
         rows: &mut Rows,
         number: usize,
@@ -51,7 +51,7 @@ impl Change {
     ///
     /// # Errors
     /// What SQLite reports, or that nothing was published.
-    pub fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
+    pub(super) fn feed(&self, database: &Database, measurement: &mut Measurement) -> Result<()> {
         measurement.part("diff", database, || database.text_line(&self.diff))?;
         measurement.part("data", database, || database.text_line(&self.data))?;
         measurement.part("complete", database, || database.complete(&self.complete))
@@ -59,7 +59,7 @@ impl Change {
 }
 
 /// The changes, by a client that has just reconnected.
-pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let Download { rows: ids, mut service, checkpoint, complete, .. } = download(stage);
     let mut rows = Rows::new(3);
     let mut changes = Vec::new();

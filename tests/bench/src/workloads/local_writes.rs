@@ -12,19 +12,19 @@ use crate::rows::{COLUMNS, Rows};
 const ROWS: u32 = 50_000;
 
 /// All inserts in one transaction, then all updates, then all deletes.
-pub fn one_transaction(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn one_transaction(stage: &Stage) -> Result<(Database, Measurement)> {
     let rows = stage.count(ROWS);
     run(stage, rows, rows)
 }
 
 /// 1000 transactions of each kind.
-pub fn thousand_transactions(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn thousand_transactions(stage: &Stage) -> Result<(Database, Measurement)> {
     let rows = stage.count(ROWS);
     run(stage, rows, (rows / 1000).max(1))
 }
 
 /// 2000 transactions of each kind, with a single write, as a user interface makes them.
-pub fn autocommit(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn autocommit(stage: &Stage) -> Result<(Database, Measurement)> {
     run(stage, stage.count(2_000), 1)
 }
 

@@ -12,7 +12,7 @@ use crate::service::{Service, data};
 const STREAM: &str = r#"[{"name":"s","is_default":true,"errors":[]}]"#;
 
 /// A checkpoint with many buckets, 500 lines of data, and 100 checkpoints with one changed row.
-pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let mut rows = Rows::new(11);
     let mut service = Service::with_streams(STREAM);
     for _ in 0..stage.count(10_000) {

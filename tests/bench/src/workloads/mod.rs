@@ -21,7 +21,7 @@ use crate::rows::{COLUMNS, TABLES};
 
 /// Where and how large a workload runs.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// The library to be measured.
     pub library: PathBuf,
     /// The database file: none at first, or what the workload has prepared.
@@ -34,7 +34,7 @@ pub struct Stage {
 
 impl Stage {
     /// A number of rows or buckets at this scale, at least 1.
-    pub fn count(&self, full: u32) -> usize {
+    pub(crate) fn count(&self, full: u32) -> usize {
         // A count is far below 2⁵³, and a float is never cast out of the range of the integer.
         ((f64::from(full) * self.scale) as usize).max(1)
     }
@@ -43,7 +43,7 @@ impl Stage {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open(&self) -> Result<Database> {
+    pub(crate) fn open(&self) -> Result<Database> {
         Database::open(&self.database, &self.library, self.cache)
     }
 
@@ -51,7 +51,7 @@ impl Stage {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open_with_schema(&self, schema: &str) -> Result<Database> {
+    pub(crate) fn open_with_schema(&self, schema: &str) -> Result<Database> {
         let database = self.open()?;
         database.initialize()?;
         database.replace_schema(schema)?;
@@ -67,7 +67,7 @@ type Run = fn(&Stage) -> Result<(Database, Measurement)>;
 
 /// One workload.
 #[derive(Debug)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// Its name on the command line and in tables.
     pub name: &'static str,
     /// Prepares a database, which is then copied for every run.
@@ -77,7 +77,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they run.
-pub const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "init_json", prepare: None, run: download::json },
     Workload { name: "init_bson", prepare: None, run: download::bson },
     Workload { name: "incremental", prepare: Some(incremental::prepare), run: incremental::run },
@@ -102,7 +102,7 @@ pub const WORKLOADS: &[Workload] = &[
 ///
 /// # Errors
 /// Lists the names that there are.
-pub fn find(name: &str) -> Result<&'static Workload> {
+pub(crate) fn find(name: &str) -> Result<&'static Workload> {
     WORKLOADS.iter().find(|workload| workload.name == name).with_context(|| {
         let names: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
         format!("there is no workload {name:?}, but: {}", names.join(", "))
@@ -110,13 +110,13 @@ pub fn find(name: &str) -> Result<&'static Workload> {
 }
 
 /// The schema with all tables, as JSON tables.
-pub fn schema() -> String {
+pub(crate) fn schema() -> String {
     let tables = TABLES.map(|(name, _)| table(name, ""));
     format!(r#"{{"tables":[{}]}}"#, tables.join(","))
 }
 
 /// One table of a schema. `more` are further members, such as `,"direct":true`.
-pub fn table(name: &str, more: &str) -> String {
+pub(crate) fn table(name: &str, more: &str) -> String {
     let columns = COLUMNS.map(|(name, kind)| format!(r#"{{"name":"{name}","type":"{kind}"}}"#));
     format!(r#"{{"name":"{name}","columns":[{}]{more}}}"#, columns.join(","))
 }

@@ -25,12 +25,12 @@ fn download(stage: &Stage) -> Download {
 }
 
 /// The database that is read.
-pub fn prepare(stage: &Stage) -> Result<()> {
+pub(super) fn prepare(stage: &Stage) -> Result<()> {
     download(stage).build(&stage.open_with_schema(&schema())?)
 }
 
 /// The reads.
-pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let items = download(stage).rows.into_iter().filter(|(_, table, _)| *table == "items");
     let ids: Vec<String> = items.map(|(_, _, id)| id).take(20_000).collect();
     let rows = Rows::new(0);

@@ -28,7 +28,7 @@ fn service(stage: &Stage) -> (Service, Vec<String>) {
 }
 
 /// The database with all buckets.
-pub fn prepare(stage: &Stage) -> Result<()> {
+pub(super) fn prepare(stage: &Stage) -> Result<()> {
     let (service, lines) = service(stage);
     let database = stage.open_with_schema(&schema())?;
     database.start(None)?;
@@ -44,7 +44,7 @@ pub fn prepare(stage: &Stage) -> Result<()> {
 }
 
 /// The checkpoint without them.
-pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     let (service, _) = service(stage);
     let kept = service.names().get(..KEPT).unwrap_or(service.names());
     let (checkpoint, complete) = (service.checkpoint_of(kept), service.complete());

@@ -16,17 +16,17 @@ fn download(stage: &Stage) -> Download {
 }
 
 /// The database that is changed.
-pub fn prepare(stage: &Stage) -> Result<()> {
+pub(super) fn prepare(stage: &Stage) -> Result<()> {
     download(stage).build(&stage.open_with_schema(&schema())?)
 }
 
 /// New content for the rows.
-pub fn change(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn change(stage: &Stage) -> Result<(Database, Measurement)> {
     run(stage, false)
 }
 
 /// The rows are removed.
-pub fn remove(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn remove(stage: &Stage) -> Result<(Database, Measurement)> {
     run(stage, true)
 }
 

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::measurement::Measurement;
 
 /// 100 tables with an index each are made once, then the database is opened 20 times.
-pub fn run(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn run(stage: &Stage) -> Result<(Database, Measurement)> {
     const INDEX: &str = r#","indexes":[{"name":"o","columns":[{"name":"owner_id","ascending":true,"type":"text"}]}]"#;
     let tables: Vec<String> = (0..100).map(|number| table(&format!("t{number:03}"), INDEX)).collect();
     let schema = format!(r#"{{"tables":[{}]}}"#, tables.join(","));

@@ -10,7 +10,7 @@ use crate::rows::COLUMNS;
 use crate::service::Encoding;
 
 /// A raw table with statements of the app.
-pub fn raw(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn raw(stage: &Stage) -> Result<(Database, Measurement)> {
     let names = COLUMNS.map(|(name, _)| name).join(",");
     let parameters = COLUMNS.map(|(name, _)| format!(r#",{{"Column":"{name}"}}"#)).concat();
     let placeholders = ",?".repeat(COLUMNS.len());
@@ -23,7 +23,7 @@ pub fn raw(stage: &Stage) -> Result<(Database, Measurement)> {
 }
 
 /// A raw table whose statements are inferred.
-pub fn inferred(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn inferred(stage: &Stage) -> Result<(Database, Measurement)> {
     run_raw(stage, r#"{"name":"items","table_name":"items_raw"}"#)
 }
 
@@ -39,7 +39,7 @@ fn run_raw(stage: &Stage, table: &str) -> Result<(Database, Measurement)> {
 }
 
 /// A direct table.
-pub fn direct(stage: &Stage) -> Result<(Database, Measurement)> {
+pub(super) fn direct(stage: &Stage) -> Result<(Database, Measurement)> {
     let schema = format!(r#"{{"tables":[{}]}}"#, table("items", r#","direct":true"#));
     run(stage, &schema, |stage| stage.open_with_schema(&schema))
 }

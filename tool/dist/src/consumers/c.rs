@@ -23,7 +23,7 @@ const SYSTEM_LIBRARIES: &[&str] = &["-lpthread", "-lm"];
 ///
 /// # Errors
 /// If one of them fails.
-pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     for needed in ["cc", "c++", "pkg-config"] {
         if !is_installed(needed) {
             return Ok(Outcome::Skipped(format!("{needed} is not installed")));

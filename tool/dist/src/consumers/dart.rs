@@ -38,7 +38,7 @@ struct Machine {
 ///
 /// # Errors
 /// If something does not build, or a scenario fails.
-pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     let mut machine = if is_installed("dart") {
         installed(distribution, place)?
     } else if let Some(missing) = missing() {

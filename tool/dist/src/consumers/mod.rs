@@ -16,7 +16,7 @@ use crate::packages::distribution::Distribution;
 use tool_support::{examples, process};
 
 /// What came of a consumer.
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Everything that it tries works.
     Works,
     /// A program that it needs is not installed here: which one, and what installs it.
@@ -36,7 +36,7 @@ const SLOW_CONSUMERS: &[Consumer] = &[("rust-sdk", rust::check_sdk)];
 ///
 /// # Errors
 /// Names the consumer that failed.
-pub fn run(only: &[String]) -> Result<()> {
+pub(crate) fn run(only: &[String]) -> Result<()> {
     let consumers = selected(only)?;
     let distribution = Distribution::of_host()?;
     packages::write(&distribution)?;

@@ -25,7 +25,7 @@ const NPX: &str = if cfg!(windows) { "npx.cmd" } else { "npx" };
 ///
 /// # Errors
 /// If one of them fails.
-pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     let programs = repository().join("tests/hosts/npm");
     std::fs::remove_dir_all(place)?;
     std::fs::create_dir(place)?;

@@ -19,7 +19,7 @@ const CLANG_DIRECTORIES: &[&str] = &["/usr/lib", "/usr/lib64", "/usr/local/lib",
 ///
 /// # Errors
 /// If it does not build, or fails.
-pub fn check(_: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check(_: &Distribution, place: &Path) -> Result<Outcome> {
     // The versions of all crates that the workspace is tested with.
     let project = repository().join("tests/hosts/rust-static");
     std::fs::copy(repository().join("Cargo.lock"), project.join("Cargo.lock"))?;
@@ -33,7 +33,7 @@ pub fn check(_: &Distribution, place: &Path) -> Result<Outcome> {
 ///
 /// # Errors
 /// If it does not build, or fails.
-pub fn check_sdk(_: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check_sdk(_: &Distribution, place: &Path) -> Result<Outcome> {
     let Some(clang) = libclang() else {
         return Ok(Outcome::Skipped("libclang, which the SDK needs, is not installed (libclang-dev)".to_owned()));
     };

@@ -19,7 +19,7 @@ const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 ///
 /// # Errors
 /// If one of them fails.
-pub fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
+pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome> {
     let can_load = |python: &&&str| process::run(&mut process::program(python, &["-c", CAN_LOAD])).is_ok();
     let capable = ["python3", SYSTEM_PYTHON].iter().find(can_load).copied();
     let environment = place.join("environment");

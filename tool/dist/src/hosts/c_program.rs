@@ -15,7 +15,7 @@ use tool_support::process::{self, repository};
 const LOADER: &[&str] = &["image.c", "functions.c", "pe.c", "mach_o.c", "mach_o_opcodes.c"];
 
 /// A compiled program.
-pub struct Program<'h> {
+pub(super) struct Program<'h> {
     host: &'h Host,
     path: PathBuf,
     /// What it loads or maps.
@@ -27,7 +27,7 @@ impl<'h> Program<'h> {
     ///
     /// # Errors
     /// If it does not compile.
-    pub fn build(host: &'h Host) -> Result<Self> {
+    pub(super) fn build(host: &'h Host) -> Result<Self> {
         let compiler = host.compiler.join("");
         let directory = repository().join("target/hosts").join(compiler);
         std::fs::create_dir_all(&directory)?;
@@ -75,7 +75,7 @@ impl<'h> Program<'h> {
     ///
     /// # Errors
     /// If what starts it is not there.
-    pub fn command_line(&self) -> Result<Vec<OsString>> {
+    pub(super) fn command_line(&self) -> Result<Vec<OsString>> {
         let mut words: Vec<OsString> = match self.host.runner {
             Runner::Native => Vec::new(),
             Runner::Emulated { emulator, root } => vec![emulator.into(), "-L".into(), root.into()],
@@ -90,7 +90,7 @@ impl<'h> Program<'h> {
     ///
     /// # Errors
     /// If a stand-in for Android's C library cannot be made.
-    pub fn environment(&self) -> Result<Vec<(&'static str, OsString)>> {
+    pub(super) fn environment(&self) -> Result<Vec<(&'static str, OsString)>> {
         if self.host.runner == Runner::Wine {
             return Ok(vec![("WINEDEBUG", "-all".into())]);
         }

@@ -3,8 +3,8 @@
 
 mod c_program;
 mod static_image;
-pub mod table;
-pub mod web;
+pub(crate) mod table;
+pub(crate) mod web;
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,7 +16,7 @@ use tool_support::process;
 ///
 /// # Errors
 /// Which failed; also if none was run, or if all are required and one was skipped.
-pub fn run(only: &[String], require_all: bool) -> Result<()> {
+pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
     let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
     let fits = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word.as_str()));
     let mut run = |name: &str, obstacle: Option<String>, run: &dyn Fn() -> Result<()>| match obstacle {

@@ -19,7 +19,7 @@ use tool_support::process;
 ///
 /// # Errors
 /// If it cannot be linked, or is for a system whose libraries are not mapped.
-pub fn link(target: &Target, library: &Path, output: &Path) -> Result<()> {
+pub(super) fn link(target: &Target, library: &Path, output: &Path) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let mut linker = match target.platform.format() {
         Format::MachO => mach_o(&toolchain, target, output)?,

@@ -7,7 +7,7 @@ use crate::package::target::{TARGETS, Target};
 
 /// How a program for a host is started on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runner {
+pub(crate) enum Runner {
     /// As it is.
     Native,
     /// By an emulator of the processor, with the directory that holds the libraries for it.
@@ -18,7 +18,7 @@ pub enum Runner {
 
 /// How a library gets into the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// SQLite loads it.
     Loaded,
     /// It is linked.
@@ -31,7 +31,7 @@ pub enum Way {
 
 /// One host.
 #[derive(Debug, Clone, Copy)]
-pub struct Host {
+pub(crate) struct Host {
     pub name: &'static str,
     /// The library among the artefacts.
     pub library: &'static str,
@@ -101,7 +101,7 @@ const TVOS: &str = framework!("tvos-arm64", "");
 const TVOS_SIMULATOR: &str = framework!("tvos-arm64_x86_64-simulator", "");
 
 /// All hosts.
-pub const HOSTS: &[Host] = &[
+pub(crate) const HOSTS: &[Host] = &[
     loaded("x86-64 Linux glibc", "libpowersync_x64.linux.so", X64),
     linked("x86-64 Linux glibc static", "libpowersync_x64.linux.a", X64),
     loaded("x86-64 Linux musl", "libpowersync_x64.linux.so", MUSL),
@@ -153,7 +153,7 @@ pub const HOSTS: &[Host] = &[
 
 impl Host {
     /// Why it cannot be run here; None if it can.
-    pub fn obstacle(&self) -> Option<String> {
+    pub(crate) fn obstacle(&self) -> Option<String> {
         if !self.artefact().is_file() {
             return Some(format!("there is no {}: cargo xtask package builds it", self.library));
         }
@@ -168,18 +168,18 @@ impl Host {
     }
 
     /// The library.
-    pub fn artefact(&self) -> PathBuf {
+    pub(crate) fn artefact(&self) -> PathBuf {
         distribution().join(self.library)
     }
 
     /// What its static library was built for; None if there is no target with such a library.
-    pub fn target(&self) -> Option<&'static Target> {
+    pub(crate) fn target(&self) -> Option<&'static Target> {
         TARGETS.iter().find(|target| target.static_name() == self.library)
     }
 }
 
 /// Where a program is: in the search path by its name, or by one that Debian gives it.
-pub fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let names = match name {
         "chromium" => &["chromium", "chromium-browser", "google-chrome"][..],
         "clang" => &["clang", "clang-14"],

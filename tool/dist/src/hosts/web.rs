@@ -15,7 +15,7 @@ use tool_support::process::{self, repository};
 
 /// What makes the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compiler {
+pub(crate) enum Compiler {
     /// Clang, with the C library of WASI.
     Wasi,
     Emscripten,
@@ -30,7 +30,7 @@ enum Runner {
 
 /// One host.
 #[derive(Debug, Clone, Copy)]
-pub struct WebHost {
+pub(crate) struct WebHost {
     pub name: &'static str,
     compiler: Compiler,
     runner: Runner,
@@ -41,7 +41,7 @@ const fn host(name: &'static str, compiler: Compiler, runner: Runner) -> WebHost
 }
 
 /// All of them.
-pub const HOSTS: &[WebHost] = &[
+pub(crate) const HOSTS: &[WebHost] = &[
     host("WebAssembly in Node.js", Compiler::Wasi, Runner::Node),
     host("WebAssembly in Chromium", Compiler::Wasi, Runner::Chromium),
     host("WebAssembly by emscripten in Node.js", Compiler::Emscripten, Runner::Node),
@@ -49,7 +49,7 @@ pub const HOSTS: &[WebHost] = &[
 ];
 
 /// The library among the artefacts.
-pub const LIBRARY: &str = "libpowersync-wasm.a";
+pub(crate) const LIBRARY: &str = "libpowersync-wasm.a";
 
 /// What SQLite lacks in WebAssembly: threads, and libraries that are loaded.
 const FLAGS: &[&str] = &["-O1", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"];
@@ -66,7 +66,7 @@ impl Compiler {
     }
 
     /// Why it cannot be used here; None if it can.
-    pub fn obstacle(self) -> Option<String> {
+    pub(crate) fn obstacle(self) -> Option<String> {
         let Ok(mut command) = self.command() else { return Some(format!("not installed: {}", self.name())) };
         if self == Self::Emscripten {
             return None;
@@ -134,14 +134,14 @@ impl Compiler {
 }
 
 /// What emscripten needs to know about this machine.
-pub fn emscripten_environment() -> Vec<(&'static str, OsString)> {
+pub(crate) fn emscripten_environment() -> Vec<(&'static str, OsString)> {
     let is_needed = std::env::var_os("NODE_PATH").is_none() && Path::new(NODE_PACKAGES).is_dir();
     if is_needed { vec![("NODE_PATH", NODE_PACKAGES.into())] } else { Vec::new() }
 }
 
 impl WebHost {
     /// Why it cannot be run here; None if it can.
-    pub fn obstacle(&self) -> Option<String> {
+    pub(crate) fn obstacle(&self) -> Option<String> {
         if !distribution().join(LIBRARY).is_file() {
             return Some(format!("there is no {LIBRARY}: cargo xtask package builds it"));
         }
@@ -156,7 +156,7 @@ impl WebHost {
     ///
     /// # Errors
     /// If the program cannot be built or started, or a scenario fails.
-    pub fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self) -> Result<()> {
         println!("{}", self.name);
         let program = self.compiler.build().context("cannot build the program")?;
         let mut command =
@@ -173,7 +173,7 @@ impl WebHost {
 }
 
 /// A script of `tests/hosts/wasm`.
-pub fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     repository().join("tests/hosts/wasm").join(name)
 }
 

@@ -15,10 +15,11 @@ use crate::package::toolchain::Toolchain;
 use tool_support::process;
 
 /// What C programs call.
-pub const ENTRY_POINTS: &[&str] = &["powersync_init_static", ENTRY_POINT];
+pub(crate) const ENTRY_POINTS: &[&str] = &["powersync_init_static", ENTRY_POINT];
 
 /// Every program has these from its C library. Those that Rust brings along are slow, and not taken.
-pub const FROM_C_LIBRARY: &[&str] = &["__bzero", "bcmp", "bzero", "memcmp", "memcpy", "memmove", "memset", "strlen"];
+pub(crate) const FROM_C_LIBRARY: &[&str] =
+    &["__bzero", "bcmp", "bzero", "memcmp", "memcpy", "memmove", "memset", "strlen"];
 
 /// A part of a static library.
 struct Member {
@@ -31,7 +32,13 @@ struct Member {
 ///
 /// # Errors
 /// If that is not a library with the entry points.
-pub fn reduce(toolchain: &Toolchain, target: &Target, archive: &Path, scratch: &Path, output: &Path) -> Result<()> {
+pub(super) fn reduce(
+    toolchain: &Toolchain,
+    target: &Target,
+    archive: &Path,
+    scratch: &Path,
+    output: &Path,
+) -> Result<()> {
     let members = read(&std::fs::read(archive)?).with_context(|| format!("cannot read {}", archive.display()))?;
     let mut objects = Vec::new();
     for (index, member) in needed(members)?.into_iter().enumerate() {

@@ -7,13 +7,13 @@ use anyhow::Result;
 use sha2::{Digest, Sha256};
 
 /// Its name.
-pub const FILE: &str = "SHA256SUMS";
+pub(crate) const FILE: &str = "SHA256SUMS";
 
 /// Writes the sums of a directory.
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn write(directory: &Path) -> Result<()> {
+pub(crate) fn write(directory: &Path) -> Result<()> {
     Ok(std::fs::write(directory.join(FILE), sums(directory)?)?)
 }
 
@@ -21,7 +21,7 @@ pub fn write(directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If a file cannot be read.
-pub fn sums(directory: &Path) -> Result<String> {
+pub(crate) fn sums(directory: &Path) -> Result<String> {
     let mut files = Vec::<PathBuf>::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();

@@ -11,16 +11,16 @@ use tool_support::process;
 use tool_support::process::repository;
 
 /// The package whose functions reach SQLite through the table that it gives to loaded extensions.
-pub const LOADABLE: &str = "rowtide-loadable";
+pub(super) const LOADABLE: &str = "rowtide-loadable";
 /// The package that is linked with SQLite.
-pub const STATIC: &str = "rowtide-static";
+pub(super) const STATIC: &str = "rowtide-static";
 
 /// Compiles a package to a static library with debug information, which depends on nothing but the sources and the
 /// compiler's version, and gives its path.
 ///
 /// # Errors
 /// If it does not compile.
-pub fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str) -> Result<PathBuf> {
+pub(super) fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str) -> Result<PathBuf> {
     let mut command =
         process::cargo(&["rustc", "--quiet", "--release", "--locked", "--package", package, "--target", target.triple]);
     command.args(["--crate-type", "staticlib", "--message-format=json-render-diagnostics"]);

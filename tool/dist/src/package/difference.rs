@@ -24,7 +24,7 @@ const PACKAGES: &[(&str, Reader)] = &[
 const MOST: usize = 10;
 
 /// All differences between two trees, a line for each; those of packages are looked for inside of them.
-pub fn of_trees(one: &Tree, other: &Tree) -> Vec<String> {
+pub(crate) fn of_trees(one: &Tree, other: &Tree) -> Vec<String> {
     let paths: BTreeSet<&str> = one.iter().chain(other.iter()).map(|(path, _)| path).collect();
     let mut differences = Vec::new();
     for path in paths {

@@ -5,19 +5,19 @@
 //! become an XCFramework, each in its own directory.
 
 mod archive;
-pub mod checksums;
+pub(crate) mod checksums;
 mod compile;
-pub mod difference;
-pub mod link;
-pub mod reproducible;
-pub mod sbom;
-pub mod slices;
-pub mod target;
-pub mod toolchain;
-pub mod universal;
+pub(crate) mod difference;
+pub(crate) mod link;
+pub(crate) mod reproducible;
+pub(crate) mod sbom;
+pub(crate) mod slices;
+pub(crate) mod target;
+pub(crate) mod toolchain;
+pub(crate) mod universal;
 
-pub use archive::{ENTRY_POINTS, FROM_C_LIBRARY};
-pub use link::ENTRY_POINT;
+pub(crate) use archive::{ENTRY_POINTS, FROM_C_LIBRARY};
+pub(crate) use link::ENTRY_POINT;
 
 use std::fs::create_dir_all;
 use std::path::PathBuf;
@@ -31,18 +31,18 @@ use tool_support::process::repository;
 use toolchain::Toolchain;
 
 /// What C programs include.
-pub const HEADER: &str = "powersync.h";
+pub(crate) const HEADER: &str = "powersync.h";
 
 /// The install name of macOS libraries outside of frameworks.
-pub const LIBRARY_INSTALL_NAME: &str = "@rpath/libpowersync.dylib";
+pub(crate) const LIBRARY_INSTALL_NAME: &str = "@rpath/libpowersync.dylib";
 
 /// Where artefacts go.
-pub fn distribution() -> PathBuf {
+pub(crate) fn distribution() -> PathBuf {
     repository().join("target/dist")
 }
 
 /// The words that select targets: those given with `--only`, none for all of them, else this machine's target.
-pub fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
+pub(crate) fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
     if all || !only.is_empty() {
         return only;
     }
@@ -62,7 +62,7 @@ pub fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
 ///
 /// # Errors
 /// If a word selects none.
-pub fn select(only: &[String]) -> Result<Vec<&'static Target>> {
+pub(crate) fn select(only: &[String]) -> Result<Vec<&'static Target>> {
     let fits = |target: &Target, word: &str| target.platform.group() == word || target.triple.starts_with(word);
     for word in only {
         ensure!(TARGETS.iter().any(|target| fits(target, word)), "--only {word:?} selects no target");
@@ -75,7 +75,7 @@ pub fn select(only: &[String]) -> Result<Vec<&'static Target>> {
 ///
 /// # Errors
 /// Lists what could not be built.
-pub fn run(only: &[String], require_all: bool) -> Result<()> {
+pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let directory = distribution();
     if only.is_empty() && directory.exists() {
@@ -180,17 +180,17 @@ fn build(toolchain: &Toolchain, target: &Target, core: Core) -> Result<()> {
 }
 
 /// Where debug information goes, in files that are called like their libraries with something added.
-pub fn debug() -> PathBuf {
+pub(crate) fn debug() -> PathBuf {
     distribution().join("debug")
 }
 
 /// The same for the binaries of frameworks, which have the names of libraries and other addresses.
-pub fn framework_debug() -> PathBuf {
+pub(crate) fn framework_debug() -> PathBuf {
     debug().join("framework")
 }
 
 /// Where programs find the framework's binary.
-pub fn install_name(platform: Platform) -> &'static str {
+pub(crate) fn install_name(platform: Platform) -> &'static str {
     match platform {
         Platform::MacOs => "@rpath/powersync-sqlite-core.framework/Versions/A/powersync-sqlite-core",
         _ => "@rpath/powersync-sqlite-core.framework/powersync-sqlite-core",
@@ -198,7 +198,7 @@ pub fn install_name(platform: Platform) -> &'static str {
 }
 
 /// What a target contributes to the framework.
-pub fn framework_binary(target: &Target) -> PathBuf {
+pub(crate) fn framework_binary(target: &Target) -> PathBuf {
     scratch(target).join("framework").join(target.loadable_name())
 }
 

@@ -19,7 +19,7 @@ const COMMIT: &str = "POWERSYNC_GIT_HASH";
 ///
 /// # Errors
 /// Lists what differs and where; also if the second build fails.
-pub fn check(only: &[String]) -> Result<()> {
+pub(crate) fn check(only: &[String]) -> Result<()> {
     let place = repository().join(PLACE);
     if place.exists() {
         std::fs::remove_dir_all(&place)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tool_support::process;
 
 /// Its name.
-pub const FILE: &str = "powersync-sqlite-core.cdx.json";
+pub(crate) const FILE: &str = "powersync-sqlite-core.cdx.json";
 
 /// The packages of which libraries are made.
 const LIBRARIES: &[&str] = &["rowtide-loadable", "rowtide-static"];
@@ -18,7 +18,7 @@ const LIBRARIES: &[&str] = &["rowtide-loadable", "rowtide-static"];
 ///
 /// # Errors
 /// If Cargo cannot be asked.
-pub fn write(directory: &Path) -> Result<()> {
+pub(crate) fn write(directory: &Path) -> Result<()> {
     let text = process::output(&mut process::cargo(&["metadata", "--locked", "--format-version=1"]))?;
     let document = describe(&serde_json::from_str(&text)?)?;
     Ok(std::fs::write(directory.join(FILE), format!("{document:#}\n"))?)

@@ -15,12 +15,12 @@ use tool_support::process::repository;
 const FRAMEWORK: &str = "powersync-sqlite-core";
 
 /// Where they go, each into its own directory.
-pub fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     repository().join("target/package/slices")
 }
 
 /// The targets of each slice, by its name.
-pub fn all() -> BTreeMap<&'static str, Vec<&'static Target>> {
+pub(crate) fn all() -> BTreeMap<&'static str, Vec<&'static Target>> {
     let mut slices: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
     for target in TARGETS {
         if let Some(slice) = target.slice {
@@ -31,7 +31,7 @@ pub fn all() -> BTreeMap<&'static str, Vec<&'static Target>> {
 }
 
 /// The library of one target, as it is in a slice: the framework's, or the static one.
-pub fn part(target: &Target) -> PathBuf {
+pub(crate) fn part(target: &Target) -> PathBuf {
     if target.is_loadable { framework_binary(target) } else { distribution().join(target.static_name()) }
 }
 
@@ -39,7 +39,7 @@ pub fn part(target: &Target) -> PathBuf {
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn join() -> Result<()> {
+pub(crate) fn join() -> Result<()> {
     for (slice, targets) in all() {
         let directory = directory().join(slice);
         if directory.exists() {

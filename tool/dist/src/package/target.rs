@@ -2,7 +2,7 @@
 
 /// What a target's libraries run on; artefacts are named after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
+pub(crate) enum Platform {
     Linux,
     Android,
     MacOs,
@@ -18,7 +18,7 @@ pub enum Platform {
 
 /// The file format of a platform's objects and libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     Elf,
     MachO,
     Pe,
@@ -27,7 +27,7 @@ pub enum Format {
 
 /// What Apple's linker writes about a platform into each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Apple {
+pub(crate) struct Apple {
     /// The platform's name for the linker.
     pub name: &'static str,
     /// The number of the platform in `LC_BUILD_VERSION`.
@@ -40,7 +40,7 @@ pub struct Apple {
 
 impl Platform {
     /// As it is called in the names of artefacts.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Linux => "linux",
             Self::Android => "android",
@@ -57,14 +57,14 @@ impl Platform {
     }
 
     /// The word for `--only` that selects it.
-    pub fn group(self) -> &'static str {
+    pub(crate) fn group(self) -> &'static str {
         match self.apple() {
             Some(_) => "apple",
             None => self.name(),
         }
     }
 
-    pub fn format(self) -> Format {
+    pub(crate) fn format(self) -> Format {
         match self {
             Self::Linux | Self::Android => Format::Elf,
             Self::Windows => Format::Pe,
@@ -74,7 +74,7 @@ impl Platform {
     }
 
     /// What is specific to Apple's platforms; None for others.
-    pub fn apple(self) -> Option<Apple> {
+    pub(crate) fn apple(self) -> Option<Apple> {
         let (name, number, variable, sdk) = match self {
             Self::MacOs => ("macos", 1, "MACOSX_DEPLOYMENT_TARGET", "14.0"),
             Self::Ios => ("ios", 2, "IPHONEOS_DEPLOYMENT_TARGET", "17.0"),
@@ -91,7 +91,7 @@ impl Platform {
 
 /// Where the target's `core` and `alloc` come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Core {
+pub(crate) enum Core {
     /// As rustup delivers them.
     Prebuilt,
     /// Compiled from the component `rust-src`: the prebuilt ones are made to unwind, which needs functions that do not
@@ -101,7 +101,7 @@ pub enum Core {
 
 /// One target of rustc, and what is made for it.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub(crate) struct Target {
     /// Its name in rustc.
     pub triple: &'static str,
     pub platform: Platform,
@@ -120,7 +120,7 @@ pub struct Target {
 
 impl Target {
     /// The file name of the loadable library.
-    pub fn loadable_name(&self) -> String {
+    pub(crate) fn loadable_name(&self) -> String {
         let (architecture, platform) = (self.architecture, self.platform.name());
         match self.platform.format() {
             Format::Pe => format!("powersync_{architecture}.dll"),
@@ -130,7 +130,7 @@ impl Target {
     }
 
     /// The file name of the static library.
-    pub fn static_name(&self) -> String {
+    pub(crate) fn static_name(&self) -> String {
         match self.platform {
             Platform::Wasm => "libpowersync-wasm.a".to_owned(),
             _ => format!("libpowersync_{}.{}.a", self.architecture, self.platform.name()),
@@ -139,17 +139,17 @@ impl Target {
 
     /// Whether debug information can be removed from its objects: `objcopy` crashes on those for arm64_32 (LLVM 22),
     /// and cannot change WebAssembly. These are compiled without.
-    pub fn can_be_stripped(&self) -> bool {
+    pub(crate) fn can_be_stripped(&self) -> bool {
         self.platform != Platform::Wasm && self.linker_architecture != "arm64_32"
     }
 
     /// Whether a loadable library is made that becomes a part of the XCFramework.
-    pub fn has_framework_binary(&self) -> bool {
+    pub(crate) fn has_framework_binary(&self) -> bool {
         self.is_loadable && self.slice.is_some()
     }
 
     /// Whether the loadable library is a separate artefact, not only a part of the XCFramework.
-    pub fn ships_loadable(&self) -> bool {
+    pub(crate) fn ships_loadable(&self) -> bool {
         self.is_loadable && (self.platform == Platform::MacOs || self.slice.is_none())
     }
 }
@@ -199,7 +199,7 @@ const WATCHOS_SIMULATOR_SLICE: &str = "watchos-arm64_x86_64-simulator";
 
 /// All targets. Android's minimum, API level 21, shows in nothing but the hash styles. Libraries for simulators older
 /// than 13.0 say the platform in a way that does not distinguish them from devices.
-pub const TARGETS: &[Target] = &[
+pub(crate) const TARGETS: &[Target] = &[
     elf("x86_64-unknown-linux-gnu", Platform::Linux, "x64", "elf_x86_64"),
     elf("aarch64-unknown-linux-gnu", Platform::Linux, "aarch64", "aarch64linux"),
     elf("armv7-unknown-linux-gnueabihf", Platform::Linux, "armv7", "armelf_linux_eabi"),

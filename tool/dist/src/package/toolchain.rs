@@ -11,7 +11,7 @@ use tool_support::process;
 
 /// The Rust toolchain in use.
 #[derive(Debug)]
-pub struct Toolchain {
+pub(crate) struct Toolchain {
     /// Where it is installed.
     pub sysroot: PathBuf,
     /// Where Cargo puts what it builds.
@@ -25,7 +25,7 @@ impl Toolchain {
     ///
     /// # Errors
     /// If there is no rustc, or if it came without its linker; also if Cargo cannot be asked.
-    pub fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         let sysroot = process::output(&mut rustc(&["--print", "sysroot"]))?;
         let version = process::output(&mut rustc(&["-vV"]))?;
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
@@ -41,7 +41,7 @@ impl Toolchain {
     }
 
     /// LLD, as the linker of one format: `gnu`, `darwin`, `link` or `wasm`.
-    pub fn linker(&self, flavor: &str) -> Command {
+    pub(crate) fn linker(&self, flavor: &str) -> Command {
         let mut command = process::program(&self.programs.join("rust-lld").display().to_string(), &["-flavor", flavor]);
         // Without the toolchain's place as the program's name, which goes into Windows debug information.
         #[cfg(unix)]
@@ -51,7 +51,7 @@ impl Toolchain {
     }
 
     /// LLVM's `objcopy`.
-    pub fn objcopy(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn objcopy(&self, arguments: &[&str]) -> Command {
         let mut command = process::program(&self.programs.join("rust-objcopy").display().to_string(), arguments);
         // Where LLVM is; rustup's Cargo sets this, others do not.
         command.env("LD_LIBRARY_PATH", self.sysroot.join("lib"));
@@ -59,7 +59,7 @@ impl Toolchain {
     }
 
     /// Where the sources of `core` and `alloc` are, if they are installed.
-    pub fn sources(&self) -> PathBuf {
+    pub(crate) fn sources(&self) -> PathBuf {
         self.sysroot.join("lib/rustlib/src/rust")
     }
 
@@ -67,7 +67,7 @@ impl Toolchain {
     ///
     /// # Errors
     /// If that is not available.
-    pub fn prepare(&self, target: &Target) -> Result<Core> {
+    pub(crate) fn prepare(&self, target: &Target) -> Result<Core> {
         let prebuilt = self.sysroot.join("lib/rustlib").join(target.triple).join("lib");
         if target.core == Core::Prebuilt && obtain(&prebuilt, &["target", "add", target.triple]).is_ok() {
             return Ok(Core::Prebuilt);

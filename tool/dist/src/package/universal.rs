@@ -10,7 +10,7 @@ const ALIGNMENT: u32 = 14;
 ///
 /// # Errors
 /// If they do not fit into such a file, which has 32-bit sizes.
-pub fn join(parts: &[((u32, u32), Vec<u8>)]) -> Result<Vec<u8>> {
+pub(crate) fn join(parts: &[((u32, u32), Vec<u8>)]) -> Result<Vec<u8>> {
     let mut header = Vec::new();
     let count = u32::try_from(parts.len())?;
     header.extend([macho::FAT_MAGIC, count].into_iter().flat_map(u32::to_be_bytes));
@@ -33,7 +33,7 @@ pub fn join(parts: &[((u32, u32), Vec<u8>)]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// If it is not known.
-pub fn processor(architecture: &str) -> Result<(u32, u32)> {
+pub(crate) fn processor(architecture: &str) -> Result<(u32, u32)> {
     Ok(match architecture {
         "arm64" => (macho::CPU_TYPE_ARM64.0, macho::CPU_SUBTYPE_ARM64_ALL.0),
         "arm64_32" => (macho::CPU_TYPE_ARM64_32.0, macho::CPU_SUBTYPE_ARM64_32_V8.0),

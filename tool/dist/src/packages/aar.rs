@@ -44,7 +44,7 @@ const API_LEVEL: u32 = 21;
 const NDK: u32 = 21;
 
 /// Name of the archive.
-pub fn name(version: &str) -> String {
+pub(crate) fn name(version: &str) -> String {
     format!("powersync-sqlite-core-{version}.aar")
 }
 
@@ -52,7 +52,7 @@ pub fn name(version: &str) -> String {
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     let library = |abi: &&Abi| distribution.directory.join(abi.library);
     let missing: Vec<&str> = ABIS.iter().filter(|abi| !library(abi).is_file()).map(|abi| abi.library).collect();
     if !missing.is_empty() {
@@ -106,7 +106,7 @@ fn pretty(value: &Value) -> Result<String> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(bytes: &[u8], version: &str) -> Result<()> {
+pub(crate) fn check(bytes: &[u8], version: &str) -> Result<()> {
     let tree = Tree::from_zip(bytes)?;
     let manifest = tree.text("AndroidManifest.xml")?;
     ensure!(manifest.contains(&format!("minSdkVersion=\"{API_LEVEL}\"")), "the manifest says another API level");

@@ -25,7 +25,7 @@ const LIBRARY: &str = "lib/libpowersync.a";
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     for (platform, library) in distribution.available(|platform| platform.static_library) {
         let name = name(platform, distribution.version)?;
         let mut archive = Tree::default();
@@ -38,7 +38,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
 }
 
 /// Name of the archive and of its only directory: `libpowersync_x64.linux.a` gives `powersync-c-0.5.100-x64.linux`.
-pub fn name(platform: &Platform, version: &str) -> Result<String> {
+pub(crate) fn name(platform: &Platform, version: &str) -> Result<String> {
     let library = platform.static_library;
     let middle = library.strip_prefix("libpowersync_").and_then(|rest| rest.strip_suffix(".a"));
     Ok(format!("powersync-c-{version}-{}", middle.with_context(|| format!("unusual name: {library}"))?))
@@ -59,7 +59,7 @@ fn files(library: &[u8], version: &str) -> Result<Tree> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(name: &str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn check(name: &str, bytes: &[u8]) -> Result<()> {
     let tree = Tree::from_tar_gz(bytes)?.below(name)?;
     for (_, place) in FILES {
         ensure!(!tree.text(place)?.contains('@'), "{place} has something to be filled in");

@@ -10,11 +10,11 @@ use tool_support::library;
 use tool_support::process::repository;
 
 /// The C header, in the repository.
-pub const HEADER: &str = "crates/static/include/powersync.h";
+pub(crate) const HEADER: &str = "crates/static/include/powersync.h";
 
 /// A directory of artefacts under their final names.
 #[derive(Debug)]
-pub struct Distribution {
+pub(crate) struct Distribution {
     /// Where it is.
     pub directory: PathBuf,
     /// Where the libraries are that go into the XCFramework, each in its own directory.
@@ -25,7 +25,7 @@ pub struct Distribution {
 
 impl Distribution {
     /// What `cargo xtask package` builds.
-    pub fn complete() -> Self {
+    pub(crate) fn complete() -> Self {
         Self::of(package::distribution(), package::slices::directory())
     }
 
@@ -33,7 +33,7 @@ impl Distribution {
     ///
     /// # Errors
     /// If they do not build, or nothing is published for the platform.
-    pub fn of_host() -> Result<Self> {
+    pub(crate) fn of_host() -> Result<Self> {
         let host = platform::host().context("no packages are made for this platform")?;
         let (loadable, linkable) = (library::build()?, library::build_static()?);
         let directory = loadable.with_file_name("host-packages");
@@ -47,7 +47,7 @@ impl Distribution {
     }
 
     /// A directory without libraries for an XCFramework.
-    pub fn in_directory(directory: &Path) -> Self {
+    pub(crate) fn in_directory(directory: &Path) -> Self {
         Self::of(directory.to_owned(), directory.join("slices"))
     }
 
@@ -56,7 +56,7 @@ impl Distribution {
     }
 
     /// The platforms of which an artefact is there, which the function names, with its path. Says which are missing.
-    pub fn available(&self, name: fn(&Platform) -> &'static str) -> Vec<(&'static Platform, PathBuf)> {
+    pub(crate) fn available(&self, name: fn(&Platform) -> &'static str) -> Vec<(&'static Platform, PathBuf)> {
         let path = |platform| self.directory.join(name(platform));
         let (there, missing): (Vec<_>, Vec<_>) = PLATFORMS.iter().partition(|platform| path(platform).is_file());
         if !missing.is_empty() {
@@ -70,7 +70,7 @@ impl Distribution {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read(path: impl AsRef<Path>) -> Result<String> {
+pub(crate) fn read(path: impl AsRef<Path>) -> Result<String> {
     let path = repository().join(path);
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }

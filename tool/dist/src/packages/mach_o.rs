@@ -8,7 +8,7 @@ use object::{Endianness, FileKind};
 
 /// One architecture's library, loadable or static.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
+pub(crate) struct Image {
     /// As Apple names the processor.
     pub architecture: &'static str,
     /// Number of the platform, as in `LC_BUILD_VERSION`.
@@ -23,7 +23,7 @@ pub struct Image {
 ///
 /// # Errors
 /// If it is no library for Apple's systems.
-pub fn images(library: &[u8]) -> Result<Vec<Image>> {
+pub(crate) fn images(library: &[u8]) -> Result<Vec<Image>> {
     match FileKind::parse(library)? {
         FileKind::MachOFat32 => {
             let file = MachOFatFile32::parse(library)?;
@@ -94,7 +94,7 @@ fn architecture(processor: CpuType) -> Result<&'static str> {
 ///
 /// # Errors
 /// If there is none, or they are of several platforms.
-pub fn minimum(images: &[Image]) -> Result<String> {
+pub(crate) fn minimum(images: &[Image]) -> Result<String> {
     let lowest = images.iter().min_by_key(|image| image.minimum).context("no architecture")?;
     ensure!(images.iter().all(|image| image.platform == lowest.platform), "architectures of several platforms");
     Ok(format!("{}.{}", lowest.minimum.0, lowest.minimum.1))

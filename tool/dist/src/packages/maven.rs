@@ -9,13 +9,13 @@ use crate::packages::publisher::Publisher;
 use crate::packages::tree::Tree;
 
 /// Directory of the repository in the distribution.
-pub const DIRECTORY: &str = "maven";
+pub(crate) const DIRECTORY: &str = "maven";
 
 /// Writes `maven/`, if there is an AAR.
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     let Ok(archive) = std::fs::read(distribution.directory.join(aar::name(distribution.version))) else {
         println!("no Maven repository: there is no AAR");
         return Ok(());
@@ -31,7 +31,7 @@ pub fn write(distribution: &Distribution) -> Result<()> {
 ///
 /// # Errors
 /// If it is not.
-pub fn check(distribution: &Distribution) -> Result<()> {
+pub(crate) fn check(distribution: &Distribution) -> Result<()> {
     let Ok(archive) = std::fs::read(distribution.directory.join(aar::name(distribution.version))) else {
         return Ok(());
     };

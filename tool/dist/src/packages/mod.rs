@@ -3,19 +3,19 @@
 //! Each kind of package is a step; it uses the libraries that are there, and says which are missing. The same libraries
 //! give the same bytes. `cargo xtask verify` reads everything back and checks it.
 
-pub mod aar;
-pub mod c;
-pub mod distribution;
-pub mod mach_o;
-pub mod maven;
-pub mod npm;
-pub mod platform;
-pub mod publisher;
+pub(crate) mod aar;
+pub(crate) mod c;
+pub(crate) mod distribution;
+pub(crate) mod mach_o;
+pub(crate) mod maven;
+pub(crate) mod npm;
+pub(crate) mod platform;
+pub(crate) mod publisher;
 #[cfg(test)]
-pub mod testing;
-pub mod tree;
-pub mod wheel;
-pub mod xcframework;
+pub(crate) mod testing;
+pub(crate) mod tree;
+pub(crate) mod wheel;
+pub(crate) mod xcframework;
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ const STEPS: &[Step] = &[
 ///
 /// # Errors
 /// Lists the kinds that failed.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     remove_earlier(&distribution.directory)?;
     let mut failed = Vec::new();
     for (name, step) in STEPS {
@@ -72,7 +72,7 @@ fn remove_earlier(directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Names the first one that is not as it should be.
-pub fn check(distribution: &Distribution) -> Result<()> {
+pub(crate) fn check(distribution: &Distribution) -> Result<()> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&distribution.directory)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());

@@ -16,13 +16,13 @@ const SOURCE: &str = "tool/dist/packages/npm";
 const FILES: &[&str] = &["index.js", "index.d.ts", "README.md"];
 
 /// Name of that package.
-pub const NAME: &str = "powersync-sqlite-core";
+pub(crate) const NAME: &str = "powersync-sqlite-core";
 
 /// Writes `*.tgz`: the package with the functions, and one for each library that was built.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     let mut packages = vec![main_package(distribution.version)?];
     for (platform, library) in distribution.available(|platform| platform.library) {
         packages.push(platform_package(platform, &std::fs::read(library)?, distribution.version)?);
@@ -87,7 +87,7 @@ fn manifest_member(package: &Tree, member: &str) -> Result<String> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(bytes: &[u8], version: &str) -> Result<()> {
+pub(crate) fn check(bytes: &[u8], version: &str) -> Result<()> {
     let package = Tree::from_tar_gz(bytes)?;
     let name = manifest_member(&package, "name")?;
     let outside = package.iter().find(|(path, _)| !path.starts_with("package/"));

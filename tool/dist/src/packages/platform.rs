@@ -4,7 +4,7 @@ use std::env::consts::{ARCH, OS};
 
 /// A desktop or server platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Platform {
+pub(crate) struct Platform {
     /// Operating system and processor as Rust names them.
     rust: (&'static str, &'static str),
     /// The loadable library among the artefacts.
@@ -25,7 +25,7 @@ const MACOS: &str = "libpowersync.dylib";
 const WINDOWS: &str = "powersync.dll";
 
 /// All of them.
-pub const PLATFORMS: &[Platform] = &[
+pub(crate) const PLATFORMS: &[Platform] = &[
     Platform {
         rust: ("linux", "x86_64"),
         library: "libpowersync_x64.linux.so",
@@ -109,6 +109,6 @@ pub const PLATFORMS: &[Platform] = &[
 ];
 
 /// The platform that this program runs on; None if no packages are made for it.
-pub fn host() -> Option<&'static Platform> {
+pub(crate) fn host() -> Option<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.rust == (OS, ARCH))
 }

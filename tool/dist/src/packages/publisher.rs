@@ -10,7 +10,7 @@ const FILE: &str = "tool/dist/packages/publisher.properties";
 
 /// What it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publisher {
+pub(crate) struct Publisher {
     /// The group of the Maven coordinates.
     pub group: String,
     /// The name in the Maven coordinates.
@@ -30,7 +30,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If it lacks a line, or one of them cannot be what it should be.
-    pub fn of(version: &str) -> Result<Self> {
+    pub(crate) fn of(version: &str) -> Result<Self> {
         Self::parse(&read(FILE)?, version)
     }
 
@@ -69,7 +69,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If something else is to be filled in.
-    pub fn fill(&self, description: &str, version: &str) -> Result<String> {
+    pub(crate) fn fill(&self, description: &str, version: &str) -> Result<String> {
         let pairs = [
             ("@HOME@", &*self.home),
             ("@RELEASES@", &self.releases),

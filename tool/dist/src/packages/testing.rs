@@ -5,12 +5,12 @@ use object::write::{MachOBuildVersion, Object};
 use object::{Architecture, BinaryFormat, Endianness};
 
 /// An ELF file for a processor.
-pub fn elf(architecture: Architecture) -> Vec<u8> {
+pub(crate) fn elf(architecture: Architecture) -> Vec<u8> {
     Object::new(BinaryFormat::Elf, architecture, Endianness::Little).write().unwrap()
 }
 
 /// A Mach-O library for a platform, by number, from a version of the system on.
-pub fn mach_o(architecture: Architecture, platform: u32, minimum: (u32, u32)) -> Vec<u8> {
+pub(crate) fn mach_o(architecture: Architecture, platform: u32, minimum: (u32, u32)) -> Vec<u8> {
     let mut object = Object::new(BinaryFormat::MachO, architecture, Endianness::Little);
     let mut build = MachOBuildVersion::default();
     build.platform = Platform(platform);
@@ -23,7 +23,7 @@ pub fn mach_o(architecture: Architecture, platform: u32, minimum: (u32, u32)) ->
 }
 
 /// A universal file with parts for arm64, x86_64 and so on, alternately.
-pub fn universal(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn universal(parts: &[Vec<u8>]) -> Vec<u8> {
     let count = u32::try_from(parts.len()).unwrap();
     let mut header: Vec<u32> = vec![FAT_MAGIC, count];
     let mut offset = 8 + 20 * count;

@@ -13,7 +13,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// What is at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub(crate) enum Node {
     /// A file's content.
     File(Vec<u8>),
     /// Where a symbolic link points to, relative to its own directory.
@@ -22,24 +22,24 @@ pub enum Node {
 
 /// Files and symbolic links by path; paths are relative and have slashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree(BTreeMap<String, Node>);
+pub(crate) struct Tree(BTreeMap<String, Node>);
 
 /// Permissions of all files: nothing in a package is a program.
 const MODE: u32 = 0o644;
 
 impl Tree {
     /// Adds a file.
-    pub fn add(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+    pub(crate) fn add(&mut self, path: &str, content: impl Into<Vec<u8>>) {
         self.0.insert(path.to_owned(), Node::File(content.into()));
     }
 
     /// Adds a symbolic link.
-    pub fn add_link(&mut self, path: &str, target: &str) {
+    pub(crate) fn add_link(&mut self, path: &str, target: &str) {
         self.0.insert(path.to_owned(), Node::Link(target.to_owned()));
     }
 
     /// Adds all of another tree below a directory.
-    pub fn add_tree(&mut self, directory: &str, other: Self) {
+    pub(crate) fn add_tree(&mut self, directory: &str, other: Self) {
         self.0.extend(other.0.into_iter().map(|(path, node)| (format!("{directory}/{path}"), node)));
     }
 
@@ -47,7 +47,7 @@ impl Tree {
     ///
     /// # Errors
     /// If something is outside of it.
-    pub fn below(self, directory: &str) -> Result<Self> {
+    pub(crate) fn below(self, directory: &str) -> Result<Self> {
         let entries = self.0.into_iter().map(|(path, node)| {
             let inside = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
             Ok((inside.with_context(|| format!("{path} is outside of {directory}"))?.to_owned(), node))
@@ -56,22 +56,22 @@ impl Tree {
     }
 
     /// All paths with what is there, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
     /// What is at a path, if anything.
-    pub fn node(&self, path: &str) -> Option<&Node> {
+    pub(crate) fn node(&self, path: &str) -> Option<&Node> {
         self.0.get(path)
     }
 
     /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Keeps only what is at paths that a function is true for.
-    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.0.retain(|path, _| is_kept(path));
     }
 
@@ -79,7 +79,7 @@ impl Tree {
     ///
     /// # Errors
     /// If there is no such file.
-    pub fn file(&self, path: &str) -> Result<&[u8]> {
+    pub(crate) fn file(&self, path: &str) -> Result<&[u8]> {
         match self.0.get(path) {
             Some(Node::File(content)) => Ok(content),
             Some(Node::Link(target)) => bail!("{path} is a link to {target}, not a file"),
@@ -91,7 +91,7 @@ impl Tree {
     ///
     /// # Errors
     /// If there is no such file, or it is not UTF-8.
-    pub fn text(&self, path: &str) -> Result<&str> {
+    pub(crate) fn text(&self, path: &str) -> Result<&str> {
         std::str::from_utf8(self.file(path)?).with_context(|| format!("{path} is not UTF-8"))
     }
 
@@ -99,7 +99,7 @@ impl Tree {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write_directory(&self, directory: &Path) -> Result<()> {
+    pub(crate) fn write_directory(&self, directory: &Path) -> Result<()> {
         if directory.exists() {
             std::fs::remove_dir_all(directory)?;
         }
@@ -119,7 +119,7 @@ impl Tree {
     ///
     /// # Errors
     /// If something cannot be read, or has a name that is not UTF-8.
-    pub fn from_directory(directory: &Path) -> Result<Self> {
+    pub(crate) fn from_directory(directory: &Path) -> Result<Self> {
         let mut tree = Self::default();
         for entry in std::fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
             let (entry, kind) = entry.and_then(|entry| entry.file_type().map(|kind| (entry, kind)))?;
@@ -141,7 +141,7 @@ impl Tree {
     ///
     /// # Errors
     /// If a path does not fit into one.
-    pub fn to_zip(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_zip(&self) -> Result<Vec<u8>> {
         // Without a time, files have the earliest one that zip knows: 1980.
         let options =
             SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).unix_permissions(MODE);
@@ -162,7 +162,7 @@ impl Tree {
     ///
     /// # Errors
     /// If it is none, or damaged.
-    pub fn from_zip(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_zip(bytes: &[u8]) -> Result<Self> {
         let mut tree = Self::default();
         let mut zip = ZipArchive::new(Cursor::new(bytes))?;
         for index in 0..zip.len() {
@@ -183,7 +183,7 @@ impl Tree {
     ///
     /// # Errors
     /// If a path does not fit into one.
-    pub fn to_tar_gz(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_tar_gz(&self) -> Result<Vec<u8>> {
         let mut tar = tar::Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best()));
         for (path, node) in &self.0 {
             // A new header has no time and no owner.
@@ -208,7 +208,7 @@ impl Tree {
     ///
     /// # Errors
     /// If it is none, or damaged.
-    pub fn from_tar_gz(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_tar_gz(bytes: &[u8]) -> Result<Self> {
         let mut tree = Self::default();
         let mut decoder = GzDecoder::new(bytes);
         for entry in tar::Archive::new(&mut decoder).entries()? {
@@ -236,7 +236,7 @@ impl Tree {
     ///
     /// # Errors
     /// Names a link that does not.
-    pub fn check_links(&self) -> Result<()> {
+    pub(crate) fn check_links(&self) -> Result<()> {
         for (path, node) in &self.0 {
             let Node::Link(target) = node else { continue };
             let directory = path.rsplit_once('/').map_or(String::new(), |(directory, _)| format!("{directory}/"));
@@ -267,7 +267,7 @@ impl Tree {
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }

@@ -27,7 +27,7 @@ const FILES: &[&str] = &["__init__.py", "py.typed"];
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     for (platform, library) in distribution.available(|platform| platform.library) {
         let bytes = wheel(platform, &std::fs::read(library)?, distribution.version)?.to_zip()?;
         let file = file_name(platform, distribution.version);
@@ -97,7 +97,7 @@ fn record(tree: &Tree, list: &str) -> Result<String> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(file: &str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn check(file: &str, bytes: &[u8]) -> Result<()> {
     let tree = Tree::from_zip(bytes)?;
     let parts: Vec<&str> = file.strip_suffix(".whl").context("not called .whl")?.split('-').collect();
     let [name, version, python, abi, platforms] = parts.as_slice() else { anyhow::bail!("not the name of a wheel") };

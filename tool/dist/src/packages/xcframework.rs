@@ -48,17 +48,17 @@ struct Slice {
 }
 
 /// Name of the directory; the archive's has `.zip` added.
-pub const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
+pub(crate) const DIRECTORY: &str = "powersync-sqlite-core.xcframework";
 
 /// What is next to it for package managers.
-pub const DESCRIPTIONS: &[&str] = &["Package.swift", "powersync-sqlite-core.podspec"];
+pub(crate) const DESCRIPTIONS: &[&str] = &["Package.swift", "powersync-sqlite-core.podspec"];
 
 /// Writes the XCFramework, as a directory and as a zip file, and its descriptions, if the libraries for all systems are
 /// there.
 ///
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
-pub fn write(distribution: &Distribution) -> Result<()> {
+pub(crate) fn write(distribution: &Distribution) -> Result<()> {
     let slices = read_slices(distribution)?;
     let is_there = |system: &&System| slices.iter().any(|slice| slice.system.number == system.number);
     let missing: Vec<&str> =
@@ -212,7 +212,7 @@ fn text<'d>(list: &'d Dictionary, key: &str) -> Result<&'d str> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(tree: &Tree, version: &str) -> Result<()> {
+pub(crate) fn check(tree: &Tree, version: &str) -> Result<()> {
     tree.check_links()?;
     let list = parse(tree, "Info.plist")?;
     ensure!(text(&list, "CFBundlePackageType")? == "XFWK", "not an XCFramework");
@@ -232,7 +232,7 @@ pub fn check(tree: &Tree, version: &str) -> Result<()> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check_archive(bytes: &[u8], version: &str) -> Result<()> {
+pub(crate) fn check_archive(bytes: &[u8], version: &str) -> Result<()> {
     check(&Tree::from_zip(bytes)?.below(DIRECTORY)?, version)
 }
 

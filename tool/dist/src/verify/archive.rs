@@ -20,7 +20,7 @@ const ELF: &[&str] = &["_GLOBAL_OFFSET_TABLE_"];
 const WASM: &[&str] = &["", "__stack_pointer", "__indirect_function_table", "__linear_memory"];
 
 /// Checks that programs see the entry points, and have to bring SQLite and nothing else but a C library.
-pub fn check(target: &Target, path: &Path) -> Result<()> {
+pub(super) fn check(target: &Target, path: &Path) -> Result<()> {
     let content = std::fs::read(path)?;
     super::says_nothing_of_places(&content)?;
     let archive = ArchiveFile::parse(content.as_slice())?;

@@ -66,7 +66,7 @@ const BUDGETS: &[(&str, u64)] = &[
 ///
 /// # Errors
 /// If it is larger, or nothing is said of it.
-pub fn check(path: &Path) -> Result<()> {
+pub(crate) fn check(path: &Path) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     within(&name, std::fs::metadata(path)?.len())
 }

@@ -14,7 +14,7 @@ const PDB: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n";
 ///
 /// # Errors
 /// If there is none, or it is of another library.
-pub fn check(library: &Path, content: &[u8], directory: &Path) -> Result<()> {
+pub(super) fn check(library: &Path, content: &[u8], directory: &Path) -> Result<()> {
     let file = File::parse(content)?;
     let beside = |extension: &str| -> Result<(PathBuf, Vec<u8>)> {
         let mut name = library.file_name().unwrap_or_default().to_owned();

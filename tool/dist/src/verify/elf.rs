@@ -11,7 +11,7 @@ use crate::package::target::{Platform, Target};
 
 /// What the dynamic linker reads in a library.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// The processor.
     pub machine: u16,
     /// Symbols that others can use.
@@ -31,7 +31,7 @@ pub struct Contents {
 }
 
 /// Checks a library that is loaded at run time.
-pub fn check(target: &Target, content: &[u8]) -> Result<()> {
+pub(crate) fn check(target: &Target, content: &[u8]) -> Result<()> {
     let found = read(content)?;
     let machine = match target.architecture {
         "x64" => elf::EM_X86_64,
@@ -63,7 +63,7 @@ fn largest_page(target: &Target) -> u64 {
 }
 
 /// Checks what holds for any library of ours, also for one that was linked by the system's linker.
-pub fn is_self_sufficient(found: &Contents, may_need_c_library: bool) -> Result<()> {
+pub(crate) fn is_self_sufficient(found: &Contents, may_need_c_library: bool) -> Result<()> {
     exports_only_the_entry_point(&found.exported)?;
     let others: Vec<_> = found.undefined.iter().filter(|name| !FROM_C_LIBRARY.contains(&name.as_str())).collect();
     ensure!(others.is_empty(), "undefined symbols: {others:?}");
@@ -74,7 +74,7 @@ pub fn is_self_sufficient(found: &Contents, may_need_c_library: bool) -> Result<
 }
 
 /// Reads a shared library of 32 or 64 bits.
-pub fn read(content: &[u8]) -> Result<Contents> {
+pub(crate) fn read(content: &[u8]) -> Result<Contents> {
     match FileKind::parse(content)? {
         FileKind::Elf32 => read_class::<FileHeader32<Endianness>>(content),
         FileKind::Elf64 => read_class::<FileHeader64<Endianness>>(content),

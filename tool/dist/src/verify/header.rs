@@ -17,7 +17,7 @@ const COMPILERS: &[(&str, &[&str])] = &[
 ];
 
 /// Compiles the header alone, without any warning.
-pub fn check(header: &Path) -> Result<()> {
+pub(super) fn check(header: &Path) -> Result<()> {
     let mut compiled = 0;
     for (compiler, language) in COMPILERS {
         let Some(program) = find(compiler) else {

@@ -28,7 +28,7 @@ struct Contents {
 }
 
 /// Checks a library with the install name that it must have.
-pub fn check(target: &Target, content: &[u8], install_name: &str) -> Result<()> {
+pub(super) fn check(target: &Target, content: &[u8], install_name: &str) -> Result<()> {
     let apple = target.platform.apple().context("not a platform of Apple's")?;
     let file: MachOFile<'_, MachHeader64<Endianness>> = MachOFile::parse(content)?;
     let endian = file.endian();

@@ -4,11 +4,11 @@
 //! formats.
 
 mod archive;
-pub mod budget;
+pub(crate) mod budget;
 #[cfg(test)]
 mod damage;
 mod debug;
-pub mod elf;
+pub(crate) mod elf;
 mod header;
 mod mach_o;
 mod pe;
@@ -29,7 +29,7 @@ use tool_support::process::repository;
 ///
 /// # Errors
 /// All that is wrong; also if nothing is there, or if all is required and something is missing.
-pub fn run(only: &[String], require_all: bool) -> Result<()> {
+pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
     let (mut problems, mut missing, mut checked) = (Vec::new(), Vec::new(), 0);
     for target in package::select(only)? {
         for (path, check) in artefacts(target) {
@@ -114,7 +114,7 @@ fn common(content: &[u8]) -> Result<()> {
 }
 
 /// No path of this machine is in an artefact: the same sources give the same bytes elsewhere.
-pub fn says_nothing_of_places(content: &[u8]) -> Result<()> {
+pub(crate) fn says_nothing_of_places(content: &[u8]) -> Result<()> {
     let home = std::env::home_dir().context("there is no home directory")?;
     for place in [repository(), &home] {
         let text = place.to_string_lossy();

@@ -12,7 +12,7 @@ use crate::package::target::Target;
 const X86_IMPORTS: &[&str] = &["_aulldiv", "_aullrem", "_aulldvrm", "_allmul", "_alldiv", "_allrem"];
 
 /// Checks a library.
-pub fn check(target: &Target, content: &[u8]) -> Result<()> {
+pub(super) fn check(target: &Target, content: &[u8]) -> Result<()> {
     let machine = match target.architecture {
         "x64" => pe::IMAGE_FILE_MACHINE_AMD64,
         "aarch64" => pe::IMAGE_FILE_MACHINE_ARM64,

@@ -19,7 +19,7 @@ const HASHES: (u8, u8) = (2, 32);
 ///
 /// # Errors
 /// If the signature is none, does not cover all before it, or a page has another hash.
-pub fn check(content: &[u8], place: Range<usize>) -> Result<()> {
+pub(super) fn check(content: &[u8], place: Range<usize>) -> Result<()> {
     ensure!(place.end == content.len(), "the signature is not the end of the library");
     let signature = content.get(place.clone()).context("the signature is outside")?;
     ensure!(number(signature, 0)? == SIGNATURE, "not a signature");

@@ -16,7 +16,7 @@ const ALIGNMENT: u32 = 14;
 ///
 /// # Errors
 /// If the directory and the archive differ, a library is missing, or it is another one than that of its target.
-pub fn check(distribution: &Distribution) -> Result<()> {
+pub(super) fn check(distribution: &Distribution) -> Result<()> {
     let archive = distribution.directory.join(format!("{DIRECTORY}.zip"));
     if !archive.is_file() {
         return Ok(());

@@ -26,7 +26,7 @@ const DIRECTORIES: &[&str] = &[
 ///
 /// # Errors
 /// If the committed bindings are not current, or cannot be generated.
-pub fn run(check: bool) -> Result<()> {
+pub(crate) fn run(check: bool) -> Result<()> {
     if !has_libclang() {
         if check {
             println!("bindings: NOT CHECKED, for no libclang was found (set {VARIABLE} to its directory)");

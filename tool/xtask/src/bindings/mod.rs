@@ -10,7 +10,7 @@ mod delegate;
 mod generate;
 
 #[cfg(not(feature = "bindings"))]
-pub use delegate::run;
+pub(crate) use delegate::run;
 #[cfg(feature = "bindings")]
 pub use generate::run;
 

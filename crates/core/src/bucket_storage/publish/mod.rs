@@ -14,19 +14,20 @@ mod rows;
 mod versions;
 mod waiting;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::updated_rows;
 use pending::{Order, Pending};
 use rows::Publisher;
 
-pub use row_location::RowLocations;
-pub use row_sink::RowSinks;
-pub use versions::Kind;
+pub(super) use row_location::RowLocations;
+pub(super) use row_sink::RowSinks;
+pub(super) use versions::Kind;
 
 /// See [`crate::sync_client::storage::Storage::publish`].
-pub fn publish(
+pub(super) fn publish(
     database: &Database<'_>,
     sinks: RowSinks<'_, '_>,
     changed: &[ChangedBucket],

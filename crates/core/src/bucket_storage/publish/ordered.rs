@@ -7,18 +7,19 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+
 use super::rows::{Counted, Publisher};
 use crate::bucket_storage::by_row::{OperationsByRow, StoredOperation};
 use crate::bucket_storage::publish::versions::{Kind, Version};
 use crate::connection::Database;
-use crate::error::Result;
 
 /// Changes of `ps_operations` that are collected before they are made, in memory of 16 bytes each.
 const COLLECTED: usize = 50_000;
 
 /// What happens to a settled operation that a pending one supersedes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Superseded {
+pub(super) enum Superseded {
     /// It goes, and the pending one is entered in `ps_row_operations`.
     Deleted,
     /// The pending one takes its place, so that `ps_row_operations` stays as it is. Of the pages of a large database,
@@ -28,7 +29,7 @@ pub enum Superseded {
 
 /// Changes of `ps_operations` to be made in its order.
 #[derive(Default)]
-pub struct OperationChanges {
+pub(super) struct OperationChanges {
     /// Operations, each with the one that takes its place, or 0 if it is deleted.
     changes: Vec<(i64, i64)>,
 }
@@ -74,7 +75,7 @@ impl OperationChanges {
 impl Publisher<'_, '_> {
     /// Looks at the row of every pending operation, none of which is entered in `ps_row_operations`, and enters those
     /// that count.
-    pub fn publish_in_order(&mut self, superseded: Superseded) -> Result<()> {
+    pub(super) fn publish_in_order(&mut self, superseded: Superseded) -> Result<()> {
         let may_have_entries = self.pending.is_few() || has_entries(self.database)?;
         let mut operations = OperationsByRow::new(self.database, self.pending.ranges())?;
         let (mut changes, mut operation) = (OperationChanges::default(), StoredOperation::default());

@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::Checksum;
+use rowtide_protocol::error::Result;
+
 use crate::bucket_storage::buckets::{checksum_column, checksum_from_column};
 use crate::bucket_storage::by_row::visit_by_row;
 use crate::bucket_storage::operation_id::{bucket_of, operations_after, sequence_of};
@@ -9,8 +12,6 @@ use crate::bucket_storage::publish::ordered::Superseded;
 use crate::bucket_storage::publish::waiting::WAITING_SIZE;
 use crate::bucket_storage::regions::{Newest, all_of};
 use crate::connection::Database;
-use crate::error::Result;
-use crate::protocol::Checksum;
 use crate::sync_client::storage::{BucketId, ChangedBucket, Scope};
 
 /// Up to this many operations take the place of older ones in any case.
@@ -30,7 +31,7 @@ const INDEXED_ROW: i64 = 64;
 
 /// The order in which rows are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub(super) enum Order {
     /// That of their pending operations: much data is read in sequence, and all of it is stored in that sequence too.
     /// The indexes of tables are written to all over, so that the cache has to hold them.
     OfArrival,
@@ -40,7 +41,7 @@ pub enum Order {
 
 /// One changed bucket.
 #[derive(Debug, Clone, Copy)]
-pub struct PendingBucket {
+pub(super) struct PendingBucket {
     /// Sequence up to which its operations were settled before.
     pub settled: i64,
     /// Its newest sequence.
@@ -52,7 +53,7 @@ pub struct PendingBucket {
 }
 
 /// The changed buckets that exist, by id.
-pub struct Pending {
+pub(super) struct Pending {
     /// Sorted by id.
     buckets: Vec<(BucketId, PendingBucket)>,
     /// Operations that are to be checked.
@@ -62,7 +63,7 @@ pub struct Pending {
 
 impl Pending {
     /// Loads what is known of the changed buckets.
-    pub fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
+    pub(super) fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
         // What is settled may be in older regions.
         const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 + settled AND ?3 \
             ORDER BY id DESC LIMIT 1), last_applied_op, add_checksum, op_checksum FROM main.ps_buckets WHERE id = ?1";
@@ -102,17 +103,17 @@ impl Pending {
     }
 
     /// Whether operation `id` was not settled before this publish.
-    pub fn is_pending(&self, id: i64) -> bool {
+    pub(super) fn is_pending(&self, id: i64) -> bool {
         self.bucket(bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
     }
 
     /// Whether operation `id` is one that its bucket was not published with before.
-    pub fn is_new(&self, id: i64) -> bool {
+    pub(super) fn is_new(&self, id: i64) -> bool {
         self.bucket(bucket_of(id)).is_some_and(|bucket| bucket.is_resync || sequence_of(id) > bucket.settled)
     }
 
     /// The ranges of operation ids, first and last, whose rows are to be checked.
-    pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let resynced = self.buckets.iter().filter(|(_, bucket)| bucket.is_resync);
         let resynced = resynced.flat_map(|(id, _)| all_of(*id, self.newest.region));
         let others = self.buckets.iter().filter(|(_, bucket)| !bucket.is_resync && bucket.settled < bucket.newest);
@@ -120,7 +121,7 @@ impl Pending {
     }
 
     /// The hash of a pending operation moves to the checksum of those held.
-    pub fn count_settled(&mut self, operation: i64, hash: Checksum) {
+    pub(super) fn count_settled(&mut self, operation: i64, hash: Checksum) {
         if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
             bucket.op_checksum += hash;
             bucket.add_checksum -= hash;
@@ -128,7 +129,7 @@ impl Pending {
     }
 
     /// The hash of an operation that was held moves to the checksum of those no longer held.
-    pub fn count_dropped(&mut self, operation: i64, hash: Checksum) {
+    pub(super) fn count_dropped(&mut self, operation: i64, hash: Checksum) {
         if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
             bucket.op_checksum -= hash;
             bucket.add_checksum += hash;
@@ -136,12 +137,12 @@ impl Pending {
     }
 
     /// Whether next to nothing is pending.
-    pub fn is_few(&self) -> bool {
+    pub(super) fn is_few(&self) -> bool {
         self.operations <= FEW
     }
 
     /// The order in which rows are best checked.
-    pub fn order(&self, database: &Database<'_>) -> Result<Order> {
+    pub(super) fn order(&self, database: &Database<'_>) -> Result<Order> {
         let is_bulk = self.operations >= BULK_FROM && self.fits_cache(database)?;
         Ok(if is_bulk { Order::OfArrival } else { Order::OfRows(self.superseded()) })
     }
@@ -167,7 +168,7 @@ impl Pending {
     }
 
     /// The ranges of operation ids, first and last, that are not settled.
-    pub fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let unsettled = self.buckets.iter().filter(|(_, bucket)| bucket.settled < bucket.newest);
         unsettled.map(|(id, bucket)| operations_after(self.newest.region, *id, bucket.settled))
     }
@@ -179,7 +180,7 @@ impl Pending {
     }
 
     /// Enters all pending operations into `ps_row_operations`.
-    pub fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
+    pub(super) fn enter_row_operations(&self, database: &Database<'_>) -> Result<()> {
         const ENTER: &str =
             "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
         let mut enter = database.cached(ENTER)?;
@@ -189,7 +190,7 @@ impl Pending {
     }
 
     /// Writes back the buckets: everything in them is settled and published now.
-    pub fn finish(&self, database: &Database<'_>, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
+    pub(super) fn finish(&self, database: &Database<'_>, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
         const SQL: &str = "UPDATE main.ps_buckets SET last_applied_op = last_op, settled = ?2, add_checksum = ?3, \
             op_checksum = ?4, count_at_last = coalesce(?5, count_at_last), \
             count_since_last = iif(?5 IS NULL, count_since_last, 0) WHERE id = ?1";

@@ -5,15 +5,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::collections::ByName;
+use rowtide_protocol::collections::ByName;
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::{KnownSchemas, RawTable, RowTable, Schema, data_tables, is_same_schema, schema_version};
 use crate::text;
 
 /// Where the rows of a type live.
 #[derive(Clone)]
-pub enum RowLocation {
+pub(crate) enum RowLocation {
     /// A raw or direct table.
     Rows(Rc<RowTable>),
     /// A `ps_data__` table, with the statements for it.
@@ -24,7 +25,7 @@ pub enum RowLocation {
 
 /// What a connection has found. Kept between publishes, so that a small one does not begin by reading the schema.
 #[derive(Default)]
-pub struct RowLocations {
+pub(crate) struct RowLocations {
     found: RefCell<Found>,
 }
 
@@ -55,7 +56,7 @@ impl Circumstances {
 
 impl RowLocations {
     /// Forgets what was found before the tables or schemas changed. To be called when a publish begins.
-    pub fn refresh(&self, database: &Database<'_>, schemas: &KnownSchemas) -> Result<()> {
+    pub(crate) fn refresh(&self, database: &Database<'_>, schemas: &KnownSchemas) -> Result<()> {
         let transaction = database.state().transaction();
         transaction.join(database)?;
         let now = Circumstances {
@@ -72,7 +73,7 @@ impl RowLocations {
     }
 
     /// Where rows of a type live.
-    pub fn find(&self, database: &Database<'_>, row_type: &str) -> Result<RowLocation> {
+    pub(crate) fn find(&self, database: &Database<'_>, row_type: &str) -> Result<RowLocation> {
         if let Some(places) = &mut self.found.borrow_mut().places {
             return places.find(row_type);
         }

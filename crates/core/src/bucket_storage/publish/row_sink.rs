@@ -3,14 +3,14 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use rowtide_protocol::UNREADABLE_ROW;
+use rowtide_protocol::collections::ByName;
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
 use super::row_location::{RowLocation, RowLocations};
-use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
-use crate::error::Result;
-use crate::protocol::UNREADABLE_ROW;
-use crate::protocol::{RowData, publishable};
 use crate::schema::{KnownSchemas, RowWriter};
 use crate::text;
 
@@ -53,7 +53,7 @@ enum Current {
 }
 
 /// The sinks of the types met during one publish.
-pub struct RowSinks<'a, 'c> {
+pub(crate) struct RowSinks<'a, 'c> {
     database: &'a Database<'c>,
     locations: &'a RowLocations,
     by_type: ByName<RowSink<'c>>,
@@ -62,14 +62,14 @@ pub struct RowSinks<'a, 'c> {
 
 impl<'a, 'c> RowSinks<'a, 'c> {
     /// No sinks yet: each type is looked up when its first row comes.
-    pub fn new(database: &'a Database<'c>, locations: &'a RowLocations, schemas: &KnownSchemas) -> Result<Self> {
+    pub(crate) fn new(database: &'a Database<'c>, locations: &'a RowLocations, schemas: &KnownSchemas) -> Result<Self> {
         locations.refresh(database, schemas)?;
         Ok(Self { database, locations, by_type: ByName::default(), current: Current::Untyped(None) })
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
     /// statement could find out.
-    pub fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
+    pub(crate) fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
         let database = self.database;
@@ -82,7 +82,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     }
 
     /// Removes a row, if it exists.
-    pub fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
+    pub(crate) fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
         let database = self.database;
         match self.sink(row_type)? {

@@ -5,6 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use hashbrown::HashSet;
+use rowtide_protocol::Checksum;
+use rowtide_protocol::collections::RowKeys;
+use rowtide_protocol::error::Result;
 use sqlite_nostd::Row;
 
 use crate::bucket_storage::by_row::{RunSize, StoredOperation};
@@ -13,16 +16,13 @@ use crate::bucket_storage::publish::pending::Pending;
 use crate::bucket_storage::publish::row_sink::RowSinks;
 use crate::bucket_storage::publish::versions::{Kind, RowVersions, Version};
 use crate::bucket_storage::publish::waiting::WaitingRows;
-use crate::collections::RowKeys;
 use crate::connection::Database;
-use crate::error::Result;
-use crate::protocol::Checksum;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::text::overwrite;
 use crate::updated_rows;
 
 /// One publish in progress.
-pub struct Publisher<'a, 'c> {
+pub(super) struct Publisher<'a, 'c> {
     pub(super) database: &'a Database<'c>,
     pub(super) pending: Pending,
     scope: Scope<'a>,
@@ -60,7 +60,7 @@ impl Counted {
 
 impl<'a, 'c> Publisher<'a, 'c> {
     /// A publish of `pending`, whose operations are entered in `ps_row_operations`.
-    pub fn new(database: &'a Database<'c>, sinks: RowSinks<'a, 'c>, pending: Pending, scope: Scope<'a>) -> Self {
+    pub(super) fn new(database: &'a Database<'c>, sinks: RowSinks<'a, 'c>, pending: Pending, scope: Scope<'a>) -> Self {
         Self {
             database,
             pending,
@@ -75,7 +75,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
     /// Looks at the row of every pending operation, in the order of operations, so that much data is read and written
     /// in sequence.
-    pub fn publish_pending(&mut self) -> Result<()> {
+    pub(super) fn publish_pending(&mut self) -> Result<()> {
         const SELECT: &str = "SELECT id, row_type, row_id, hash, removed, data FROM main.ps_operations \
             WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let shared = shared_operations(self.database)?;
@@ -102,7 +102,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Looks at the rows of removed operations and local writes; afterwards there are none.
-    pub fn publish_updated_rows(&mut self) -> Result<()> {
+    pub(super) fn publish_updated_rows(&mut self) -> Result<()> {
         const SELECT: &str = "SELECT row_type, row_id, EXISTS (SELECT 1 FROM main.ps_row_operations AS entry \
                 WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id) \
             FROM main.ps_updated_rows AS updated WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
@@ -141,7 +141,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     /// Writes back what changed about the buckets.
-    pub fn finish(self, changed: &[ChangedBucket]) -> Result<()> {
+    pub(super) fn finish(self, changed: &[ChangedBucket]) -> Result<()> {
         self.pending.finish(self.database, changed, self.scope)
     }
 
@@ -208,7 +208,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         }
         let winner = match self.scope {
             Scope::Full => self.versions.winner(|_| true),
-            Scope::Partial { is_involved, .. } => {
+            Scope::Partial { is_involved } => {
                 self.versions.winner(|version: &Version| is_involved(bucket_of(version.operation)))
             }
         };

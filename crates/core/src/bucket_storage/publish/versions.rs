@@ -4,14 +4,15 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::Checksum;
+use rowtide_protocol::error::Result;
+
 use crate::bucket_storage::operation_id::bucket_of;
-use crate::error::Result;
-use crate::protocol::Checksum;
 use crate::sync_client::storage::BucketId;
 
 /// What an operation does, as `ps_operations.removed` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A PUT.
     #[default]
     Put,
@@ -23,7 +24,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind that the column's `value` means.
-    pub fn from_column(value: i64) -> Self {
+    pub(crate) fn from_column(value: i64) -> Self {
         match value {
             0 => Self::Put,
             2 => Self::PutOfUnknownSubkey,
@@ -34,7 +35,7 @@ impl Kind {
 
 /// One stored operation of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
+pub(super) struct Version {
     /// `ps_operations.id`.
     pub operation: i64,
     /// The service's id, by which operations are ordered.
@@ -50,7 +51,7 @@ pub struct Version {
 
 impl Version {
     /// Whether this is what its bucket says of the row.
-    pub fn is_current(&self) -> bool {
+    pub(super) fn is_current(&self) -> bool {
         !self.is_superseded && self.kind != Kind::Remove
     }
 
@@ -63,20 +64,27 @@ impl Version {
 
 /// All stored operations of one row. Kept and cleared between rows, so that small rows allocate.
 #[derive(Default)]
-pub struct RowVersions {
+pub(super) struct RowVersions {
     versions: Vec<Version>,
     subkeys: String,
 }
 
 impl RowVersions {
     /// Forgets all operations.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.versions.clear();
         self.subkeys.clear();
     }
 
     /// Adds an operation.
-    pub fn push(&mut self, operation: i64, op_id: i64, hash: Checksum, kind: Kind, subkey: Option<&str>) -> Result<()> {
+    pub(super) fn push(
+        &mut self,
+        operation: i64,
+        op_id: i64,
+        hash: Checksum,
+        kind: Kind,
+        subkey: Option<&str>,
+    ) -> Result<()> {
         let subkey = match subkey {
             None => None,
             Some(subkey) => {
@@ -92,7 +100,7 @@ impl RowVersions {
     }
 
     /// Marks superseded operations. Afterwards operations are ordered by bucket, subkey and op id.
-    pub fn resolve(&mut self) {
+    pub(super) fn resolve(&mut self) {
         if self.versions.len() < 2 {
             return;
         }
@@ -123,22 +131,22 @@ impl RowVersions {
     }
 
     /// The operations of each bucket and subkey, by op id. To be asked after [`Self::resolve`].
-    pub fn by_key(&self) -> impl Iterator<Item = &[Version]> {
+    pub(super) fn by_key(&self) -> impl Iterator<Item = &[Version]> {
         self.versions.chunk_by(|a, b| a.key(&self.subkeys) == b.key(&self.subkeys))
     }
 
     /// The operations added.
-    pub fn iter(&self) -> core::slice::Iter<'_, Version> {
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, Version> {
         self.versions.iter()
     }
 
     /// The number of operations added.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.versions.len()
     }
 
     /// The current operation with the highest op id among those that `is_candidate` accepts.
-    pub fn winner(&self, is_candidate: impl Fn(&Version) -> bool) -> Option<&Version> {
+    pub(super) fn winner(&self, is_candidate: impl Fn(&Version) -> bool) -> Option<&Version> {
         self.versions
             .iter()
             .filter(|version| version.is_current() && is_candidate(version))

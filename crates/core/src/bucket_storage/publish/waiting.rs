@@ -4,16 +4,17 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::collections::RowKeys;
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+
 use super::row_sink::RowSinks;
-use crate::collections::RowKeys;
-use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of data after which rows are published.
-pub const WAITING_SIZE: usize = 1 << 20;
+pub(super) const WAITING_SIZE: usize = 1 << 20;
 
 /// Rows with their data.
 #[derive(Default)]
-pub struct WaitingRows {
+pub(super) struct WaitingRows {
     /// The rows, each with its index in `ends`.
     keys: RowKeys,
     /// The data of one row after the other.
@@ -27,7 +28,7 @@ impl WaitingRows {
     ///
     /// # Errors
     /// Those of [`RowSinks::put`]; out of memory.
-    pub fn put(&mut self, sinks: &mut RowSinks<'_, '_>, row_type: &str, row_id: &str, data: &str) -> Result<()> {
+    pub(super) fn put(&mut self, sinks: &mut RowSinks<'_, '_>, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         let index = i64::try_from(self.ends.len()).unwrap_or(i64::MAX);
         self.keys.push(row_type, row_id, index)?;
         // All at once: growing would take as much again.
@@ -43,7 +44,7 @@ impl WaitingRows {
     ///
     /// # Errors
     /// As for [`Self::put`].
-    pub fn publish(&mut self, sinks: &mut RowSinks<'_, '_>) -> Result<()> {
+    pub(super) fn publish(&mut self, sinks: &mut RowSinks<'_, '_>) -> Result<()> {
         let (data, ends) = (self.data.as_str(), self.ends.as_slice());
         self.keys.visit_sorted(|row_type, row_id, index| {
             let index = usize::try_from(index).unwrap_or(usize::MAX);

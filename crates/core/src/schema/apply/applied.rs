@@ -4,18 +4,18 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{OnceCell, RefCell};
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::writer::write_raw;
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
-use crate::error::{Error, Result};
-use crate::json::writer::write_raw;
 use crate::schema::Schema;
 use crate::schema::apply::fingerprint::Fingerprint;
 
 /// What a connection remembers of the schema applied last.
 #[derive(Default)]
-pub struct AppliedSchema {
+pub(crate) struct AppliedSchema {
     current: RefCell<Option<Rc<Applied>>>,
     /// What was remembered before the transaction of the last change, to go back to after a rollback.
     before: RefCell<Option<Rc<Applied>>>,
@@ -51,7 +51,7 @@ impl AppliedSchema {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn is_applied(&self, database: &Database<'_>, json: &str) -> Result<bool> {
+    pub(crate) fn is_applied(&self, database: &Database<'_>, json: &str) -> Result<bool> {
         match self.current(database) {
             Some(applied) if applied.json == json && applied.version.is_some() => {
                 Ok(schema_version(database)? == applied.version)
@@ -64,7 +64,7 @@ impl AppliedSchema {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn is_applied_by_others(&self, database: &Database<'_>, json: &str) -> Result<bool> {
+    pub(crate) fn is_applied_by_others(&self, database: &Database<'_>, json: &str) -> Result<bool> {
         // Forgets what was rolled back.
         drop(self.current(database));
         let Some(version) = schema_version(database)? else { return Ok(false) };
@@ -81,7 +81,7 @@ impl AppliedSchema {
     ///
     /// # Errors
     /// Errors of SQLite.
-    pub fn remember(&self, database: &Database<'_>, json: &str, schema: Schema) -> Result<()> {
+    pub(crate) fn remember(&self, database: &Database<'_>, json: &str, schema: Schema) -> Result<()> {
         // What a rollback undid must not be taken for what was there before this call.
         drop(self.current(database));
         let transaction = database.state().transaction();
@@ -110,7 +110,7 @@ impl AppliedSchema {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn schema(&self, database: &Database<'_>) -> Result<Option<Rc<Schema>>> {
+    pub(crate) fn schema(&self, database: &Database<'_>) -> Result<Option<Rc<Schema>>> {
         self.current(database).map(|applied| applied.schema()).transpose()
     }
 
@@ -132,6 +132,6 @@ fn is_without_write_lock(error: &Error) -> bool {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn schema_version(database: &Database<'_>) -> Result<Option<i64>> {
+pub(crate) fn schema_version(database: &Database<'_>) -> Result<Option<i64>> {
     database.integer("PRAGMA main.schema_version", &[])
 }

@@ -6,14 +6,15 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::Schema;
 use crate::schema::apply::applied::AppliedSchema;
 
 /// The schemas given to a connection.
 #[derive(Default)]
-pub struct KnownSchemas {
+pub(crate) struct KnownSchemas {
     /// That of `powersync_replace_schema`.
     pub applied: AppliedSchema,
     started: RefCell<Started>,
@@ -21,7 +22,7 @@ pub struct KnownSchemas {
 
 /// The schemas at the time of a `start`.
 #[derive(Default)]
-pub struct Started {
+pub(crate) struct Started {
     /// That in its options.
     schema: Option<Rc<Schema>>,
     /// What was applied then. If that has changed, it is the newer one.
@@ -33,12 +34,12 @@ impl KnownSchemas {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn prepare_start(&self, database: &Database<'_>, schema: Option<Schema>) -> Result<Started> {
+    pub(crate) fn prepare_start(&self, database: &Database<'_>, schema: Option<Schema>) -> Result<Started> {
         Ok(Started { applied: self.applied.schema(database)?, schema: schema.map(Rc::new) })
     }
 
     /// Remembers a `start`, which has succeeded.
-    pub fn start(&self, started: Started) {
+    pub(crate) fn start(&self, started: Started) {
         self.started.replace(started);
     }
 
@@ -46,7 +47,7 @@ impl KnownSchemas {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn newest_first(&self, database: &Database<'_>) -> Result<[Option<Rc<Schema>>; 2]> {
+    pub(crate) fn newest_first(&self, database: &Database<'_>) -> Result<[Option<Rc<Schema>>; 2]> {
         let applied = self.applied.schema(database)?;
         let Started { schema: started, applied: before } = &*self.started.borrow();
         let started = started.clone();
@@ -55,7 +56,7 @@ impl KnownSchemas {
 }
 
 /// Whether two schemas are the very same.
-pub fn is_same_schema(left: &Option<Rc<Schema>>, right: &Option<Rc<Schema>>) -> bool {
+pub(crate) fn is_same_schema(left: &Option<Rc<Schema>>, right: &Option<Rc<Schema>>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => Rc::ptr_eq(left, right),
         (None, None) => true,

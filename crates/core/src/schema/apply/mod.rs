@@ -11,11 +11,11 @@ pub(in crate::schema) mod unusual_table;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::collections::{ByName, Names};
+use rowtide_protocol::error::{ErrorKind, Result};
 use sqlite_nostd::{ResultCode, log};
 
-use crate::collections::{ByName, Names};
 use crate::connection::Database;
-use crate::error::{ErrorKind, Result};
 use crate::schema::apply::changed_columns::change_columns;
 use crate::schema::apply::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use crate::schema::apply::plan::Plan;
@@ -34,7 +34,7 @@ use crate::text::identifier;
 /// What is known of downloaded rows after the schema was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum StoredRows {
+pub(crate) enum StoredRows {
     /// Nothing had to change.
     Untouched,
     /// Tables hold what was published.
@@ -52,7 +52,7 @@ pub enum StoredRows {
 ///
 /// # Errors
 /// An argument error if this database cannot have the schema; errors of SQLite.
-pub fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
+pub(crate) fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRows> {
     let wanted = wanted_objects(database, schema)?;
     let mut plan = Plan::new(&wanted)?;
     find_objects(database, &mut plan)?;

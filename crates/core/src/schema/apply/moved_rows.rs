@@ -5,8 +5,9 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::apply::StoredRows;
 use crate::schema::objects::data_table::DataTable;
 use crate::schema::objects::row_call::{ArgumentLimit, Row, RowFunction, row_call};

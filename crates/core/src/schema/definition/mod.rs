@@ -8,11 +8,11 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::collections::Names;
+use rowtide_protocol::collections::Names;
 
 /// The application's schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// JSON and direct tables.
     pub tables: Vec<Table>,
     /// Tables that the application makes itself.
@@ -21,7 +21,7 @@ pub struct Schema {
 
 /// A JSON table (a view over stored JSON) or, with [`Table::direct`], a real table that we manage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub(crate) struct Table {
     /// The type of the rows, and the name of the view or table.
     pub name: String,
     /// Another name for the view.
@@ -38,7 +38,7 @@ pub struct Table {
 
 /// A column of a [`Table`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// Its name in the view and in stored JSON.
     pub name: String,
     /// What its values are cast to.
@@ -47,7 +47,7 @@ pub struct Column {
 
 /// An index over columns of a [`Table`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
+pub(crate) struct Index {
     /// Its name within the table.
     pub name: String,
     /// What it sorts by.
@@ -56,7 +56,7 @@ pub struct Index {
 
 /// A column of an [`Index`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexColumn {
+pub(crate) struct IndexColumn {
     /// The column's name.
     pub name: String,
     /// False to sort descending. Absent or null means ascending.
@@ -67,7 +67,7 @@ pub struct IndexColumn {
 
 /// A table that the application makes itself, and how downloaded rows reach it (docs/reference/schema.md#raw-tables).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RawTable {
+pub(crate) struct RawTable {
     /// The type of the rows.
     pub name: String,
     /// The SQL table, needed to infer statements and to make triggers.
@@ -86,7 +86,7 @@ pub struct RawTable {
 
 /// SQL with values for its parameters, by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawStatement {
+pub(crate) struct RawStatement {
     /// One statement.
     pub sql: String,
     /// What is bound to each parameter.
@@ -95,7 +95,7 @@ pub struct RawStatement {
 
 /// The value bound to a parameter of a [`RawStatement`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RawParameter {
+pub(crate) enum RawParameter {
     /// The row's id.
     Id,
     /// A member of the row's JSON.
@@ -108,7 +108,7 @@ pub enum RawParameter {
 
 /// How rows are stored and local writes recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TableOptions {
+pub(crate) struct TableOptions {
     /// Rows stay on this device.
     pub local_only: bool,
     /// Rows are recorded for the upload only; use [`TableOptions::is_insert_only`].
@@ -125,7 +125,7 @@ pub struct TableOptions {
 
 /// The old values that the upload queue records with updates and deletes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum IncludeOld {
+pub(crate) enum IncludeOld {
     /// None.
     #[default]
     Nothing,
@@ -137,7 +137,7 @@ pub enum IncludeOld {
 
 impl Table {
     /// The name under which SQL sees the table.
-    pub fn view_name(&self) -> &str {
+    pub(crate) fn view_name(&self) -> &str {
         self.view_name.as_deref().unwrap_or(&self.name)
     }
 }
@@ -158,12 +158,12 @@ impl IncludeOld {
 
 impl TableOptions {
     /// Whether inserts are only recorded for the upload, which needs an upload.
-    pub fn is_insert_only(&self) -> bool {
+    pub(crate) fn is_insert_only(&self) -> bool {
         self.insert_only && !self.local_only
     }
 
     /// The bit set that triggers pass to `powersync_crud` (docs/reference/functions.md#powersync_crud).
-    pub fn bits(&self) -> i64 {
+    pub(crate) fn bits(&self) -> i64 {
         [
             (self.local_only, 1),
             (self.insert_only, 2),
@@ -177,5 +177,5 @@ impl TableOptions {
     }
 
     /// The bit of [`TableOptions::bits`] that makes `powersync_crud` skip updates that change nothing.
-    pub const IGNORE_EMPTY_UPDATE: i64 = 16;
+    pub(crate) const IGNORE_EMPTY_UPDATE: i64 = 16;
 }

@@ -17,7 +17,7 @@ const LOCAL_PREFIX: &str = "ps_data_local__";
 
 /// What the name of a data table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataTableName<'a> {
+pub(crate) struct DataTableName<'a> {
     /// The type of the rows.
     pub row_type: &'a str,
     /// Whether the rows stay on this device.
@@ -26,7 +26,7 @@ pub struct DataTableName<'a> {
 
 impl<'a> DataTableName<'a> {
     /// Reads the name of a data table; None for other names.
-    pub fn parse(name: &'a str) -> Option<Self> {
+    pub(crate) fn parse(name: &'a str) -> Option<Self> {
         match name.strip_prefix(SYNCED_PREFIX) {
             Some(row_type) => Some(Self { row_type, local_only: false }),
             None => name.strip_prefix(LOCAL_PREFIX).map(|row_type| Self { row_type, local_only: true }),
@@ -43,7 +43,7 @@ impl fmt::Display for DataTableName<'_> {
 
 impl Table {
     /// The table that holds the rows: their JSON, or with [`Table::direct`] their columns.
-    pub fn data_table(&self) -> String {
+    pub(crate) fn data_table(&self) -> String {
         if self.direct {
             return self.name.clone();
         }

@@ -9,9 +9,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::collections::Names;
+use rowtide_protocol::collections::Names;
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::definition::names::DataTableName;
 use crate::schema::objects::direct_table::is_local_only_direct_table;
 use crate::schema::objects::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
@@ -20,7 +21,7 @@ use crate::text::identifier;
 
 /// A JSON or direct table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataTable {
+pub(crate) struct DataTable {
     /// The table's name.
     pub name: String,
     /// The type of the rows.
@@ -35,7 +36,7 @@ pub struct DataTable {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
+pub(crate) fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
     const SQL: &str = "SELECT name, sql FROM main.sqlite_schema \
         WHERE type = 'table' AND (sql LIKE '%/* ps-managed %' OR name GLOB 'ps_data_*')";
     let mut statement = database.prepare(SQL)?;

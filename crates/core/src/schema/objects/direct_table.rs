@@ -33,7 +33,7 @@ pub(in crate::schema) fn column_definition(name: &str) -> String {
 ///
 /// The mark counts in the definition of the column `id` only, which has to come first. An application may have such a
 /// comment anywhere else.
-pub fn is_local_only_direct_table(name: &str, sql: &str) -> Option<bool> {
+pub(crate) fn is_local_only_direct_table(name: &str, sql: &str) -> Option<bool> {
     let rest = after_name(ObjectKind::Table, name, sql)?;
     let columns = rest.trim_start().strip_prefix('(')?.trim_start();
     let id = columns.strip_prefix("\"id\"").or_else(|| columns.strip_prefix("id"))?;

@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::Result;
+
 use crate::connection::Database;
-use crate::error::Result;
 use crate::schema::definition::names::TriggerKind;
 use crate::schema::objects::direct_table::after_name;
 use crate::schema::objects::{ObjectKind, object_texts};
@@ -14,7 +15,7 @@ use crate::text::identifier;
 
 /// A trigger of ours on a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ViewTrigger {
+pub(crate) struct ViewTrigger {
     /// The view's name.
     pub view: String,
     /// The trigger's own name.
@@ -23,7 +24,7 @@ pub struct ViewTrigger {
 
 impl ViewTrigger {
     /// The statement that drops it, if it exists.
-    pub fn removal(&self) -> String {
+    pub(crate) fn removal(&self) -> String {
         format!("DROP TRIGGER IF EXISTS main.{}", identifier(&self.name))
     }
 
@@ -39,7 +40,7 @@ impl ViewTrigger {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn view_triggers(database: &Database<'_>) -> Result<Vec<ViewTrigger>> {
+pub(crate) fn view_triggers(database: &Database<'_>) -> Result<Vec<ViewTrigger>> {
     const SQL: &str = "SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY name";
     let mut statement = database.prepare(SQL)?;
     let mut rows = statement.query(&[])?;
@@ -56,7 +57,7 @@ pub fn view_triggers(database: &Database<'_>) -> Result<Vec<ViewTrigger>> {
 ///
 /// # Errors
 /// Errors of SQLite.
-pub fn drop_view_triggers(database: &Database<'_>, matches: impl Fn(&str) -> bool) -> Result<()> {
+pub(crate) fn drop_view_triggers(database: &Database<'_>, matches: impl Fn(&str) -> bool) -> Result<()> {
     let triggers = view_triggers(database)?;
     let meant = triggers.iter().filter(|trigger| matches(&trigger.view));
     meant.map(ViewTrigger::removal).try_for_each(|sql| database.execute_batch(&sql))

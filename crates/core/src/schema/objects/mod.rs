@@ -13,9 +13,8 @@ pub(in crate::schema) mod view_trigger;
 
 use alloc::string::String;
 
+use rowtide_protocol::error::Result;
 use sqlite_nostd::Row;
-
-use crate::error::Result;
 
 /// What kind of object it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl Object {
 ///
 /// # Errors
 /// Out of memory.
-pub fn object_texts<'r, const COUNT: usize>(row: &Row<'r>) -> Result<Option<[&'r str; COUNT]>> {
+pub(crate) fn object_texts<'r, const COUNT: usize>(row: &Row<'r>) -> Result<Option<[&'r str; COUNT]>> {
     let mut texts = [""; COUNT];
     for (column, text) in texts.iter_mut().enumerate() {
         match row.text(column) {

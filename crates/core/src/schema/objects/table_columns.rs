@@ -4,9 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::collections::Names;
+use rowtide_protocol::collections::Names;
+use rowtide_protocol::error::{Error, Result};
+
 use crate::connection::Database;
-use crate::error::{Error, Result};
 use crate::schema::definition::RawTable;
 use crate::text::identifier;
 

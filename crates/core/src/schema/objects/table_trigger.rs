@@ -13,9 +13,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::Quoted;
+
 use crate::connection::Database;
-use crate::error::{Error, Result};
-use crate::json::Quoted;
 use crate::schema::definition::names::TriggerKind;
 use crate::schema::definition::{IncludeOld, RawTable, Table, TableOptions};
 use crate::schema::objects::column_comparison::rows_differ;
@@ -27,7 +28,7 @@ use crate::text::{identifier, literal};
 
 /// What a trigger is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Write {
+pub(crate) enum Write {
     /// INSERT
     Insert,
     /// UPDATE
@@ -41,7 +42,7 @@ impl Write {
     ///
     /// # Errors
     /// An argument error for anything else.
-    pub fn parse(keyword: &str) -> Result<Self> {
+    pub(crate) fn parse(keyword: &str) -> Result<Self> {
         let mut all = [Self::Insert, Self::Update, Self::Delete].into_iter();
         all.find(|write| write.keyword() == keyword).ok_or_else(|| {
             Error::argument(format!("unexpected write type {}: expected INSERT, UPDATE or DELETE", Quoted(keyword)))
@@ -60,9 +61,14 @@ impl Write {
 /// Makes the trigger `name`, which records local writes to a raw table.
 ///
 /// # Errors
-/// The table does not exist, has no column `id`, or is not named; errors of SQLite, for instance because there is such
-/// a trigger.
-pub fn create_raw_table_trigger(database: &Database<'_>, table: &RawTable, name: &str, write: Write) -> Result<()> {
+/// The table does not exist, has no column `id`, or is not named; errors of SQLite, for instance because there is such a
+/// trigger.
+pub(crate) fn create_raw_table_trigger(
+    database: &Database<'_>,
+    table: &RawTable,
+    name: &str,
+    write: Write,
+) -> Result<()> {
     let columns = synced_columns(database, table)?;
     let source = TableTriggers {
         table: table.local_name()?,

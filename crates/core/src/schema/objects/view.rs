@@ -6,7 +6,8 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::error::Result;
+use rowtide_protocol::error::Result;
+
 use crate::schema::definition::names::{DELETED, DataTableName, METADATA};
 use crate::schema::definition::{Column, Index, IndexColumn, Table};
 use crate::schema::objects::{Object, ObjectKind};

@@ -11,7 +11,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Result;
+use rowtide_protocol::error::Result;
+
 use crate::schema::definition::names::{DELETED, METADATA, TriggerKind};
 use crate::schema::definition::{IncludeOld, Table};
 use crate::schema::objects::crud_insert::CrudInsert;

@@ -7,15 +7,16 @@ use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
+use rowtide_protocol::error::{Error, Result};
+
 use crate::connection::{CachedStatement, Database};
-use crate::error::{Error, Result};
 use crate::schema::definition::RawTable;
 use crate::schema::row_writer::statement::RowStatement;
 use crate::schema::row_writer::values::RowValues;
 
 /// A raw or direct table, and what was found out about its statements. Good for as long as the database's tables stay
 /// what they are.
-pub struct RowTable {
+pub(crate) struct RowTable {
     table: Rc<RawTable>,
     put: RefCell<Option<Rc<RowStatement>>>,
     delete: RefCell<Option<Rc<RowStatement>>>,
@@ -23,12 +24,12 @@ pub struct RowTable {
 
 impl RowTable {
     /// A raw table.
-    pub fn raw(table: Rc<RawTable>) -> Self {
+    pub(crate) fn raw(table: Rc<RawTable>) -> Self {
         Self { table, put: RefCell::default(), delete: RefCell::default() }
     }
 
     /// A direct table: as a raw table of which nothing but the name is known.
-    pub fn direct(name: &str) -> Self {
+    pub(crate) fn direct(name: &str) -> Self {
         Self::raw(Rc::new(RawTable { name: name.into(), table_name: Some(name.into()), ..RawTable::default() }))
     }
 
@@ -67,7 +68,7 @@ impl Prepared<'_> {
 }
 
 /// Writes rows of one table, with its statements at hand.
-pub struct RowWriter<'c> {
+pub(crate) struct RowWriter<'c> {
     table: Rc<RowTable>,
     put: Option<Prepared<'c>>,
     delete: Option<Prepared<'c>>,
@@ -76,7 +77,7 @@ pub struct RowWriter<'c> {
 
 impl<'c> RowWriter<'c> {
     /// A writer for rows of `table`.
-    pub fn new(table: Rc<RowTable>) -> Self {
+    pub(crate) fn new(table: Rc<RowTable>) -> Self {
         Self { table, put: None, delete: None, values: RowValues::default() }
     }
 
@@ -85,7 +86,7 @@ impl<'c> RowWriter<'c> {
     /// # Errors
     /// What is wrong with the table or its statement; what SQLite reports, with the row's id, and with its data for a
     /// statement that the application gave.
-    pub fn put(&mut self, database: &Database<'c>, id: &str, data: &str) -> Result<()> {
+    pub(crate) fn put(&mut self, database: &Database<'c>, id: &str, data: &str) -> Result<()> {
         let table = &*self.table;
         let put = match &mut self.put {
             Some(put) => put,
@@ -106,7 +107,7 @@ impl<'c> RowWriter<'c> {
     ///
     /// # Errors
     /// As for [`RowWriter::put`].
-    pub fn delete(&mut self, database: &Database<'c>, id: &str) -> Result<()> {
+    pub(crate) fn delete(&mut self, database: &Database<'c>, id: &str) -> Result<()> {
         let table = &*self.table;
         let delete = match &mut self.delete {
             Some(delete) => delete,
@@ -127,7 +128,7 @@ impl<'c> RowWriter<'c> {
 ///
 /// # Errors
 /// An argument error that names the raw table and the statement.
-pub fn require_transaction(database: &Database<'_>, use_: &str, table: &str, sql: &str) -> Result<()> {
+pub(crate) fn require_transaction(database: &Database<'_>, use_: &str, table: &str, sql: &str) -> Result<()> {
     if database.connection().is_autocommit() {
         return Err(Error::argument(format!(
             "the {use_} statement of raw table {table} has ended the transaction that it is a part of: {sql}"

@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{Error, Result};
+
 use crate::connection::{CachedStatement, Database};
-use crate::error::{Error, Result};
 use crate::schema::definition::{RawParameter, RawStatement, RawTable};
 use crate::schema::objects::column_comparison::rows_differ;
 use crate::schema::objects::table_columns::{synced_columns, table_columns};

@@ -7,11 +7,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_protocol::error::{ErrorKind, Result};
+use rowtide_protocol::json::writer::write_raw;
+use rowtide_protocol::json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
 use sqlite_nostd::Parameter;
 
-use crate::error::{ErrorKind, Result};
-use crate::json::writer::write_raw;
-use crate::json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
 use crate::schema::row_writer::statement::{RowStatement, Source};
 
 /// What was found of the current row. Kept between rows, so that few of them allocate.
@@ -182,10 +182,10 @@ fn scalar(lexer: &mut Lexer<'_>) -> Result<Found, SyntaxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{ObjectMembers, RawValue};
-    use crate::schema::{RawParameter, RawStatement};
+    use crate::schema::definition::{RawParameter, RawStatement};
     use alloc::collections::BTreeMap;
     use proptest::prelude::*;
+    use rowtide_protocol::json::{ObjectMembers, RawValue};
     use std::string::ToString;
 
     /// A statement that takes members, and the rest if `has_rest`.

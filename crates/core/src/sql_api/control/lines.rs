@@ -1,11 +1,11 @@
 //! Commands that bring a line from the service.
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::{Scratch, decode_binary, decode_text};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::error::{Error, Result};
-use crate::protocol::{Scratch, decode_binary, decode_text};
 use crate::sync_client::Event;
 
 /// Memory for decoding that is kept from one line to the next, in bytes: services send lines of some 1 MB.
@@ -15,7 +15,7 @@ const KEPT_SCRATCH: usize = 1 << 20;
 const KEPT_FACTOR: usize = 100;
 
 /// `line_text`
-pub fn line_text(mut call: Call<'_>) -> Result<()> {
+pub(super) fn line_text(mut call: Call<'_>) -> Result<()> {
     let text = payload::text(call.payload, "a line")?;
     call.engine.require_iteration()?;
     // Asking for fresh memory costs more than a tenth of decoding: the system clears it page by page.
@@ -29,7 +29,7 @@ pub fn line_text(mut call: Call<'_>) -> Result<()> {
 }
 
 /// `line_binary`
-pub fn line_binary(mut call: Call<'_>) -> Result<()> {
+pub(super) fn line_binary(mut call: Call<'_>) -> Result<()> {
     if call.payload.value_type() != ValueType::Blob {
         return Err(Error::argument("Second argument must be a byte array: a line"));
     }

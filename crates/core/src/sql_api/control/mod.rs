@@ -13,11 +13,11 @@ mod request_ids;
 mod start;
 mod streams;
 
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::SqliteStorage;
 use crate::connection::Database;
-use crate::error::{Error, Result};
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::sync_client::storage::Storage;
@@ -62,7 +62,7 @@ fn command(op: &str) -> Option<Command> {
 }
 
 /// A call of the function.
-pub fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+pub(super) fn control(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let [op, payload] = arguments else {
         return Err(Error::argument("expected two arguments"));
     };

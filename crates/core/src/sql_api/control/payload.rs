@@ -2,15 +2,15 @@
 
 use alloc::format;
 
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::parse_integer;
+use rowtide_protocol::{Failed, Reader, required};
 use sqlite_nostd::{Value, ValueType};
 
-use crate::error::{Error, Result};
-use crate::json::parse_integer;
-use crate::protocol::{Failed, Reader, required};
 use crate::sync_client::StreamKey;
 
 /// The payload as text. `what` says what it should hold.
-pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
+pub(super) fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
     match payload.value_type() {
         ValueType::Text => Ok(payload.text()?),
         _ => Err(Error::argument(format!("Second argument must be a string: {what}"))),
@@ -18,7 +18,7 @@ pub fn text<'v>(payload: &'v Value, what: &str) -> Result<&'v str> {
 }
 
 /// An integer, given as one or in decimal digits; None for anything else.
-pub fn integer(payload: &Value) -> Result<Option<i64>> {
+pub(super) fn integer(payload: &Value) -> Result<Option<i64>> {
     Ok(match payload.value_type() {
         ValueType::Integer => Some(payload.integer()),
         ValueType::Text => parse_integer(payload.text()?),
@@ -27,7 +27,7 @@ pub fn integer(payload: &Value) -> Result<Option<i64>> {
 }
 
 /// Reads a stream with its parameters.
-pub fn stream(reader: &mut Reader<'_>) -> Result<StreamKey, Failed> {
+pub(super) fn stream(reader: &mut Reader<'_>) -> Result<StreamKey, Failed> {
     let (mut name, mut params, mut parameters) = (None, None, None);
     reader.begin_object()?;
     while let Some(member) = reader.next_member()? {

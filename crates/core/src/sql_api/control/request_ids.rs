@@ -1,14 +1,14 @@
 //! Commands about checkpoint request ids (docs/reference/sync-client.md#the-gate).
 
+use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::error::{Error, Result};
 use crate::sync_client::{Event, TargetChange};
 
 /// `seed_checkpoint_request_id`
-pub fn seed(mut call: Call<'_>) -> Result<()> {
+pub(super) fn seed(mut call: Call<'_>) -> Result<()> {
     call.engine.require_iteration()?;
     match payload::integer(call.payload)? {
         None => Err(Error::argument("checkpoint request id must be an integer or integer string")),
@@ -18,17 +18,17 @@ pub fn seed(mut call: Call<'_>) -> Result<()> {
 }
 
 /// `next_checkpoint_request_id`
-pub fn next(mut call: Call<'_>) -> Result<()> {
+pub(super) fn next(mut call: Call<'_>) -> Result<()> {
     call.handle(Event::NextRequestId)
 }
 
 /// `current_checkpoint_request_id`
-pub fn current(mut call: Call<'_>) -> Result<()> {
+pub(super) fn current(mut call: Call<'_>) -> Result<()> {
     call.handle(Event::CurrentRequestId)
 }
 
 /// `target_checkpoint_request_id`
-pub fn target(mut call: Call<'_>) -> Result<()> {
+pub(super) fn target(mut call: Call<'_>) -> Result<()> {
     let change = match payload::integer(call.payload)? {
         None if call.payload.value_type() == ValueType::Null => TargetChange::Keep,
         None => {

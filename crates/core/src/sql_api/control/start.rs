@@ -2,13 +2,13 @@
 
 use alloc::string::String;
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Failed, Reader, Scratch, read_argument};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
-use crate::error::Result;
 use crate::migrations::require_latest;
-use crate::protocol::{Failed, Reader, Scratch, read_argument};
 use crate::schema::Schema;
 use crate::sync_client::{CheckpointMode, Event, StartOptions};
 
@@ -20,7 +20,7 @@ struct Options {
 }
 
 /// `start`
-pub fn start(mut call: Call<'_>) -> Result<()> {
+pub(super) fn start(mut call: Call<'_>) -> Result<()> {
     let Options { start, schema } = match call.payload.value_type() {
         ValueType::Null => Options::default(),
         _ => parse(payload::text(call.payload, "start options")?)?,
@@ -135,7 +135,7 @@ mod tests {
             r#"{"schema":{"tables":[{}]}}"#,
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(*error.kind(), crate::error::ErrorKind::Argument, "{text}");
+            assert_eq!(*error.kind(), rowtide_protocol::error::ErrorKind::Argument, "{text}");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Commands about stream subscriptions.
 
+use rowtide_protocol::error::Result;
+use rowtide_protocol::{Failed, Reader, Scratch, read_argument, required};
+
 use super::Call;
 use super::payload;
-use crate::error::Result;
-use crate::protocol::{Failed, Reader, Scratch, read_argument, required};
 use crate::sync_client::{Event, Subscribe};
 
 /// `update_subscriptions`
-pub fn update_subscriptions(mut call: Call<'_>) -> Result<()> {
+pub(super) fn update_subscriptions(mut call: Call<'_>) -> Result<()> {
     let text = payload::text(call.payload, "streams in use");
     call.engine.require_iteration()?;
     let mut scratch = Scratch::new();
@@ -16,7 +17,7 @@ pub fn update_subscriptions(mut call: Call<'_>) -> Result<()> {
 }
 
 /// `subscriptions`
-pub fn subscriptions(mut call: Call<'_>) -> Result<()> {
+pub(super) fn subscriptions(mut call: Call<'_>) -> Result<()> {
     let event = parse(payload::text(call.payload, "a subscription")?)?;
     call.handle(event)
 }
@@ -58,9 +59,9 @@ fn ttl(reader: &mut Reader<'_>) -> Result<i64, Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
-    use crate::protocol::Priority;
     use crate::sync_client::StreamKey;
+    use rowtide_protocol::Priority;
+    use rowtide_protocol::error::ErrorKind;
 
     fn subscribe(text: &str) -> Subscribe {
         match parse(text).unwrap() {

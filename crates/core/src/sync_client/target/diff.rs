@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::CheckpointDiff;
+use rowtide_protocol::collections::{Index, Key};
+use rowtide_protocol::error::Result;
+
 use super::{Target, count, new_tracked_bucket, uncount};
-use crate::collections::{Index, Key};
-use crate::error::Result;
-use crate::protocol::CheckpointDiff;
 use crate::sync_client::memory::{copy, push};
 use crate::sync_client::others::KeptBuckets;
 use crate::sync_client::progress::ProgressSums;
@@ -13,7 +14,7 @@ use crate::sync_client::storage::BucketId;
 use crate::sync_client::tracked_buckets::TrackedBucket;
 
 /// A change of the buckets that is about to be made, and what has to precede it in storage.
-pub struct PreparedDiff<'l> {
+pub(crate) struct PreparedDiff<'l> {
     /// Buckets to delete.
     pub deleted: Vec<&'l str>,
     /// Stored buckets whose counters are reset.
@@ -34,7 +35,7 @@ pub struct PreparedDiff<'l> {
 impl Target {
     /// Prepares the change that `diff` asks for. Buckets that are `kept` are removed from the checkpoint only;
     /// `is_ahead` says whether a bucket holds more than a checkpoint of that `last_op_id` counts.
-    pub fn prepare_diff<'l>(
+    pub(crate) fn prepare_diff<'l>(
         &self,
         diff: CheckpointDiff<'l>,
         kept: KeptBuckets,
@@ -89,7 +90,7 @@ impl Target {
     }
 
     /// Makes a prepared change; there is room for it.
-    pub fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
+    pub(crate) fn apply_diff(&mut self, diff: PreparedDiff<'_>) {
         self.last_op_id = diff.last_op_id;
         self.write_checkpoint = diff.write_checkpoint;
         self.foreign.extend(diff.foreign);

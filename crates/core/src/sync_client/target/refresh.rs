@@ -2,17 +2,18 @@
 
 use alloc::vec::Vec;
 
+use rowtide_protocol::Checksum;
+use rowtide_protocol::collections::Index;
+use rowtide_protocol::error::Result;
+
 use super::{Target, count};
-use crate::collections::Index;
-use crate::error::Result;
-use crate::protocol::Checksum;
 use crate::sync_client::memory::push;
 use crate::sync_client::progress::{BucketCounts, ProgressSums};
 use crate::sync_client::storage::{BucketId, Storage, StoredBucket};
 use crate::sync_client::tracked_buckets::TrackedBucket;
 
 /// What is stored of a target's buckets, about to replace what it knew of them.
-pub struct Refresh {
+pub(crate) struct Refresh {
     found: Vec<(usize, Found)>,
     foreign: Vec<BucketId>,
     changed: Vec<usize>,
@@ -30,7 +31,7 @@ pub(super) struct Found {
 
 impl Target {
     /// Reads again what is stored of its buckets; None if what is known of them is not outdated.
-    pub fn prepare_refresh(&self, storage: &mut dyn Storage) -> Result<Option<Refresh>> {
+    pub(crate) fn prepare_refresh(&self, storage: &mut dyn Storage) -> Result<Option<Refresh>> {
         if !self.is_outdated {
             return Ok(None);
         }
@@ -59,7 +60,7 @@ impl Target {
     }
 
     /// Takes over what was read again.
-    pub fn refresh(&mut self, refresh: Refresh) {
+    pub(crate) fn refresh(&mut self, refresh: Refresh) {
         let Refresh { found, foreign, mut changed, mut progress, ids } = refresh;
         for position in self.changed.drain(..) {
             if let Some(slot) = self.buckets.get_mut(position) {

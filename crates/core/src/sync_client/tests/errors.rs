@@ -4,9 +4,10 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
+use rowtide_protocol::error::Result;
+
 use super::host::{Host, checkpoint, checkpoint_with_streams, complete, data, diff, keep_alive, key, partial};
 use super::memory_storage::Data;
-use crate::error::Result;
 use crate::sync_client::{CheckpointMode, Event, Outcome, StartOptions, Subscribe, TargetChange, offline_status};
 
 /// One call of a session.

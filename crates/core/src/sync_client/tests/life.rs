@@ -3,11 +3,11 @@
 use std::string::ToString;
 use std::vec;
 
+use rowtide_protocol::error::ErrorKind;
 use serde_json::{Value, json};
 
 use super::host::{Host, checkpoint, complete, data, diff, downloading, keep_alive, partial, sync_times};
 use super::memory_storage::MemoryBucket;
-use crate::error::ErrorKind;
 use crate::sync_client::storage::FULL_CHECKPOINT_PRIORITY;
 use crate::sync_client::{Engine, Event, Outcome, StartOptions};
 
@@ -85,7 +85,7 @@ fn without_an_iteration_only_stop_is_fine() {
         assert!(error.to_string().contains("No iteration is active"));
     }
     assert_eq!(*host.try_line(&keep_alive(5)).unwrap_err().kind(), ErrorKind::State);
-    assert_eq!(*Engine::new().require_iteration().unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(*Engine::default().require_iteration().unwrap_err().kind(), ErrorKind::State);
 }
 
 #[test]

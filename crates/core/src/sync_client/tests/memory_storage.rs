@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Checksum, DataLine, Operation};
+use rowtide_protocol::error::{Error, ErrorKind, Result};
+use rowtide_protocol::{Checksum, DataLine, Operation};
+
 use crate::sync_client::storage::{
     BucketId, ChangedBucket, Continuation, IterationState, NewSubscription, NewestCheckpoints, RequestFingerprint,
     RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp, UnpublishableOperation,
@@ -13,7 +14,7 @@ use crate::sync_client::storage::{
 
 /// A bucket, as far as the state machine can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemoryBucket {
+pub(super) struct MemoryBucket {
     pub name: String,
     pub last_op: i64,
     pub checksum: Checksum,
@@ -26,7 +27,7 @@ pub struct MemoryBucket {
 
 /// Everything that a transaction changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Data {
+pub(super) struct Data {
     pub buckets: BTreeMap<i64, MemoryBucket>,
     next_bucket: i64,
     pub subscriptions: Vec<StoredSubscription>,
@@ -44,13 +45,13 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn bucket(&self, name: &str) -> Option<&MemoryBucket> {
+    pub(super) fn bucket(&self, name: &str) -> Option<&MemoryBucket> {
         self.buckets.values().find(|bucket| bucket.name == name)
     }
 }
 
 #[derive(Debug, Default)]
-pub struct MemoryStorage {
+pub(super) struct MemoryStorage {
     pub data: Data,
     committed: Data,
     has_noted_change: bool,
@@ -75,22 +76,22 @@ struct MemoryIteration {
 
 impl MemoryStorage {
     /// A call begins.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.is_writer = None;
     }
 
     /// Another connection has left these data.
-    pub fn take_over(&mut self, data: &Data) {
+    pub(super) fn take_over(&mut self, data: &Data) {
         self.data = data.clone();
         self.committed = data.clone();
     }
 
-    pub fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.committed = self.data.clone();
         self.has_noted_change = false;
     }
 
-    pub fn roll_back(&mut self) {
+    pub(super) fn roll_back(&mut self) {
         self.data = self.committed.clone();
         self.begun = None;
         self.has_undone_changes |= core::mem::take(&mut self.has_noted_change);
@@ -352,7 +353,7 @@ impl Storage for MemoryStorage {
                 }
                 self.data.published.push(("full", names));
             }
-            Scope::Partial { is_involved, .. } => {
+            Scope::Partial { is_involved } => {
                 let involved = self.data.buckets.iter().filter(|(id, _)| is_involved(BucketId(**id)));
                 let mut involved: Vec<_> = involved.map(|(_, bucket)| bucket.name.clone()).collect();
                 involved.sort();

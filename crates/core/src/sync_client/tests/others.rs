@@ -13,7 +13,7 @@ use crate::sync_client::{Event, StartOptions, TargetChange};
 
 /// Two hosts that see the same data.
 #[derive(Default)]
-pub struct Pair {
+pub(super) struct Pair {
     pub hosts: [Host; 2],
     last: usize,
 }
@@ -27,7 +27,7 @@ impl Pair {
     }
 
     /// Does something on one of them, after what was done last on the other.
-    pub fn on<T>(&mut self, index: usize, work: impl FnOnce(&mut Host) -> T) -> T {
+    pub(super) fn on<T>(&mut self, index: usize, work: impl FnOnce(&mut Host) -> T) -> T {
         if self.last != index {
             let [first, second] = &mut self.hosts;
             let (from, to) = if index == 0 { (second, first) } else { (first, second) };
@@ -38,7 +38,7 @@ impl Pair {
         work(&mut self.hosts[index])
     }
 
-    pub fn line(&mut self, index: usize, line: &str) -> Instructions {
+    pub(super) fn line(&mut self, index: usize, line: &str) -> Instructions {
         self.on(index, |host| host.line(line))
     }
 
@@ -48,7 +48,7 @@ impl Pair {
     }
 }
 
-pub fn closes(instructions: &Instructions) -> bool {
+pub(super) fn closes(instructions: &Instructions) -> bool {
     instructions.kinds().contains(&"CloseSyncStream")
 }
 

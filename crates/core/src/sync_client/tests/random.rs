@@ -7,10 +7,10 @@ use std::vec;
 use std::vec::Vec;
 
 use proptest::prelude::*;
+use rowtide_protocol::{Checksum, Priority, Scratch, decode_text};
 use serde_json::Value;
 
 use super::host::{Host, Instructions, complete, keep_alive, key, partial};
-use crate::protocol::{Checksum, Priority, Scratch, decode_text};
 use crate::sync_client::storage::UNKNOWN_REQUEST_ID;
 use crate::sync_client::{CheckpointMode, Event, Outcome, StartOptions, Subscribe, TargetChange};
 

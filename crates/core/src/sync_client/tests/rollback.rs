@@ -2,8 +2,9 @@
 
 use std::vec;
 
+use rowtide_protocol::{Scratch, SyncLine, decode_text};
+
 use super::host::{Host, checkpoint, complete, data, diff, keep_alive, key, partial};
-use crate::protocol::{Scratch, SyncLine, decode_text};
 use crate::sync_client::{Event, StartOptions, Subscribe};
 
 fn with_line(line: &str, use_line: impl FnOnce(SyncLine<'_>)) {

@@ -20,7 +20,7 @@ const UNWINDER: &[&str] =
 const ANDROID_PAGE_SIZE: &str = "max-page-size=16384";
 
 /// Links, and moves the debug information to a separate file.
-pub fn loadable(link: &Link<'_>) -> Result<()> {
+pub(super) fn loadable(link: &Link<'_>) -> Result<()> {
     let exports = link.write("exports.map", &format!("{{ global: {ENTRY_POINT}; local: *; }};\n"))?;
     let whole = link.scratch.join("whole.so");
     let mut linker = link.toolchain.linker("gnu");

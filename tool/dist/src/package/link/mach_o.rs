@@ -10,7 +10,7 @@ const C_FUNCTIONS: &str = "_bcmp, _bzero, ___bzero, _memcmp, _memcpy, _memmove, 
 
 /// Links with an ad-hoc signature, and writes a map of all functions' addresses next to it: what a debugger needs to
 /// name the functions in a report of a crash.
-pub fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
+pub(super) fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
     let apple = link.target.platform.apple().context("not a platform of Apple's")?;
     let architecture = link.target.linker_architecture;
     let targets = format!("{architecture}-{}", apple.name);

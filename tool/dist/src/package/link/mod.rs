@@ -12,14 +12,14 @@ use crate::package::target::{Format, Target};
 use crate::package::toolchain::Toolchain;
 
 /// The function that a loadable library exports, the only one.
-pub const ENTRY_POINT: &str = "sqlite3_powersync_init";
+pub(crate) const ENTRY_POINT: &str = "sqlite3_powersync_init";
 
 /// A linker script, in the repository, that leaves out what only unwinding needs.
-pub const DISCARD: &str = "crates/loadable/discard.ld";
+pub(crate) const DISCARD: &str = "crates/loadable/discard.ld";
 
 /// One library to be linked.
 #[derive(Debug)]
-pub struct Link<'l> {
+pub(crate) struct Link<'l> {
     pub toolchain: &'l Toolchain,
     pub target: &'l Target,
     /// The static library.
@@ -52,7 +52,7 @@ impl Link<'_> {
 ///
 /// # Errors
 /// If it cannot be linked.
-pub fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
+pub(crate) fn loadable(link: &Link<'_>, install_name: &str) -> Result<()> {
     match link.target.platform.format() {
         Format::Elf => elf::loadable(link),
         Format::MachO => mach_o::loadable(link, install_name),

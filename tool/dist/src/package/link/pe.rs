@@ -14,7 +14,7 @@ const X86_DEFINITIONS: &str =
     "LIBRARY ntdll.dll\nEXPORTS\n _aulldiv\n _aullrem\n _aulldvrm\n _allmul\n _alldiv\n _allrem\n";
 
 /// Links, and puts the debug information next to it.
-pub fn loadable(link: &Link<'_>) -> Result<()> {
+pub(super) fn loadable(link: &Link<'_>) -> Result<()> {
     let machine = link.target.linker_architecture;
     let underscore = if machine == "x86" { "_" } else { "" };
     let debug_file = link.output.with_extension("pdb");
