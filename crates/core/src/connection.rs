@@ -227,6 +227,7 @@ impl CachedStatement<'_> {
     }
 
     fn statement(&mut self) -> Result<&mut Statement> {
+        debug_assert!(self.statement.is_some(), "a cached statement was used after its release");
         self.statement
             .as_mut()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a cached statement was used after its release"))

@@ -89,6 +89,7 @@ impl<'a> BsonReader<'a> {
         if self.position != self.end {
             return Err(self.error("a document ends before its declared length"));
         }
+        debug_assert!((1..=self.outer_ends.len()).contains(&self.depth), "a document ends that did not begin");
         self.depth = self.depth.saturating_sub(1);
         self.end = self.outer_ends.get(self.depth).copied().unwrap_or_default();
         Ok(())
@@ -220,6 +221,7 @@ impl<'a> BsonReader<'a> {
     /// Text up to a zero.
     #[inline]
     fn c_string(&mut self) -> Result<&'a str> {
+        debug_assert!(self.bytes.get(self.position..self.end).is_some(), "a position beyond the document");
         let rest = self.bytes.get(self.position..self.end).unwrap_or_default();
         let length = rest.iter().position(|&byte| byte == 0);
         let length = length.ok_or_else(|| self.error("unterminated name"))?;

@@ -101,6 +101,7 @@ impl<'a> JsonReader<'a> {
         let position = self.lexer.position();
         let free = mem::take(&mut self.free);
         let length = self.lexer.unescape(free)?;
+        debug_assert!(length <= free.len(), "more was unescaped than there is room for");
         let (text, rest) = free.split_at_mut_checked(length).unwrap_or_default();
         self.free = rest;
         let invalid = SyntaxError { position, reason: "invalid UTF-8 in a string" };

@@ -166,6 +166,7 @@ impl Name<'_> {
     /// An argument error about the column.
     #[cold]
     fn error(self, problem: &str) -> Error {
+        debug_assert!(core::str::from_utf8(self.0).is_ok(), "a name is cut within a character");
         let name = core::str::from_utf8(self.0).unwrap_or_default().trim_end_matches(':');
         Error::argument(format!("column {name}: {problem}"))
     }
@@ -189,6 +190,7 @@ impl<'n> Names<'n> {
         let end = if is_expected { string_end(self.bytes, start) } else { None };
         let end = end.filter(|end| self.bytes.get(*end) == Some(&b':')).ok_or_else(unexpected_names)?;
         self.position = end.saturating_add(1);
+        debug_assert!(start < self.position, "a name ends before it begins");
         Ok(Name(self.bytes.get(start..self.position).unwrap_or_default()))
     }
 

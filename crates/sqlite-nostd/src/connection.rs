@@ -117,6 +117,7 @@ impl<'c> Connection<'c> {
         }
         let statement = NonNull::new(raw).map(Statement::from_raw);
         let consumed = tail.addr().checked_sub(sql.as_ptr().addr()).filter(|_| !tail.is_null());
+        debug_assert!(consumed.is_some_and(|consumed| sql.is_char_boundary(consumed)), "SQLite read beyond the text");
         let rest = consumed.and_then(|consumed| sql.get(consumed..)).unwrap_or("");
         // SQLite reads up to a NUL, and would never come to the end.
         if rest.starts_with('\0') {

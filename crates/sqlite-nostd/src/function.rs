@@ -258,7 +258,10 @@ unsafe extern "C" fn destroy<T>(registration: *mut c_void) {
 }
 
 unsafe extern "C" fn call<T: 'static>(raw: *mut sqlite3_context, count: c_int, values: *mut *mut sqlite3_value) {
-    let Some(raw) = NonNull::new(raw) else { return };
+    let Some(raw) = NonNull::new(raw) else {
+        debug_assert!(false, "SQLite calls functions with a context");
+        return;
+    };
     // SAFETY: the user data is what `register` gave, with this type; it lives while the function is registered.
     let registration = unsafe { &*api::sqlite3_user_data(raw.as_ptr()).cast::<Registration<T>>() };
     let refusals = memory::begin();

@@ -116,7 +116,9 @@ pub(crate) fn add(db: NonNull<sqlite3>) {
 /// Notes that a function or module was destroyed. The connection is forgotten with its last one.
 pub(crate) fn remove(db: NonNull<sqlite3>) {
     with(|connections| {
-        if let Some(node) = connections.find(db) {
+        let node = connections.find(db);
+        debug_assert!(node.is_some(), "something was destroyed that was not registered");
+        if let Some(node) = node {
             node.registrations = node.registrations.saturating_sub(1);
             if node.registrations == 0 {
                 // Freed before the lock is given back, so that its memory goes back to the SQLite that it is from.

@@ -72,7 +72,10 @@ impl<const WORDS: usize> Reserve<WORDS> {
     /// # Safety
     /// `take` gave it for a layout of this size, or `shrink` made it this small, and it is not used again.
     pub(crate) unsafe fn give_back(&self, block: *mut u8, size: usize) {
-        let Some(position) = self.position(block) else { return };
+        let Some(position) = self.position(block) else {
+            debug_assert!(false, "the block is not of this reserve");
+            return;
+        };
         let (first, count) = (position / WORD_CELLS, cell_count(size));
         if count <= WORD_CELLS {
             self.release_in_a_word(first, mask(count, position % WORD_CELLS));
@@ -86,7 +89,10 @@ impl<const WORDS: usize> Reserve<WORDS> {
     /// # Safety
     /// As for [`Self::give_back`], of the part given back.
     pub(crate) unsafe fn shrink(&self, block: *mut u8, size: usize, new_size: usize) {
-        let Some(position) = self.position(block) else { return };
+        let Some(position) = self.position(block) else {
+            debug_assert!(false, "the block is not of this reserve");
+            return;
+        };
         let (first, shift) = (position / WORD_CELLS, position % WORD_CELLS);
         let (count, kept) = (cell_count(size), cell_count(new_size));
         if count <= WORD_CELLS {
@@ -129,6 +135,7 @@ impl<const WORDS: usize> Reserve<WORDS> {
     }
 
     fn release_in_a_word(&self, index: usize, cells: usize) {
+        debug_assert!(index < self.taken.len(), "the block is not within the reserve");
         if let Some(word) = self.taken.get(index) {
             word.fetch_and(!cells, Ordering::Release);
         }

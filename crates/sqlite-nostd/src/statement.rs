@@ -370,5 +370,7 @@ unsafe fn sql<'a>(statement: *mut sqlite3_stmt) -> &'a str {
         return "";
     }
     // SAFETY: a C string that lives as long as the statement.
-    unsafe { CStr::from_ptr(sql) }.to_str().unwrap_or("")
+    let sql = unsafe { CStr::from_ptr(sql) }.to_str();
+    debug_assert!(sql.is_ok(), "the statement was prepared from UTF-8");
+    sql.unwrap_or("")
 }

@@ -91,12 +91,14 @@ impl StoredOperation {
     /// The type of its row.
     pub(super) fn row_type(&self) -> &str {
         let [end, ..] = self.ends;
+        debug_assert!(self.text.is_char_boundary(end), "a part of another text");
         self.text.get(..end).unwrap_or_default()
     }
 
     /// The id of its row.
     pub(super) fn row_id(&self) -> &str {
         let [start, end, _] = self.ends;
+        debug_assert!(self.text.get(start..end).is_some(), "a part of another text");
         self.text.get(start..end).unwrap_or_default()
     }
 
@@ -109,6 +111,7 @@ impl StoredOperation {
     /// The JSON of a PUT, empty for a REMOVE.
     pub(super) fn data(&self) -> &str {
         let [.., start] = self.ends;
+        debug_assert!(self.text.is_char_boundary(start), "a part of another text");
         self.text.get(start..).unwrap_or_default()
     }
 
@@ -184,8 +187,14 @@ impl<'c> OperationsByRow<'c> {
 
     /// Reads ahead in the last run, and puts it where it belongs then.
     fn advance(&mut self) -> Result<()> {
-        let Some(index) = self.order.pop() else { return Ok(()) };
-        let Some(run) = self.runs.get_mut(index) else { return Ok(()) };
+        let Some(index) = self.order.pop() else {
+            debug_assert!(false, "there is no run to read ahead in");
+            return Ok(());
+        };
+        let Some(run) = self.runs.get_mut(index) else {
+            debug_assert!(false, "the order has a run that does not exist");
+            return Ok(());
+        };
         while let Some(id) = run.operations.get(run.next).copied() {
             run.next = run.next.saturating_add(1);
             if !read(&mut self.select, id, &mut run.head)? {

@@ -136,6 +136,9 @@ fn key_at<'e>(entries: &'e [Entry]) -> impl Fn(usize) -> Key<'e> {
     |position| match entries.get(position).map(|entry| &entry.key) {
         Some(EntryKey::Constant(text)) => constant_key(text),
         Some(EntryKey::Made(text)) => Key::Name(text),
-        None => Key::Name(""),
+        None => {
+            debug_assert!(false, "the index is of other statements");
+            Key::Name("")
+        }
     }
 }

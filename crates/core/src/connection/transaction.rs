@@ -155,6 +155,7 @@ impl TransactionMonitor {
 
 /// How many savepoints are open inside savepoint `number`.
 fn inside(number: i32) -> u32 {
+    debug_assert!(number >= -1, "SQLite counts savepoints from 0");
     u32::try_from(number.saturating_add(1)).unwrap_or(0)
 }
 

@@ -48,5 +48,6 @@ fn refuse_during_iteration(session: &Session) -> Result<()> {
 }
 
 fn flag(arguments: &[&Value]) -> i64 {
+    debug_assert_eq!(arguments.len(), 1, "SQLite calls a function with as many arguments as it was registered with");
     arguments.first().map_or(0, |value| value.integer())
 }

@@ -10,6 +10,7 @@ use sqlite_nostd::{Context, SqliteError, Value, ValueType};
 use crate::sql_api::session::Session;
 
 pub(super) fn diff(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
+    debug_assert_eq!(arguments.len(), 2, "SQLite calls a function with as many arguments as it was registered with");
     if let [old, new] = arguments {
         context.result_json(&json::diff(old.text()?, new.text()?)?);
     }

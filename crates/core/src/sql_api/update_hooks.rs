@@ -32,19 +32,25 @@ impl Versions for DataVersions {
 
 impl Hooks for Observer {
     fn update(&self, database: &str, table: &str) {
-        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+        let tables = self.tables.try_borrow_mut();
+        debug_assert!(tables.is_ok(), "a hook was called while changes are read");
+        if let Ok(mut tables) = tables {
             tables.update(database, table, &self.versions);
         }
     }
 
     fn commit(&self) {
-        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+        let tables = self.tables.try_borrow_mut();
+        debug_assert!(tables.is_ok(), "a hook was called while changes are read");
+        if let Ok(mut tables) = tables {
             tables.commit(&self.versions);
         }
     }
 
     fn rollback(&self) {
-        if let Ok(mut tables) = self.tables.try_borrow_mut() {
+        let tables = self.tables.try_borrow_mut();
+        debug_assert!(tables.is_ok(), "a hook was called while changes are read");
+        if let Ok(mut tables) = tables {
             tables.rollback(&self.versions);
         }
     }

@@ -104,7 +104,10 @@ impl SchemaObserver {
 }
 
 fn key_at<'c>(columns: &'c [Column]) -> impl Fn(usize) -> Key<'c> {
-    |position| columns.get(position).map_or(Key::Id(0), |column| Key::Part(&column.table, &column.name))
+    |position| {
+        debug_assert!(position < columns.len(), "the index is of other columns");
+        columns.get(position).map_or(Key::Id(0), |column| Key::Part(&column.table, &column.name))
+    }
 }
 
 /// The type of a JSON value, by its text.

@@ -197,6 +197,7 @@ impl Iteration {
         if let Some(change) = phase {
             self.phase.apply(change);
         }
+        debug_assert!(observed.is_none() || self.observer.is_some(), "something was observed without an observer");
         if let (Some(observer), Some(observed)) = (&mut self.observer, observed) {
             observer.adopt(observed);
         }

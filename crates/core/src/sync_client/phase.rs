@@ -117,7 +117,13 @@ impl Phase {
     /// Makes room for a change.
     pub(super) fn reserve(&mut self, change: &PhaseChange<'_>) -> Result<()> {
         match self {
-            Self::Requested { .. } => Ok(()),
+            Self::Requested { .. } => {
+                debug_assert!(
+                    matches!(change, PhaseChange::Begin(_)),
+                    "a change of a checkpoint, before the first one"
+                );
+                Ok(())
+            }
             Self::Checkpoint { target, .. } => target.reserve(change),
         }
     }

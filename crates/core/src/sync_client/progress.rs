@@ -177,6 +177,7 @@ impl ProgressSums {
     pub(super) fn subtract(&mut self, priority: Priority, counts: &BucketCounts, reasons: &[SubscriptionReason]) {
         self.change(priority, reasons, |sum, buckets| {
             sum.subtract(counts);
+            debug_assert!(*buckets > 0, "a bucket is taken out that was not counted in");
             *buckets = buckets.saturating_sub(1);
         });
     }
@@ -184,6 +185,7 @@ impl ProgressSums {
     /// Changes every sum that a bucket takes part in, each once.
     fn change(&mut self, priority: Priority, reasons: &[SubscriptionReason], change: impl Fn(&mut Sum, &mut usize)) {
         let index = usize::from(priority.get());
+        debug_assert!(index < self.priorities.len(), "there is no sum for a priority");
         if let (Some(sum), Some(buckets)) = (self.priorities.get_mut(index), self.buckets.get_mut(index)) {
             change(sum, buckets);
         }

@@ -73,7 +73,10 @@ impl Requested {
 fn key_at<'r>(subscriptions: &'r [RequestedSubscription]) -> impl Fn(usize) -> Key<'r> {
     |position| match subscriptions.get(position) {
         Some(requested) => Key::Part(&requested.stream, &requested.parameters),
-        None => Key::Id(0),
+        None => {
+            debug_assert!(false, "the index is of other subscriptions");
+            Key::Id(0)
+        }
     }
 }
 

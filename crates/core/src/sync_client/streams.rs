@@ -73,7 +73,10 @@ pub(super) fn extend_expiry(
     now: Timestamp,
     storage: &mut dyn Storage,
 ) -> Result<Vec<StoredSubscription>> {
-    let key_at = |position: usize| in_use.get(position).map_or(Key::Id(0), |key| Key::Part(&key.name, &key.parameters));
+    let key_at = |position: usize| {
+        debug_assert!(position < in_use.len(), "the index is of other streams");
+        in_use.get(position).map_or(Key::Id(0), |key| Key::Part(&key.name, &key.parameters))
+    };
     let index = Index::of(in_use.len(), &key_at)?;
     let mut rows = storage.subscriptions()?;
     for row in &mut rows {
@@ -108,7 +111,10 @@ pub(super) fn reconcile(
     requested: &Requested,
     storage: &mut dyn Storage,
 ) -> Result<Vec<StreamRow>> {
-    let name_at = |position: usize| Key::Name(described.get(position).map_or("", |stream| &stream.name));
+    let name_at = |position: usize| {
+        debug_assert!(position < described.len(), "the index is of other streams");
+        Key::Name(described.get(position).map_or("", |stream| &stream.name))
+    };
     let index = Index::of(described.len(), &name_at)?;
     let mut has_row = Vec::new();
     has_row.try_reserve_exact(described.len())?;

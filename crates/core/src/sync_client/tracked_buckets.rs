@@ -79,11 +79,18 @@ pub(super) struct TrackedBuckets {
 }
 
 fn name_at<'s>(buckets: &'s [TrackedBucket]) -> impl Fn(usize) -> Key<'s> {
-    |position| Key::Name(buckets.get(position).map_or("", |bucket| &bucket.name))
+    |position| {
+        debug_assert!(position < buckets.len(), "a name is indexed at a position that does not exist");
+        Key::Name(buckets.get(position).map_or("", |bucket| &bucket.name))
+    }
 }
 
 fn id_at<'s>(buckets: &'s [TrackedBucket]) -> impl Fn(usize) -> Key<'s> {
-    |position| Key::Id(buckets.get(position).and_then(|bucket| bucket.id).map_or(0, |id| id.0))
+    |position| {
+        let id = buckets.get(position).and_then(|bucket| bucket.id);
+        debug_assert!(id.is_some(), "a bucket is indexed by an id that it does not have");
+        Key::Id(id.map_or(0, |id| id.0))
+    }
 }
 
 impl TrackedBuckets {
@@ -108,6 +115,7 @@ impl TrackedBuckets {
 
     /// The bucket at a position.
     pub(super) fn get(&self, position: usize) -> Option<&TrackedBucket> {
+        debug_assert!(position < self.buckets.len(), "a position that does not exist");
         self.buckets.get(position)
     }
 
@@ -118,6 +126,7 @@ impl TrackedBuckets {
 
     /// The bucket at a position.
     pub(super) fn get_mut(&mut self, position: usize) -> Option<&mut TrackedBucket> {
+        debug_assert!(position < self.buckets.len(), "a position that does not exist");
         self.buckets.get_mut(position)
     }
 
@@ -154,7 +163,9 @@ impl TrackedBuckets {
     fn add(&mut self, bucket: TrackedBucket) -> usize {
         let position = match self.free.pop() {
             Some(position) => {
-                if let Some(free) = self.buckets.get_mut(position) {
+                let free = self.buckets.get_mut(position);
+                debug_assert!(free.as_ref().is_some_and(|free| free.is_removed), "a free position has a bucket");
+                if let Some(free) = free {
                     *free = bucket;
                 }
                 position
@@ -175,6 +186,7 @@ impl TrackedBuckets {
             return;
         }
         if let Some(before) = before {
+            debug_assert_eq!(self.find_id(before), Some(position), "another bucket has the same id");
             self.by_id.remove(Key::Id(before.0), &id_at(&self.buckets));
         }
         if let Some(bucket) = self.buckets.get_mut(position) {

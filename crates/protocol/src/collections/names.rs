@@ -111,7 +111,10 @@ impl Names {
 }
 
 fn name_at<'n>(names: &'n [String]) -> impl Fn(usize) -> Key<'n> {
-    |position| Key::Name(names.get(position).map_or("", String::as_str))
+    |position| {
+        debug_assert!(position < names.len(), "the index is of other names");
+        Key::Name(names.get(position).map_or("", String::as_str))
+    }
 }
 
 #[cfg(test)]

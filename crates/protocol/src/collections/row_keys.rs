@@ -81,7 +81,9 @@ impl RowKeys {
         let type_name = |key: &RowKey| type_name(row_types, key.row_type);
         let row_id = |key: &RowKey| {
             let start = key.start as usize;
-            row_ids.get(start..start + key.length as usize).unwrap_or_default()
+            let row_id = row_ids.get(start..start + key.length as usize);
+            debug_assert!(row_id.is_some(), "a row id was lost");
+            row_id.unwrap_or_default()
         };
         self.keys.sort_unstable_by(|a, b| {
             let by_type = if a.row_type == b.row_type { Equal } else { type_name(a).cmp(type_name(b)) };
@@ -100,6 +102,7 @@ impl RowKeys {
 }
 
 fn type_name(row_types: &Names, index: u32) -> &str {
+    debug_assert!(row_types.get(index as usize).is_some(), "a row type was lost");
     row_types.get(index as usize).unwrap_or_default()
 }
 

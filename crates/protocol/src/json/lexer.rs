@@ -62,6 +62,7 @@ impl<'a> Lexer<'a> {
 
     /// The text from `start` to this position.
     pub fn since(&self, start: usize) -> &'a str {
+        debug_assert!(self.text.get(start..self.position).is_some(), "a position of another text");
         self.text.get(start..self.position).unwrap_or_default()
     }
 
@@ -110,6 +111,7 @@ impl<'a> Lexer<'a> {
         match self.at(end) {
             Some(b'"') => {
                 self.position = end + 1;
+                debug_assert!(self.text.get(start..end).is_some(), "a quote within a character");
                 Ok(Some(self.text.get(start..end).unwrap_or_default()))
             }
             Some(_) => Ok(None),
@@ -157,6 +159,7 @@ impl<'a> Lexer<'a> {
             }
         }
         self.position = end + 1;
+        debug_assert!(self.text.get(start..end).is_some(), "a quote within a character");
         Ok(RawString { body: self.text.get(start..end).unwrap_or_default(), is_escaped })
     }
 

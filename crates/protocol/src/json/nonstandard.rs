@@ -23,6 +23,7 @@ pub fn rewrite_foreign(text: &str) -> Result<String> {
             rest = rewrite_string(after_quote, &mut rewritten)?;
         } else {
             let word = if from.starts_with('N') { "NaN" } else { "Infinity" };
+            debug_assert!(from.starts_with(word), "the text was not read by a lexer before");
             write_raw(&mut rewritten, before.strip_suffix('-').unwrap_or(before))?;
             write_raw(&mut rewritten, "null")?;
             rest = from.strip_prefix(word).unwrap_or_default();
@@ -44,6 +45,7 @@ fn rewrite_string<'a>(body: &'a str, rewritten: &mut String) -> Result<&'a str> 
         } else {
             (1, None)
         };
+        debug_assert!(rest.is_char_boundary(found + length), "the text was not read by a lexer before");
         let (kept, after) = rest.split_at_checked(found + length).unwrap_or((rest, ""));
         match replacement {
             Some(replacement) => {

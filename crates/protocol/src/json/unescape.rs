@@ -103,6 +103,7 @@ pub(super) fn unescape_into(bytes: &[u8], from: usize, buffer: &mut [u8]) -> Res
                     written += 1;
                 } else {
                     let escape = read_escape(bytes, end)?;
+                    debug_assert!(written <= buffer.len(), "more was written than there is room for");
                     let free = buffer.get_mut(written..).unwrap_or_default();
                     written += write_character(escape.character, free)
                         .ok_or(SyntaxError { position: end, reason: TOO_SMALL })?;

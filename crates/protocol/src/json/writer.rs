@@ -49,6 +49,7 @@ pub fn write_string(json: &mut String, text: &str) -> Result<()> {
     }
     let mut written = 0;
     loop {
+        debug_assert!(text.get(written..next).is_some(), "an escape within a character");
         write_raw(json, text.get(written..next).unwrap_or_default())?;
         let Some(&byte) = bytes.get(next) else { break };
         write_raw(json, escape(byte))?;
@@ -69,6 +70,7 @@ pub(crate) fn escape(byte: u8) -> &'static str {
         0x08 => "\\b",
         0x0c => "\\f",
         _ => {
+            debug_assert!(byte < 0x20, "a byte that needs no escape");
             let start = usize::from(byte).saturating_mul(ESCAPE_LENGTH);
             CONTROL_ESCAPES.get(start..start.saturating_add(ESCAPE_LENGTH)).unwrap_or_default()
         }

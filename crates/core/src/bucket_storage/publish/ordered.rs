@@ -121,7 +121,10 @@ impl Publisher<'_, '_> {
         let (row_type, row_id) = (operation.row_type(), operation.row_id());
         let is_pending = |version: &Version| self.pending.is_pending(version.operation);
         for versions in self.versions.by_key() {
-            let Some((last, older)) = versions.split_last() else { continue };
+            let Some((last, older)) = versions.split_last() else {
+                debug_assert!(false, "operations are listed by key, and there are none");
+                continue;
+            };
             let mut place = None;
             if last.is_current() && is_pending(last) {
                 let settled = older.iter().find(|version| !is_pending(version));

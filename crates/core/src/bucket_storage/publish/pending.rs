@@ -122,7 +122,9 @@ impl Pending {
 
     /// The hash of a pending operation moves to the checksum of those held.
     pub(super) fn count_settled(&mut self, operation: i64, hash: Checksum) {
-        if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
+        let bucket = self.bucket_mut(bucket_of(operation));
+        debug_assert!(bucket.is_some(), "a pending operation is of a bucket that was not loaded");
+        if let Some(bucket) = bucket {
             bucket.op_checksum += hash;
             bucket.add_checksum -= hash;
         }
@@ -130,7 +132,9 @@ impl Pending {
 
     /// The hash of an operation that was held moves to the checksum of those no longer held.
     pub(super) fn count_dropped(&mut self, operation: i64, hash: Checksum) {
-        if let Some(bucket) = self.bucket_mut(bucket_of(operation)) {
+        let bucket = self.bucket_mut(bucket_of(operation));
+        debug_assert!(bucket.is_some(), "a superseded operation is of a bucket that was not loaded");
+        if let Some(bucket) = bucket {
             bucket.op_checksum -= hash;
             bucket.add_checksum += hash;
         }

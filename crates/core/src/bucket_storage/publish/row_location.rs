@@ -77,6 +77,7 @@ impl RowLocations {
         if let Some(places) = &mut self.found.borrow_mut().places {
             return places.find(row_type);
         }
+        debug_assert!(self.found.borrow().circumstances.is_some(), "rows are located before it is known where");
         let schemas = self.found.borrow().circumstances.as_ref().map(|now| now.schemas.clone()).unwrap_or_default();
         let mut places = Places::read(database, &schemas)?;
         let location = places.find(row_type)?;

@@ -50,6 +50,7 @@ impl WaitingRows {
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             let start = index.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
             let data = start.zip(ends.get(index)).and_then(|(start, end)| data.get(start..*end));
+            debug_assert!(data.is_some(), "the data of a row that waits were lost");
             let lost = || Error::new(ErrorKind::Internal, "the data of a row that waits were lost");
             sinks.put(row_type, row_id, data.ok_or_else(lost)?)
         })?;

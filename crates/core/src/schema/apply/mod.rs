@@ -168,9 +168,13 @@ impl<'o> NewTables<'o> {
     fn of(plan: &Plan<'o>) -> Result<Self> {
         let mut new = Self { tables: Vec::new(), by_rows: ByName::default() };
         for object in plan.to_create(ObjectKind::Table) {
-            let Some(table) = DataTable::of(object) else { continue };
+            let Some(table) = DataTable::of(object) else {
+                debug_assert!(false, "a table that we create is not known as one of ours");
+                continue;
+            };
             let key = table.rows_key();
             let index = new.by_rows.find(&key).map_or_else(|| new.by_rows.insert(&key, Vec::new()), Ok)?;
+            debug_assert!(index < new.by_rows.len(), "what was found or inserted is not there");
             if let Some(positions) = new.by_rows.get_mut(index) {
                 positions.push(new.tables.len());
             }

@@ -81,6 +81,7 @@ impl<'o> Plan<'o> {
                 if kind == ObjectKind::Table && found == State::Outdated {
                     self.dropped_tables.extend(DataTable::parse(name, sql));
                 }
+                debug_assert_eq!(self.states.len(), self.wanted.len(), "each wanted object has a state");
                 if let Some(state) = index.and_then(|index| self.states.get_mut(index)) {
                     *state = found;
                 }
@@ -216,7 +217,10 @@ fn key(kind: ObjectKind, name: &str) -> Key<'_> {
 }
 
 fn key_at<'o>(wanted: &'o [Object]) -> impl Fn(usize) -> Key<'o> {
-    |position| wanted.get(position).map_or(Key::Name(""), |object| key(object.kind, &object.name))
+    |position| {
+        debug_assert!(position < wanted.len(), "the index is of other objects");
+        wanted.get(position).map_or(Key::Name(""), |object| key(object.kind, &object.name))
+    }
 }
 
 /// What an object found under the name of `wanted` is to us. An error if the name is taken.

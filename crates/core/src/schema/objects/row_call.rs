@@ -148,6 +148,7 @@ pub(in crate::schema) fn portable_object(row: Row, columns: &[&str], limit: Argu
 
 /// Joins JSON objects in their order, with nested calls where one call cannot take them all.
 fn merged(mut objects: Vec<String>, limit: ArgumentLimit) -> String {
+    debug_assert!(!objects.is_empty(), "there is nothing to join");
     while objects.len() > 1 {
         let merge = |group: &[String]| match group {
             [single] => single.clone(),

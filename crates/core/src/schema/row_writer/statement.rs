@@ -142,7 +142,9 @@ fn sorted(mut names: Vec<&str>) -> Vec<String> {
 }
 
 fn member(members: &[String], name: &str) -> Source {
-    Source::Member(members.binary_search_by(|member| member.as_str().cmp(name)).unwrap_or(usize::MAX))
+    let position = members.binary_search_by(|member| member.as_str().cmp(name));
+    debug_assert!(position.is_ok(), "a source is not among the members");
+    Source::Member(position.unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

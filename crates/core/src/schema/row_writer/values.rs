@@ -71,9 +71,14 @@ impl RowValues {
                 Found::Null => None,
                 Found::Integer(integer) => return Some(Parameter::Integer(*integer)),
                 Found::Real(real) => return Some(Parameter::Real(*real)),
-                Found::Text((start, end)) => data.get(*start..*end),
+                Found::Text((start, end)) => {
+                    debug_assert!(data.get(*start..*end).is_some(), "the value is from other data");
+                    data.get(*start..*end)
+                }
                 Found::Unescaped((start, end)) => {
-                    self.unescaped.get(*start..*end).and_then(|text| str::from_utf8(text).ok())
+                    let text = self.unescaped.get(*start..*end).and_then(|text| str::from_utf8(text).ok());
+                    debug_assert!(text.is_some(), "an unescaped text was lost");
+                    text
                 }
             },
         };
@@ -109,6 +114,7 @@ impl RowValues {
             let name = lexer.member_name()?.decode()?;
             if let Some(member) = self.find(statement, previous, &name) {
                 let value = self.read_value(&mut lexer, data)?;
+                debug_assert!(member < self.values.len(), "there is a value for each member");
                 if let Some(found) = self.values.get_mut(member) {
                     *found = value;
                 }
@@ -129,6 +135,7 @@ impl RowValues {
     /// The statement's member of that name. Members mostly come in the order of the row before.
     fn find(&mut self, statement: &RowStatement, previous: usize, name: &str) -> Option<usize> {
         let members = &statement.members;
+        debug_assert!(previous < self.successors.len(), "these are the members of another statement");
         let successor = self.successors.get_mut(previous)?;
         if members.get(*successor).is_some_and(|member| member == name) {
             return Some(*successor);
@@ -152,6 +159,7 @@ impl RowValues {
                     self.unescaped.resize(needed, 0);
                 }
                 let start = self.unescaped_length;
+                debug_assert!(start <= self.unescaped.len(), "more was unescaped than there is room for");
                 let buffer = self.unescaped.get_mut(start..).unwrap_or_default();
                 self.unescaped_length += lexer.unescape(buffer)?;
                 Found::Unescaped((start, self.unescaped_length))

@@ -137,9 +137,15 @@ impl PreparedDiff<'_> {
 }
 
 fn text_at<'t>(texts: &'t [&str]) -> impl Fn(usize) -> Key<'t> {
-    |position| Key::Name(texts.get(position).copied().unwrap_or_default())
+    |position| {
+        debug_assert!(position < texts.len(), "the index is of other names");
+        Key::Name(texts.get(position).copied().unwrap_or_default())
+    }
 }
 
 fn name_at<'s>(buckets: &'s [TrackedBucket]) -> impl Fn(usize) -> Key<'s> {
-    |position| Key::Name(buckets.get(position).map_or("", |slot| &slot.name))
+    |position| {
+        debug_assert!(position < buckets.len(), "the index is of other buckets");
+        Key::Name(buckets.get(position).map_or("", |slot| &slot.name))
+    }
 }
