@@ -59,7 +59,7 @@ impl Iteration {
     /// All data for the target was sent.
     pub(super) fn checkpoint_complete(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
         let target = self.phase.complete_target()?;
-        let changed = match self.validate(target, None, true, storage)? {
+        let changed = match self.validate(target, None, storage)? {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { held } => return self.put_off(held),
             Verdict::Gone => return Ok(download_again()),
@@ -80,7 +80,7 @@ impl Iteration {
         storage: &mut dyn Storage,
     ) -> Result<Transition<'static>> {
         let target = self.phase.complete_target()?;
-        let changed = match self.validate(target, Some(priority), true, storage)? {
+        let changed = match self.validate(target, Some(priority), storage)? {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { .. } => {
                 let (change, next) = self.connect()?;
@@ -128,7 +128,7 @@ impl Iteration {
         if *waiting == Waiting::Overtaken {
             return keep_waiting(OVERTAKEN);
         }
-        let changed = match self.validate(target, None, true, storage)? {
+        let changed = match self.validate(target, None, storage)? {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN),
             Verdict::Gone => return Ok(download_again()),
@@ -154,7 +154,7 @@ impl Iteration {
             Waiting::PerhapsPublished => true,
             Waiting::Ahead { quiet_keep_alives, .. } => *quiet_keep_alives < QUIET_KEEP_ALIVES,
         };
-        match self.validate(target, None, may_be_ahead, storage)? {
+        match self.compare(target, None, may_be_ahead, storage)? {
             Verdict::Valid(changed) => {
                 self.record_validated(target, &changed, storage)?;
                 if gate::is_open(storage)? {
@@ -260,9 +260,14 @@ impl Iteration {
     }
 
     /// Compares the checksums of the buckets that a publish up to `limit` has to look at. All others were found valid
-    /// before, and nothing happened to them since. `may_be_ahead` says whether buckets may hold operations of a newer
+    /// before, and nothing happened to them since.
+    fn validate(&self, target: &Target, limit: Option<Priority>, storage: &mut dyn Storage) -> Result<Verdict> {
+        self.compare(target, limit, true, storage)
+    }
+
+    /// Does that of [`Self::validate`]. `may_be_ahead` says whether buckets may hold operations of a newer
     /// checkpoint although the service knew of them when the iteration began.
-    fn validate(
+    fn compare(
         &self,
         target: &Target,
         limit: Option<Priority>,

@@ -102,7 +102,7 @@ impl Iteration {
         options: StartOptions,
         before: Option<Others>,
         storage: &mut dyn Storage,
-    ) -> Result<(Self, Vec<Instruction>)> {
+    ) -> Result<(Box<Self>, Vec<Instruction>)> {
         let now = storage.now()?;
         let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
             // A damaged row must not keep everything else from syncing. An app that still wants it subscribes again.
@@ -131,7 +131,7 @@ impl Iteration {
         push(&mut instructions, Instruction::UpdateSyncStatus { status: Rc::clone(&emitted) })?;
         push(&mut instructions, establish)?;
         let newest = storage.begin_iteration(request::fingerprint(&options))?;
-        let iteration = Self {
+        let iteration = Box::new(Self {
             active_streams: options.active_streams,
             requested,
             phase: Phase::Requested { positions },
@@ -140,7 +140,7 @@ impl Iteration {
             status,
             emitted,
             observer: options.diagnostics.then(SchemaObserver::default),
-        };
+        });
         Ok((iteration, instructions))
     }
 

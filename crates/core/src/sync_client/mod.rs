@@ -30,6 +30,7 @@ mod target;
 mod tests;
 mod tracked_buckets;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rowtide_protocol::error::{Error, Result};
@@ -46,20 +47,62 @@ use others::{Others, Uses};
 /// The sync client of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
-    iteration: Option<Iteration>,
-    /// What the iteration before knew of others on the file.
-    others: Option<Others>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No iteration is running.
+    Idle {
+        /// What the iteration before knew of others on the file.
+        others: Option<Others>,
+    },
+    /// An iteration is running.
+    Running(Box<Iteration>),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Idle { others: None }
+    }
+}
+
+impl State {
+    /// The iteration. Fails if none is running, in the words that SDKs look for.
+    fn require_iteration(&mut self) -> Result<&mut Iteration> {
+        match self {
+            Self::Idle { .. } => Err(Error::state("No iteration is active")),
+            Self::Running(iteration) => Ok(iteration),
+        }
+    }
+
+    /// What is known of others on the file, now or from the iteration before.
+    const fn others(&self) -> Option<Others> {
+        match self {
+            Self::Idle { others } => *others,
+            Self::Running(iteration) => Some(iteration.others),
+        }
+    }
 }
 
 impl Engine {
-    /// Whether an iteration is running.
-    pub(crate) const fn has_iteration(&self) -> bool {
-        self.iteration.is_some()
+    /// The running iteration.
+    #[cfg(test)]
+    fn iteration(&self) -> Option<&Iteration> {
+        match &self.state {
+            State::Idle { .. } => None,
+            State::Running(iteration) => Some(iteration),
+        }
     }
 
-    /// Fails if no iteration is running, in the words that SDKs look for.
-    pub(crate) fn require_iteration(&self) -> Result<()> {
-        self.iteration.as_ref().map(|_| ()).ok_or_else(no_iteration)
+    /// Whether an iteration is running.
+    pub(crate) const fn has_iteration(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+
+    /// Fails if no iteration is running.
+    pub(crate) fn require_iteration(&mut self) -> Result<()> {
+        self.state.require_iteration().map(|_| ())
     }
 
     /// Handles one event. The outcome is given to `answer`, whose failure makes the call fail, before anything of memory
@@ -75,17 +118,18 @@ impl Engine {
     ) -> Result<Outcome> {
         match event {
             Event::Start(options) => {
-                let before = self.iteration.as_ref().map(|iteration| iteration.others).or(self.others);
-                let (iteration, instructions) = Iteration::start(options, before, storage)?;
+                let (iteration, instructions) = Iteration::start(options, self.state.others(), storage)?;
                 let outcome = Outcome::Instructions(instructions);
                 answer(&outcome)?;
                 storage.adopt_iteration();
-                self.iteration = Some(iteration);
+                self.state = State::Running(iteration);
                 Ok(outcome)
             }
-            Event::Stop if self.iteration.is_none() => answered(Outcome::Instructions(Vec::new()), answer),
-            Event::Stop | Event::ConnectionEnded => self.end(false, storage, answer),
-            Event::TokenRefreshed => self.end(true, storage, answer),
+            Event::Stop if !self.has_iteration() => answered(Outcome::Instructions(Vec::new()), answer),
+            Event::Stop | Event::ConnectionEnded => {
+                self.end(NextStep::Close { hide_disconnect: false }, storage, answer)
+            }
+            Event::TokenRefreshed => self.end(NextStep::Close { hide_disconnect: true }, storage, answer),
             Event::Line { line, size } => {
                 let uses = Uses::of(&line);
                 self.react(uses, storage, answer, |iteration, storage| iteration.line(line, size, storage))
@@ -131,7 +175,7 @@ impl Engine {
         answer: &mut Answer<'_>,
         handler: impl FnOnce(&Iteration, &mut dyn Storage) -> Result<Transition<'l>>,
     ) -> Result<Outcome> {
-        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let iteration = self.state.require_iteration()?;
         let transition = match storage.iteration_state()? {
             // Whoever ended it may have to end for what it does next: the SDK waits before it reconnects.
             IterationState::Ended { for_other } => Transition::only(NextStep::Close { hide_disconnect: !for_other })
@@ -148,14 +192,15 @@ impl Engine {
 
     /// Lets the iteration, if there is one, follow what others changed, before something else is changed.
     fn observe(&mut self, storage: &mut dyn Storage) -> Result<()> {
-        let Some(iteration) = &mut self.iteration else { return Ok(()) };
+        let State::Running(iteration) = &mut self.state else { return Ok(()) };
         let state = storage.iteration_state()?;
         iteration.follow(state, Uses::Nothing, storage).map(|_| ())
     }
 
-    /// Ends the iteration because the SDK says so.
-    fn end(&mut self, hide_disconnect: bool, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
-        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+    /// Ends the iteration because the SDK says so; `next` is a way to close it.
+    fn end(&mut self, next: NextStep, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+        debug_assert!(matches!(next, NextStep::Close { .. }), "the iteration does not end");
+        let iteration = self.state.require_iteration()?;
         let looked_up = storage.iteration_state().and_then(|state| match state {
             IterationState::Ended { .. } => iteration.as_stored(storage),
             state => iteration.follow(state, Uses::Nothing, storage).map(|_| Change::default()),
@@ -168,7 +213,7 @@ impl Engine {
             // Ending works whatever else the database holds; at worst the last status is not quite right then.
             Err(_) => Change::default(),
         };
-        self.conclude(Transition::only(NextStep::Close { hide_disconnect }).changing(change), storage, answer)
+        self.conclude(Transition::only(next).changing(change), storage, answer)
     }
 
     /// Puts instructions in their order and gives them to the SDK; then changes memory, or ends the iteration.
@@ -178,7 +223,7 @@ impl Engine {
         storage: &mut dyn Storage,
         answer: &mut Answer<'_>,
     ) -> Result<Outcome> {
-        let iteration = self.iteration.as_mut().ok_or_else(no_iteration)?;
+        let iteration = self.state.require_iteration()?;
         let Transition { mut instructions, diagnostics, mut change, next } = transition;
         match next {
             NextStep::Continue => {}
@@ -197,7 +242,7 @@ impl Engine {
         let outcome = Outcome::Instructions(instructions);
         if ends {
             answer(&outcome)?;
-            self.others = self.iteration.take().map(|iteration| iteration.others);
+            self.state = State::Idle { others: Some(iteration.others) };
         } else {
             iteration.reserve(&change)?;
             answer_and_apply(iteration, change, &outcome, storage, answer)?;
@@ -207,13 +252,13 @@ impl Engine {
 
     /// The app has changed its subscriptions.
     fn subscriptions_changed(&mut self, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
-        match &mut self.iteration {
-            Some(iteration) => {
+        match &mut self.state {
+            State::Running(iteration) => {
                 let change = iteration.subscriptions_changed(storage)?;
                 answer_and_apply(iteration, change, &Outcome::Nothing, storage, answer)?;
                 Ok(Outcome::Nothing)
             }
-            None => answered(Outcome::Nothing, answer),
+            State::Idle { .. } => answered(Outcome::Nothing, answer),
         }
     }
 }
@@ -242,8 +287,4 @@ fn answer_and_apply(
 fn answered(outcome: Outcome, answer: &mut Answer<'_>) -> Result<Outcome> {
     answer(&outcome)?;
     Ok(outcome)
-}
-
-fn no_iteration() -> Error {
-    Error::state("No iteration is active")
 }

@@ -1,9 +1,12 @@
-//! The tokens of a JSON text, one after the other.
+//! The tokens of a JSON text, one after the other, and where a text is no JSON.
+
+use alloc::format;
+use core::fmt;
 
 use super::nesting::{Container, Nesting};
 use super::scan::{find_quote_backslash_or_control, find_quote_or_backslash};
-use super::syntax_error::SyntaxError;
 use super::unescape::{RawString, read_escape, unescape_into};
+use crate::error::Error;
 
 /// What an unquoted word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,6 +298,30 @@ impl<'a> Lexer<'a> {
             self.member_name()?;
         }
         Ok(true)
+    }
+}
+
+/// Text that is no JSON, or not the JSON that was asked for: what is wrong, and where. Never holds any of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// The byte offset at which reading failed.
+    pub position: usize,
+    /// What was expected, or what is wrong.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} at byte {}", self.reason, self.position)
+    }
+}
+
+impl core::error::Error for SyntaxError {}
+
+/// JSON that reaches us as an argument; readers of other JSON name its origin instead.
+impl From<SyntaxError> for Error {
+    fn from(error: SyntaxError) -> Self {
+        Self::argument(format!("malformed JSON: {error}"))
     }
 }
 

@@ -15,23 +15,19 @@ mod nesting;
 mod nonstandard;
 mod number;
 mod oplog_key;
-mod quoted;
 mod scan;
 mod standard;
-mod syntax_error;
 mod unescape;
 pub mod writer;
 
 pub use diff::diff;
+pub use lexer::{Lexer, Literal, SyntaxError};
 pub use members::{ObjectMembers, RawValue};
 pub use merge::merge;
-pub use oplog_key::remove_duplicate_key_encoding;
-pub use quoted::Quoted;
-pub use standard::{STORED_NESTING_LIMIT, check_standard, check_stored};
-pub use syntax_error::SyntaxError;
-
-pub use lexer::{Lexer, Literal};
 pub use nesting::Nesting;
 pub use nonstandard::rewrite_foreign;
 pub use number::{Number, parse_integer, parse_number, whole_number};
+pub use oplog_key::remove_duplicate_key_encoding;
 pub use scan::find_quote_backslash_or_control;
+pub use standard::{STORED_NESTING_LIMIT, check_standard, check_stored};
+pub use writer::Quoted;

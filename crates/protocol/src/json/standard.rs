@@ -1,8 +1,8 @@
 //! Whether a text is JSON as every program reads it.
 
 use super::lexer::Lexer;
+use super::lexer::SyntaxError;
 use super::nesting::Nesting;
-use super::syntax_error::SyntaxError;
 
 /// The deepest nesting of a value that is stored. SQLite reads 1000 levels (2000 before 3.42); the rest is for objects
 /// around the value.

@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::lexer::SyntaxError;
 use super::scan::{STEP, quote_or_backslash};
-use super::syntax_error::SyntaxError;
 use crate::error::Result;
 
 /// One escape of a string.

@@ -6,6 +6,7 @@
 //! a number that every reader takes for infinite. Versions before 3.43 would write `Inf`, which nobody can read.
 
 use alloc::string::String;
+use core::fmt;
 
 use super::scan::find_quote_backslash_or_control;
 use crate::error::Result;
@@ -119,6 +120,17 @@ pub(crate) fn format_real<T>(real: f64, write: impl FnOnce(&str) -> T) -> T {
     write(zmij::Buffer::new().format_finite(real))
 }
 
+/// Shows a name in a message: in quotes, with control characters escaped.
+pub struct Quoted<'n>(pub &'n str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        write_string(&mut text, self.0).map_err(|_| fmt::Error)?;
+        formatter.write_str(&text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,5 +203,10 @@ mod tests {
                 prop_assert_eq!(real(number).parse::<f64>().unwrap().to_bits(), number.to_bits());
             }
         }
+    }
+
+    #[test]
+    fn names_in_messages_are_quoted() {
+        assert_eq!(alloc::format!("{}", Quoted("a\"b\0")), r#""a\"b\u0000""#);
     }
 }

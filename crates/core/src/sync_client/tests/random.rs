@@ -168,7 +168,7 @@ impl Session {
 
     /// Lines that bring every bucket of the checkpoint to the sum that it should have.
     fn missing_data(&mut self) -> Vec<String> {
-        let Some(target) = self.host.engine.iteration.as_ref().and_then(|iteration| iteration.phase.target()) else {
+        let Some(target) = self.host.engine.iteration().and_then(|iteration| iteration.phase.target()) else {
             return Vec::new();
         };
         let mut buckets: Vec<_> = target.all_buckets().collect();
@@ -255,7 +255,7 @@ impl Session {
                 self.last_status = None;
             }
         }
-        if let Some(target) = self.host.engine.iteration.as_ref().and_then(|iteration| iteration.phase.target()) {
+        if let Some(target) = self.host.engine.iteration().and_then(|iteration| iteration.phase.target()) {
             target.assert_consistent();
         }
     }
@@ -286,7 +286,7 @@ impl Session {
 
     /// What a full publish shows is exactly the checkpoint.
     fn check_published(&self) {
-        let target = self.host.engine.iteration.as_ref().unwrap().phase.target().unwrap();
+        let target = self.host.engine.iteration().unwrap().phase.target().unwrap();
         let data = &self.host.storage.data;
         for (name, id, checksum) in target.all_buckets() {
             match data.bucket(name) {
