@@ -6,10 +6,10 @@
 
 pub mod action;
 pub mod backend;
-pub mod beside;
 pub mod campaign;
 pub mod client;
 pub mod compare;
+pub mod concurrent;
 pub mod crowd;
 pub mod generate;
 pub mod local;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use rowtide_convergence::campaign::{Limit, replay, run_many};
 use rowtide_convergence::processes::{self, Plan};
-use rowtide_convergence::{beside, soak, worker};
+use rowtide_convergence::{concurrent, soak, worker};
 
 #[derive(Parser)]
 #[command(name = "rowtide-convergence", about = "Random sessions of a model service and several clients")]
@@ -108,7 +108,7 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
     );
     for latency in [[0, 0], [0, 150], [150, 150]] {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let plan = beside::Plan {
+        let plan = concurrent::Plan {
             program: plan.program.clone(),
             latency: latency.map(Duration::from_millis),
             rows: 6000,
@@ -116,7 +116,7 @@ fn several_processes(seed: u64, transactions: u64) -> Result<(), String> {
             changes: 10,
             writes: 10,
         };
-        let report = beside::run(&plan, directory.path())?;
+        let report = concurrent::run(&plan, directory.path())?;
         println!(
             "2 processes at the same time, {latency:?} ms from the service: {:?} streams opened, {:?} operations received of \
              {}, {} rows published, {} local transactions arrived",

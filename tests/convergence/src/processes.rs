@@ -4,10 +4,14 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::rc::Rc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use rowtide_testkit::random::Random;
 use rowtide_testkit::{Host, invariants};
@@ -56,49 +60,83 @@ const BUCKETS: [u8; 4] = [0, 1, 3, 4];
 /// The client, as the service knows it: the first that gets all buckets.
 const CLIENT: usize = 4;
 
-/// A process that serves commands.
+/// How long a process may take for an answer, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A process that serves commands. It is killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    /// The lines that it writes, until it closes its output.
+    output: Receiver<String>,
+    /// What it writes to standard error. A file takes any amount although nobody reads it.
+    errors: File,
     refused: Rc<Cell<u64>>,
 }
 
 impl Process {
     pub(crate) fn start(program: &Path, file: &Path, refused: &Rc<Cell<u64>>) -> Result<Self, String> {
+        let cannot_start = |error| format!("cannot start a process: {error}");
+        let errors = tempfile::tempfile().map_err(cannot_start)?;
         let mut child = Command::new(program)
             .arg("worker")
             .arg(file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(errors.try_clone().map_err(cannot_start)?)
             .spawn()
-            .map_err(|error| format!("cannot start a process: {error}"))?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            .map_err(cannot_start)?;
+        let (Some(input), Some(pipe)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("a process without pipes".to_owned());
         };
-        Ok(Self { child, input, output: BufReader::new(output), refused: Rc::clone(refused) })
+        let (sender, output) = channel();
+        thread::spawn(move || {
+            let lines = BufReader::new(pipe).lines();
+            // Nobody listens any more once the process is to be killed.
+            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Ok(Self { child, input, output, errors, refused: Rc::clone(refused) })
     }
 
     fn tell(&mut self, command: &Value) -> Result<(), String> {
-        writeln!(self.input, "{command}").map_err(|error| format!("a process does not take {command}: {error}"))
+        let told = writeln!(self.input, "{command}");
+        told.map_err(|error| format!("a process does not take {command}: {error}; {}", self.end()))
     }
 
-    /// The next line; None if there is none any more.
-    fn hear(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).ok()?;
-        let value: Value = serde_json::from_str(&line).ok()?;
+    /// The next line.
+    ///
+    /// # Errors
+    /// How the process ended, and what it wrote to standard error; that it did not answer.
+    fn hear(&mut self) -> Result<Value, String> {
+        let line = self.output.recv_timeout(PATIENCE).map_err(|error| match error {
+            RecvTimeoutError::Disconnected => self.end(),
+            RecvTimeoutError::Timeout => {
+                let _ = self.child.kill();
+                format!("nothing for {PATIENCE:?}; {}", self.end())
+            }
+        })?;
+        let value: Value = serde_json::from_str(&line).map_err(|error| format!("a process says {line}: {error}"))?;
         self.refused.set(self.refused.get() + value["refused"].as_u64().unwrap_or(0));
-        Some(value)
+        Ok(value)
     }
 
     pub(crate) fn ask(&mut self, command: &Value) -> Result<Value, String> {
         self.tell(command)?;
-        let mut answer = self.hear().ok_or_else(|| format!("no answer to {command}"))?;
+        let mut answer = self.hear().map_err(|problem| format!("no answer to {command}: {problem}"))?;
         Ok(answer["result"].take())
     }
 
-    pub(crate) fn kill(mut self) {
+    /// How a process ended that has closed its input or output, or was killed.
+    fn end(&mut self) -> String {
+        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let mut errors = String::new();
+        let _ = self.errors.rewind().and_then(|()| self.errors.read_to_string(&mut errors));
+        format!("it has ended ({status}): {errors}")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -176,7 +214,7 @@ impl Run<'_> {
         while !self.sync()? {
             self.upload()?;
         }
-        let read = reader.hear().ok_or("the reader has died")?;
+        let read = reader.hear().map_err(|problem| format!("the reader: {problem}"))?;
         self.report.seen = read["result"]["seen"].as_u64().ok_or_else(|| format!("a reader saw parts: {read}"))?;
         self.check_end()
     }
@@ -193,11 +231,10 @@ impl Run<'_> {
                 process.tell(&json!({"do": "write", "writer": index, "from": from, "to": to}))?;
                 writer.process = Some(process);
             }
-            let heard = writer.process.as_mut().and_then(Process::hear);
-            match heard.as_ref().map(|heard| &heard["committed"]) {
-                Some(committed) if committed.is_u64() => writer.next = committed.as_u64().unwrap_or(0) + 1,
-                _ => return Err(format!("writer {index} says {heard:?}")),
-            }
+            let Some(process) = &mut writer.process else { continue };
+            let heard = process.hear().map_err(|problem| format!("writer {index}: {problem}"))?;
+            let committed = heard["committed"].as_u64().ok_or_else(|| format!("writer {index} says {heard}"))?;
+            writer.next = committed + 1;
         }
         Ok(self.writers.iter().all(|writer| writer.next >= self.plan.transactions))
     }
@@ -206,7 +243,7 @@ impl Run<'_> {
         if self.random.chance(10) {
             let index = self.random.below(self.writers.len());
             if let Some(process) = self.writers[index].process.take() {
-                process.kill();
+                drop(process);
                 self.report.kills += 1;
             }
         }
@@ -250,7 +287,7 @@ impl Run<'_> {
 
     fn kill_syncing(&mut self, index: usize) {
         if let Some(process) = self.syncing[index].take() {
-            process.kill();
+            drop(process);
             self.report.kills += 1;
             self.iteration = self.iteration.take().filter(|(syncing, _)| *syncing != index);
         }
@@ -369,14 +406,8 @@ impl Run<'_> {
             }
             self.report.transactions += arrived.len() as u64;
         }
-        for process in self
-            .writers
-            .drain(..)
-            .filter_map(|writer| writer.process)
-            .chain(self.syncing.iter_mut().filter_map(Option::take))
-        {
-            process.kill();
-        }
+        self.writers.clear();
+        self.syncing = [None, None];
         let host = Host::open(&self.file);
         host.replace_schema(&Schema::First.json());
         let shown = shown(&host, Schema::First).map_err(|error| error.to_string())?;

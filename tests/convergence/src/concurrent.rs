@@ -2,10 +2,12 @@
 //! time: how many streams they open, what they download, how often a change is published, and what becomes of their
 //! local writes.
 //!
-//! Nothing here depends on timing: the latency decides who comes first, and the counts must be the same whoever does.
+//! Nothing here depends on timing: the latency decides who comes first, and the counts must be the same whoever does. If
+//! a process ends, or does not answer, that is an error.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,7 @@ use crate::rows::Schema;
 pub struct Plan {
     /// This program, which becomes a worker with the argument `worker` and a file.
     pub program: PathBuf,
-    /// How long a line takes to each of the two, if nothing was on its way before.
+    /// How long a line takes to each of the two, if nothing was on its way before; also an upload, and its answer.
     pub latency: [Duration; 2],
     /// Rows of the first sync.
     pub rows: usize,
@@ -55,11 +57,15 @@ pub struct Report {
 
 const BUCKETS: usize = 4;
 
+/// How long both may take for what they are to do next, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// What the service, the processes and the test share.
 struct State {
     service: Service,
     /// Grows with every change of the service.
     version: u64,
+    /// Keep-alives that the service has sent.
     heartbeats: u64,
     /// Local transactions that each is to make.
     writes: u64,
@@ -98,15 +104,36 @@ impl Shared {
     }
 
     /// Waits until both have come so far.
+    ///
+    /// # Errors
+    /// What has failed; how far each has come, if that takes too long.
     fn wait(&self, is_reached: impl Fn(&State) -> bool) -> Result<(), String> {
-        let mut state = self.lock();
-        while !is_reached(&state) {
-            if let Some(failure) = &state.failure {
-                return Err(failure.clone());
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let is_waiting = |state: &mut State| state.failure.is_none() && !is_reached(state);
+        let waited = self.changed.wait_timeout_while(self.lock(), PATIENCE, is_waiting);
+        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State { failure: Some(failure), .. } => Err(failure.clone()),
+            _ if !timeout.timed_out() => Ok(()),
+            State { version, heartbeats, writes, done, report, .. } => Err(format!(
+                "waited for {PATIENCE:?} in vain: the service is at version {version} and heartbeat {heartbeats}, \
+                 {writes} writes are to be made, and the processes have come to {done:?}; {report:?}"
+            )),
         }
-        Ok(())
+    }
+
+    /// Runs `work`, and has everybody end if it fails or panics, with `who` in the message.
+    fn guard<T>(&self, who: &str, work: impl FnOnce() -> Result<T, String>) -> Option<T> {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("panicked".to_owned()));
+        match result {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.change(|state| {
+                    state.failure.get_or_insert_with(|| format!("{who}: {message}"));
+                    state.is_over = true;
+                });
+                None
+            }
+        }
     }
 }
 
@@ -146,19 +173,12 @@ pub fn run(plan: &Plan, directory: &Path) -> Result<Report, String> {
     thread::scope(|scope| {
         for index in 0..2 {
             let (shared, file) = (&shared, &file);
-            scope.spawn(move || {
-                let result = Sdk::start(plan, file, shared, index).and_then(Sdk::run);
-                if let Err(message) = result {
-                    shared.change(|state| {
-                        (state.failure, state.is_over) = (Some(format!("process {index}: {message}")), true);
-                    });
-                }
-            });
+            let run = move || Sdk::start(plan, file, shared, index).and_then(Sdk::run);
+            scope.spawn(move || shared.guard(&format!("process {index}"), run));
         }
-        let result = drive(plan, &shared, &host);
+        shared.guard("service", || drive(plan, &shared, &host));
         shared.change(|state| state.is_over = true);
-        result
-    })?;
+    });
     let state = shared.lock();
     if let Some(failure) = &state.failure {
         return Err(failure.clone());
@@ -250,13 +270,13 @@ impl<'s> Sdk<'s> {
                     if told.contains("CloseSyncStream") {
                         return Err(format!("with nothing happening: {told}"));
                     }
+                    if told.contains("DidCompleteSync") {
+                        self.publish(self.told.0);
+                    }
                     self.done.heartbeats = count;
                 }
                 Next::Write(number) => self.write(number)?,
-                Next::End => {
-                    self.process.kill();
-                    return Ok(());
-                }
+                Next::End => return Ok(()),
             }
             let (index, done) = (self.index, self.done);
             self.shared.change(|state| state.done[index] = done);
@@ -316,10 +336,17 @@ impl<'s> Sdk<'s> {
             return Ok(());
         }
         if told.contains("DidCompleteSync") {
-            self.done.published = version;
+            self.publish(version);
         }
         self.stream = Some(stream);
         Ok(())
+    }
+
+    /// This process shows a version. The other one may have put it off while a write waited for its upload, and looks at
+    /// it again at the next keep-alive, as there are always more of them.
+    fn publish(&mut self, version: u64) {
+        self.done.published = version;
+        self.shared.change(|state| state.heartbeats += u64::from(state.writes > 0));
     }
 
     /// The instructions for a line, as text.
@@ -338,6 +365,7 @@ impl<'s> Sdk<'s> {
         let queued = queued.as_array().cloned().unwrap_or_default();
         thread::sleep(self.latency);
         let checkpoint = self.shared.change(|state| state.upload(&queued))?;
+        thread::sleep(self.latency);
         let last = queued.last().map_or(0, |row| row[0].as_i64().unwrap_or(0));
         let sequence = "(SELECT seq FROM sqlite_sequence WHERE name = 'ps_crud')";
         self.process.ask(&json!({"do": "transaction", "statements": [
