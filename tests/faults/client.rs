@@ -228,9 +228,9 @@ impl<'s> Client<'s> {
                 }
                 Err(failure) => {
                     surroundings.judge(&failure)?;
+                    self.is_in_doubt |= failure.may_undo_success() || self.has_lost_transaction(&failure);
                     self.roll_back(surroundings)?;
                     self.disturbances.failures += 1;
-                    self.is_in_doubt |= failure.may_undo_success();
                 }
             }
         }
@@ -260,6 +260,12 @@ impl<'s> Client<'s> {
                 Ok(Some(failure))
             }
         }
+    }
+
+    /// Whether a statement may have run outside of the transaction that it belonged to (see `lost_transactions`).
+    fn has_lost_transaction(&self, failure: &StepFailure) -> bool {
+        let is_open = self.database.as_ref().is_some_and(Database::is_in_transaction);
+        failure.part == Part::Statement && failure.failure.code == ffi::SQLITE_NOMEM && !is_open
     }
 
     fn roll_back(&self, surroundings: &dyn Surroundings) -> Result<(), String> {

@@ -136,6 +136,7 @@ functions! {
     fn sqlite3_sql / sql(statement: *mut sqlite3_stmt) -> *const c_char = core::ptr::null();
     fn sqlite3_next_stmt / next_stmt(db: *mut sqlite3, statement: *mut sqlite3_stmt) -> *mut sqlite3_stmt = core::ptr::null_mut();
     fn sqlite3_db_handle / db_handle(statement: *mut sqlite3_stmt) -> *mut sqlite3 = core::ptr::null_mut();
+    fn sqlite3_stmt_status / stmt_status(statement: *mut sqlite3_stmt, counter: c_int, reset: c_int) -> c_int = 0;
     fn sqlite3_stmt_readonly / stmt_readonly(statement: *mut sqlite3_stmt) -> c_int = 0;
     fn sqlite3_bind_parameter_count / bind_parameter_count(statement: *mut sqlite3_stmt) -> c_int = 0;
     fn sqlite3_bind_null / bind_null(statement: *mut sqlite3_stmt, index: c_int) -> c_int = SQLITE_MISUSE;

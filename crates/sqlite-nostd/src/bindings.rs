@@ -119,6 +119,7 @@ pub const SQLITE_DIRECTONLY: i32 = 524288;
 pub const SQLITE_SUBTYPE: i32 = 1048576;
 pub const SQLITE_INNOCUOUS: i32 = 2097152;
 pub const SQLITE_RESULT_SUBTYPE: i32 = 16777216;
+pub const SQLITE_STMTSTATUS_REPREPARE: i32 = 5;
 pub const SQLITE_VTAB_INNOCUOUS: i32 = 2;
 pub type va_list = *mut ::core::ffi::c_void;
 #[repr(C)]

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use core::str::{self, Utf8Error};
 
 use crate::api;
-use crate::bindings::{SQLITE_DONE, SQLITE_OK, SQLITE_ROW, SQLITE_UTF8, sqlite3_stmt};
+use crate::bindings::{SQLITE_DONE, SQLITE_OK, SQLITE_ROW, SQLITE_STMTSTATUS_REPREPARE, SQLITE_UTF8, sqlite3_stmt};
 use crate::error::Result;
 use crate::memory;
 use crate::value::read;
@@ -120,7 +120,8 @@ impl Statement {
             return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
         }
         self.is_used = true;
-        Ok(Rows { statement: self, has_row: false })
+        let prepared_again = if self.is_autocommit() { None } else { Some(self.prepared_again()) };
+        Ok(Rows { statement: self, has_row: false, prepared_again })
     }
 
     /// The number of parameters.
@@ -175,6 +176,18 @@ impl Statement {
         }
     }
 
+    /// Whether no transaction is open.
+    fn is_autocommit(&self) -> bool {
+        // SAFETY: the statement's connection is alive while the statement is.
+        unsafe { api::sqlite3_get_autocommit(api::sqlite3_db_handle(self.raw())) != 0 }
+    }
+
+    /// How often SQLite has prepared the statement again.
+    fn prepared_again(&self) -> c_int {
+        // SAFETY: see above.
+        unsafe { api::sqlite3_stmt_status(self.raw(), SQLITE_STMTSTATUS_REPREPARE, 0) }
+    }
+
     fn bind(&mut self, index: c_int, parameter: &Parameter<'_>) -> Result<()> {
         let raw = self.raw();
         // SAFETY: see above; SQLITE_STATIC (no destructor) is right as `rewind` explains.
@@ -219,9 +232,20 @@ impl Drop for Statement {
 pub struct Rows<'s> {
     statement: &'s mut Statement,
     has_row: bool,
+    /// How often it had been prepared again when it began within a transaction; None if it did not.
+    prepared_again: Option<c_int>,
 }
 
 impl Rows<'_> {
+    /// Whether SQLite has rolled back the transaction, for which it has no other word: when a statement turns out to be
+    /// of an older schema and memory is refused while SQLite takes it back, all of the transaction is taken back, and the
+    /// statement is prepared again and runs on its own.
+    fn has_lost_transaction(&self) -> bool {
+        let statement = &*self.statement;
+        let is_rolled_back = self.prepared_again.is_some() && statement.is_autocommit();
+        is_rolled_back && self.prepared_again != Some(statement.prepared_again())
+    }
+
     /// The next row, None after the last.
     ///
     /// Fails with SQLITE_NOMEM between two rows while memory is exhausted, so that a loop over many rows does not use
@@ -237,6 +261,11 @@ impl Rows<'_> {
         }
         // SAFETY: the statement is valid.
         match unsafe { api::sqlite3_step(self.statement.raw()) } {
+            SQLITE_ROW | SQLITE_DONE if !self.has_row && self.has_lost_transaction() => {
+                let error = SqliteError::out_of_memory().with_sql(self.statement.sql());
+                self.statement.rewind();
+                Err(error)
+            }
             SQLITE_ROW => {
                 self.has_row = true;
                 Ok(Some(Row { statement: self.statement.raw, rows: PhantomData }))

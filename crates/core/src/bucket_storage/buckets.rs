@@ -215,7 +215,7 @@ pub(super) fn complete(
     const CHANGED: &str =
         "UPDATE main.ps_buckets SET last_op = max(last_op, ?2), in_checkpoint = max(in_checkpoint, ?3) WHERE id = ?1";
     // Smaller after the service started over.
-    const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = ?1 WHERE last_op <> ?1";
+    const ALL: &str = "UPDATE main.ps_checkpoint SET last_op = ?1 WHERE id = 1 AND last_op <> ?1";
     let is_full = matches!(scope, Scope::Full);
     for bucket in changed {
         let parameters = [bucket.id.0.into(), last_op_id.into(), i64::from(is_full).into()];

@@ -70,7 +70,9 @@ fn forget_downloads(database: &Database<'_>) -> Result<()> {
     database.execute("DELETE FROM main.ps_operations", &[])?;
     database.execute("DELETE FROM main.ps_row_operations", &[])?;
     database.execute("DELETE FROM main.ps_buckets", &[])?;
-    database.execute("UPDATE main.ps_checkpoint SET last_op = 0, removed_op = 0, region = 0, region_size = 0", &[])?;
+    const FORGET_CHECKPOINT: &str = "UPDATE main.ps_checkpoint \
+        SET last_op = 0, removed_op = 0, region = 0, region_size = 0 WHERE id = 1";
+    database.execute(FORGET_CHECKPOINT, &[])?;
     end_iterations(database, Ended::ForOthers)
 }
 

@@ -6,6 +6,9 @@
 //! every iteration on the file ends then. The *writer* is the iteration that was the last to change what iterations
 //! remember: the others load that again before they handle their next event. A client alone on its file finds its
 //! own writer there, so it pays for one read of the row per event.
+//!
+//! The row is always updated by its id. An update that could concern several rows is one that SQLite may commit on its own
+//! when it runs out of memory (`Rows::has_lost_transaction`), and no part of this row may be ahead of other tables.
 
 use core::cell::Cell;
 
@@ -123,7 +126,7 @@ pub(super) fn have_no_writer(database: &Database<'_>) -> Result<()> {
 }
 
 fn set_writer(database: &Database<'_>, writer: i64) -> Result<()> {
-    database.execute("UPDATE main.ps_checkpoint SET writer = ?1", &[writer.into()])
+    database.execute("UPDATE main.ps_checkpoint SET writer = ?1 WHERE id = 1", &[writer.into()])
 }
 
 /// Why iterations end, as the lowest bit of the generation says.
@@ -172,6 +175,6 @@ impl CheckpointRow {
 
 /// See [`crate::sync_client::storage::Storage::record_removal`].
 pub(super) fn record_removal(database: &Database<'_>, last_op_id: i64) -> Result<()> {
-    const SQL: &str = "UPDATE main.ps_checkpoint SET removed_op = max(removed_op, ?1)";
+    const SQL: &str = "UPDATE main.ps_checkpoint SET removed_op = max(removed_op, ?1) WHERE id = 1";
     database.execute(SQL, &[last_op_id.into()])
 }

@@ -36,7 +36,7 @@ impl Newest {
 
     /// Counts `settled` operations, and begins the next region if this one is full and `may_end`.
     pub(super) fn grow(self, database: &Database<'_>, settled: i64, may_end: bool) -> Result<()> {
-        const SQL: &str = "UPDATE main.ps_checkpoint SET region = ?1, region_size = ?2";
+        const SQL: &str = "UPDATE main.ps_checkpoint SET region = ?1, region_size = ?2 WHERE id = 1";
         if settled == 0 {
             return Ok(());
         }
