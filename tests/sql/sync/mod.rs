@@ -5,6 +5,7 @@ mod growth;
 mod matched_texts;
 mod oplog_view;
 mod page_writes;
+mod publish_orders;
 mod publishing_and_the_app;
 mod publishing_reentered;
 mod random_sessions;

@@ -58,8 +58,8 @@ impl OperationChanges {
     /// Makes the changes. An operation is deleted after it has moved: that was to a place before it.
     fn make(&mut self, database: &Database<'_>) -> Result<()> {
         // Nothing takes a place if it is no longer there.
-        const REPLACE: &str = "UPDATE OR IGNORE main.ps_operations SET (op_id, data, hash) = \
-            (SELECT op_id, data, hash FROM main.ps_operations WHERE id = ?2) WHERE id = ?1";
+        const REPLACE: &str = "UPDATE OR IGNORE main.ps_operations SET (op_id, data, hash, removed) = \
+            (SELECT op_id, data, hash, removed FROM main.ps_operations WHERE id = ?2) WHERE id = ?1";
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
         self.changes.sort_unstable();
         for (operation, replacement) in self.changes.drain(..) {
@@ -96,7 +96,7 @@ impl Publisher<'_, '_> {
             while operations.goes_on_with_row_of(&operation) && operations.take(&mut operation)? {
                 self.add_pending(&operation)?;
             }
-            self.publish_row(operation.row_type(), operation.row_id(), Counted::All)?;
+            self.publish_row(operation.row_type(), operation.row_id(), Counted::Pending)?;
             self.settle(&operation, superseded, &mut changes)?;
             if changes.is_full() {
                 changes.make(self.database)?;

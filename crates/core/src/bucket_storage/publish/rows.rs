@@ -37,25 +37,13 @@ pub(super) struct Publisher<'a, 'c> {
     pub(super) obsolete: Vec<i64>,
 }
 
-/// Which pending operations of a row are counted as settled when it is checked.
-#[derive(Clone, Copy)]
+/// Which operations of a row are counted as settled when it is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// All: the row is checked once.
-    All,
-    /// This one: the row is checked once for each of its pending operations.
-    One(i64),
+    /// The pending ones.
+    Pending,
     /// None: they were counted before.
     None,
-}
-
-impl Counted {
-    fn includes(self, operation: i64) -> bool {
-        match self {
-            Self::All => true,
-            Self::One(counted) => counted == operation,
-            Self::None => false,
-        }
-    }
 }
 
 impl<'a, 'c> Publisher<'a, 'c> {
@@ -79,6 +67,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
         const SELECT: &str = "SELECT id, row_type, row_id, hash, removed, data FROM main.ps_operations \
             WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let shared = shared_operations(self.database)?;
+        // Operations whose row was looked at together with an earlier one.
+        let mut is_done = HashSet::new();
         let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
         let mut waiting = WaitingRows::default();
         let mut statement = self.database.cached(SELECT)?;
@@ -89,7 +79,13 @@ impl<'a, 'c> Publisher<'a, 'c> {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
                 let is_removal = Kind::from_column(row.integer(4)) == Kind::Remove;
                 if is_removal || shared.contains(&operation) {
-                    self.seek_row(row_type, row_id, Counted::One(operation))?;
+                    if !is_done.remove(&operation) {
+                        self.seek_row(row_type, row_id, Counted::Pending)?;
+                        let current = self.versions.iter().filter(|version| version.is_current());
+                        let others = current.map(|version| version.operation).filter(|other| *other != operation);
+                        is_done.try_reserve(self.versions.len())?;
+                        is_done.extend(others.filter(|other| self.pending.is_new(*other)));
+                    }
                     continue;
                 }
                 if self.pending.is_pending(operation) {
@@ -202,7 +198,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
                 if !is_pending && version.kind != Kind::Remove {
                     self.pending.count_dropped(version.operation, version.hash);
                 }
-            } else if is_pending && counted.includes(version.operation) {
+            } else if is_pending && counted == Counted::Pending {
                 self.pending.count_settled(version.operation, version.hash);
             }
         }

@@ -1,4 +1,4 @@
-//! Rows that wait to be published in their order, a megabyte at once: indexes and tables are written to in sequence,
+//! Rows that wait to be published in their order, a megabyte of data or many rows at once: indexes and tables are written to in sequence,
 //! although operations are read in the order in which they came.
 
 use alloc::string::String;
@@ -8,6 +8,7 @@ use rowtide_protocol::collections::RowKeys;
 use rowtide_protocol::error::{Error, ErrorKind, Result};
 
 use super::row_sink::RowSinks;
+use crate::bucket_storage::by_row::RunSize;
 
 /// Bytes of data after which rows are published.
 pub(super) const WAITING_SIZE: usize = 1 << 20;
@@ -29,6 +30,16 @@ impl WaitingRows {
     /// # Errors
     /// Those of [`RowSinks::put`]; out of memory.
     pub(super) fn put(&mut self, sinks: &mut RowSinks<'_, '_>, row_type: &str, row_id: &str, data: &str) -> Result<()> {
+        self.add(row_type, row_id, data)?;
+        if self.are_enough() { self.publish(sinks) } else { Ok(()) }
+    }
+
+    /// Also rows with next to no data take memory.
+    fn are_enough(&self) -> bool {
+        self.data.len() >= WAITING_SIZE || RunSize::LARGE.is_reached(&self.keys)
+    }
+
+    fn add(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         let index = i64::try_from(self.ends.len()).unwrap_or(i64::MAX);
         self.keys.push(row_type, row_id, index)?;
         // All at once: growing would take as much again.
@@ -37,7 +48,7 @@ impl WaitingRows {
         self.data.push_str(data);
         self.ends.try_reserve(1)?;
         self.ends.push(self.data.len());
-        if self.data.len() < WAITING_SIZE { Ok(()) } else { self.publish(sinks) }
+        Ok(())
     }
 
     /// Publishes the rows that wait.
@@ -58,5 +69,26 @@ impl WaitingRows {
         self.data.clear();
         self.ends.clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many rows of that kind wait until they are published.
+    fn count_until_enough(id_size: usize, data_size: usize) -> usize {
+        let (mut rows, data) = (WaitingRows::default(), "d".repeat(data_size));
+        while !rows.are_enough() {
+            rows.add("t", &"i".repeat(id_size), &data).unwrap();
+        }
+        rows.ends.len()
+    }
+
+    #[test]
+    fn data_ids_and_the_number_of_rows_are_bounded() {
+        assert_eq!(count_until_enough(36, 1 << 10), 1 << 10);
+        assert_eq!(count_until_enough(1 << 12, 2), 1 << 10);
+        assert_eq!(count_until_enough(1, 2), 50_000);
     }
 }
