@@ -111,6 +111,7 @@ impl Statement {
     }
 
     /// A run in which `count` parameters are about to be bound.
+    #[inline(never)]
     fn begin(&mut self, count: usize) -> Result<Rows<'_>> {
         // A `Rows` was forgotten.
         self.rewind();
@@ -240,6 +241,7 @@ impl Rows<'_> {
     /// Whether SQLite has rolled back the transaction, for which it has no other word: when a statement turns out to be
     /// of an older schema and memory is refused while SQLite takes it back, all of the transaction is taken back, and the
     /// statement is prepared again and runs on its own.
+    #[inline(never)]
     fn has_lost_transaction(&self) -> bool {
         let statement = &*self.statement;
         let is_rolled_back = self.prepared_again.is_some() && statement.is_autocommit();
