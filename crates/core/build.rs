@@ -1,5 +1,5 @@
-//! Tells the library what it is built from: `POWERSYNC_SOURCES`, a hash of the sources of this crate and of the crate
-//! `protocol`, and `POWERSYNC_GIT_HASH`, the first eight characters of the commit. The latter is not set where the
+//! Tells the library what it is built from: `POWERSYNC_SOURCES`, a hash of the sources of this crate and of the crates
+//! `json` and `protocol`, and `POWERSYNC_GIT_HASH`, the first eight characters of the commit. The latter is not set where the
 //! sources are not in their own repository; a packager may set it instead.
 
 use std::io::Result;
@@ -19,10 +19,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Where the sources are that decide what the library does. A packaged crate does not have those of the other one,
-/// whose version says it all then.
+/// Where the sources are that decide what the library does. A packaged crate does not have those of the others,
+/// whose versions say it all then.
 pub(crate) fn source_directories(package: &Path) -> Vec<PathBuf> {
-    let directories = [package.join("src"), package.join("../protocol/src")];
+    let directories = [package.join("src"), package.join("../json/src"), package.join("../protocol/src")];
     directories.into_iter().filter(|directory| directory.is_dir()).collect()
 }
 

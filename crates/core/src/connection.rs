@@ -8,11 +8,11 @@ pub(crate) mod transaction;
 use alloc::rc::Rc;
 use core::cell::Cell;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
 
 use self::statements::{Place, StatementText, Statements};
 use self::transaction::TransactionMonitor;
+use crate::error::{Error, ErrorKind, Result};
 
 /// State of one connection, shared by everything registered on it and dropped when it closes.
 #[derive(Default)]

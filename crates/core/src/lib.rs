@@ -11,8 +11,10 @@ extern crate alloc;
 extern crate std;
 
 mod bucket_storage;
+mod collections;
 mod connection;
 mod crud;
+mod error;
 mod migrations;
 mod schema;
 pub mod sql_api;

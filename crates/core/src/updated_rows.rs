@@ -5,10 +5,10 @@
 //! each of them. A row that is written to again is in the list again. So when the list has grown to four times what it
 //! held without duplicates, these are dropped.
 
-use rowtide_protocol::error::{ErrorKind, Result};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
 
 /// So many marks of single rows may be made until it is worth to look at the length of the list.
 const UNLOOKED_AT: i64 = 500;

@@ -4,7 +4,7 @@
 //! and that against the ends of those around it. See <https://bsonspec.org/spec.html> for the format.
 
 use super::reader::{NESTING_LIMIT, ReadError};
-use crate::json::{Number, SyntaxError};
+use rowtide_json::{Number, SyntaxError};
 
 type Result<T, E = ReadError> = core::result::Result<T, E>;
 

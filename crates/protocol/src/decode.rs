@@ -13,8 +13,8 @@ use super::line::{
 };
 use super::reader::{Failed, Reader, excerpt, required};
 use super::scratch::Scratch;
-use crate::json::Quoted;
-use crate::json::{Number, parse_integer};
+use rowtide_json::Quoted;
+use rowtide_json::{Number, parse_integer};
 
 type Result<T, E = Failed> = core::result::Result<T, E>;
 

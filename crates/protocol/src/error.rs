@@ -1,169 +1,69 @@
-//! The one error type of this crate, and how each kind reaches SQLite (docs/reference/errors.md#codes).
+//! The one error type of this crate.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::collections::TryReserveError;
+use alloc::string::String;
 use core::fmt;
 
-use sqlite_nostd::{FunctionError, ResultCode, SqliteError};
+/// A result whose error is a [`ProtocolError`].
+pub type Result<T, E = ProtocolError> = core::result::Result<T, E>;
 
-/// A result whose error is an [`Error`].
-pub type Result<T, E = Error> = core::result::Result<T, E>;
-
-/// What went wrong, in terms of who has to act on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The SDK or application gave a wrong argument or malformed JSON: SQLITE_CONSTRAINT_DATATYPE.
+/// Whose fault it is that something could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolErrorKind {
+    /// The service sent a line that breaks the protocol.
+    Line,
+    /// The SDK gave an argument that is not what was asked for.
     Argument,
-    /// A function was called in the wrong state: SQLITE_MISUSE.
-    State,
-    /// The service sent a line that breaks the protocol: SQLITE_ABORT.
-    Protocol,
-    /// The operation cannot be done, whatever the caller changes (missing client id, failed down-migration): SQLITE_ABORT.
-    Abort,
-    /// Our own tables hold something that we never write: SQLITE_CORRUPT.
-    LocalData,
-    /// An SQLite call of ours failed, with its extended result code.
-    Sqlite(ResultCode),
-    /// Memory ran out: SQLITE_NOMEM.
+    /// Memory ran out.
     OutOfMemory,
-    /// Something that must not happen: SQLITE_INTERNAL.
+    /// Something that must not happen.
     Internal,
 }
 
-/// An error: its kind and a message that says what was being done, on what, and where.
+/// A line or an argument could not be read: a message that says what is wrong, and where.
 ///
-/// It is no larger than an address, because nearly every function passes errors on, and its constructors are never
-/// inlined: both keep code small and errors out of the way of what succeeds.
+/// It is no larger than an address, for the reasons given at [`rowtide_json::Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error(Box<Details>);
+pub struct ProtocolError(Box<Details>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Details {
-    kind: ErrorKind,
+    kind: ProtocolErrorKind,
     message: String,
 }
 
-impl Error {
-    /// An error of `kind`; `message` does not repeat the kind.
+impl ProtocolError {
     #[cold]
     #[inline(never)]
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ProtocolErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details { kind, message: message.into() }))
     }
 
-    /// A wrong argument.
-    #[cold]
-    #[inline(never)]
-    pub fn argument(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Argument, message)
-    }
-
-    /// A call in the wrong state.
-    #[cold]
-    #[inline(never)]
-    pub fn state(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::State, message)
-    }
-
-    /// A line that breaks the protocol.
-    #[cold]
-    #[inline(never)]
-    pub fn protocol(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Protocol, message)
-    }
-
-    /// Internal tables with impossible content.
-    #[cold]
-    #[inline(never)]
-    pub fn local_data(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::LocalData, message)
-    }
-
     /// The kind of this error.
-    pub fn kind(&self) -> &ErrorKind {
-        &self.0.kind
+    pub fn kind(&self) -> ProtocolErrorKind {
+        self.0.kind
     }
 
-    /// Adds what was being done: `(context: …)` at the end of the message.
+    /// What is wrong, and where.
     #[must_use]
-    #[cold]
-    #[inline(never)]
-    pub fn with_context(mut self, context: impl fmt::Display) -> Self {
-        self.0.message = alloc::format!("{} (context: {context})", self.0.message);
-        self
-    }
-
-    /// The result code that SQLite reports for this error.
-    pub fn code(&self) -> ResultCode {
-        match self.0.kind {
-            ErrorKind::Argument => ResultCode::CONSTRAINT_DATATYPE,
-            ErrorKind::State => ResultCode::MISUSE,
-            ErrorKind::Protocol | ErrorKind::Abort => ResultCode::ABORT,
-            ErrorKind::LocalData => ResultCode::CORRUPT,
-            ErrorKind::Sqlite(code) => code,
-            ErrorKind::OutOfMemory => ResultCode::NOMEM,
-            ErrorKind::Internal => ResultCode::INTERNAL,
-        }
-    }
-
-    /// Whether it is one of the errors on which SQLite may roll back the whole transaction by itself.
-    pub fn may_end_transaction(&self) -> bool {
-        const ENDING: [ResultCode; 4] = [ResultCode::FULL, ResultCode::IOERR, ResultCode::NOMEM, ResultCode::INTERRUPT];
-        ENDING.contains(&self.code().primary())
-    }
-
-    /// This error as the SQL function or virtual table `name` reports it.
-    #[cold]
-    #[inline(never)]
-    pub fn in_function(&self, name: &str) -> FunctionError {
-        FunctionError { code: self.code(), message: alloc::format!("{name}: {self}") }
+    pub fn into_message(self) -> String {
+        self.0.message
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = match self.0.kind {
-            ErrorKind::Argument => "invalid argument: ",
-            ErrorKind::State => "invalid state: ",
-            ErrorKind::Protocol => "Sync protocol error: ",
-            ErrorKind::LocalData => "invalid local data: ",
-            ErrorKind::Internal => "internal error: ",
-            ErrorKind::Abort | ErrorKind::Sqlite(_) | ErrorKind::OutOfMemory => "",
-        };
-        write!(formatter, "{prefix}{}", self.0.message)
+        formatter.write_str(&self.0.message)
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for ProtocolError {}
 
-impl From<SqliteError> for Error {
+impl From<TryReserveError> for ProtocolError {
     #[cold]
     #[inline(never)]
-    fn from(error: SqliteError) -> Self {
-        match error.code().primary() {
-            ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
-            ResultCode::CORRUPT if error.is_unreadable_text() => {
-                Self::local_data(alloc::format!("{}, in: {}", error.message(), error.sql().unwrap_or_default()))
-            }
-            // Only arguments are refused for that without a statement.
-            ResultCode::MISMATCH if error.sql().is_none() => Self::argument(error.message()),
-            _ => Self::new(ErrorKind::Sqlite(error.code()), error.to_string()),
-        }
-    }
-}
-
-impl From<alloc::collections::TryReserveError> for Error {
-    #[cold]
-    #[inline(never)]
-    fn from(_: alloc::collections::TryReserveError) -> Self {
-        Self::new(ErrorKind::OutOfMemory, "out of memory")
-    }
-}
-
-impl From<hashbrown::TryReserveError> for Error {
-    #[cold]
-    #[inline(never)]
-    fn from(_: hashbrown::TryReserveError) -> Self {
-        Self::new(ErrorKind::OutOfMemory, "out of memory")
+    fn from(_: TryReserveError) -> Self {
+        Self::new(ProtocolErrorKind::OutOfMemory, "out of memory")
     }
 }

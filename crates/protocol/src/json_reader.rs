@@ -4,7 +4,7 @@ use core::mem;
 
 use super::reader::{NESTING_LIMIT, ReadError};
 use super::scratch::Scratch;
-use crate::json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
+use rowtide_json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
 
 type Result<T, E = ReadError> = core::result::Result<T, E>;
 

@@ -13,31 +13,25 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod collections;
-pub mod error;
-pub mod json;
-
 mod bson_reader;
 mod checksum;
 mod decode;
+mod error;
 mod json_reader;
 mod line;
 mod priority;
 mod reader;
-mod row_data;
-mod row_object;
 mod scratch;
 #[cfg(test)]
 mod tests;
 
 pub use checksum::Checksum;
 pub use decode::{decode_binary, decode_text};
+pub use error::{ProtocolError, ProtocolErrorKind, Result};
 pub use line::{
     BucketChecksum, Checkpoint, CheckpointComplete, CheckpointDiff, DataLine, Operation, OplogEntry,
     PartialCheckpointComplete, StreamDescription, StreamError, SubscriptionReason, SubscriptionReference, SyncLine,
 };
 pub use priority::{Priority, PriorityOutOfRange};
 pub use reader::{Failed, Reader, read_argument, required};
-pub use row_data::{RowData, UNREADABLE_ROW, publishable};
-pub use row_object::{Infinite, RowObject, RowValue};
 pub use scratch::Scratch;

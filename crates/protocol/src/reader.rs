@@ -1,5 +1,6 @@
 //! Pulling values out of a line, whatever its encoding, and out of JSON that the SDK gives.
 
+use alloc::collections::TryReserveError;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,9 +9,9 @@ use super::bson_reader::BsonReader;
 use super::json_reader::JsonReader;
 use super::priority::Priority;
 use super::scratch::Scratch;
-use crate::error::{Error, ErrorKind};
-use crate::json::Quoted;
-use crate::json::{Number, SyntaxError, check_standard, whole_number};
+use crate::error::{ProtocolError, ProtocolErrorKind};
+use rowtide_json::Quoted;
+use rowtide_json::{Number, SyntaxError, check_standard, whole_number};
 
 /// The deepest nesting of what is read, also in parts that are skipped (docs/reference/protocol.md#encodings).
 pub(crate) const NESTING_LIMIT: usize = 128;
@@ -19,8 +20,8 @@ pub(crate) const NESTING_LIMIT: usize = 128;
 pub(crate) enum ReadError {
     /// The line is malformed, or not what was asked for.
     Syntax(SyntaxError),
-    /// Out of memory, and the like.
-    Other(Error),
+    /// Memory ran out.
+    OutOfMemory(TryReserveError),
 }
 
 impl From<SyntaxError> for ReadError {
@@ -29,9 +30,9 @@ impl From<SyntaxError> for ReadError {
     }
 }
 
-impl From<Error> for ReadError {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
+impl From<TryReserveError> for ReadError {
+    fn from(error: TryReserveError) -> Self {
+        Self::OutOfMemory(error)
     }
 }
 
@@ -59,7 +60,7 @@ pub fn read_argument<'a, T>(
     scratch: &'a mut Scratch,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
 ) -> crate::error::Result<T> {
-    let mut reader = Reader { kind: ErrorKind::Argument, what, ..Reader::json(text, scratch) };
+    let mut reader = Reader { kind: ProtocolErrorKind::Argument, what, ..Reader::json(text, scratch) };
     let value = match check_standard(text) {
         Ok(()) => read(&mut reader),
         Err(error) => Err(reader.keep(error.into())),
@@ -76,10 +77,10 @@ pub struct Reader<'a> {
     source: Source<'a>,
     /// What is read, and the kind of errors in it.
     what: &'static str,
-    kind: ErrorKind,
+    kind: ProtocolErrorKind,
     /// The name of the last member, for messages.
     member: &'a str,
-    failure: Option<Error>,
+    failure: Option<ProtocolError>,
 }
 
 /// Calls a method of whichever reader it is, and says in errors where in the line it was.
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     const fn new(source: Source<'a>, what: &'static str) -> Self {
-        Self { source, what, kind: ErrorKind::Protocol, member: "", failure: None }
+        Self { source, what, kind: ProtocolErrorKind::Line, member: "", failure: None }
     }
 
     /// Enters an object.
@@ -134,7 +135,7 @@ impl<'a> Reader<'a> {
         self.begin_array()?;
         while self.next_element()? {
             if let Some(element) = read(self)? {
-                elements.try_reserve(1).map_err(|error| self.keep(ReadError::Other(error.into())))?;
+                elements.try_reserve(1).map_err(|error| self.keep(error.into()))?;
                 elements.push(element);
             }
         }
@@ -246,7 +247,7 @@ impl<'a> Reader<'a> {
     pub fn copy(&mut self, text: &str) -> Result<String> {
         let mut copy = String::new();
         if let Err(error) = copy.try_reserve_exact(text.len()) {
-            return Err(self.keep(ReadError::Other(error.into())));
+            return Err(self.keep(error.into()));
         }
         copy.push_str(text);
         Ok(copy)
@@ -264,8 +265,10 @@ impl<'a> Reader<'a> {
 
     /// The error that made reading fail.
     #[cold]
-    pub(crate) fn into_error(self, _: Failed) -> Error {
-        self.failure.unwrap_or_else(|| Error::new(ErrorKind::Internal, "reading a line failed without a reason"))
+    pub(crate) fn into_error(self, _: Failed) -> ProtocolError {
+        self.failure.unwrap_or_else(|| {
+            ProtocolError::new(ProtocolErrorKind::Internal, "reading a line failed without a reason")
+        })
     }
 
     #[cold]
@@ -273,8 +276,8 @@ impl<'a> Reader<'a> {
     fn keep(&mut self, error: ReadError) -> Failed {
         match error {
             ReadError::Syntax(SyntaxError { position, reason }) => self.fail_at(reason, position),
-            ReadError::Other(error) => {
-                self.failure = Some(error);
+            ReadError::OutOfMemory(error) => {
+                self.failure = Some(error.into());
                 Failed
             }
         }
@@ -285,7 +288,7 @@ impl<'a> Reader<'a> {
         if !self.member.is_empty() {
             message = format!("{message}, member {}", Quoted(excerpt(self.member)));
         }
-        self.failure = Some(Error::new(self.kind.clone(), message));
+        self.failure = Some(ProtocolError::new(self.kind, message));
         Failed
     }
 }

@@ -1,8 +1,7 @@
 //! The memory into which a line's escaped strings are unescaped.
 
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
-
-use crate::error::Result;
 
 /// Memory for the unescaped strings of one line.
 ///
@@ -32,7 +31,7 @@ impl Scratch {
     ///
     /// # Errors
     /// Out of memory.
-    pub(super) fn reserve(&mut self, length: usize) -> Result<&mut [u8]> {
+    pub(super) fn reserve(&mut self, length: usize) -> Result<&mut [u8], TryReserveError> {
         if let Some(missing) = length.checked_sub(self.buffer.len()) {
             self.buffer.try_reserve_exact(missing)?;
             // Resizing writes byte by byte where code is compiled for size.

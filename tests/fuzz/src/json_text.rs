@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 
-use rowtide_protocol::{RowData, json, publishable};
+use rowtide_json::{self as json, RowData, publishable};
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 

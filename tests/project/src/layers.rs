@@ -1,5 +1,5 @@
-//! The modules of the crates `core` and `protocol` use only lower ones: their permissions, compared with the code and
-//! with the diagram of `docs/architecture.md`.
+//! The modules of the crate `core` and the crates `protocol` and `json` use only lower ones: their permissions, compared
+//! with the code and with the diagram of `docs/architecture.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use crate::Problem;
 use crate::page::Page;
 use crate::repository::TextFile;
 
-/// What each module may use, from the lowest layer up. `sqlite_nostd` is the crate of the bindings; `protocol` is all of
-/// its crate but the modules `error`, `collections` and `json`.
+/// What each module may use, from the lowest layer up. `sqlite_nostd`, `json` and `protocol` are crates, and count as one
+/// module each.
 pub const MAY_USE: Permissions = &[
-    ("error", &["sqlite_nostd"]),
-    ("collections", &["error"]),
-    ("json", &["error"]),
-    ("protocol", &["error", "json"]),
+    ("json", &[]),
+    ("protocol", &["json"]),
+    ("error", &["sqlite_nostd", "json", "protocol"]),
+    ("collections", &["error", "json"]),
     ("text", &["error", "json"]),
     ("uuid", &["sqlite_nostd"]),
     ("version", &[]),
@@ -40,18 +40,7 @@ pub const MAY_USE: Permissions = &[
     ),
     (
         "migrations",
-        &[
-            "sqlite_nostd",
-            "error",
-            "collections",
-            "json",
-            "protocol",
-            "text",
-            "uuid",
-            "connection",
-            "sync_client",
-            "schema",
-        ],
+        &["sqlite_nostd", "error", "collections", "json", "text", "uuid", "connection", "sync_client", "schema"],
     ),
 ];
 
@@ -65,10 +54,10 @@ const TOP: &[&str] = &["sql_api", "lib"];
 const BINDINGS: &str = "sqlite_nostd";
 
 const CORE: &str = "crates/core/src/";
-const PROTOCOL: &str = "crates/protocol/src/";
 
-/// Modules of the crate `protocol` that count by themselves.
-const PARTS_OF_PROTOCOL: &[&str] = &["error", "collections", "json"];
+/// Crates that count as one module: its name, where its sources are, and the name that code has for it.
+const CRATES: &[(&str, &str, &str)] =
+    &[("json", "crates/json/src/", "rowtide_json"), ("protocol", "crates/protocol/src/", "rowtide_protocol")];
 
 /// Where a module's code is in `files`, and what is wrong with its uses: those that are not permitted, and permissions
 /// that no code needs. Tests need permissions too, but they do not justify one.
@@ -76,7 +65,7 @@ pub fn check(files: &[TextFile], may_use: Permissions) -> Vec<Problem> {
     let mut problems = upward(may_use);
     let mut needed = BTreeSet::new();
     for file in files {
-        let Some((module, is_protocol)) = module_of(&file.path) else { continue };
+        let Some((module, is_core)) = module_of(&file.path) else { continue };
         if TOP.contains(&module.as_str()) {
             continue;
         }
@@ -85,8 +74,7 @@ pub fn check(files: &[TextFile], may_use: Permissions) -> Vec<Problem> {
             continue;
         };
         let used = |code: &str| {
-            let named =
-                used_names(code).into_iter().map(|name| if is_protocol { part_of_protocol(&name) } else { name });
+            let named = used_names(code, is_core).into_iter();
             named.filter(|name| *name != module).collect::<BTreeSet<_>>()
         };
         let forbidden = used(&file.text).into_iter().filter(|name| !permitted.contains(&name.as_str()));
@@ -116,18 +104,13 @@ fn upward(may_use: Permissions) -> Vec<Problem> {
     problems
 }
 
-/// The module whose code is in the file at `path`, and whether that is in the crate `protocol`.
+/// The module whose code is in the file at `path`, and whether that is in the crate `core`.
 fn module_of(path: &str) -> Option<(String, bool)> {
-    let (rest, is_protocol) = match path.strip_prefix(PROTOCOL) {
-        Some(rest) => (rest, true),
-        None => (path.strip_prefix(CORE)?, false),
-    };
-    let name = rest.split('/').next()?.trim_end_matches(".rs").to_owned();
-    Some((if is_protocol { part_of_protocol(&name) } else { name }, is_protocol))
-}
-
-fn part_of_protocol(name: &str) -> String {
-    if PARTS_OF_PROTOCOL.contains(&name) || name == BINDINGS { name } else { "protocol" }.to_owned()
+    if let Some((name, ..)) = CRATES.iter().find(|(_, sources, _)| path.starts_with(sources)) {
+        return Some(((*name).to_owned(), false));
+    }
+    let name = path.strip_prefix(CORE)?.split('/').next()?.trim_end_matches(".rs").to_owned();
+    Some((name, true))
 }
 
 /// The code before a file's unit tests.
@@ -135,17 +118,16 @@ fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
-/// The modules that a file's code uses, in `use` declarations or paths: what follows `crate::` and the name of the crate
-/// `protocol`, and the bindings.
-fn used_names(text: &str) -> BTreeSet<String> {
+/// The modules that a file's code uses, in `use` declarations or paths: what follows `crate::` in the crate `core`, and the
+/// names of crates.
+fn used_names(text: &str, is_core: bool) -> BTreeSet<String> {
     let code: String =
         text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    let mut used = BTreeSet::new();
-    used.extend(names_after("crate::", &code));
-    used.extend(names_after("rowtide_protocol::", &code).iter().map(|name| part_of_protocol(name)));
-    if code.contains("sqlite_nostd::") {
-        used.insert(BINDINGS.to_owned());
-    }
+    let mut used = if is_core { names_after("crate::", &code) } else { BTreeSet::new() };
+    let crates = CRATES.iter().map(|(name, _, in_code)| (*name, *in_code)).chain([(BINDINGS, BINDINGS)]);
+    // `use` may also name a crate alone.
+    let is_used = |name: &str| code.contains(&format!("{name}::")) || code.contains(&format!("use {name};"));
+    used.extend(crates.filter(|(_, in_code)| is_used(in_code)).map(|(name, _)| name.to_owned()));
     used
 }
 
@@ -292,7 +274,7 @@ impl Diagram {
 mod tests {
     use super::*;
 
-    const LAYERS: Permissions = &[("error", &[]), ("json", &["error"]), ("schema", &["json"])];
+    const LAYERS: Permissions = &[("json", &[]), ("protocol", &["json"]), ("schema", &["protocol"])];
 
     fn file(path: &str, text: &str) -> TextFile {
         TextFile { path: path.to_owned(), text: text.to_owned() }
@@ -300,9 +282,9 @@ mod tests {
 
     fn files() -> Vec<TextFile> {
         vec![
-            file("crates/protocol/src/json/mod.rs", "use crate::error::Error;\n"),
-            file("crates/core/src/schema/mod.rs", "use crate::json;\nuse crate::schema::apply;\n"),
-            file("crates/core/src/sql_api/mod.rs", "use crate::{schema, error};\n"),
+            file("crates/protocol/src/reader.rs", "use crate::error::Error;\nuse rowtide_json::Number;\n"),
+            file("crates/core/src/schema/mod.rs", "use crate::protocol;\nuse crate::schema::apply;\n"),
+            file("crates/core/src/sql_api/mod.rs", "use crate::{schema, json};\n"),
             file("crates/core/tests/sources.rs", "use crate::anything;\n"),
         ]
     }
@@ -315,12 +297,12 @@ mod tests {
     #[test]
     fn a_missing_permission_is_a_problem() {
         let mut files = files();
-        files.push(file("crates/core/src/schema/apply.rs", "use crate::error::Error;\n"));
-        assert_eq!(check(&files, LAYERS), ["crates/core/src/schema/apply.rs: schema must not use error"]);
-        files.push(file("crates/protocol/src/json/lexer.rs", "use crate::reader::Reader;\n"));
+        files.push(file("crates/core/src/schema/apply.rs", "use crate::json::Error;\n"));
+        assert_eq!(check(&files, LAYERS), ["crates/core/src/schema/apply.rs: schema must not use json"]);
+        files.push(file("crates/json/src/lexer.rs", "use rowtide_protocol::Reader;\n"));
         files.push(file("crates/core/src/uuid.rs", ""));
         let expected = [
-            "crates/protocol/src/json/lexer.rs: json must not use protocol",
+            "crates/json/src/lexer.rs: json must not use protocol",
             "crates/core/src/uuid.rs: the module uuid is in no layer",
         ];
         assert_eq!(check(&files, LAYERS)[1..], expected);
@@ -329,12 +311,12 @@ mod tests {
     #[test]
     fn an_unused_permission_is_a_problem() {
         let mut files = files();
-        files[1].text = "// crate::json\n".to_owned();
-        assert_eq!(check(&files, LAYERS), ["schema may use json, and does not"]);
-        let tests = "#[cfg(test)]\nmod tests {\n    use crate::json;\n}\n";
+        files[1].text = "// crate::protocol\n".to_owned();
+        assert_eq!(check(&files, LAYERS), ["schema may use protocol, and does not"]);
+        let tests = "#[cfg(test)]\nmod tests {\n    use crate::protocol;\n}\n";
         files[1].text = tests.to_owned();
-        files.push(file("crates/core/src/schema/tests/mod.rs", "use crate::json;\n"));
-        assert_eq!(check(&files, LAYERS), ["schema may use json, and does not"]);
+        files.push(file("crates/core/src/schema/tests/mod.rs", "use crate::protocol;\n"));
+        assert_eq!(check(&files, LAYERS), ["schema may use protocol, and does not"]);
     }
 
     #[test]
@@ -348,8 +330,9 @@ mod tests {
         let text = "use crate::store::{Store, gate};\nuse crate::{engine::{Engine, Event}, text};\n\
                     // use crate::ignored;\nfn f() { crate::json::parse(); other_crate::nothing(); sqlite_nostd::log() }\n\
                     use crate::{\n    crud,\n};\nuse rowtide_protocol::{Priority, error::Error};";
-        let expected = ["crud", "engine", "error", "json", "protocol", "sqlite_nostd", "store", "text"];
-        assert_eq!(used_names(text).into_iter().collect::<Vec<_>>(), expected);
+        let expected = ["crud", "engine", "json", "protocol", "sqlite_nostd", "store", "text"];
+        assert_eq!(used_names(text, true).into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(used_names(text, false).into_iter().collect::<Vec<_>>(), ["protocol", "sqlite_nostd"]);
     }
 
     fn diagram(lines: &str) -> Vec<Problem> {
@@ -358,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_diagram_that_shows_the_layers_is_no_problem() {
-        let lines = "    api[\"sql_api\"] -->|x| schema[\"schema<br/>tables, error\"]\n    schema --> low[\"json, error\"]\n\
+        let lines = "    api[\"sql_api\"] -->|x| schema[\"schema<br/>tables, json\"]\n    schema --> low[\"protocol, json\"]\n\
                      low -.-> bindings[\"sqlite-nostd\"]\n";
         let expected = ["p.md: an arrow of the diagram leads from low to bindings, which is not used"];
         assert_eq!(diagram(lines), expected, "but for what it has too much");
@@ -368,16 +351,16 @@ mod tests {
 
     #[test]
     fn a_diagram_must_show_each_permission_and_module() {
-        let lines = "a[\"schema\"] --> b[\"json\"]\nc[\"error, sqlite-nostd\"] --> d[\"others\"]\n";
-        assert_eq!(diagram(lines), ["p.md: no arrow of the diagram leads from json to error"]);
-        let lines = "a[\"schema\"] --> b[\"json, error\"]\n";
+        let lines = "a[\"schema\"] --> b[\"protocol\"]\nc[\"json, sqlite-nostd\"] --> d[\"others\"]\n";
+        assert_eq!(diagram(lines), ["p.md: no arrow of the diagram leads from protocol to json"]);
+        let lines = "a[\"schema\"] --> b[\"protocol, json\"]\n";
         assert_eq!(diagram(lines), ["p.md: the diagram has no sqlite_nostd"]);
         assert_eq!(check_diagram(&Page::parse("p.md", ""), LAYERS), ["p.md: there is no diagram"]);
     }
 
     #[test]
     fn an_arrow_of_a_diagram_must_be_a_permission() {
-        let lines = "a[\"schema\"] --> b[\"json\"]\nb --> c[\"error\"]\nb & c --> a\nx --> d[\"sqlite-nostd\"]\n";
+        let lines = "a[\"schema\"] --> b[\"protocol\"]\nb --> c[\"json\"]\nb & c --> a\nx --> d[\"sqlite-nostd\"]\n";
         let expected = [
             "p.md: an arrow of the diagram leads from b to a, which is not used",
             "p.md: an arrow of the diagram leads from c to a, which is not used",

@@ -42,7 +42,8 @@ const WITH_TESTS: &str = "docs/reliability.md";
 const TRAPS: usize = 27;
 
 /// Where a named file may be.
-const ROOTS: &[&str] = &["", "tests/fuzz", "tests/hosts/node", "crates", "crates/core/src", "crates/protocol/src"];
+const ROOTS: &[&str] =
+    &["", "tests/fuzz", "tests/hosts/node", "crates", "crates/core/src", "crates/json/src", "crates/protocol/src"];
 
 /// The directories of the repository.
 const DIRECTORIES: &[&str] = &["android", "crates", "dart", "docs", "ios", "tests", "tool", "wasm"];

@@ -26,7 +26,8 @@ const CASES: &str = "1";
 pub(crate) fn run() -> Result<()> {
     let version = process::output(&mut process::program("cargo", &["+nightly", "miri", "--version"]));
     print!("{}", version.context("no Miri: `rustup toolchain install nightly --component miri,rust-src` installs it")?);
-    let mut command = process::program("cargo", &["+nightly", "miri", "test", "--package", "rowtide-protocol", "--"]);
+    let mut command = process::program("cargo", &["+nightly", "miri", "test"]);
+    command.args(["--package", "rowtide-json", "--package", "rowtide-protocol", "--"]);
     for test in TOO_LONG {
         command.args(["--skip", test]);
     }

@@ -1,13 +1,13 @@
 //! Rows of `ps_buckets`: finding, making, completing and deleting buckets (docs/reference/tables.md#ps_buckets).
 
 use rowtide_protocol::Checksum;
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::Parameter;
 
 use crate::bucket_storage::by_row::visit_by_row;
 use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
 use crate::bucket_storage::regions::{Newest, all_of};
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::sync_client::storage::{BucketId, ChangedBucket, RequestFingerprint, Scope, StoredBucket};
 use crate::updated_rows;
 

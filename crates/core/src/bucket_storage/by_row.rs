@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use rowtide_protocol::Checksum;
-use rowtide_protocol::collections::RowKeys;
-use rowtide_protocol::error::Result;
 
 use crate::bucket_storage::publish::Kind;
+use crate::collections::RowKeys;
 use crate::connection::{CachedStatement, Database};
+use crate::error::Result;
 use crate::text::reserve_anew;
 
 /// How much is sorted at once: a number of operations, and the bytes of their row ids.

@@ -2,12 +2,12 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::client_id;
 use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::text;
 use crate::updated_rows;

@@ -3,11 +3,11 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::{parse_integer, whole_number};
+use rowtide_json::{parse_integer, whole_number};
 use sqlite_nostd::ValueType;
 
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::sync_client::storage::RequestId;
 
 /// The key in `ps_kv` that holds a request id.

@@ -12,7 +12,7 @@
 
 use core::cell::Cell;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;

@@ -24,9 +24,10 @@ pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use publish::{RowLocations, RowSinks};
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
+
+use crate::error::{Error, ErrorKind, Result};
 pub(crate) use sync_times::last_synced_at;
 
 use crate::connection::Database;

@@ -8,7 +8,7 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use crate::sync_client::storage::BucketId;
 

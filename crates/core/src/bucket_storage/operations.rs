@@ -3,14 +3,15 @@
 
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
-use rowtide_protocol::{DataLine, Operation, OplogEntry, RowData, UNREADABLE_ROW, publishable};
+use rowtide_json::{RowData, UNREADABLE_ROW, publishable};
+use rowtide_protocol::{DataLine, Operation, OplogEntry};
 use sqlite_nostd::Parameter;
 
 use crate::bucket_storage::buckets::{self, BucketRow};
 use crate::bucket_storage::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::bucket_storage::pending_rows::PendingRows;
 use crate::connection::{CachedStatement, Database};
+use crate::error::Result;
 use crate::sync_client::storage::{StoredLine, UnpublishableOperation};
 use crate::text;
 

@@ -1,6 +1,6 @@
 //! The regions of `ps_operations`: when a new one begins, and where the operations of a bucket are.
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::bucket_storage::operation_id::{LAST_REGION, Region, operations_after};
 use crate::connection::Database;

@@ -3,11 +3,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::check_standard;
+use rowtide_json::check_standard;
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::{NewSubscription, StoredSubscription, Timestamp};
 use crate::text;
 

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 

@@ -7,7 +7,7 @@
 
 use core::mem;
 
-use rowtide_protocol::collections::Names;
+use crate::collections::Names;
 
 /// Reads the data version of a database; 0 if there is none of that name.
 pub(crate) trait Versions {

@@ -4,10 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
 use sqlite_nostd::Statement;
 
+use crate::collections::{Index, Key};
+use crate::error::Result;
 use crate::text;
 
 /// The key of a cached statement.

@@ -8,7 +8,7 @@
 
 use core::cell::Cell;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::Database;
 

@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::writer::{write_raw, write_string};
-use rowtide_protocol::json::{ObjectMembers, RawValue};
+use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::{ObjectMembers, RawValue};
+
+use crate::error::{Error, Result};
 
 /// What a local write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// Out of memory.
-    pub(crate) fn write(&self, json: &mut String) -> Result<()> {
+    pub(crate) fn write(&self, json: &mut String) -> rowtide_json::Result<()> {
         json.clear();
         json.try_reserve(self.length())?;
         write_raw(json, "{\"op\":\"")?;
@@ -133,7 +134,7 @@ pub(crate) fn insert_only_entry(row_type: &str, id: &str, data: &str, metadata: 
     Ok(json)
 }
 
-fn write_metadata(json: &mut String, metadata: Option<&str>) -> Result<()> {
+fn write_metadata(json: &mut String, metadata: Option<&str>) -> rowtide_json::Result<()> {
     if let Some(metadata) = metadata {
         write_raw(json, ",\"metadata\":")?;
         write_string(json, metadata)?;

@@ -1,7 +1,7 @@
 //! Closing the gate: downloads are held back until local writes are acknowledged
 //! (docs/reference/sync-client.md#the-gate).
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::cell::Cell;
 
-use rowtide_protocol::error::Result;
+use crate::error::{Error, Result};
 
 use super::entry::Entry;
 use super::{gate, transaction_id};
@@ -44,7 +44,7 @@ impl LocalWrites {
     /// As for [`LocalWrites::append`].
     pub(crate) fn record(&self, database: &Database<'_>, entry: &Entry<'_>) -> Result<()> {
         let mut json = self.json.take();
-        let appended = entry.write(&mut json).and_then(|()| self.append(database, Some(&json)));
+        let appended = entry.write(&mut json).map_err(Error::from).and_then(|()| self.append(database, Some(&json)));
         if json.capacity() <= KEPT_MEMORY {
             self.json.set(json);
         }

@@ -1,6 +1,6 @@
 //! Ids for transactions with local writes: `ps_tx.next_tx` counts them.
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use crate::connection::Database;
 

@@ -28,11 +28,11 @@ mod v14;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::{write_raw, write_string};
+use rowtide_json::writer::{write_raw, write_string};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ViewTrigger, view_triggers};
 
 /// One step up from the format before it, and the way back.

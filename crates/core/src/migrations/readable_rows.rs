@@ -6,13 +6,13 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::collections::ByName;
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{write_raw, write_string};
-use rowtide_protocol::{RowData, UNREADABLE_ROW, publishable};
+use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::{RowData, UNREADABLE_ROW, publishable};
 use sqlite_nostd::Row;
 
+use crate::collections::ByName;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::schema::data_tables;
 use crate::sync_client::storage::UnpublishableOperation;
 use crate::text::identifier;
@@ -120,7 +120,7 @@ impl Notes {
     fn push(&mut self, text: &str) -> Result<()> {
         let separator = if self.json.is_empty() { "[" } else { "," };
         write_raw(&mut self.json, separator)?;
-        write_string(&mut self.json, text)
+        Ok(write_string(&mut self.json, text)?)
     }
 
     fn store(mut self, database: &Database<'_>) -> Result<()> {

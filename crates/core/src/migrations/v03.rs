@@ -1,6 +1,6 @@
 //! Format 3: the key-value table, with an id for this client that stays for the life of the file.
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::{Journey, Migration, Up};
 use crate::connection::Database;

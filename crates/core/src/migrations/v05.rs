@@ -4,8 +4,8 @@
 //! move to `ps_updated_rows`. Tables are copied aside instead of renamed: renaming fails in a file with a view over
 //! something that no longer exists.
 
-use rowtide_protocol::collections::Names;
-use rowtide_protocol::error::Result;
+use crate::collections::Names;
+use crate::error::Result;
 
 use super::{Journey, Migration, Up};
 use crate::connection::Database;

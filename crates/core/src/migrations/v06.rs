@@ -3,7 +3,7 @@
 //! A row without an operation is put on the list of rows to check again, and is deleted with the next full
 //! publish. A new file has no data tables, so that nothing happens there.
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::{Journey, Migration, Up};
 use crate::connection::Database;

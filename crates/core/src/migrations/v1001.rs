@@ -19,7 +19,7 @@
 //! and `powersync_drop_view`, and copy tables aside instead of altering them: `ALTER TABLE` fails in a file with a view
 //! over something that no longer exists. Sorting concerns keys only; data are fetched afterwards.
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use super::{Journey, Migration, Up};
 use crate::connection::Database;

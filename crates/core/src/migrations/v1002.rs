@@ -12,7 +12,7 @@
 
 use alloc::string::String;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::readable_rows::make_readable;
 use super::{Journey, Migration, Up, down_migrations_json, stored_down_migrations, v1001};

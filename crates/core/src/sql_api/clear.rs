@@ -1,10 +1,10 @@
 //! `powersync_clear(flags)` and `powersync_trigger_resync(clear)` (docs/reference/functions.md).
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value};
 
 use crate::bucket_storage::{self, Clear};
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 

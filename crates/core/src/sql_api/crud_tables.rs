@@ -8,13 +8,13 @@
 use alloc::rc::Rc;
 use core::marker::PhantomData;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
 
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
 use crate::connection::transaction::TransactionMonitor;
 use crate::crud::{Entry, Operation, is_empty_update};
+use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::explain;
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;

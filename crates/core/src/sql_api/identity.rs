@@ -1,11 +1,11 @@
 //! Functions for versions and ids: `powersync_rs_version`, `powersync_client_id`, `uuid` and `gen_random_uuid`
 //! (docs/reference/functions.md).
 
-use rowtide_protocol::error::Result;
 use sqlite_nostd::{Context, Value};
 
 use crate::bucket_storage;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::uuid::random_uuid;

@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json;
+use rowtide_json as json;
 use sqlite_nostd::{Context, SqliteError, Value, ValueType};
 
+use crate::error::{Error, Result};
 use crate::sql_api::session::Session;
 
 pub(super) fn diff(_: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {

@@ -1,10 +1,10 @@
 //! `powersync_init` and `powersync_test_migration` (docs/reference/functions.md,
 //! docs/reference/tables.md#formats-and-migrations).
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version, migrate};
 use crate::sql_api::session::Session;
 

@@ -16,12 +16,13 @@ mod update_hooks;
 
 use alloc::rc::Rc;
 
-use rowtide_protocol::error::Result;
 use sqlite_nostd::{Connection, Context, EponymousTable, FunctionError, FunctionFlags, Value};
 
 use close::CloseTable;
 use crud_tables::{Finished, FromParts, QueueTable};
 use session::Session;
+
+use crate::error::Result;
 
 /// An SQL function.
 struct Function {

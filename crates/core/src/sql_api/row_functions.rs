@@ -14,12 +14,12 @@
 
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::check_stored;
-use rowtide_protocol::{Infinite, RowObject, RowValue};
+use rowtide_json::check_stored;
+use rowtide_json::{Infinite, RowObject, RowValue};
 use sqlite_nostd::{Context, Value, ValueType, checked_text};
 
 use crate::crud::insert_only_entry;
+use crate::error::{Error, Result};
 use crate::sql_api::session::Session;
 
 /// The subtype of JSON that these functions have made, by which their callers know that it need not be checked.
@@ -74,7 +74,7 @@ fn write_members(json: &mut Vec<u8>, arguments: &[&Value], skip_null: bool, infi
         let value = row_value(value)?;
         if skip_null { object.add_unless_null(value) } else { object.add(value) }?;
     }
-    object.finish()
+    Ok(object.finish()?)
 }
 
 fn write_changes(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
@@ -87,7 +87,7 @@ fn write_changes(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {
     for [before, after] in pairs {
         object.add_if_changed(row_value(before)?, row_value(after)?)?;
     }
-    object.finish()
+    Ok(object.finish()?)
 }
 
 fn write_entry(json: &mut Vec<u8>, arguments: &[&Value]) -> Result<()> {

@@ -2,11 +2,11 @@
 //! `powersync_create_raw_table_crud_trigger(table, name, write)` and `powersync_drop_view(name)` (docs/reference/functions.md,
 //! docs/reference/schema.md).
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::resync_for_schema;
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
 use crate::schema::{RawTable, Schema, StoredRows, Write, apply, create_raw_table_trigger, drop_view_triggers};
 use crate::sql_api::session::Session;

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use rowtide_protocol::Scratch;
-use rowtide_protocol::error::{Error, Result};
 
 use crate::bucket_storage::StoreMemory;
 use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
+use crate::error::{Error, Result};
 use crate::schema::KnownSchemas;
 use crate::sql_api::update_hooks::UpdateHooks;
 use crate::sync_client::Engine;

@@ -1,11 +1,11 @@
 //! Functions that say how syncing is going, from the database and the connection alone: `powersync_last_synced_at`,
 //! `powersync_offline_sync_status` and `powersync_in_sync_operation` (docs/reference/functions.md).
 
-use rowtide_protocol::error::Result;
 use sqlite_nostd::{Context, Value};
 
 use crate::bucket_storage::{self, SqliteStorage};
 use crate::connection::Database;
+use crate::error::Result;
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::sync_client::offline_status;

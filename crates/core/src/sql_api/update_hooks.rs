@@ -4,11 +4,11 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::RefCell;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::{write_raw, write_string};
+use rowtide_json::writer::{write_raw, write_string};
 use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
 use crate::connection::changed_tables::{ChangedTables, Versions};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_api::session::Session;
 
 /// The hooks of a connection and what they have reported; removed when this is dropped.

@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Checksum, Priority};
 
 use super::change::{Change, PhaseChange};
@@ -17,6 +16,7 @@ use super::phase::{Phase, Waiting};
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
+use crate::error::Result;
 use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, RequestId, Scope, Storage, Timestamp};
 
 /// Logged when stored data are ahead of the checkpoint.

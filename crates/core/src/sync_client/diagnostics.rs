@@ -4,13 +4,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::ObjectMembers;
+use rowtide_json::ObjectMembers;
 use rowtide_protocol::{DataLine, Operation};
 
 use super::instruction::{Diagnostics, ValueType};
 use super::memory::copy;
+use crate::collections::{Index, Key};
+use crate::error::Result;
 
 /// The types of members seen so far.
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Priority, SyncLine};
 
 use super::instruction::Instruction;
+use crate::error::Result;
 
 /// One call of `powersync_control` (docs/reference/control.md#all-commands).
 #[derive(Debug)]

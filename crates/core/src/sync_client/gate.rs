@@ -1,7 +1,7 @@
 //! The gate: whether local writes hold back publishing, and the request ids that open it
 //! (docs/reference/sync-client.md#the-gate).
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 use super::event::TargetChange;
 use crate::sync_client::storage::{RequestId, Storage, UNKNOWN_REQUEST_ID};

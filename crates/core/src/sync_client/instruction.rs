@@ -5,11 +5,10 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::fmt::Write as _;
 
+use rowtide_json::Result;
+use rowtide_json::writer::{self, write_bool, write_integer, write_raw, write_string};
 use rowtide_protocol::Priority;
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::{self, write_bool, write_integer, write_raw, write_string};
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,13 +246,16 @@ impl Diagnostics {
 impl BucketProgress {
     /// Appends the progress as a JSON object.
     pub(super) fn write(self, json: &mut String) -> Result<()> {
-        json.try_reserve(144)?;
         let Self { priority, at_last, since_last, target_count } = self;
-        write!(
-            json,
-            r#"{{"priority":{priority},"at_last":{at_last},"since_last":{since_last},"target_count":{target_count}}}"#
-        )
-        .map_err(|_| Error::new(ErrorKind::Internal, "writing progress failed"))
+        write_raw(json, r#"{"priority":"#)?;
+        write_integer(json, priority.into())?;
+        write_raw(json, r#","at_last":"#)?;
+        write_integer(json, at_last)?;
+        write_raw(json, r#","since_last":"#)?;
+        write_integer(json, since_last)?;
+        write_raw(json, r#","target_count":"#)?;
+        write_integer(json, target_count)?;
+        write_raw(json, "}")
     }
 }
 

@@ -10,7 +10,6 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use rowtide_protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
 
 use super::change::{Change, PhaseChange};
@@ -26,6 +25,7 @@ use super::requested::Requested;
 use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{LoadedTarget, Target};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::Storage;
 
 /// From this number of seconds before its expiry on, a token should be replaced.
@@ -167,7 +167,7 @@ impl Iteration {
     }
 
     /// The JSON text of `status`, which goes with the rest of `change`.
-    fn status_json(&self, status: &Status, change: &Change<'_>) -> Result<String> {
+    fn status_json(&self, status: &Status, change: &Change<'_>) -> rowtide_json::Result<String> {
         let streams = change.streams.as_deref().unwrap_or(&self.streams);
         match change.progress().or(self.phase.progress()) {
             Some(progress) => status.to_json(streams, progress),

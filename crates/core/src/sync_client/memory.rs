@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::text;
 pub(super) use crate::text::{append, format};

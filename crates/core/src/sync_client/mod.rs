@@ -33,16 +33,17 @@ mod tracked_buckets;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 pub(crate) use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
 pub(crate) use instruction::{Instruction, to_json};
 pub(crate) use status::offline_status;
 
-use crate::sync_client::storage::{IterationState, Storage};
 use change::Change;
 use iteration::{Iteration, NextStep, Transition};
 use others::{Others, Uses};
+
+use crate::sync_client::storage::{IterationState, Storage};
 
 /// The sync client of one connection.
 #[derive(Debug, Default)]

@@ -12,12 +12,12 @@
 //! first checkpoint deletes their buckets. They then reconnect and download them again.
 
 use rowtide_protocol::SyncLine;
-use rowtide_protocol::error::Result;
 
 use super::iteration::{Iteration, NextStep};
 use super::phase::Phase;
 use super::status::Connection;
 use super::streams::{self, StreamRow};
+use crate::error::Result;
 use crate::sync_client::storage::{
     FULL_CHECKPOINT_PRIORITY, IterationState, NewestCheckpoints, RequestId, Storage, Timestamp,
 };

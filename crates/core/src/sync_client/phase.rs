@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use super::change::PhaseChange;
 use super::others::Others;

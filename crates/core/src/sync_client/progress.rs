@@ -6,10 +6,10 @@
 
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Priority, SubscriptionReason};
 
 use super::instruction::BucketProgress;
+use crate::error::Result;
 
 /// The operations of one bucket, as counted for the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

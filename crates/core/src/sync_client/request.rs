@@ -6,13 +6,13 @@ use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};
 
 use hashbrown::HashMap;
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
 use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
 use super::requested::RequestedSubscription;
+use crate::error::Result;
 use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
 
 /// Up to which operation the service takes buckets as received, by the hash of their name.
@@ -83,7 +83,7 @@ fn body(
         write_raw(&mut json, r#","after":"#)?;
         positions.add(bucket.name, bucket.last_op)?;
         write_decimal_string(&mut json, bucket.last_op.max(0))?;
-        write_raw(&mut json, "}")
+        Ok(write_raw(&mut json, "}")?)
     })?;
     write_raw(&mut json, r#"],"include_checksum":true,"raw_data":true,"binary_data":true,"client_id":"#)?;
     write_string(&mut json, client_id)?;

@@ -8,10 +8,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use rowtide_protocol::SubscriptionReason;
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
 
 use super::memory::copy;
+use crate::collections::{Index, Key};
+use crate::error::Result;
 use crate::sync_client::storage::{StoredSubscription, Timestamp};
 
 /// A subscription as it is sent to the service.

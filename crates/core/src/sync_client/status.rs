@@ -6,12 +6,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{self, write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::{self, write_bool, write_integer, write_raw, write_string};
 
 use super::instruction::{BucketProgress, write_decimal_string};
 use super::progress::{ProgressSums, Sum};
 use super::streams::{StreamRow, unrelated};
+use crate::error::Result;
 use crate::sync_client::storage::{FULL_CHECKPOINT_PRIORITY, Storage, Timestamp};
 
 /// What a status says about the connection and about what was published.
@@ -70,7 +70,7 @@ impl Status {
     }
 
     /// The status as JSON text, with `progress` of the buckets of the current checkpoint.
-    pub(super) fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> Result<String> {
+    pub(super) fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> rowtide_json::Result<String> {
         let mut json = writer::begin()?;
         write_raw(&mut json, r#"{"connected":"#)?;
         write_bool(&mut json, self.connection == Connection::Connected)?;
@@ -92,7 +92,7 @@ impl Status {
         Ok(json)
     }
 
-    fn write_sync_times(&self, json: &mut String) -> Result<()> {
+    fn write_sync_times(&self, json: &mut String) -> rowtide_json::Result<()> {
         write_raw(json, r#","priority_status":["#)?;
         for (index, (priority, time)) in self.sync_times.iter().enumerate() {
             write_raw(json, if index == 0 { r#"{"priority":"# } else { r#",{"priority":"# })?;
@@ -104,7 +104,7 @@ impl Status {
         write_raw(json, "]")
     }
 
-    fn write_downloading(&self, json: &mut String, progress: &ProgressSums) -> Result<()> {
+    fn write_downloading(&self, json: &mut String, progress: &ProgressSums) -> rowtide_json::Result<()> {
         if !self.is_downloading {
             return write_raw(json, r#","downloading":null"#);
         }
@@ -119,7 +119,7 @@ impl Status {
         write_raw(json, "}}")
     }
 
-    fn write_stream(&self, json: &mut String, row: &StreamRow, progress: &ProgressSums) -> Result<()> {
+    fn write_stream(&self, json: &mut String, row: &StreamRow, progress: &ProgressSums) -> rowtide_json::Result<()> {
         let stored = &row.stored;
         write_raw(json, r#""name":"#)?;
         write_string(json, &stored.stream_name)?;
@@ -149,7 +149,7 @@ impl Status {
     }
 }
 
-fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
+fn write_optional(json: &mut String, integer: Option<i64>) -> rowtide_json::Result<()> {
     match integer {
         Some(integer) => write_integer(json, integer),
         None => write_raw(json, "null"),
@@ -164,7 +164,7 @@ fn write_optional(json: &mut String, integer: Option<i64>) -> Result<()> {
 pub(crate) fn offline_status(storage: &mut dyn Storage) -> Result<String> {
     let status = Status { sync_times: storage.sync_times()?, ..Status::default() };
     let rows = unrelated(storage.subscriptions()?)?;
-    status.to_json(&rows, &ProgressSums::default())
+    Ok(status.to_json(&rows, &ProgressSums::default())?)
 }
 
 #[cfg(test)]

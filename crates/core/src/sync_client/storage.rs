@@ -4,9 +4,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
 use rowtide_protocol::{Checksum, DataLine};
 
+use crate::error::{Error, Result};
 use crate::text;
 
 /// Microseconds since 1970-01-01 UTC.

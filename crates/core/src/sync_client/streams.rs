@@ -12,8 +12,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Priority, SubscriptionReason, SubscriptionReference};
 
 use super::event::{StreamKey, Subscribe};
@@ -22,6 +20,8 @@ use super::memory::{format, push};
 use super::progress::ProgressSums;
 use super::requested::{Requested, is_expired, is_explicit};
 use super::target::DescribedStream;
+use crate::collections::{Index, Key};
+use crate::error::Result;
 use crate::sync_client::storage::{NewSubscription, Storage, StoredSubscription, Timestamp};
 
 /// Seconds that a subscription lives after its last use, unless the SDK says otherwise.

@@ -15,10 +15,14 @@ mod refresh;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{BucketChecksum, Checkpoint, Checksum, Priority, StreamDescription, SubscriptionReference};
 
+use crate::collections::sort_by;
+use crate::error::Result;
+
 pub(super) use diff::PreparedDiff;
+
+use refresh::Found;
 
 use super::change::PhaseChange;
 use super::instruction::BucketChange;
@@ -26,7 +30,6 @@ use super::memory::{copy, push};
 use super::progress::{BucketCounts, ProgressSums};
 use super::tracked_buckets::{Announced, TrackedBucket, TrackedBuckets};
 use crate::sync_client::storage::{BucketId, Storage, StoredBucket, StoredLine};
-use refresh::Found;
 
 /// A stream that is part of the checkpoint.
 #[derive(Debug)]
@@ -330,7 +333,7 @@ impl Target {
         for change in kept.chain(updated).filter_map(|bucket| bucket_change(bucket, &bucket.counts)) {
             push(&mut changes, change?)?;
         }
-        changes.sort_unstable_by(|left: &BucketChange, right| left.name.cmp(&right.name));
+        sort_by(&mut changes, |left: &BucketChange, right| left.name.cmp(&right.name));
         Ok(changes.into_boxed_slice())
     }
 }

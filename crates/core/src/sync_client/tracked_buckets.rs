@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Checksum, Priority, SubscriptionReason};
 
 use super::progress::BucketCounts;
+use crate::collections::{Index, Key};
+use crate::error::Result;
 use crate::sync_client::storage::BucketId;
 
 /// A bucket.

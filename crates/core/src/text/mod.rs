@@ -4,8 +4,9 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::write_string;
+use rowtide_json::writer::write_string;
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// A copy of `text`, whose size others decide.
 ///

@@ -235,7 +235,7 @@ fn checksums_come_in_several_forms_in_both_encodings() {
             ("removed_buckets", Tree::Array(vec![])),
         ]);
         let line = Tree::object([("checkpoint_diff", diff)]);
-        let check = |line: Result<SyncLine<'_>, crate::error::Error>| match line {
+        let check = |line: Result<SyncLine<'_>, crate::ProtocolError>| match line {
             Ok(SyncLine::CheckpointDiff(diff)) => assert_eq!(diff.updated_buckets[0].checksum.get(), expected),
             other => panic!("{other:?}"),
         };

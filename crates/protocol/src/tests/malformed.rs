@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 
 use super::tree::{Style, Tree, document, string, to_bson, to_json};
 use super::{with_binary, with_text};
+use crate::ProtocolErrorKind;
 use crate::SyncLine;
-use crate::error::ErrorKind;
 
 /// The message for JSON text that is no line.
 fn text_error(line: &str) -> String {
     with_text(line, |decoded| {
         let error = decoded.expect_err(line);
-        assert_eq!(*error.kind(), ErrorKind::Protocol, "{line}");
+        assert_eq!(error.kind(), ProtocolErrorKind::Line, "{line}");
         error.to_string()
     })
 }
@@ -23,7 +23,7 @@ fn text_error(line: &str) -> String {
 fn binary_error(line: &[u8]) -> String {
     with_binary(line, |decoded| {
         let error = decoded.unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Protocol);
+        assert_eq!(error.kind(), ProtocolErrorKind::Line);
         error.to_string()
     })
 }
@@ -156,7 +156,7 @@ fn values_of_the_wrong_type_or_range_are_refused() {
 #[test]
 fn messages_name_the_member_and_hold_no_data() {
     let message = text_error(r#"{"data":{"bucket":"b","data":[{"op_id":"1","data":"{\"secret\":\"\x\"}"}]}}"#);
-    assert_eq!(message, "Sync protocol error: invalid escape in a string at byte 65 of the JSON line, member \"data\"");
+    assert_eq!(message, "invalid escape in a string at byte 65 of the JSON line, member \"data\"");
     let operation = "A very long name of an operation, which nobody wants to read to its very end";
     let message = text_error(&format!(r#"{{"data":{{"data":[{{"op":"{operation}"}}]}}}}"#));
     assert!(message.contains("\"A very long name of an operation, which \""), "{message}");
@@ -174,7 +174,7 @@ fn nesting_is_bounded_alike_in_both_encodings_and_also_in_skipped_parts() {
     };
     for (levels, is_accepted) in [(127, true), (128, true), (129, false), (130, false)] {
         let line = nested(levels);
-        let check = |decoded: Result<SyncLine<'_>, crate::error::Error>| match decoded {
+        let check = |decoded: Result<SyncLine<'_>, crate::ProtocolError>| match decoded {
             Ok(_) => assert!(is_accepted, "{levels}"),
             Err(error) => assert!(!is_accepted && error.to_string().contains("nesting too deep"), "{levels}: {error}"),
         };

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::tree::{Style, Tree, to_bson, to_json};
 use super::{with_binary, with_text};
-use crate::{RowData, publishable};
+use rowtide_json::{RowData, publishable};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -10,7 +10,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{with_binary, with_text};
-use crate::{Checksum, Operation, RowData, Scratch, SyncLine, decode_text, publishable};
+use crate::{Checksum, Operation, Scratch, SyncLine, decode_text};
+use rowtide_json::{RowData, publishable};
 
 /// The folders of the recorded sessions; `None` without recordings.
 fn sessions() -> Option<Vec<PathBuf>> {

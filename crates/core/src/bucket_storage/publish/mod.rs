@@ -14,13 +14,14 @@ mod rows;
 mod versions;
 mod waiting;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
+
+use pending::{Order, Pending};
+use rows::Publisher;
 
 use crate::connection::Database;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::updated_rows;
-use pending::{Order, Pending};
-use rows::Publisher;
 
 pub(super) use row_location::RowLocations;
 pub(super) use row_sink::RowSinks;

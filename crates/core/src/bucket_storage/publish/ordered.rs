@@ -7,11 +7,12 @@
 
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::rows::{Counted, Publisher};
 use crate::bucket_storage::by_row::{OperationsByRow, StoredOperation};
 use crate::bucket_storage::publish::versions::{Kind, Version};
+use crate::collections::sort_by;
 use crate::connection::Database;
 
 /// Changes of `ps_operations` that are collected before they are made, in memory of 16 bytes each.
@@ -61,7 +62,7 @@ impl OperationChanges {
         const REPLACE: &str = "UPDATE OR IGNORE main.ps_operations SET (op_id, data, hash, removed) = \
             (SELECT op_id, data, hash, removed FROM main.ps_operations WHERE id = ?2) WHERE id = ?1";
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
-        self.changes.sort_unstable();
+        sort_by(&mut self.changes, Ord::cmp);
         for (operation, replacement) in self.changes.drain(..) {
             match replacement {
                 0 => database.execute(DELETE, &[operation.into()])?,

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
-use rowtide_protocol::error::Result;
 
 use crate::bucket_storage::buckets::{checksum_column, checksum_from_column};
 use crate::bucket_storage::by_row::visit_by_row;
@@ -11,7 +10,9 @@ use crate::bucket_storage::operation_id::{bucket_of, operations_after, sequence_
 use crate::bucket_storage::publish::ordered::Superseded;
 use crate::bucket_storage::publish::waiting::WAITING_SIZE;
 use crate::bucket_storage::regions::{Newest, all_of};
+use crate::collections::sort_by;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::sync_client::storage::{BucketId, ChangedBucket, Scope};
 
 /// Up to this many operations take the place of older ones in any case.
@@ -84,7 +85,7 @@ impl Pending {
             pending.buckets.try_reserve(1)?;
             pending.buckets.push((bucket.id, state));
         }
-        pending.buckets.sort_unstable_by_key(|(id, _)| *id);
+        sort_by(&mut pending.buckets, |(left, _), (right, _)| left.cmp(right));
         pending.buckets.dedup_by_key(|(id, _)| *id);
         Ok(pending)
     }

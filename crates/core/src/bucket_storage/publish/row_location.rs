@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use rowtide_protocol::collections::ByName;
-use rowtide_protocol::error::Result;
+use crate::collections::ByName;
+use crate::error::Result;
 
 use crate::connection::Database;
 use crate::schema::{KnownSchemas, RawTable, RowTable, Schema, data_tables, is_same_schema, schema_version};

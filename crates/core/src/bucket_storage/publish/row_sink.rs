@@ -3,14 +3,14 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use rowtide_protocol::UNREADABLE_ROW;
-use rowtide_protocol::collections::ByName;
-use rowtide_protocol::error::Result;
-use rowtide_protocol::{RowData, publishable};
+use rowtide_json::UNREADABLE_ROW;
+use rowtide_json::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
 use super::row_location::{RowLocation, RowLocations};
+use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
+use crate::error::Result;
 use crate::schema::{KnownSchemas, RowWriter};
 use crate::text;
 

@@ -6,8 +6,6 @@ use alloc::vec::Vec;
 
 use hashbrown::HashSet;
 use rowtide_protocol::Checksum;
-use rowtide_protocol::collections::RowKeys;
-use rowtide_protocol::error::Result;
 use sqlite_nostd::Row;
 
 use crate::bucket_storage::by_row::{RunSize, StoredOperation};
@@ -16,7 +14,9 @@ use crate::bucket_storage::publish::pending::Pending;
 use crate::bucket_storage::publish::row_sink::RowSinks;
 use crate::bucket_storage::publish::versions::{Kind, RowVersions, Version};
 use crate::bucket_storage::publish::waiting::WaitingRows;
+use crate::collections::RowKeys;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::text::overwrite;
 use crate::updated_rows;

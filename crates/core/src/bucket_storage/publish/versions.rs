@@ -5,9 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
-use rowtide_protocol::error::Result;
 
 use crate::bucket_storage::operation_id::bucket_of;
+use crate::collections::sort_by;
+use crate::error::Result;
 use crate::sync_client::storage::BucketId;
 
 /// What an operation does, as `ps_operations.removed` says.
@@ -105,7 +106,7 @@ impl RowVersions {
             return;
         }
         let subkeys = self.subkeys.as_str();
-        self.versions.sort_unstable_by(|a, b| {
+        sort_by(&mut self.versions, |a, b| {
             let by_key = a.key(subkeys).cmp(&b.key(subkeys));
             by_key.then(a.op_id.cmp(&b.op_id)).then(a.operation.cmp(&b.operation))
         });

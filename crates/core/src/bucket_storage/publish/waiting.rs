@@ -4,8 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::RowKeys;
-use rowtide_protocol::error::{Error, ErrorKind, Result};
+use crate::collections::RowKeys;
+use crate::error::{Error, ErrorKind, Result};
 
 use super::row_sink::RowSinks;
 use crate::bucket_storage::by_row::RunSize;

@@ -4,12 +4,12 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{OnceCell, RefCell};
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::writer::write_raw;
+use rowtide_json::writer::write_raw;
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
+use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::schema::apply::fingerprint::Fingerprint;
 

@@ -7,11 +7,11 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::collections::Names;
-use rowtide_protocol::error::{ErrorKind, Result};
 use sqlite_nostd::{ResultCode, log};
 
+use crate::collections::Names;
 use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
 use crate::schema::definition::Table;
 use crate::schema::objects::direct_table::column_definition;
 use crate::schema::objects::table_columns::table_columns;

@@ -8,11 +8,11 @@
 
 use core::hash::Hasher;
 
-use rowtide_protocol::error::{ErrorKind, Result};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
 use crate::schema::objects::row_call::ArgumentLimit;
 use crate::version::SOURCES;
 

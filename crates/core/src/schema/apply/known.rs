@@ -6,7 +6,7 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 use crate::schema::Schema;

@@ -11,11 +11,11 @@ pub(in crate::schema) mod unusual_table;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::{ByName, Names};
-use rowtide_protocol::error::{ErrorKind, Result};
 use sqlite_nostd::{ResultCode, log};
 
+use crate::collections::{ByName, Names};
 use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
 use crate::schema::apply::changed_columns::change_columns;
 use crate::schema::apply::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use crate::schema::apply::plan::Plan;

@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 use crate::schema::apply::StoredRows;

@@ -7,10 +7,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::{ByName, Index, Key};
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::Quoted;
+use rowtide_json::Quoted;
 
+use crate::collections::{ByName, Index, Key};
+use crate::error::{Error, Result};
 use crate::schema::definition::names::{DataTableName, TriggerKind};
 use crate::schema::objects::data_table::DataTable;
 use crate::schema::objects::direct_table::is_direct_index;

@@ -6,11 +6,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::Quoted;
+use rowtide_json::Quoted;
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::apply::moved_rows::{keep_rows, update_rows};
 use crate::schema::apply::plan::Plan;
 use crate::schema::objects::Object;

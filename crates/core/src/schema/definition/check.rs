@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::collections::Names;
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::Quoted;
+use rowtide_json::Quoted;
 
+use crate::collections::Names;
+use crate::error::{Error, Result};
 use crate::schema::definition::names;
 use crate::schema::definition::{Column, Index, IndexColumn, RawTable, Schema, Table};
 use crate::text::is_transaction_control;
@@ -175,8 +175,8 @@ fn take(taken: &mut Names, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use alloc::vec::Vec;
-    use rowtide_protocol::error::ErrorKind;
     use std::string::ToString;
 
     fn check(tables: &str) -> Result<Schema> {

@@ -8,7 +8,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::Names;
+use crate::collections::Names;
 
 /// The application's schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Error;
-use rowtide_protocol::json::Quoted;
+use rowtide_json::Quoted;
 use rowtide_protocol::{Failed, Reader, Scratch, read_argument, required};
 
+use crate::error::Error;
 use crate::schema::definition::{
     Column, IncludeOld, Index, IndexColumn, RawParameter, RawStatement, RawTable, Schema, Table, TableOptions,
 };
@@ -21,7 +21,7 @@ impl Schema {
     ///
     /// # Errors
     /// An argument error that says what is wrong, and for malformed JSON where.
-    pub(crate) fn parse(json: &str) -> rowtide_protocol::error::Result<Self> {
+    pub(crate) fn parse(json: &str) -> crate::error::Result<Self> {
         let schema = read_argument(json, "schema", &mut Scratch::new(), Self::read)?;
         schema.check()?;
         Ok(schema)
@@ -48,7 +48,7 @@ impl RawTable {
     ///
     /// # Errors
     /// As for [`Schema::parse`].
-    pub(crate) fn parse(json: &str) -> rowtide_protocol::error::Result<Self> {
+    pub(crate) fn parse(json: &str) -> crate::error::Result<Self> {
         let table = read_argument(json, "raw table", &mut Scratch::new(), raw_table)?;
         table.check().map_err(|problem| Error::argument(format!("raw table {}: {problem}", Quoted(&table.name))))?;
         Ok(table)

@@ -9,8 +9,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::Names;
-use rowtide_protocol::error::Result;
+use crate::collections::Names;
+use crate::error::Result;
 
 use crate::connection::Database;
 use crate::schema::definition::names::DataTableName;

@@ -13,8 +13,9 @@ pub(in crate::schema) mod view_trigger;
 
 use alloc::string::String;
 
-use rowtide_protocol::error::Result;
 use sqlite_nostd::Row;
+
+use crate::error::Result;
 
 /// What kind of object it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::write_string;
+use rowtide_json::writer::write_string;
 
 use crate::connection::Database;
+use crate::error::Result;
 use crate::text::{push_identifier, push_literal};
 
 /// Builds a JSON object from values (see `sql_api::row_functions`).

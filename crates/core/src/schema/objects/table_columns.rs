@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::collections::Names;
-use rowtide_protocol::error::{Error, Result};
+use crate::collections::Names;
+use crate::error::{Error, Result};
 
 use crate::connection::Database;
 use crate::schema::definition::RawTable;

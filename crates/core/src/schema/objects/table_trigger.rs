@@ -13,10 +13,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::Quoted;
+use rowtide_json::Quoted;
 
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::schema::definition::names::TriggerKind;
 use crate::schema::definition::{IncludeOld, RawTable, Table, TableOptions};
 use crate::schema::objects::column_comparison::rows_differ;

@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::schema::definition::names::{DELETED, DataTableName, METADATA};
 use crate::schema::definition::{Column, Index, IndexColumn, Table};

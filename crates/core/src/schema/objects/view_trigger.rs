@@ -11,7 +11,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::collections::sort_names;
+use crate::error::Result;
 
 use crate::schema::definition::names::{DELETED, METADATA, TriggerKind};
 use crate::schema::definition::{IncludeOld, Table};
@@ -50,7 +51,7 @@ impl<'t> TriggerSource<'t> {
     fn new(table: &'t Table, limit: ArgumentLimit) -> Self {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let mut sorted = columns.clone();
-        sorted.sort_unstable();
+        sort_names(&mut sorted);
         let data_table = identifier(&table.data_table());
         Self { table, limit, columns, sorted, data_table, row_type: literal(&table.name) }
     }

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use crate::connection::{CachedStatement, Database};
 use crate::schema::definition::RawTable;

@@ -5,7 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::collections::sort_names;
+use crate::error::{Error, Result};
 
 use crate::connection::{CachedStatement, Database};
 use crate::schema::definition::{RawParameter, RawStatement, RawTable};
@@ -136,7 +137,7 @@ impl RowStatement {
 }
 
 fn sorted(mut names: Vec<&str>) -> Vec<String> {
-    names.sort_unstable();
+    sort_names(&mut names);
     names.dedup();
     names.into_iter().map(String::from).collect()
 }

@@ -7,11 +7,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{ErrorKind, Result};
-use rowtide_protocol::json::writer::write_raw;
-use rowtide_protocol::json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
+use rowtide_json::writer::write_raw;
+use rowtide_json::{Lexer, Literal, Nesting, Number, SyntaxError, parse_number};
 use sqlite_nostd::Parameter;
 
+use crate::error::{ErrorKind, Result};
 use crate::schema::row_writer::statement::{RowStatement, Source};
 
 /// What was found of the current row. Kept between rows, so that few of them allocate.
@@ -129,7 +129,10 @@ impl RowValues {
             }
         }
         lexer.expect_end()?;
-        if self.rest.is_empty() { Ok(()) } else { write_raw(&mut self.rest, "}") }
+        if !self.rest.is_empty() {
+            write_raw(&mut self.rest, "}")?;
+        }
+        Ok(())
     }
 
     /// The statement's member of that name. Members mostly come in the order of the row before.
@@ -193,7 +196,7 @@ mod tests {
     use crate::schema::definition::{RawParameter, RawStatement};
     use alloc::collections::BTreeMap;
     use proptest::prelude::*;
-    use rowtide_protocol::json::{ObjectMembers, RawValue};
+    use rowtide_json::{ObjectMembers, RawValue};
     use std::string::ToString;
 
     /// A statement that takes members, and the rest if `has_rest`.

@@ -1,9 +1,9 @@
 //! Commands about the connection to the service and about uploads. Most ignore their payload.
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::ValueType;
 
 use super::Call;
+use crate::error::{Error, Result};
 use crate::sync_client::Event;
 
 /// `stop`

@@ -1,11 +1,11 @@
 //! Commands that bring a line from the service.
 
-use rowtide_protocol::error::{Error, Result};
 use rowtide_protocol::{Scratch, decode_binary, decode_text};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
+use crate::error::{Error, Result};
 use crate::sync_client::Event;
 
 /// Memory for decoding that is kept from one line to the next, in bytes: services send lines of some 1 MB.
@@ -22,7 +22,10 @@ pub(super) fn line_text(mut call: Call<'_>) -> Result<()> {
     let mut scratch = call.session.scratch.take();
     // After large lines, a short one such as that which publishes them needs the memory elsewhere.
     scratch.trim(text.len().saturating_mul(KEPT_FACTOR));
-    let outcome = decode_text(text, &mut scratch).and_then(|line| call.handle(Event::Line { line, size: text.len() }));
+    let outcome = match decode_text(text, &mut scratch) {
+        Ok(line) => call.handle(Event::Line { line, size: text.len() }),
+        Err(error) => Err(error.into()),
+    };
     scratch.trim(if call.engine.has_iteration() { KEPT_SCRATCH } else { 0 });
     call.session.scratch.set(scratch);
     outcome

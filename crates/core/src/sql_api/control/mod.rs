@@ -13,11 +13,11 @@ mod request_ids;
 mod start;
 mod streams;
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::SqliteStorage;
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::sync_client::storage::Storage;

@@ -2,11 +2,11 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::parse_integer;
+use rowtide_json::parse_integer;
 use rowtide_protocol::{Failed, Reader, required};
 use sqlite_nostd::{Value, ValueType};
 
+use crate::error::{Error, Result};
 use crate::sync_client::StreamKey;
 
 /// The payload as text. `what` says what it should hold.

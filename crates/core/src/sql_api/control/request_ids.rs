@@ -1,10 +1,10 @@
 //! Commands about checkpoint request ids (docs/reference/sync-client.md#the-gate).
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
+use crate::error::{Error, Result};
 use crate::sync_client::{Event, TargetChange};
 
 /// `seed_checkpoint_request_id`

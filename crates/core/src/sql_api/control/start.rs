@@ -2,12 +2,12 @@
 
 use alloc::string::String;
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Failed, Reader, Scratch, read_argument};
 use sqlite_nostd::ValueType;
 
 use super::Call;
 use super::payload;
+use crate::error::Result;
 use crate::migrations::require_latest;
 use crate::schema::Schema;
 use crate::sync_client::{CheckpointMode, Event, StartOptions};
@@ -135,7 +135,7 @@ mod tests {
             r#"{"schema":{"tables":[{}]}}"#,
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(*error.kind(), rowtide_protocol::error::ErrorKind::Argument, "{text}");
+            assert_eq!(*error.kind(), crate::error::ErrorKind::Argument, "{text}");
         }
     }
 }

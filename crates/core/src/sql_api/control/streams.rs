@@ -1,10 +1,10 @@
 //! Commands about stream subscriptions.
 
-use rowtide_protocol::error::Result;
 use rowtide_protocol::{Failed, Reader, Scratch, read_argument, required};
 
 use super::Call;
 use super::payload;
+use crate::error::Result;
 use crate::sync_client::{Event, Subscribe};
 
 /// `update_subscriptions`
@@ -23,7 +23,7 @@ pub(super) fn subscriptions(mut call: Call<'_>) -> Result<()> {
 }
 
 fn parse(text: &str) -> Result<Event<'static>> {
-    read_argument(text, "subscription", &mut Scratch::new(), |reader| {
+    let event = read_argument(text, "subscription", &mut Scratch::new(), |reader| {
         reader.begin_object()?;
         let event = match reader.next_member()? {
             Some("subscribe") => Event::Subscribe(subscribe(reader)?),
@@ -34,7 +34,8 @@ fn parse(text: &str) -> Result<Event<'static>> {
             None => Ok(event),
             Some(_) => Err(reader.fail("more than one member")),
         }
-    })
+    })?;
+    Ok(event)
 }
 
 fn subscribe(reader: &mut Reader<'_>) -> Result<Subscribe, Failed> {
@@ -59,9 +60,9 @@ fn ttl(reader: &mut Reader<'_>) -> Result<i64, Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::sync_client::StreamKey;
     use rowtide_protocol::Priority;
-    use rowtide_protocol::error::ErrorKind;
 
     fn subscribe(text: &str) -> Subscribe {
         match parse(text).unwrap() {

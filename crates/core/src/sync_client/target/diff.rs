@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use rowtide_protocol::CheckpointDiff;
-use rowtide_protocol::collections::{Index, Key};
-use rowtide_protocol::error::Result;
 
 use super::{Target, count, new_tracked_bucket, uncount};
+use crate::collections::{Index, Key};
+use crate::error::Result;
 use crate::sync_client::memory::{copy, push};
 use crate::sync_client::others::KeptBuckets;
 use crate::sync_client::progress::ProgressSums;

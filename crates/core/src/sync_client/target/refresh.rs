@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
-use rowtide_protocol::collections::Index;
-use rowtide_protocol::error::Result;
 
 use super::{Target, count};
+use crate::collections::Index;
+use crate::error::Result;
 use crate::sync_client::memory::push;
 use crate::sync_client::progress::{BucketCounts, ProgressSums};
 use crate::sync_client::storage::{BucketId, Storage, StoredBucket};

@@ -4,7 +4,7 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use super::host::{Host, checkpoint, checkpoint_with_streams, complete, data, diff, keep_alive, key, partial};
 use super::memory_storage::Data;

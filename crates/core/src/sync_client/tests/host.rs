@@ -4,11 +4,11 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use rowtide_protocol::{Priority, Scratch, decode_text};
 use serde_json::Value;
 
 use super::memory_storage::{Data, MemoryStorage};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::{Engine, Event, Outcome, StartOptions, StreamKey, Subscribe, to_json};
 
 #[derive(Default)]

@@ -3,11 +3,11 @@
 use std::string::ToString;
 use std::vec;
 
-use rowtide_protocol::error::ErrorKind;
 use serde_json::{Value, json};
 
 use super::host::{Host, checkpoint, complete, data, diff, downloading, keep_alive, partial, sync_times};
 use super::memory_storage::MemoryBucket;
+use crate::error::ErrorKind;
 use crate::sync_client::storage::FULL_CHECKPOINT_PRIORITY;
 use crate::sync_client::{Engine, Event, Outcome, StartOptions};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
 use rowtide_protocol::{Checksum, DataLine, Operation};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::{
     BucketId, ChangedBucket, Continuation, IterationState, NewSubscription, NewestCheckpoints, RequestFingerprint,
     RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp, UnpublishableOperation,

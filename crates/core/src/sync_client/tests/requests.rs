@@ -1,9 +1,9 @@
 //! Checkpoint request ids.
 
-use rowtide_protocol::error::ErrorKind;
 use serde_json::{Value, json};
 
 use super::host::Host;
+use crate::error::ErrorKind;
 use crate::sync_client::storage::UNKNOWN_REQUEST_ID;
 use crate::sync_client::{CheckpointMode, Event, Outcome, StartOptions, TargetChange};
 

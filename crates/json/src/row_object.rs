@@ -8,8 +8,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Result};
-use crate::json::find_quote_backslash_or_control;
-use crate::json::writer::{escape, format_real};
+use crate::find_quote_backslash_or_control;
+use crate::writer::{escape, format_real};
 
 /// A column's value.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +141,7 @@ fn append(json: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Appends `text` as a JSON string, escaped as [`write_string`](crate::json::writer::write_string) does.
+/// Appends `text` as a JSON string, escaped as [`write_string`](crate::writer::write_string) does.
 fn append_string(json: &mut Vec<u8>, text: &[u8]) -> Result<()> {
     json.try_reserve(text.len().saturating_add(2))?;
     json.push(b'"');
@@ -168,7 +168,7 @@ impl Name<'_> {
     fn error(self, problem: &str) -> Error {
         debug_assert!(core::str::from_utf8(self.0).is_ok(), "a name is cut within a character");
         let name = core::str::from_utf8(self.0).unwrap_or_default().trim_end_matches(':');
-        Error::argument(format!("column {name}: {problem}"))
+        Error::invalid(format!("column {name}: {problem}"))
     }
 }
 
@@ -203,7 +203,7 @@ impl<'n> Names<'n> {
 
 #[cold]
 fn unexpected_names() -> Error {
-    Error::argument("the first argument must be as many names as there are columns, as in {\"a\":,\"b\":}")
+    Error::invalid("the first argument must be as many names as there are columns, as in {\"a\":,\"b\":}")
 }
 
 /// Where the JSON string ends whose opening quote is at `start`.
@@ -232,7 +232,7 @@ fn escape_length(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+
     use proptest::prelude::*;
     use std::string::{String, ToString};
     use std::vec::Vec;
@@ -305,10 +305,7 @@ mod tests {
             patch(r#"{"a":}"#, &[(Null, Blob)]),
             patch(r#"{"a":}"#, &[(Blob, Blob)]),
         ] {
-            assert_eq!(
-                result.unwrap_err().to_string(),
-                r#"invalid argument: column "a": JSON cannot hold BLOB values"#
-            );
+            assert_eq!(result.unwrap_err().to_string(), r#"column "a": JSON cannot hold BLOB values"#);
         }
     }
 
@@ -383,10 +380,10 @@ mod tests {
             let (before, after): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
             let before = row(&names, &before, false, Infinite::Kept).unwrap();
             let after_json = row(&names, &after, false, Infinite::Kept).unwrap();
-            prop_assert_eq!(patch(&names, &pairs).unwrap(), json::diff(&before, &after_json).unwrap());
+            prop_assert_eq!(patch(&names, &pairs).unwrap(), crate::diff(&before, &after_json).unwrap());
             prop_assert_eq!(
                 row(&names, &after, true, Infinite::Refused).unwrap(),
-                json::diff("{}", &after_json).unwrap()
+                crate::diff("{}", &after_json).unwrap()
             );
         }
     }

@@ -1,12 +1,10 @@
 //! The tokens of a JSON text, one after the other, and where a text is no JSON.
 
-use alloc::format;
 use core::fmt;
 
 use super::nesting::{Container, Nesting};
 use super::scan::{find_quote_backslash_or_control, find_quote_or_backslash};
 use super::unescape::{RawString, read_escape, unescape_into};
-use crate::error::Error;
 
 /// What an unquoted word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +67,13 @@ impl<'a> Lexer<'a> {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
+    #[inline(always)]
     fn at(&self, position: usize) -> Option<u8> {
         self.text.as_bytes().get(position).copied()
     }
 
     /// The first byte that is no white space, after which the position then is no more than that byte.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.at(self.position) {
@@ -85,7 +84,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Skips white space and, if it comes next, `byte`.
-    #[inline]
+    #[inline(always)]
     pub fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -95,6 +94,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Skips white space and `byte`.
+    #[inline(always)]
     pub fn expect(&mut self, byte: u8, reason: &'static str) -> Result<(), SyntaxError> {
         if self.eat(byte) { Ok(()) } else { Err(self.error(reason)) }
     }
@@ -317,13 +317,6 @@ impl fmt::Display for SyntaxError {
 }
 
 impl core::error::Error for SyntaxError {}
-
-/// JSON that reaches us as an argument; readers of other JSON name its origin instead.
-impl From<SyntaxError> for Error {
-    fn from(error: SyntaxError) -> Self {
-        Self::argument(format!("malformed JSON: {error}"))
-    }
-}
 
 const UNTERMINATED: &str = "unterminated string";
 

@@ -4,22 +4,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::index::{Index, Key};
+use super::sort_names;
 use crate::error::Result;
-
-/// Up to this many names are searched one by one, without an index.
-const FEW: usize = 8;
 
 /// A set of names, each at a position: they are numbered in the order in which they are added.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(crate) struct Names {
     names: Vec<String>,
-    /// Of all names, if there are more than a few.
     index: Index,
 }
 
 impl Names {
     /// The set of these names.
-    pub fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         let mut set = Self::default();
         names.for_each(|name| {
             set.insert(name);
@@ -28,20 +25,17 @@ impl Names {
     }
 
     /// The position of `name`.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        if self.names.len() <= FEW {
-            return self.names.iter().position(|known| known == name);
-        }
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.index.find(Key::Name(name), &name_at(&self.names))
     }
 
     /// The name at a position.
-    pub fn get(&self, position: usize) -> Option<&str> {
+    pub(crate) fn get(&self, position: usize) -> Option<&str> {
         self.names.get(position).map(String::as_str)
     }
 
     /// Whether the set has `name`.
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.position(name).is_some()
     }
 
@@ -49,11 +43,9 @@ impl Names {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn add(&mut self, name: &str) -> Result<usize> {
+    pub(crate) fn add(&mut self, name: &str) -> Result<usize> {
         self.names.try_reserve(1)?;
-        if self.names.len() >= FEW {
-            self.index.reserve(FEW.saturating_add(1))?;
-        }
+        self.index.reserve(1)?;
         let mut owned = String::new();
         owned.try_reserve_exact(name.len())?;
         owned.push_str(name);
@@ -62,22 +54,19 @@ impl Names {
 
     fn push(&mut self, name: String) -> usize {
         let position = self.names.len();
+        self.index.insert(Key::Name(&name), position);
         self.names.push(name);
-        let not_indexed = if position == FEW { 0 } else { position };
-        for (position, name) in self.names.iter().enumerate().skip(not_indexed).filter(|_| position >= FEW) {
-            self.index.insert(Key::Name(name), position);
-        }
         position
     }
 
     /// Takes out all names.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.names.clear();
         self.index.clear();
     }
 
     /// Adds `name`; false if the set has it already. Meant for small sets: memory is not reserved fallibly.
-    pub fn insert(&mut self, name: &str) -> bool {
+    pub(crate) fn insert(&mut self, name: &str) -> bool {
         let is_new = !self.contains(name);
         if is_new {
             self.push(name.into());
@@ -86,14 +75,14 @@ impl Names {
     }
 
     /// Adds all names of `other`.
-    pub fn extend(&mut self, other: &Self) {
+    pub(crate) fn extend(&mut self, other: &Self) {
         for name in other.iter() {
             self.insert(name);
         }
     }
 
     /// The names in the order in which they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
@@ -101,11 +90,11 @@ impl Names {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn sorted(&self) -> Result<Vec<&str>> {
+    pub(crate) fn sorted(&self) -> Result<Vec<&str>> {
         let mut names = Vec::new();
         names.try_reserve_exact(self.names.len())?;
         names.extend(self.iter());
-        names.sort_unstable();
+        sort_names(&mut names);
         Ok(names)
     }
 }

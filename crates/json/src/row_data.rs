@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use crate::error::Result;
-use crate::json::{Lexer, Nesting, STORED_NESTING_LIMIT, SyntaxError, rewrite_foreign};
+use crate::{Lexer, Nesting, STORED_NESTING_LIMIT, SyntaxError, rewrite_foreign};
 
 /// What is published of row data that is unreadable.
 pub const UNREADABLE_ROW: &str = "{}";

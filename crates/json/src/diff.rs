@@ -48,7 +48,7 @@ pub fn diff(old: &str, new: &str) -> Result<String> {
 /// The members of `object` that are not null, sorted by name.
 fn values(object: &str) -> Result<impl IntoIterator<Item = (Cow<'_, str>, &str)>> {
     if Lexer::new(object).peek() != Some(b'{') {
-        return Err(Error::argument("expected two JSON objects"));
+        return Err(Error::invalid("expected two JSON objects"));
     }
     let mut members = sorted_members(object)?;
     members.retain(|(_, value)| !matches!(Lexer::new(value).literal(), Some(Literal::Null | Literal::NotFinite)));
@@ -86,6 +86,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Cause;
     use alloc::collections::BTreeMap;
     use alloc::format;
     use alloc::string::ToString;
@@ -179,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_two_objects_is_an_argument_error() {
+    fn anything_but_two_objects_is_refused() {
         for text in ["", "[]", "1", "null", "\"{}\"", "{", "{\"a\":1,}", "{} x", "{\"a\":}"] {
             for error in [diff(text, "{}").unwrap_err(), diff("{}", text).unwrap_err()] {
-                assert!(error.to_string().starts_with("invalid argument: "), "{error}");
+                assert!(matches!(error.into_cause(), Cause::Invalid(_)), "{text}");
             }
         }
-        assert_eq!(diff("1", "{}").unwrap_err().to_string(), "invalid argument: expected two JSON objects");
+        assert_eq!(diff("1", "{}").unwrap_err().to_string(), "expected two JSON objects");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn merge<'a>(objects: impl Iterator<Item = &'a str>) -> Result<String> {
     merged.push('{');
     for object in objects {
         let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        let members = members.ok_or_else(|| Error::argument("expected a JSON object"))?;
+        let members = members.ok_or_else(|| Error::invalid("expected a JSON object"))?;
         if members.bytes().all(|byte| byte.is_ascii_whitespace()) {
             continue;
         }

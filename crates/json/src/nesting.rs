@@ -25,7 +25,8 @@ impl Nesting {
     pub const CAPACITY: usize = WORDS * 64;
 
     /// No open container, and room for `limit` of them.
-    pub const fn new(limit: usize) -> Self {
+    #[inline(never)]
+    pub fn new(limit: usize) -> Self {
         Self { is_object: [0; WORDS], deeper: Vec::new(), depth: 0, limit }
     }
 

@@ -9,6 +9,7 @@ use super::members::{ObjectMembers, RawValue};
 use super::nesting::Nesting;
 use super::writer::{write_integer, write_raw, write_real, write_string};
 use crate::error::{Error, Result};
+use crate::sort::sort_by;
 
 /// The deepest nesting of containers inside a value; this is what bounds the recursion.
 const DEPTH_LIMIT: usize = 128;
@@ -22,8 +23,7 @@ pub(super) fn sorted_members(object: &str) -> Result<Vec<(Cow<'_, str>, &str)>> 
     }
     // Later members come first among equal names. All values are in one text, so their addresses give the order, and
     // the sort need not be a stable one, which allocates.
-    members
-        .sort_unstable_by(|(a, a_value), (b, b_value)| a.cmp(b).then_with(|| b_value.as_ptr().cmp(&a_value.as_ptr())));
+    sort_by(&mut members, |(a, a_value), (b, b_value)| a.cmp(b).then_with(|| b_value.as_ptr().cmp(&a_value.as_ptr())));
     members.dedup_by(|later, earlier| later.0 == earlier.0);
     Ok(members)
 }
@@ -48,7 +48,7 @@ impl<'a> Tree<'a> {
             }
         };
         let Some(depth_left) = depth_left.checked_sub(1) else {
-            return Err(Error::argument("malformed JSON: nesting too deep"));
+            return Err(Error::invalid("malformed JSON: nesting too deep"));
         };
         if is_object { Self::read_object(lexer, depth_left) } else { Self::read_array(lexer, depth_left) }
     }
@@ -85,7 +85,7 @@ impl<'a> Tree<'a> {
             }
         }
         // Of members with the same name, the last one counts.
-        members.sort_unstable_by(|(a, a_place, _), (b, b_place, _)| a.cmp(b).then_with(|| b_place.cmp(a_place)));
+        sort_by(&mut members, |(a, a_place, _), (b, b_place, _)| a.cmp(b).then_with(|| b_place.cmp(a_place)));
         members.dedup_by(|later, earlier| later.0 == earlier.0);
         Ok(Self::Object(members))
     }

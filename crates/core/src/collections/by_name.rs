@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Values by name, each at a position that stays the same until all are taken out. Finding one takes the same time
 /// however many there are.
 #[derive(Debug)]
-pub struct ByName<T> {
+pub(crate) struct ByName<T> {
     names: Names,
     values: Vec<T>,
 }
@@ -21,32 +21,32 @@ impl<T> Default for ByName<T> {
 
 impl<T> ByName<T> {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// The position of the value called `name`.
-    pub fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.names.position(name)
     }
 
     /// The name at a position.
-    pub fn name(&self, position: usize) -> Option<&str> {
+    pub(crate) fn name(&self, position: usize) -> Option<&str> {
         self.names.get(position)
     }
 
     /// The value at a position.
-    pub fn get(&self, position: usize) -> Option<&T> {
+    pub(crate) fn get(&self, position: usize) -> Option<&T> {
         self.values.get(position)
     }
 
     /// The value at a position.
-    pub fn get_mut(&mut self, position: usize) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, position: usize) -> Option<&mut T> {
         self.values.get_mut(position)
     }
 
@@ -54,7 +54,7 @@ impl<T> ByName<T> {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn insert(&mut self, name: &str, value: T) -> Result<usize> {
+    pub(crate) fn insert(&mut self, name: &str, value: T) -> Result<usize> {
         debug_assert!(self.find(name).is_none());
         self.values.try_reserve(1)?;
         let position = self.names.add(name)?;
@@ -63,7 +63,7 @@ impl<T> ByName<T> {
     }
 
     /// Takes out all values.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.names.clear();
         self.values.clear();
     }

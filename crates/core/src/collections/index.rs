@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// What an entry is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key<'k> {
+pub(crate) enum Key<'k> {
     /// A name.
     Name(&'k str),
     /// The name of something and that of a part of it.
@@ -20,11 +20,11 @@ pub enum Key<'k> {
 }
 
 /// The key of the entry at a position.
-pub type KeyFn<'k> = dyn Fn(usize) -> Key<'k> + 'k;
+pub(crate) type KeyFn<'k> = dyn Fn(usize) -> Key<'k> + 'k;
 
 /// Positions by key. Methods are given the way to the keys of positions that are in the index.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(crate) struct Index {
     positions: HashTable<(u64, usize)>,
     hasher: DefaultHashBuilder,
 }
@@ -34,7 +34,7 @@ impl Index {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn of<'k>(length: usize, key_of: &KeyFn<'k>) -> Result<Self> {
+    pub(crate) fn of<'k>(length: usize, key_of: &KeyFn<'k>) -> Result<Self> {
         let mut index = Self::default();
         index.reserve(length)?;
         for position in 0..length {
@@ -47,7 +47,7 @@ impl Index {
     }
 
     /// The position of the entry with that key.
-    pub fn find<'k>(&self, key: Key<'_>, key_of: &KeyFn<'k>) -> Option<usize> {
+    pub(crate) fn find<'k>(&self, key: Key<'_>, key_of: &KeyFn<'k>) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
         let matches = |entry: &(u64, usize)| {
             entry.0 == hash && {
@@ -63,18 +63,18 @@ impl Index {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn reserve(&mut self, additional: usize) -> Result<()> {
+    pub(crate) fn reserve(&mut self, additional: usize) -> Result<()> {
         Ok(self.positions.try_reserve(additional, hash_of)?)
     }
 
     /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
-    pub fn insert(&mut self, key: Key<'_>, position: usize) {
+    pub(crate) fn insert(&mut self, key: Key<'_>, position: usize) {
         let hash = self.hasher.hash_one(key);
         self.positions.insert_unique(hash, (hash, position), hash_of);
     }
 
     /// Takes out the entry with that key.
-    pub fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyFn<'k>) {
+    pub(crate) fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyFn<'k>) {
         let hash = self.hasher.hash_one(key);
         if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(entry.1) == key) {
             entry.remove();
@@ -82,7 +82,7 @@ impl Index {
     }
 
     /// Takes out everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.positions.clear();
     }
 }
