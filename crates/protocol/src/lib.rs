@@ -1,11 +1,10 @@
-//! The sync protocol as plain Rust: lines from JSON and BSON, checksums, priorities, and the JSON of rows. No SQLite,
-//! no state.
+//! The sync protocol as plain Rust: lines from JSON and BSON, checksums and priorities. No SQLite, no state.
 //!
 //! [`decode_text`] and [`decode_binary`] turn a line into a [`SyncLine`] that borrows from it. Both feed one decoder
 //! (`decode`) through a pull reader (`reader`), so that the two encodings cannot differ in what they accept.
 //!
-//! A separate crate, because it is what runs for each operation of a line: it is compiled for speed, all else for
-//! size.
+//! A separate crate, because it is what runs for each operation of a line: it is compiled for size and speed, the
+//! core for size alone.
 #![no_std]
 #![forbid(unsafe_code)]
 
