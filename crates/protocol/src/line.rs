@@ -133,7 +133,7 @@ pub struct OplogEntry<'a> {
     pub row_id: Option<&'a str>,
     /// Tells versions of one row apart that come from different sources.
     pub subkey: Option<&'a str>,
-    /// The row as JSON text, exactly as sent: see [`publishable`](super::publishable) before showing it to SQLite.
+    /// The row as JSON text, exactly as sent: see [`publishable`](rowtide_json::publishable) before showing it to SQLite.
     pub data: Option<&'a str>,
 }
 
