@@ -33,7 +33,7 @@ const CONSTANTS: &[&str] = &[
 ///
 /// # Errors
 /// If the committed bindings are not current, or cannot be generated.
-pub fn run(check: bool) -> Result<()> {
+pub(crate) fn run(check: bool) -> Result<()> {
     let generated = format(&generate()?)?;
     let file = process::repository().join(FILES.1);
     if !check {

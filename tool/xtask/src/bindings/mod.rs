@@ -12,7 +12,7 @@ mod generate;
 #[cfg(not(feature = "bindings"))]
 pub(crate) use delegate::run;
 #[cfg(feature = "bindings")]
-pub use generate::run;
+pub(crate) use generate::run;
 
 /// The directory of SQLite's headers, and the generated file, from the top of the repository.
 #[cfg(any(test, feature = "bindings"))]
