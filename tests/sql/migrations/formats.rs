@@ -6,7 +6,7 @@ use rowtide_testkit::invariants::assert_consistent;
 use serde_json::json;
 
 use crate::migrations::stored_format::{
-    NEWEST, PUBLISHED, assert_kept, content, in_format, migrate, newest_migration, rows, schema,
+    NEWEST, OWN, PUBLISHED, assert_kept, content, in_format, migrate, newest_migration, rows, schema,
 };
 
 #[test]
@@ -14,7 +14,7 @@ fn a_new_database_gets_all_migrations() {
     let host = Host::open_in_memory();
     let result = host.transaction("SELECT powersync_init()", []);
     assert_eq!(json!(result), json!([[""]]));
-    let expected: Vec<_> = (1..=PUBLISHED).chain([1001, NEWEST]).map(|id| json!([id])).collect();
+    let expected: Vec<_> = (1..=PUBLISHED).chain(OWN).map(|id| json!([id])).collect();
     assert_eq!(host.table("SELECT id FROM ps_migration ORDER BY id"), json!(expected));
     assert_eq!(host.table("SELECT id, current_tx, next_tx FROM ps_tx"), json!([[1, null, 1]]));
     assert_eq!(host.table("SELECT id, last_op FROM ps_checkpoint"), json!([[1, 0]]));
@@ -143,7 +143,7 @@ fn migrating_needs_a_transaction() {
 #[test]
 fn only_known_formats_can_be_asked_for() {
     let host = Host::open_in_memory();
-    for version in ["0", "-1", "15", "1000", "1003", "9223372036854775807", "NULL", "'14'", "14.0", "x'0e'"] {
+    for version in ["0", "-1", "15", "1000", "1004", "9223372036854775807", "NULL", "'14'", "14.0", "x'0e'"] {
         let call = format!("SELECT powersync_test_migration({version})");
         let error = host.try_transaction(&call, []).unwrap_err();
         assert_eq!(error.code, 3091, "{version}");

@@ -18,7 +18,7 @@ fn assert_refused(result: Result<impl std::fmt::Debug, HostError>, found: &str) 
 
 #[test]
 fn what_needs_the_newest_format_asks_for_it() {
-    for format in (1..=PUBLISHED).chain([1001]) {
+    for format in (1..=PUBLISHED).chain([1001, 1002]) {
         let host = in_format(PUBLISHED);
         migrate(&host, format);
         let before = host.table("SELECT * FROM ps_crud");

@@ -6,11 +6,11 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::{Value, json};
 
-use crate::migrations::stored_format::{NEWEST, PUBLISHED, in_format, migrate};
+use crate::migrations::stored_format::{NEWEST, OWN, PUBLISHED, in_format, migrate};
 
 /// All formats that this library knows.
 fn formats() -> impl Iterator<Item = i64> {
-    (1..=PUBLISHED).chain([1001, NEWEST])
+    (1..=PUBLISHED).chain(OWN)
 }
 
 fn schema() -> Value {
@@ -117,7 +117,7 @@ fn undo_elsewhere(connection: &Connection) -> i64 {
 
 #[test]
 fn a_published_version_takes_the_file_back_with_them() {
-    for first in [PUBLISHED, 1001] {
+    for first in [PUBLISHED, 1001, 1002] {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("test.db");
         let host = Host::open(&file);

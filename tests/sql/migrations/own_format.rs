@@ -376,3 +376,33 @@ fn format_1002_goes_back_to_1001_as_that_was() {
     host.execute("DROP VIEW over");
     assert_consistent(&host);
 }
+
+/// Formats before 1003 have no place for rejected uploads.
+#[test]
+fn rejected_uploads_are_counted_on_the_way_down() {
+    let host = Host::open_in_memory();
+    host.initialize();
+    let dropped = "SELECT value FROM ps_kv WHERE key = 'powersync_rejected_dropped'";
+    migrate(&host, 1002);
+    assert_eq!(host.table(dropped), json!([]));
+    migrate(&host, NEWEST);
+    host.execute(
+        r#"INSERT INTO ps_rejected(transaction_id, entry_id, at, data, code) VALUES
+            (1, 1, 10, '{"op":"PUT","type":"lists","id":"a","data":{"x":1},"old":{"x":0},"metadata":"m"}', 'c'),
+            (1, 2, 10, '{"op":"DELETE","type":"lists","id":"b"}', 'c'), (2, 3, 10, 'not JSON', NULL)"#,
+    );
+    assert_eq!(
+        host.table(
+            "SELECT transaction_id, entry_id, at, op, type, id, data, old, metadata, code FROM powersync_rejected"
+        ),
+        json!([
+            [1, 1, 10, "PUT", "lists", "a", r#"{"x":1}"#, r#"{"x":0}"#, "m", "c"],
+            [1, 2, 10, "DELETE", "lists", "b", null, null, null, "c"],
+            [2, 3, 10, null, null, null, null, null, null, null],
+        ])
+    );
+    migrate(&host, PUBLISHED);
+    assert_eq!(host.table(dropped), json!([[2]]));
+    migrate(&host, NEWEST);
+    assert_eq!(host.table("SELECT * FROM ps_rejected"), json!([]));
+}

@@ -120,7 +120,7 @@ fn objects_of_the_application_that_look_like_ours_stay() {
     assert_eq!(host.table("SELECT rowid, name, sql FROM sqlite_schema"), before);
     host.replace_schema(&json!({"tables": []}));
     let left = host.table(
-        "SELECT name FROM sqlite_schema WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE name GLOB 'ps_[abce-z]*')
+        "SELECT name FROM sqlite_schema WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE name GLOB 'ps_[abce-z]*' OR name IN ('ps_diagnostics', 'powersync_rejected'))
          AND name NOT GLOB 'sqlite_*' ORDER BY name",
     );
     let expected = json!([

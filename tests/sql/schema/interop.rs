@@ -46,7 +46,7 @@ fn each_database(mut work: impl FnMut(&str, &Host)) {
 #[cfg_attr(not(recorded_data), ignore = "needs POWERSYNC_INTEROP_DATA")]
 fn published_views_and_indexes_are_kept_as_they_are() {
     let objects = "SELECT rowid, type, name, sql FROM sqlite_schema
-        WHERE name GLOB 'ps_data*' OR type = 'view' AND name != 'ps_oplog' ORDER BY name";
+        WHERE name GLOB 'ps_data*' OR type = 'view' AND name NOT IN ('ps_oplog', 'powersync_rejected') ORDER BY name";
     each_database(|name, host| {
         host.initialize();
         let before = host.rows(objects);
@@ -108,7 +108,7 @@ fn published_objects_go_when_the_schema_drops_them() {
         );
         host.replace_schema(&json!({"tables": []}));
         let left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ps_data*' OR name GLOB 'ps_view*' OR type = 'view'";
-        assert_eq!(host.table(left), json!([["ps_oplog"]]), "{name}");
+        assert_eq!(host.table(left), json!([["ps_oplog"], ["powersync_rejected"]]), "{name}");
         assert_eq!(host.value("SELECT count(*) FROM ps_untyped"), rows, "{name}");
     });
 }

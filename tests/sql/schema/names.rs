@@ -98,7 +98,8 @@ fn tables_and_views_can_have_any_name() {
     host.replace_schema(&json!({"tables": schema["tables"], "raw_tables": []}));
     assert_eq!(host.table("SELECT rowid, name, sql FROM sqlite_schema"), before);
     host.replace_schema(&json!({"tables": []}));
-    let ours = "SELECT name FROM sqlite_schema WHERE name GLOB 'ps_data*' OR type IN ('view', 'trigger') AND name NOT GLOB 'ps_oplog*'";
+    let ours = "SELECT name FROM sqlite_schema WHERE name GLOB 'ps_data*' OR type IN ('view', 'trigger') AND name NOT GLOB 'ps_oplog*'
+        AND name != 'powersync_rejected'";
     assert_eq!(host.table(ours), json!([]));
     assert_eq!(host.value("SELECT count(*) FROM ps_untyped"), types.len());
 }

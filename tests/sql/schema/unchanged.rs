@@ -42,7 +42,7 @@ fn schema(column: &str) -> Value {
 }
 
 fn views(host: &Host) -> Value {
-    host.table("SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB 'ps_*' ORDER BY 1")
+    host.table("SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB 'ps_*' AND name != 'powersync_rejected' ORDER BY 1")
 }
 
 #[test]

@@ -49,8 +49,7 @@ fn tables_are_real_ones_with_a_mark() {
     ] {
         let host = host(table);
         assert_eq!(sql_of(&host, "table"), json!([["t", sql]]));
-        let others =
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name != 'ps_oplog' OR name GLOB 'ps_data*'";
+        let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name NOT IN ('ps_oplog', 'powersync_rejected') OR name GLOB 'ps_data*'";
         assert_eq!(host.value(others), 0);
     }
 }

@@ -20,6 +20,7 @@ mod v09;
 mod v10;
 mod v1001;
 mod v1002;
+mod v1003;
 mod v11;
 mod v12;
 mod v13;
@@ -63,7 +64,7 @@ struct Journey {
 }
 
 /// All steps, in order.
-const MIGRATIONS: [Migration; 16] = [
+const MIGRATIONS: [Migration; 17] = [
     v01::MIGRATION,
     v02::MIGRATION,
     v03::MIGRATION,
@@ -80,6 +81,7 @@ const MIGRATIONS: [Migration; 16] = [
     v14::MIGRATION,
     v1001::MIGRATION,
     v1002::MIGRATION,
+    v1003::MIGRATION,
 ];
 
 /// A format that this library knows.
@@ -87,10 +89,10 @@ const MIGRATIONS: [Migration; 16] = [
 pub(crate) struct Version(i64);
 
 /// The format that the running code uses.
-pub(crate) const LATEST: Version = Version(v1002::MIGRATION.version);
+pub(crate) const LATEST: Version = Version(v1003::MIGRATION.version);
 
 impl Version {
-    /// The format with that number, None if there is none: 1 to 14, 1001 and 1002.
+    /// The format with that number, None if there is none: 1 to 14, and 1001 to 1003.
     pub(crate) fn from_number(number: i64) -> Option<Self> {
         is_known(number).then_some(Self(number))
     }
@@ -143,7 +145,7 @@ pub(crate) fn note_view_triggers(database: &Database<'_>) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
     let removals: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
-    let statements = removals.iter().map(String::as_str).chain(v1002::DOWN);
+    let statements = removals.iter().map(String::as_str).chain(v1003::DOWN);
     let down = down_migrations_json(statements)?;
     // Asking first needs no lock.
     match database.integer(IS_NOTED, &[LATEST.0.into(), down.as_str().into()])? {

@@ -1,8 +1,7 @@
 //! Format 1002: what several iterations on one file and a bounded list of changed rows need, and which subkeys are not
 //! known: in `ps_operations`, `removed` is 1 for a REMOVE, 2 for a PUT with such a subkey, else 0.
 //!
-//! Both directions are lists of statements, so that each change has its place in them. In the file, the way down begins
-//! with dropping our triggers on views (`note_view_triggers`).
+//! Both directions are lists of statements, so that each change has its place in them.
 //!
 //! | column | holds |
 //! | --- | --- |
