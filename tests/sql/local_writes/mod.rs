@@ -4,3 +4,5 @@ mod entries;
 mod queue_tables;
 mod transactions;
 mod updated_rows;
+mod upload_loop;
+mod upsert;

@@ -20,6 +20,8 @@ pub(crate) struct Clear {
     pub includes_local: bool,
     /// Keep what was downloaded, so that a later sign-in downloads only the difference.
     pub is_soft: bool,
+    /// Keep the transactions that the backend refused.
+    pub keeps_rejected: bool,
 }
 
 /// Clears data as `clear` says, raw tables being those of `schema`. The caller has checked that a soft clear may
@@ -32,6 +34,10 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
         forget_downloads(database)?;
     }
     forget_local_state(database)?;
+    if !clear.keeps_rejected {
+        database.execute("DELETE FROM main.ps_rejected", &[])?;
+    }
+    database.execute("DELETE FROM main.ps_diagnostics", &[])?;
     forget_keys(database, clear.is_soft)?;
     for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
         let table = format!("main.{}", text::identifier(&table.name));

@@ -28,7 +28,7 @@ use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
 
 use crate::error::{Error, ErrorKind, Result};
-pub(crate) use sync_times::last_synced_at;
+pub(crate) use sync_times::{last_synced_at, now};
 
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;

@@ -5,6 +5,8 @@ mod entry;
 mod gate;
 mod queue;
 mod transaction_id;
+pub(crate) mod upload;
+pub(crate) mod upsert;
 
 pub(crate) use entry::{Entry, Operation, insert_only_entry, is_empty_update};
 pub(crate) use queue::LocalWrites;

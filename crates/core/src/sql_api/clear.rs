@@ -10,6 +10,7 @@ use crate::sql_api::session::Session;
 
 const INCLUDES_LOCAL: i64 = 1;
 const IS_SOFT: i64 = 2;
+const KEEPS_REJECTED: i64 = 4;
 
 pub(super) fn clear(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
     let database = Database::new(context.connection(), &session.connection);
@@ -22,7 +23,8 @@ pub(super) fn clear(session: &Session, context: &Context<'_>, arguments: &[&Valu
         refuse_during_iteration(session)?;
     }
     let schema = session.schemas.applied.schema(&database)?;
-    let scope = Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft };
+    let scope =
+        Clear { includes_local: flags & INCLUDES_LOCAL != 0, is_soft, keeps_rejected: flags & KEEPS_REJECTED != 0 };
     bucket_storage::clear(&database, schema.as_deref(), scope)?;
     context.result_text("");
     Ok(())

@@ -13,6 +13,8 @@ mod schema;
 mod session;
 mod sync_state;
 mod update_hooks;
+mod upload_queue;
+mod upsert;
 
 use alloc::rc::Rc;
 
@@ -40,6 +42,8 @@ const NONE: FunctionFlags = FunctionFlags::NONE;
 const INNOCUOUS: FunctionFlags = FunctionFlags::INNOCUOUS;
 /// Returns JSON.
 const JSON: FunctionFlags = FunctionFlags::RESULT_SUBTYPE;
+/// May not be called by triggers and views.
+const DIRECT: FunctionFlags = FunctionFlags::DIRECT_ONLY;
 /// Returns JSON, and may not be called by triggers and views.
 const DIRECT_JSON: FunctionFlags = JSON.and(FunctionFlags::DIRECT_ONLY);
 /// Does nothing but compute, for any trigger.
@@ -53,6 +57,12 @@ static FUNCTIONS: &[Function] = &[
     function("powersync_client_id", 0, NONE, identity::client_id),
     function("powersync_control", 2, DIRECT_JSON, control::control),
     function("powersync_create_raw_table_crud_trigger", 3, NONE, schema::create_raw_table_crud_trigger),
+    function("powersync_crud_complete", -1, DIRECT_JSON, upload_queue::crud_complete),
+    function("powersync_crud_discard", 1, DIRECT, upload_queue::crud_discard),
+    function("powersync_crud_next", -1, DIRECT_JSON, upload_queue::crud_next),
+    function("powersync_crud_reject", -1, DIRECT, upload_queue::crud_reject),
+    function("powersync_crud_results", 2, DIRECT_JSON, upload_queue::crud_results),
+    function("powersync_crud_retry", 1, DIRECT, upload_queue::crud_retry),
     function("powersync_diff", 2, PURE_JSON, json_functions::diff),
     function("powersync_drop_view", 1, NONE, schema::drop_view),
     function("powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation),
@@ -72,6 +82,7 @@ static FUNCTIONS: &[Function] = &[
     function("powersync_test_migration", 1, NONE, migration::test_migration),
     function("powersync_trigger_resync", 1, NONE, clear::trigger_resync),
     function("powersync_update_hooks", 1, JSON, update_hooks::update_hooks),
+    function("powersync_upsert", 2, DIRECT, upsert::upsert),
     function("uuid", 0, NONE, identity::uuid),
 ];
 

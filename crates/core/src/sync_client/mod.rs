@@ -36,6 +36,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, Result};
 
 pub(crate) use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
+pub(crate) use gate::change_target;
 pub(crate) use instruction::{Instruction, to_json};
 pub(crate) use status::offline_status;
 

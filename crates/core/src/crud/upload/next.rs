@@ -1,0 +1,138 @@
+//! `powersync_crud_next`: the oldest transactions of the queue.
+
+use alloc::format;
+use alloc::string::String;
+
+use rowtide_protocol::error::{Error, Result};
+use rowtide_protocol::json::writer::{begin, write_integer, write_raw, write_string};
+use sqlite_nostd::Row;
+
+use crate::connection::Database;
+
+/// The oldest transactions, as JSON: at most `max_transactions`, and no more than `max_bytes` of JSON, but one in any case.
+///
+/// # Errors
+/// The oldest transaction has an entry that is no JSON; errors of SQLite; out of memory.
+pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Option<i64>) -> Result<String> {
+    const SELECT: &str = "SELECT id, coalesce(tx_id, -id), entry ->> '$.op', entry ->> '$.type', entry ->> '$.id', \
+            entry -> '$.data', entry -> '$.old', entry ->> '$.metadata', entry IS NOT NULL \
+        FROM (SELECT id, tx_id, iif(typeof(data) = 'text' AND json_valid(data), data, NULL) AS entry FROM main.ps_crud) \
+        ORDER BY id";
+    let max_bytes = max_bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(0));
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&[])?;
+    let mut batch = Batch::new()?;
+    while let Some(row) = rows.next()? {
+        let (entry, transaction) = (row.integer(0), row.integer(1));
+        if batch.open.as_ref().is_none_or(|open| open.transaction != transaction) {
+            batch.close()?;
+            if batch.closed >= max_transactions {
+                batch.has_more = true;
+                break;
+            }
+            batch.open(transaction)?;
+        }
+        let is_json = row.integer(8) != 0;
+        if !is_json && batch.closed == 0 {
+            return Err(Error::local_data(format!(
+                "entry {entry} of the upload queue is no JSON: powersync_crud_reject({transaction}, …) takes its transaction out"
+            )));
+        }
+        batch.add(&row, entry)?;
+        if !is_json || batch.closed > 0 && batch.json.len() > max_bytes {
+            batch.undo();
+            break;
+        }
+    }
+    drop(rows);
+    batch.finish()
+}
+
+/// Transactions as they are read.
+struct Batch {
+    json: String,
+    /// How many are complete.
+    closed: i64,
+    open: Option<Open>,
+    /// Whether the queue goes on behind them.
+    has_more: bool,
+}
+
+/// The transaction that is being read.
+struct Open {
+    transaction: i64,
+    /// The length of the JSON before it.
+    start: usize,
+    last_entry: i64,
+}
+
+impl Batch {
+    fn new() -> Result<Self> {
+        let mut json = begin()?;
+        write_raw(&mut json, "{\"transactions\":[")?;
+        Ok(Self { json, closed: 0, open: None, has_more: false })
+    }
+
+    fn open(&mut self, transaction: i64) -> Result<()> {
+        self.open = Some(Open { transaction, start: self.json.len(), last_entry: 0 });
+        write_raw(&mut self.json, if self.closed == 0 { "{\"transaction_id\":" } else { ",{\"transaction_id\":" })?;
+        write_id(&mut self.json, transaction)?;
+        write_raw(&mut self.json, ",\"crud\":[")
+    }
+
+    fn add(&mut self, row: &Row<'_>, entry: i64) -> Result<()> {
+        let json = &mut self.json;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        write_raw(json, if open.last_entry == 0 { "{\"entry_id\":" } else { ",{\"entry_id\":" })?;
+        open.last_entry = entry;
+        write_id(json, entry)?;
+        for (column, name) in [(2, ",\"op\":"), (3, ",\"table\":"), (4, ",\"id\":")] {
+            write_raw(json, name)?;
+            match row.optional_text(column)? {
+                Some(text) => write_string(json, text)?,
+                None => write_raw(json, "null")?,
+            }
+        }
+        for (column, name) in [(5, ",\"op_data\":"), (6, ",\"previous_values\":")] {
+            if let Some(value) = row.optional_text(column)? {
+                write_raw(json, name)?;
+                write_raw(json, value)?;
+            }
+        }
+        if let Some(metadata) = row.optional_text(7)? {
+            write_raw(json, ",\"metadata\":")?;
+            write_string(json, metadata)?;
+        }
+        write_raw(json, "}")
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        write_raw(&mut self.json, "],\"last_entry_id\":")?;
+        write_id(&mut self.json, open.last_entry)?;
+        write_raw(&mut self.json, "}")?;
+        self.closed = self.closed.saturating_add(1);
+        Ok(())
+    }
+
+    /// Leaves the transaction that is being read for the next call.
+    fn undo(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.json.truncate(open.start);
+        }
+        self.has_more = true;
+    }
+
+    fn finish(mut self) -> Result<String> {
+        self.close()?;
+        write_raw(&mut self.json, if self.has_more { "],\"more\":true}" } else { "],\"more\":false}" })?;
+        Ok(self.json)
+    }
+}
+
+/// Writes an id as a string: JavaScript's numbers do not hold all of them.
+pub(super) fn write_id(json: &mut String, id: i64) -> Result<()> {
+    write_raw(json, "\"")?;
+    write_integer(json, id)?;
+    write_raw(json, "\"")
+}
