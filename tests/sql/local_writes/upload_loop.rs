@@ -236,7 +236,7 @@ fn a_rejected_transaction_can_be_tried_again_as_a_new_one() {
         host.table("SELECT tx_id, data FROM ps_crud"),
         json!([[
             4,
-            r#"{"op":"PATCH","id":"a","type":"lists","data":{"name":"B"},"old":{"name":"S","size":9},"metadata":"why"}"#
+            r#"{"op":"PATCH","id":"a","type":"lists","data":{"name":"B"},"old":{"name":"A","size":1},"metadata":"why"}"#
         ]])
     );
     assert_eq!(call(&host, "SELECT powersync_crud_retry(3)"), 5);
@@ -300,4 +300,18 @@ fn a_damaged_entry_is_named_and_can_be_rejected() {
     );
     call(&host, "SELECT powersync_crud_reject(2, 'invalid', NULL)");
     assert_eq!(json_of(&host, "SELECT powersync_crud_next(5)")["transactions"][0]["transaction_id"], "3");
+}
+
+/// Nothing about the rows has changed, so that triggers would record empty updates.
+#[test]
+fn a_transaction_that_is_tried_again_at_once_is_uploaded_as_it_was() {
+    let host = with_writes();
+    let before = host.table("SELECT data FROM ps_crud WHERE tx_id IN (1, 2)");
+    call(&host, "SELECT powersync_crud_reject(3, 'x', 'y')");
+    for id in [1, 2] {
+        call(&host, &format!("SELECT powersync_crud_reject({id}, 'x', 'y')"));
+        assert_eq!(call(&host, &format!("SELECT powersync_crud_retry({id})")), id + 3);
+    }
+    assert_eq!(host.table("SELECT data FROM ps_crud ORDER BY id"), before);
+    assert_eq!(host.value("SELECT value FROM ps_kv WHERE key = 'target_checkpoint_request_id'"), SENTINEL);
 }

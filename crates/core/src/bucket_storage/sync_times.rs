@@ -9,7 +9,7 @@ use crate::connection::Database;
 use crate::sync_client::storage::{FULL_CHECKPOINT_PRIORITY, Timestamp};
 
 /// The current time of SQLite, in whole milliseconds (`unixepoch('subsec')` would need a newer SQLite than our floor).
-pub(super) fn now(database: &Database<'_>) -> Result<Timestamp> {
+pub(crate) fn now(database: &Database<'_>) -> Result<Timestamp> {
     // A real holds a Julian day to 20 microseconds.
     const SQL: &str = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER) * 1000";
     Ok(database.integer(SQL, &[])?.unwrap_or(0))

@@ -53,6 +53,16 @@ impl LocalWrites {
         self.mark(database, entry.row_type, entry.id)
     }
 
+    /// As [`LocalWrites::record`], for an entry that was in the queue before.
+    ///
+    /// # Errors
+    /// As for [`LocalWrites::append`].
+    pub(crate) fn append_again(&self, database: &Database<'_>, entry: &str, row_type: &str, row_id: &str) -> Result<()> {
+        self.append(database, Some(entry))?;
+        gate::close(database)?;
+        self.mark(database, row_type, row_id)
+    }
+
     /// Has a row checked again when downloads are published.
     ///
     /// # Errors
@@ -73,7 +83,7 @@ impl LocalWrites {
     }
 
     /// The id that all entries of the current transaction share.
-    fn transaction_id(&self, database: &Database<'_>) -> Result<i64> {
+    pub(super) fn transaction_id(&self, database: &Database<'_>) -> Result<i64> {
         let transaction = database.state().transaction();
         if !transaction.has_changed(TrackedState::TransactionId) {
             self.transaction_id.set(transaction_id::take(database)?);

@@ -79,10 +79,8 @@ pub(super) fn crud_retry(session: &Session, context: &Context<'_>, arguments: &[
     let database = changing(session, context)?;
     let [transaction] = arguments else { return Err(Error::argument("expected transaction_id")) };
     let transaction = integer("transaction_id", transaction)?;
-    match database.in_savepoint(|| upload::retry(&database, transaction))? {
-        Some(id) => context.result_text(&format!("{id}")),
-        None => context.result_null(),
-    }
+    let id = database.in_savepoint(|| upload::retry(&database, &session.local_writes, transaction))?;
+    context.result_text(&format!("{id}"));
     Ok(())
 }
 

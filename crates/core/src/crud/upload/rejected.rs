@@ -7,6 +7,7 @@ use alloc::string::String;
 use rowtide_protocol::error::{Error, Result};
 
 use crate::connection::Database;
+use crate::crud::LocalWrites;
 use crate::crud::upsert::{Tables, delete_row, upsert_row};
 
 /// Why a transaction was refused, in the backend's words.
@@ -54,17 +55,27 @@ pub(super) fn move_entries(
     database.execute(DELETE, &[first.into(), behind.into()])
 }
 
-/// Applies the operations of a rejected transaction to the tables again, which enters them at the end of the queue, and
-/// takes it out of `ps_rejected`. Gives the id of the new transaction, None if nothing had to be written.
+/// Applies the operations of a rejected transaction to the tables again, and moves its entries from `ps_rejected` to the
+/// end of the queue, as part of the current transaction, whose id it gives.
 ///
 /// # Errors
 /// An argument error if there is no such transaction, or the schema lacks a table or column of it; errors of SQLite.
-pub(crate) fn retry(database: &Database<'_>, transaction: i64) -> Result<Option<i64>> {
+pub(crate) fn retry(database: &Database<'_>, writes: &LocalWrites, transaction: i64) -> Result<i64> {
+    const LAST: &str = "SELECT seq FROM main.sqlite_sequence WHERE name = 'ps_crud'";
+    const DROP: &str = "DELETE FROM main.ps_crud WHERE id > ?1";
+    let last = database.integer(LAST, &[])?.unwrap_or(0);
+    apply(database, transaction)?;
+    // What triggers have recorded is what is different from the rows as they are. Uploaded is what was written first.
+    database.execute(DROP, &[last.into()])?;
+    append(database, writes, transaction)?;
+    discard(database, transaction)?;
+    writes.transaction_id(database)
+}
+
+/// Writes the rows of a rejected transaction.
+fn apply(database: &Database<'_>, transaction: i64) -> Result<()> {
     const SELECT: &str = "SELECT op, type, id, data, metadata, entry_id FROM main.powersync_rejected \
         WHERE transaction_id = ?1 ORDER BY entry_id";
-    const LAST: &str = "SELECT seq FROM main.sqlite_sequence WHERE name = 'ps_crud'";
-    const NEW: &str = "SELECT coalesce(tx_id, -id) FROM main.ps_crud WHERE id > ?1 ORDER BY id DESC LIMIT 1";
-    let last = database.integer(LAST, &[])?.unwrap_or(0);
     let mut tables = Tables::new(database);
     let mut statement = database.cached(SELECT)?;
     let mut rows = statement.query(&[transaction.into()])?;
@@ -84,12 +95,20 @@ pub(crate) fn retry(database: &Database<'_>, transaction: i64) -> Result<Option<
             upsert_row(database, table, Some(id), row.optional_text(3)?.unwrap_or("{}"), row.optional_text(4)?)?;
         }
     }
-    drop(rows);
-    if count == 0 {
-        return Err(no_such(transaction));
+    if count == 0 { Err(no_such(transaction)) } else { Ok(()) }
+}
+
+/// Appends the entries of a rejected transaction to the queue, as they were.
+fn append(database: &Database<'_>, writes: &LocalWrites, transaction: i64) -> Result<()> {
+    const SELECT: &str = "SELECT rejected.data, view.type, view.id FROM main.ps_rejected AS rejected \
+        JOIN main.powersync_rejected AS view USING (transaction_id, entry_id) \
+        WHERE transaction_id = ?1 ORDER BY entry_id";
+    let mut statement = database.cached(SELECT)?;
+    let mut rows = statement.query(&[transaction.into()])?;
+    while let Some(row) = rows.next()? {
+        writes.append_again(database, row.text(0)?, row.text(1)?, row.text(2)?)?;
     }
-    discard(database, transaction)?;
-    database.integer(NEW, &[last.into()])
+    Ok(())
 }
 
 /// Forgets a rejected transaction.
