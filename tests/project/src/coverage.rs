@@ -150,7 +150,10 @@ fn functions(page: &Page, all: &BTreeSet<Function>) -> Vec<Problem> {
         for signature in code_spans(signatures) {
             let (name, arguments) = signature.split_once('(').unwrap_or((signature, ")"));
             let (arguments, flags) = (count(arguments), flags.replace('`', ""));
-            let Some(function) = all.iter().find(|function| function.name == name) else { continue };
+            // A function can be registered for several numbers of arguments.
+            let same_name = || all.iter().filter(|function| function.name == name);
+            let same_count = same_name().find(|function| function.arguments == arguments);
+            let Some(function) = same_count.or_else(|| same_name().next()) else { continue };
             if (transaction == "yes") != function.needs_transaction {
                 let needs = if function.needs_transaction { "needs a" } else { "needs no" };
                 problems.push(format!("{}:{}: {name} {needs} transaction", page.path, row.line));

@@ -21,7 +21,7 @@ pub const MAY_USE: Permissions = &[
     ("updated_rows", &["sqlite_nostd", "error", "connection"]),
     ("sync_client", &["error", "collections", "json", "protocol", "text"]),
     ("schema", &["sqlite_nostd", "error", "collections", "json", "protocol", "text", "version", "connection"]),
-    ("crud", &["error", "json", "connection", "updated_rows"]),
+    ("crud", &["sqlite_nostd", "error", "json", "text", "connection", "updated_rows"]),
     (
         "bucket_storage",
         &[

@@ -57,7 +57,13 @@ impl LocalWrites {
     ///
     /// # Errors
     /// As for [`LocalWrites::append`].
-    pub(crate) fn append_again(&self, database: &Database<'_>, entry: &str, row_type: &str, row_id: &str) -> Result<()> {
+    pub(crate) fn append_again(
+        &self,
+        database: &Database<'_>,
+        entry: &str,
+        row_type: &str,
+        row_id: &str,
+    ) -> Result<()> {
         self.append(database, Some(entry))?;
         gate::close(database)?;
         self.mark(database, row_type, row_id)
