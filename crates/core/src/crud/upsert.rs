@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use crate::connection::Database;
 use crate::text::{copy, push_identifier, push_json_path};

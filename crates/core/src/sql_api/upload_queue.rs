@@ -5,8 +5,8 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::parse_integer;
+use crate::error::{Error, Result};
+use rowtide_json::parse_integer;
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::{SqliteStorage, now};

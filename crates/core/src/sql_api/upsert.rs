@@ -3,7 +3,7 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::connection::Database;

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::{Error, Result};
+use crate::error::{Error, Result};
 
 use super::{delete_up_to, is_empty};
 use crate::connection::Database;

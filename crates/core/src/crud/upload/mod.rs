@@ -14,7 +14,7 @@ pub(crate) use next::next;
 pub(crate) use rejected::{Refusal, discard, reject, retry};
 pub(crate) use results::apply_results;
 
-use rowtide_protocol::error::Result;
+use crate::error::Result;
 
 use crate::connection::Database;
 

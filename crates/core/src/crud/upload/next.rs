@@ -3,8 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::writer::{begin, write_integer, write_raw, write_string};
+use crate::error::{Error, Result};
+use rowtide_json::writer::{begin, write_integer, write_raw, write_string};
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
@@ -77,7 +77,7 @@ impl Batch {
         self.open = Some(Open { transaction, start: self.json.len(), last_entry: 0 });
         write_raw(&mut self.json, if self.closed == 0 { "{\"transaction_id\":" } else { ",{\"transaction_id\":" })?;
         write_id(&mut self.json, transaction)?;
-        write_raw(&mut self.json, ",\"crud\":[")
+        Ok(write_raw(&mut self.json, ",\"crud\":[")?)
     }
 
     fn add(&mut self, row: &Row<'_>, entry: i64) -> Result<()> {
@@ -103,7 +103,7 @@ impl Batch {
             write_raw(json, ",\"metadata\":")?;
             write_string(json, metadata)?;
         }
-        write_raw(json, "}")
+        Ok(write_raw(json, "}")?)
     }
 
     fn close(&mut self) -> Result<()> {
@@ -134,5 +134,5 @@ impl Batch {
 pub(super) fn write_id(json: &mut String, id: i64) -> Result<()> {
     write_raw(json, "\"")?;
     write_integer(json, id)?;
-    write_raw(json, "\"")
+    Ok(write_raw(json, "\"")?)
 }

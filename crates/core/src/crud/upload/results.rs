@@ -4,9 +4,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::parse_integer;
-use rowtide_protocol::json::writer::{begin, write_integer, write_raw};
+use crate::error::{Error, Result};
+use rowtide_json::parse_integer;
+use rowtide_json::writer::{begin, write_integer, write_raw};
 use sqlite_nostd::Row;
 
 use super::next::write_id;
