@@ -24,7 +24,12 @@ fn what_needs_the_newest_format_asks_for_it() {
         let before = host.table("SELECT * FROM ps_crud");
         let found = format!("The internal tables are in format {format}");
         assert_refused(host.try_control("start", ()), &found);
-        for call in ["SELECT powersync_clear(0)", "SELECT powersync_clear(2)", "SELECT powersync_trigger_resync(1)"] {
+        for call in [
+            "SELECT powersync_clear(0)",
+            "SELECT powersync_clear(2)",
+            "SELECT powersync_trigger_resync(1)",
+            "SELECT powersync_adopt()",
+        ] {
             assert_refused(host.try_transaction(call, []), &found);
         }
         assert_eq!(host.table("SELECT * FROM ps_crud"), before);

@@ -17,3 +17,4 @@ mod several_iterations_ahead;
 mod several_iterations_requests;
 mod shared_file;
 mod subscriptions;
+mod warm_start;

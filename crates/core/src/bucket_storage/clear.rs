@@ -4,6 +4,7 @@ use alloc::format;
 
 use sqlite_nostd::ResultCode;
 
+use crate::bucket_storage::adopt::make_client_id;
 use crate::bucket_storage::client_id;
 use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::connection::Database;
@@ -11,7 +12,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{RawTable, Schema, data_tables, require_transaction};
 use crate::text;
 use crate::updated_rows;
-use crate::uuid::random_uuid;
 
 /// What `powersync_clear` is asked to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +94,10 @@ fn forget_keys(database: &Database<'_>, is_soft: bool) -> Result<()> {
     const HARD: &str = "DELETE FROM main.ps_kv WHERE key != 'client_id'";
     // The JavaScript SDK notes there that it repaired the keys of downloaded operations, which a soft clear keeps.
     const SOFT: &str = "DELETE FROM main.ps_kv WHERE key NOT IN ('client_id', 'powersync_js_migrated_subkeys')";
-    const REPAIR: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) VALUES ('client_id', ?1)";
     database.execute(if is_soft { SOFT } else { HARD }, &[])?;
     match client_id(database) {
         // Without it no iteration starts, and nothing else makes a new one.
-        Err(error) if matches!(error.kind(), ErrorKind::Abort | ErrorKind::LocalData) => {
-            database.execute(REPAIR, &[random_uuid().as_str().into()])
-        }
+        Err(error) if matches!(error.kind(), ErrorKind::Abort | ErrorKind::LocalData) => make_client_id(database),
         client_id => client_id.map(drop),
     }
 }

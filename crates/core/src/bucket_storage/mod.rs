@@ -2,6 +2,7 @@
 //!
 //! [`SqliteStorage`] is what the state machine sees of it. Each function here holds the SQL that it runs.
 
+mod adopt;
 mod buckets;
 mod by_row;
 mod clear;
@@ -20,6 +21,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+pub(crate) use adopt::{adopt, adopt_export};
 pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;

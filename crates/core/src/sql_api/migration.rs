@@ -3,6 +3,7 @@
 
 use sqlite_nostd::{Context, Value, ValueType};
 
+use crate::bucket_storage::adopt_export;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version, migrate};
@@ -12,6 +13,7 @@ pub(super) fn init(session: &Session, context: &Context<'_>, _: &[&Value]) -> Re
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     migrate(&database, LATEST)?;
+    adopt_export(&database)?;
     context.result_text("");
     Ok(())
 }

@@ -15,6 +15,7 @@ mod sync_state;
 mod update_hooks;
 mod upload_queue;
 mod upsert;
+mod warm_start;
 
 use alloc::rc::Rc;
 
@@ -53,6 +54,7 @@ const PURE_JSON: FunctionFlags = PURE.and(JSON);
 #[rustfmt::skip]
 static FUNCTIONS: &[Function] = &[
     function("gen_random_uuid", 0, NONE, identity::uuid),
+    function("powersync_adopt", 0, DIRECT_JSON, warm_start::adopt),
     function("powersync_clear", 1, NONE, clear::clear),
     function("powersync_client_id", 0, NONE, identity::client_id),
     function("powersync_control", 2, DIRECT_JSON, control::control),

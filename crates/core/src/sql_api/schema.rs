@@ -4,7 +4,7 @@
 
 use sqlite_nostd::{Context, Value, ValueType};
 
-use crate::bucket_storage::resync_for_schema;
+use crate::bucket_storage::{adopt_export, resync_for_schema};
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
@@ -30,10 +30,11 @@ fn replace(session: &Session, database: &Database<'_>, json: &str) -> Result<()>
     // Formats that change no table are noticed by their step only.
     if applied.is_applied(database, json)? || applied.is_applied_by_others(database, json)? && is_at(database, LATEST)?
     {
-        return Ok(());
+        return adopt_export(database);
     }
     let schema = Schema::parse(json)?;
     migrate(database, LATEST)?;
+    adopt_export(database)?;
     database.in_savepoint(|| match apply(database, &schema)? {
         StoredRows::Untouched => Ok(()),
         StoredRows::Complete => note_view_triggers(database),
