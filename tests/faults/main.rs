@@ -10,6 +10,7 @@
 mod client;
 mod crashes;
 mod dump;
+mod exports;
 mod failures;
 mod lost_transactions;
 mod session;

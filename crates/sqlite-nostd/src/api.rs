@@ -193,12 +193,19 @@ functions! {
     fn sqlite3_file_control / file_control(db: *mut sqlite3, schema: *const c_char, operation: c_int, argument: *mut c_void) -> c_int = SQLITE_MISUSE;
     fn sqlite3_db_readonly / db_readonly(db: *mut sqlite3, schema: *const c_char) -> c_int = -1;
     fn sqlite3_is_interrupted / is_interrupted(db: *mut sqlite3) -> c_int = 0;
+
+    fn sqlite3_open_v2 / open_v2(name: *const c_char, db: *mut *mut sqlite3, flags: c_int, vfs: *const c_char) -> c_int = SQLITE_MISUSE;
+    fn sqlite3_close_v2 / close_v2(db: *mut sqlite3) -> c_int = SQLITE_MISUSE;
+    fn sqlite3_backup_init / backup_init(target: *mut sqlite3, target_name: *const c_char, source: *mut sqlite3, source_name: *const c_char) -> *mut sqlite3_backup = core::ptr::null_mut();
+    fn sqlite3_backup_step / backup_step(backup: *mut sqlite3_backup, pages: c_int) -> c_int = SQLITE_MISUSE;
+    fn sqlite3_backup_finish / backup_finish(backup: *mut sqlite3_backup) -> c_int = SQLITE_MISUSE;
 }
 
 #[cfg(feature = "static")]
 unsafe extern "C" {
     fn sqlite3_log(code: c_int, format: *const c_char, ...);
     fn sqlite3_vtab_config(db: *mut sqlite3, option: c_int, ...) -> c_int;
+    fn sqlite3_db_config(db: *mut sqlite3, option: c_int, ...) -> c_int;
     /// Has SQLite call an entry point for each new connection.
     ///
     /// # Safety
@@ -247,6 +254,30 @@ pub(crate) unsafe fn vtab_config(db: *mut sqlite3, option: c_int) -> c_int {
         match unsafe { (&raw const (*table).vtab_config).read() } {
             // SAFETY: see above.
             Some(function) => unsafe { function(db, option) },
+            None => SQLITE_MISUSE,
+        }
+    }
+}
+
+/// `sqlite3_db_config` for options that take an integer, and a place for the outcome, of which none is given.
+///
+/// # Safety
+/// The connection is open, and `option` is of that kind.
+pub(crate) unsafe fn db_config(db: *mut sqlite3, option: c_int, value: c_int) -> c_int {
+    let outcome = core::ptr::null_mut::<c_int>();
+    #[cfg(feature = "static")]
+    // SAFETY: by contract.
+    return unsafe { sqlite3_db_config(db, option, value, outcome) };
+    #[cfg(not(feature = "static"))]
+    {
+        let table = table::get();
+        if table.is_null() {
+            return SQLITE_MISUSE;
+        }
+        // SAFETY: as in `functions!`.
+        match unsafe { (&raw const (*table).db_config).read() } {
+            // SAFETY: by contract.
+            Some(function) => unsafe { function(db, option, value, outcome) },
             None => SQLITE_MISUSE,
         }
     }

@@ -127,7 +127,7 @@ impl<'c> Connection<'c> {
         Ok((statement, rest))
     }
 
-    fn error(self, code: c_int, sql: Option<&str>) -> SqliteError {
+    pub(crate) fn error(self, code: c_int, sql: Option<&str>) -> SqliteError {
         // SAFETY: the connection is open, and a call on it has just failed.
         unsafe { SqliteError::last(self.raw(), code, sql) }
     }

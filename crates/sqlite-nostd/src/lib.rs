@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod api;
+mod backup;
 #[allow(missing_docs, non_camel_case_types, non_snake_case, clippy::all)]
 pub mod bindings;
 mod code;
@@ -25,6 +26,7 @@ mod statement;
 mod value;
 mod vtab;
 
+pub use backup::{Missing, OwnConnection};
 pub use code::ResultCode;
 pub use connection::{Connection, log, randomness, sqlite_version, sqlite_version_number};
 pub use data_version::DataVersions;

@@ -5,8 +5,9 @@ use rowtide_testkit::service::Service;
 use rowtide_testkit::versions::{ScriptHost, quote};
 use serde_json::json;
 
-/// A sync of two checkpoints with a local write, in SQL; prints the rows of `lists`, twice, and the queued operation.
-fn small_sync() -> String {
+/// A sync of two checkpoints with a local write, in SQL; prints the rows of `lists`, twice, the queued operation, and
+/// whether an export to a file was made, which becomes a new client.
+fn small_sync(export: &str) -> String {
     let schema = json!({"tables": [{"name": "lists", "columns": [{"name": "name", "type": "text"}]}]});
     let mut service = Service::new();
     service.put("a", "lists", "l1", &json!({"name": "it's one"}));
@@ -34,20 +35,23 @@ fn small_sync() -> String {
     script += "UPDATE lists SET name = 'mine' WHERE id = 'l2';\n";
     script += "SELECT data FROM ps_crud;\n";
     script += &call("stop", "NULL");
+    script += &format!("SELECT json_extract(powersync_export({}), '$.bytes') > 0;\n", quote(export));
     script
 }
 
 fn syncs(host: &ScriptHost, version: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let database = directory.path().join("small.db");
-    let output = host.run(database.to_str().unwrap(), &small_sync()).unwrap();
+    let (database, export) = (directory.path().join("small.db"), directory.path().join("export.db"));
+    let output = host.run(database.to_str().unwrap(), &small_sync(export.to_str().unwrap())).unwrap();
     let lines: Vec<&str> = output.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
     let queued = r#"{"op":"PATCH","id":"l2","type":"lists","data":{"name":"mine"}}"#;
     assert!(lines[0].starts_with(version), "SQLite {} instead of {version}", lines[0]);
     assert_eq!(lines[1..5], ["l1|it's one", "l2|two", "l2|two", "l3|three"]);
     let actual: serde_json::Value = serde_json::from_str(lines[5]).unwrap();
     assert_eq!(actual, serde_json::from_str::<serde_json::Value>(queued).unwrap());
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines[6..], ["1"]);
+    let adopting = "BEGIN;\nSELECT powersync_init();\nCOMMIT;\nSELECT length(powersync_client_id());\n";
+    assert_eq!(host.run(export.to_str().unwrap(), adopting).unwrap(), ["", "36"]);
 }
 
 #[test]

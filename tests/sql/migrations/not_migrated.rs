@@ -32,6 +32,7 @@ fn what_needs_the_newest_format_asks_for_it() {
         ] {
             assert_refused(host.try_transaction(call, []), &found);
         }
+        assert_refused(host.try_rows("SELECT powersync_export('never-written.db')", []), &found);
         assert_eq!(host.table("SELECT * FROM ps_crud"), before);
         host.initialize();
         host.control("start", ());

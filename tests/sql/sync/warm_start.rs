@@ -257,3 +257,194 @@ fn adopting_needs_a_transaction_and_our_tables() {
     let error = host.try_transaction("SELECT powersync_adopt()", []).unwrap_err();
     assert!(error.message.contains("There are no internal tables"), "{error}");
 }
+
+#[track_caller]
+fn export(host: &Host, path: &Path) {
+    let exported = host.value_with("SELECT powersync_export(?)", [path.to_str().unwrap()]);
+    let exported: Value = serde_json::from_str(exported.as_str().unwrap()).unwrap();
+    assert_eq!(exported, json!({"bytes": fs::metadata(path).unwrap().len()}));
+}
+
+/// Names of the files in a directory.
+fn files(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn journal_modes() -> [&'static str; 2] {
+    ["delete", "wal"]
+}
+
+#[test]
+fn clients_made_of_an_export_have_their_own_ids_and_download_the_difference() {
+    for mode in journal_modes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let mut service = service();
+        let original = used_client(&path("original.db"), &service);
+        original.rows(&format!("PRAGMA journal_mode = {mode}"));
+        let queue = original.table("SELECT * FROM ps_crud");
+        export(&original, &path("export.db"));
+        assert_eq!(original.table("SELECT * FROM ps_crud"), queue, "the original stays as it is");
+        assert!(!files(directory.path()).iter().any(|name| name.starts_with("export.db-")), "{mode}");
+        service.put("a", "lists", "5", &json!({"name": "new"}));
+        let mut ids = vec![original.value("SELECT powersync_client_id()")];
+        for name in ["one.db", "two.db"] {
+            fs::copy(path("export.db"), path(name)).unwrap();
+            let host = open(&path(name));
+            ids.push(host.value("SELECT powersync_client_id()"));
+            assert_has_nothing_of_another(&host);
+            assert_eq!(host.value("SELECT count(*) FROM drafts"), 0);
+            assert_eq!(host.value("SELECT count(*) FROM sketches"), 0);
+            assert_eq!(host.value("SELECT powersync_crud_next(10)"), r#"{"transactions":[],"more":false}"#);
+            let lifetime =
+                "SELECT (expires_at - CAST(strftime('%s') AS INTEGER) * 1000000) / 1000000 BETWEEN 3500 AND 3601
+                FROM ps_stream_subscriptions";
+            assert_eq!(host.table(lifetime), json!([[1]]), "it begins with the new client");
+            assert_eq!(download(&host, &service), 1, "{mode}");
+            assert_eq!(rows(&host), rows_of(&service), "{mode}");
+            // A client like any other.
+            host.execute("INSERT INTO lists(id, name) VALUES ('x', 'x')");
+            let id = host.value("SELECT powersync_client_id()");
+            drop(host);
+            let host = open(&path(name));
+            assert_eq!(
+                (host.value("SELECT powersync_client_id()"), host.value("SELECT count(*) FROM ps_crud")),
+                (id, json!(1))
+            );
+        }
+        ids.sort_by_key(Value::to_string);
+        ids.dedup();
+        assert_eq!(ids.len(), 3);
+    }
+}
+
+#[test]
+fn an_export_holds_nothing_of_the_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let host = used_client(&path("original.db"), &service());
+    host.execute(r#"INSERT INTO powersync_crud_(data) VALUES ('{"data":"a secret of this client"}')"#);
+    let id = host.value("SELECT powersync_client_id()");
+    export(&host, &path("export.db"));
+    let exported = Host::open(path("export.db"));
+    let keys = exported.table("SELECT key, value FROM ps_kv ORDER BY key");
+    assert_eq!(keys, json!([["mine", 1], ["powersync_export", 1]]));
+    assert_eq!(exported.table("SELECT expires_at FROM ps_stream_subscriptions"), json!([[null]]));
+    assert_eq!(exported.table("PRAGMA integrity_check"), json!([["ok"]]));
+    let error = exported.error("SELECT powersync_client_id()");
+    assert!(error.message.contains("No client_id found"), "{error}");
+    let bytes = fs::read(path("export.db")).unwrap();
+    for text in ["a secret of this client", id.as_str().unwrap(), "draft\""] {
+        assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text} is in the file");
+    }
+}
+
+#[test]
+fn init_adopts_an_export_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let host = used_client(&path("original.db"), &service());
+    export(&host, &path("export.db"));
+    let first = Host::open(path("export.db"));
+    first.execute("BEGIN");
+    first.rows("SELECT powersync_init()");
+    first.execute("ROLLBACK");
+    assert!(first.error("SELECT powersync_client_id()").message.contains("No client_id found"));
+    first.initialize();
+    let id = first.value("SELECT powersync_client_id()");
+    assert_ne!(id, host.value("SELECT powersync_client_id()"));
+    first.initialize();
+    let second = Host::open(path("export.db"));
+    second.initialize();
+    assert_eq!(first.value("SELECT powersync_client_id()"), id);
+    assert_eq!(second.value("SELECT powersync_client_id()"), id);
+}
+
+#[test]
+fn a_schema_that_is_known_adopts_again_what_a_rollback_undid() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    export(&used_client(&path("original.db"), &service()), &path("export.db"));
+    let host = open(&path("export.db"));
+    // The mark of an export, in a file to which the schema was applied.
+    host.execute("INSERT INTO ps_kv(key, value) VALUES ('powersync_export', 1)");
+    let id = host.value("SELECT powersync_client_id()");
+    for connection in [&open(&path("export.db")), &host] {
+        connection.execute("INSERT OR REPLACE INTO ps_kv(key, value) VALUES ('powersync_export', 1)");
+        for end in ["ROLLBACK", "COMMIT"] {
+            connection.execute("BEGIN IMMEDIATE");
+            connection.rows_with("SELECT powersync_replace_schema(?)", [schema().to_string()]);
+            assert_ne!(connection.value("SELECT powersync_client_id()"), id);
+            connection.execute(end);
+        }
+        assert_eq!(connection.value("SELECT count(*) FROM ps_kv WHERE key = 'powersync_export'"), 0);
+    }
+}
+
+#[test]
+fn local_only_rows_are_exported_when_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let host = used_client(&path("original.db"), &service());
+    // Triggers of the app, with functions that only its connections have.
+    host.connection()
+        .create_scalar_function("of_the_app", 0, rusqlite::functions::FunctionFlags::SQLITE_UTF8, |_| Ok(1))
+        .unwrap();
+    host.execute("CREATE TRIGGER on_drafts AFTER DELETE ON ps_data_local__drafts BEGIN SELECT of_the_app(); END");
+    let target = path("with.db");
+    host.value_with("SELECT powersync_export(?, 'with-local')", [target.to_str().unwrap()]);
+    export(&host, &path("without.db"));
+    let count = "SELECT (SELECT count(*) FROM drafts) + (SELECT count(*) FROM sketches)";
+    assert_eq!(open(&target).value(count), 2);
+    assert_eq!(open(&path("without.db")).value(count), 0);
+}
+
+#[test]
+fn a_database_in_memory_can_be_exported() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = service();
+    let host = used_client(Path::new(":memory:"), &service);
+    export(&host, &directory.path().join("export.db"));
+    let copy = open(&directory.path().join("export.db"));
+    assert_eq!(download(&copy, &service), 0);
+    assert_eq!(rows(&copy), rows_of(&service));
+}
+
+#[test]
+fn existing_files_transactions_and_wrong_arguments_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let host = used_client(&path("original.db"), &service());
+    let refused = |call: &str, file: &Path, message: &str| {
+        let before = files(directory.path());
+        let error = host.try_rows(call, [file.to_str().unwrap()]).unwrap_err();
+        assert!(error.message.contains(message), "{error}");
+        assert_eq!(files(directory.path()), before);
+    };
+    const EXPORT: &str = "SELECT powersync_export(?)";
+    fs::write(path("text"), "no database").unwrap();
+    let original = host.table("SELECT * FROM ps_kv");
+    for name in ["text", "original.db"] {
+        refused(EXPORT, &path(name), "there is a file of that name already");
+    }
+    assert_eq!(fs::read(path("text")).unwrap(), b"no database");
+    assert_eq!(host.table("SELECT * FROM ps_kv"), original);
+    refused(EXPORT, &path("missing/export.db"), "unable to open database file");
+    refused(EXPORT, directory.path(), "unable to open database file");
+    refused("SELECT powersync_export(?, 'local')", &path("x"), "the second argument must be 'with-local'");
+    refused("SELECT powersync_export(?, NULL)", &path("x"), "the second argument must be 'with-local'");
+    refused("SELECT powersync_export(1 + ?)", &path("x"), "the path of the file must be text");
+    refused(EXPORT, Path::new(""), "the path of the file must be text");
+    refused("CREATE TABLE t AS SELECT powersync_export(?)", &path("x"), "database is locked");
+    host.execute("BEGIN");
+    refused(EXPORT, &path("x"), "must not be called in a transaction");
+    host.execute("COMMIT");
+    // What is left of an export that failed.
+    fs::write(path("empty"), "").unwrap();
+    export(&host, &path("empty"));
+    let error = Host::open_in_memory().error("SELECT powersync_export('x')");
+    assert!(error.message.contains("There are no internal tables"), "{error}");
+}

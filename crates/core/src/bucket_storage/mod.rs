@@ -6,6 +6,7 @@ mod adopt;
 mod buckets;
 mod by_row;
 mod clear;
+mod export;
 mod gate;
 mod iteration;
 mod operation_id;
@@ -23,6 +24,7 @@ use core::cell::RefCell;
 
 pub(crate) use adopt::{adopt, adopt_export};
 pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
+pub(crate) use export::{LocalRows, export};
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use publish::{RowLocations, RowSinks};

@@ -70,6 +70,8 @@ static FUNCTIONS: &[Function] = &[
     function("powersync_crud_retry", 1, DIRECT, upload_queue::crud_retry),
     function("powersync_diff", 2, PURE_JSON, json_functions::diff),
     function("powersync_drop_view", 1, NONE, schema::drop_view),
+    function("powersync_export", 1, DIRECT_JSON, warm_start::export),
+    function("powersync_export", 2, DIRECT_JSON, warm_start::export),
     function("powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation),
     function("powersync_init", 0, NONE, migration::init),
     function("powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry),

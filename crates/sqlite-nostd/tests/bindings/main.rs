@@ -2,6 +2,7 @@
 //! feature `static`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod backup;
 mod entry;
 mod functions;
 mod hooks;
