@@ -198,7 +198,7 @@ unsafe extern "C" fn free(memory: *mut c_void) {
 }
 
 /// SQLITE_TRANSIENT, in place of a destructor: SQLite makes a copy, often in memory that it has at hand.
-fn copied() -> api::Destructor {
+pub(crate) fn copied() -> api::Destructor {
     // SAFETY: not null, which is all that a function pointer must be; SQLite never calls this one.
     Some(unsafe { core::mem::transmute::<isize, unsafe extern "C" fn(*mut c_void)>(-1) })
 }

@@ -1,22 +1,35 @@
-//! Insert-only eponymous virtual tables: the trait, and the shims that SQLite calls.
+//! Eponymous virtual tables, which rows can be inserted into or read from: the trait, and the shims that SQLite calls.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{self, NonNull};
 
 use crate::api;
 use crate::bindings::{
-    SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, SQLITE_VTAB_INNOCUOUS, sqlite3, sqlite3_context, sqlite3_index_info,
-    sqlite3_int64, sqlite3_module, sqlite3_value, sqlite3_vtab, sqlite3_vtab_cursor,
+    SQLITE_MISUSE, SQLITE_NOMEM, SQLITE_OK, SQLITE_UTF8, SQLITE_VTAB_INNOCUOUS, sqlite3, sqlite3_context,
+    sqlite3_index_info, sqlite3_int64, sqlite3_module, sqlite3_value, sqlite3_vtab, sqlite3_vtab_cursor,
 };
 use crate::connection::c_string;
 use crate::error::FunctionError;
+use crate::function::copied;
 use crate::{Connection, Value, function, memory, registry};
 
 type Outcome = Result<(), FunctionError>;
 
-/// A table of which every connection has one, into which rows can be inserted and from which none can be read.
+/// A value in a row that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// Text.
+    Text(Rc<str>),
+}
+
+/// A table of which every connection has one. Rows can be inserted or read, never changed or deleted.
 ///
 /// All methods take `&self`: SQLite may roll back from within an insert.
 pub trait EponymousTable: Sized + 'static {
@@ -26,11 +39,16 @@ pub trait EponymousTable: Sized + 'static {
     const DECLARATION: &'static str;
     /// Whether triggers and views of an untrusted schema may use it.
     const INNOCUOUS: bool;
-    /// Whether SELECT gives no rows, rather than fail with SQLITE_MISUSE.
+    /// Whether SELECT gives [`Self::rows`], rather than fail with SQLITE_MISUSE.
     const SELECT_IS_ALLOWED: bool = false;
 
     /// The table for a connection. It is dropped when SQLite disconnects it, at the latest when the connection closes.
     fn connect(connection: Connection<'_>, state: &Rc<Self::State>) -> Result<Self, FunctionError>;
+
+    /// All rows, as a SELECT that begins now will see them. Not called unless SELECT is allowed.
+    fn rows(&self) -> Vec<Box<[Cell]>> {
+        Vec::new()
+    }
 
     /// A row is inserted; `columns` in the order of the declaration.
     fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Outcome;
@@ -79,6 +97,15 @@ struct Table<T> {
     table: T,
 }
 
+/// An open SELECT. As with [`Table`], SQLite writes to `base`.
+#[repr(C)]
+struct Cursor {
+    base: sqlite3_vtab_cursor,
+    rows: Vec<Box<[Cell]>>,
+    /// Index of the current row.
+    position: usize,
+}
+
 /// What SQLite keeps for a registered module.
 struct Module<S> {
     db: NonNull<sqlite3>,
@@ -117,7 +144,7 @@ const fn module<T: EponymousTable>() -> sqlite3_module {
         xDestroy: Some(disconnect::<T>),
         xOpen: Some(open::<T>),
         xClose: Some(close),
-        xFilter: Some(filter),
+        xFilter: Some(filter::<T>),
         xNext: Some(next),
         xEof: Some(eof),
         xColumn: Some(column),
@@ -273,51 +300,87 @@ unsafe extern "C" fn open<T: EponymousTable>(vtab: *mut sqlite3_vtab, result: *m
         unsafe { set_message(vtab, "this table can only be inserted into") };
         return SQLITE_MISUSE;
     }
-    // SAFETY: SQLite's own memory, freed in `close`.
-    let cursor =
-        unsafe { api::sqlite3_malloc64(size_of::<sqlite3_vtab_cursor>() as u64) }.cast::<sqlite3_vtab_cursor>();
-    if cursor.is_null() {
-        return SQLITE_NOMEM;
-    }
-    // SAFETY: freshly allocated; SQLite passes a valid place.
-    unsafe {
-        cursor.write(sqlite3_vtab_cursor { pVtab: ptr::null_mut() });
-        *result = cursor;
-    }
+    let base = sqlite3_vtab_cursor { pVtab: ptr::null_mut() };
+    let cursor = Box::into_raw(Box::new(Cursor { base, rows: Vec::new(), position: 0 }));
+    // SAFETY: SQLite passes a valid place; `Cursor` begins with a `sqlite3_vtab_cursor`.
+    unsafe { *result = cursor.cast() };
     SQLITE_OK
 }
 
 unsafe extern "C" fn close(cursor: *mut sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: allocated in `open`.
-    unsafe { api::sqlite3_free(cursor.cast()) };
+    // SAFETY: made in `open`, and closed once.
+    drop(unsafe { Box::from_raw(cursor.cast::<Cursor>()) });
     SQLITE_OK
 }
 
-unsafe extern "C" fn filter(
-    _cursor: *mut sqlite3_vtab_cursor,
+/// The cursor behind SQLite's pointer, without the part that SQLite writes to.
+///
+/// # Safety
+/// `cursor` was made by `open` and is open for `'a`, and there is no other reference.
+unsafe fn cursor_parts<'a>(cursor: *mut sqlite3_vtab_cursor) -> (&'a mut Vec<Box<[Cell]>>, &'a mut usize) {
+    let cursor = cursor.cast::<Cursor>();
+    // SAFETY: by contract.
+    unsafe { (&mut (*cursor).rows, &mut (*cursor).position) }
+}
+
+unsafe extern "C" fn filter<T: EponymousTable>(
+    cursor: *mut sqlite3_vtab_cursor,
     _index: c_int,
     _name: *const c_char,
     _count: c_int,
     _arguments: *mut *mut sqlite3_value,
 ) -> c_int {
+    // SAFETY: SQLite passes an open cursor, and has set its table.
+    let (vtab, (rows, position)) = unsafe { ((*cursor).pVtab, cursor_parts(cursor)) };
+    // SAFETY: made by `connect` with this type; a table outlives its cursors.
+    let table = unsafe { table::<T>(vtab) };
+    match memory::guard(|| table.rows()) {
+        Ok(found) => {
+            (*rows, *position) = (found, 0);
+            SQLITE_OK
+        }
+        Err(memory::OutOfMemory) => SQLITE_NOMEM,
+    }
+}
+
+unsafe extern "C" fn next(cursor: *mut sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: SQLite passes an open cursor, here and below.
+    let (_, position) = unsafe { cursor_parts(cursor) };
+    *position = position.saturating_add(1);
     SQLITE_OK
 }
 
-unsafe extern "C" fn next(_cursor: *mut sqlite3_vtab_cursor) -> c_int {
+unsafe extern "C" fn eof(cursor: *mut sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: see `next`.
+    let (rows, position) = unsafe { cursor_parts(cursor) };
+    c_int::from(*position >= rows.len())
+}
+
+unsafe extern "C" fn column(cursor: *mut sqlite3_vtab_cursor, context: *mut sqlite3_context, index: c_int) -> c_int {
+    // SAFETY: see `next`.
+    let (rows, position) = unsafe { cursor_parts(cursor) };
+    let cell = usize::try_from(index).ok().and_then(|index| rows.get(*position)?.get(index));
+    // SAFETY: SQLite passes a valid context, and copies the text.
+    unsafe {
+        match cell {
+            // What is not set is NULL.
+            None | Some(Cell::Null) => {}
+            Some(Cell::Integer(value)) => api::sqlite3_result_int64(context, *value),
+            Some(Cell::Text(text)) => {
+                let size = text.len() as u64;
+                api::sqlite3_result_text64(context, text.as_ptr().cast(), size, copied(), SQLITE_UTF8 as u8);
+            }
+        }
+    }
     SQLITE_OK
 }
 
-unsafe extern "C" fn eof(_cursor: *mut sqlite3_vtab_cursor) -> c_int {
-    1
-}
-
-unsafe extern "C" fn column(_cursor: *mut sqlite3_vtab_cursor, _context: *mut sqlite3_context, _index: c_int) -> c_int {
-    SQLITE_OK
-}
-
-unsafe extern "C" fn rowid(_cursor: *mut sqlite3_vtab_cursor, rowid: *mut sqlite3_int64) -> c_int {
-    // SAFETY: SQLite passes a valid place.
-    unsafe { *rowid = 0 };
+unsafe extern "C" fn rowid(cursor: *mut sqlite3_vtab_cursor, rowid: *mut sqlite3_int64) -> c_int {
+    // SAFETY: see `next`; SQLite passes a valid place.
+    unsafe {
+        let (_, position) = cursor_parts(cursor);
+        *rowid = i64::try_from(*position).unwrap_or(i64::MAX);
+    }
     SQLITE_OK
 }
 

@@ -121,7 +121,11 @@ impl<K: Kind> EponymousTable for QueueTable<K> {
             return Ok(());
         }
         let database = Database::new(connection, state);
-        K::record(&self.session, &database, columns).map_err(|error| explain(&database, error).in_function(K::NAME))
+        K::record(&self.session, &database, columns).map_err(|error| {
+            let error = explain(&database, error).in_function(K::NAME);
+            self.session.log.add_error(&database, &error);
+            error
+        })
     }
 
     fn begin(&self) -> Result<(), FunctionError> {

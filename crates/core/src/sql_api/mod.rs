@@ -7,6 +7,7 @@ mod control;
 mod crud_tables;
 mod identity;
 mod json_functions;
+mod log;
 mod migration;
 mod row_functions;
 mod schema;
@@ -21,8 +22,10 @@ use alloc::rc::Rc;
 
 use sqlite_nostd::{Connection, Context, EponymousTable, FunctionError, FunctionFlags, Value};
 
+use crate::connection::Database;
 use close::CloseTable;
 use crud_tables::{Finished, FromParts, QueueTable};
+use log::LogTable;
 use session::Session;
 
 use crate::error::Result;
@@ -97,6 +100,7 @@ static VIRTUAL_TABLES: &[(&str, RegisterTable)] = &[
     ("powersync_crud", virtual_table::<QueueTable<FromParts>>),
     ("powersync_crud_", virtual_table::<QueueTable<Finished>>),
     ("powersync_internal_close", virtual_table::<CloseTable>),
+    ("powersync_log", virtual_table::<LogTable>),
 ];
 
 type RegisterTable = fn(Connection<'_>, &str, &Rc<Session>) -> sqlite_nostd::Result<()>;
@@ -126,7 +130,11 @@ struct Registered {
 
 fn call(registered: &Registered, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
     let Registered { function, session } = registered;
-    (function.implementation)(session, context, arguments).map_err(|error| error.in_function(function.name))
+    (function.implementation)(session, context, arguments).map_err(|error| {
+        let error = error.in_function(function.name);
+        session.log.add_error(&Database::new(context.connection(), &session.connection), &error);
+        error
+    })
 }
 
 /// Registers everything on a connection. Does not touch the database file.

@@ -11,6 +11,7 @@ use crate::connection::ConnectionState;
 use crate::crud::LocalWrites;
 use crate::error::{Error, Result};
 use crate::schema::KnownSchemas;
+use crate::sql_api::log::Log;
 use crate::sql_api::update_hooks::UpdateHooks;
 use crate::sync_client::Engine;
 
@@ -33,6 +34,8 @@ pub(super) struct Session {
     pub row_json: Cell<Vec<u8>>,
     /// The hooks that report which tables change, if the SDK asked for them.
     pub update_hooks: UpdateHooks,
+    /// The last log lines and errors.
+    pub log: Log,
 }
 
 impl Session {

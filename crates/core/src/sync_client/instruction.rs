@@ -195,7 +195,8 @@ impl Instruction {
 }
 
 impl Severity {
-    const fn name(self) -> &'static str {
+    /// Its name, as in the instruction.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Debug => "DEBUG",
             Self::Info => "INFO",

@@ -13,6 +13,8 @@ mod request_ids;
 mod start;
 mod streams;
 
+use alloc::vec::Vec;
+
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::bucket_storage::SqliteStorage;
@@ -84,7 +86,7 @@ pub(super) fn control(session: &Session, context: &Context<'_>, arguments: &[&Va
         if database.connection().is_autocommit() {
             return Err(Error::state("the transaction has ended during the call"));
         }
-        give(context, outcome)
+        give(session, context, &database, outcome)
     };
     let done =
         command(Call { session, database, engine: &mut engine, storage: &mut storage, answer: &mut answer, payload });
@@ -96,11 +98,17 @@ pub(super) fn control(session: &Session, context: &Context<'_>, arguments: &[&Va
 }
 
 /// Makes the outcome the result of the call, which then succeeds.
-fn give(context: &Context<'_>, outcome: &Outcome) -> Result<()> {
+fn give(session: &Session, context: &Context<'_>, database: &Database<'_>, outcome: &Outcome) -> Result<()> {
+    let lines = match outcome {
+        Outcome::Instructions(instructions) => session.log.prepare(database, instructions)?,
+        Outcome::RequestId(_) | Outcome::Nothing => Vec::new(),
+    };
     match outcome {
         Outcome::Instructions(instructions) => context.try_result_json(&to_json(instructions)?)?,
         Outcome::RequestId(Some(id)) => context.result_integer(*id),
         Outcome::RequestId(None) | Outcome::Nothing => context.result_null(),
     }
-    Ok(context.settle()?)
+    context.settle()?;
+    session.log.add(lines);
+    Ok(())
 }

@@ -1,0 +1,3 @@
+//! Why data do not arrive, and why a row looks as it does (docs/reference/functions.md).
+
+mod log;
