@@ -6,6 +6,7 @@ mod adopt;
 mod buckets;
 mod by_row;
 mod clear;
+mod diagnostics;
 mod export;
 mod gate;
 mod iteration;
@@ -38,8 +39,8 @@ use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
 use crate::schema::KnownSchemas;
 use crate::sync_client::storage::{
-    BucketId, ChangedBucket, Continuation, IterationState, NewSubscription, NewestCheckpoints, RequestFingerprint,
-    RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp,
+    BucketId, ChangedBucket, Continuation, Finding, FindingKind, IterationState, NewSubscription, NewestCheckpoints,
+    RequestFingerprint, RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp,
 };
 use crate::text;
 
@@ -67,12 +68,14 @@ pub(crate) struct SqliteStorage<'c> {
     /// The iteration that this call begins.
     begun: Option<BegunIteration>,
     writer: Writer,
+    /// The time of this call, once it was asked for.
+    now: Option<Timestamp>,
 }
 
 impl<'c> SqliteStorage<'c> {
     /// The storage of `database` for one call; `memory` and `schemas` belong to the connection.
     pub(crate) fn new(database: Database<'c>, memory: &'c StoreMemory, schemas: &'c KnownSchemas) -> Self {
-        Self { database, memory, schemas, begun: None, writer: Writer::Unknown }
+        Self { database, memory, schemas, begun: None, writer: Writer::Unknown, now: None }
     }
 
     /// Has the other iterations on the file load again what they remember, as this call changes it.
@@ -90,7 +93,10 @@ impl<'c> SqliteStorage<'c> {
 
 impl Storage for SqliteStorage<'_> {
     fn now(&mut self) -> Result<Timestamp> {
-        sync_times::now(&self.database)
+        match self.now {
+            Some(now) => Ok(now),
+            None => Ok(*self.now.insert(sync_times::now(&self.database)?)),
+        }
     }
 
     fn client_id(&mut self) -> Result<String> {
@@ -252,6 +258,15 @@ impl Storage for SqliteStorage<'_> {
     fn delete_subscription(&mut self, id: i64) -> Result<()> {
         self.note_writer()?;
         subscriptions::delete(&self.database, id)
+    }
+
+    fn record_findings(
+        &mut self,
+        kind: FindingKind,
+        found: &[Finding<'_>],
+        is_looked_at: &dyn Fn(&str) -> bool,
+    ) -> Result<()> {
+        diagnostics::record(&self.database, kind, found, is_looked_at)
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::attempt::ReceivedLine;
 use super::diagnostics::Observed;
 use super::event::StreamKey;
 use super::others::Others;
@@ -32,6 +33,8 @@ pub(super) struct Change<'l> {
     pub others: Option<Others>,
     /// The last status given to the SDK.
     pub emitted: Option<Rc<String>>,
+    /// The line that was received.
+    pub line: Option<ReceivedLine>,
 }
 
 /// A change of the phase. All but the first need a checkpoint.
@@ -51,7 +54,7 @@ pub(super) enum PhaseChange<'l> {
 impl Change<'_> {
     /// Whether memory will reflect something that a rollback of the transaction would undo.
     pub(super) fn depends_on_transaction(&self) -> bool {
-        let Self { status, streams, active_streams, phase, observed, others, emitted: _ } = self;
+        let Self { status, streams, active_streams, phase, observed, others, emitted: _, line: _ } = self;
         status.is_some()
             || streams.is_some()
             || active_streams.is_some()

@@ -2,6 +2,7 @@
 //! acknowledged (docs/reference/sync-client.md#checkpoint_complete).
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -17,7 +18,9 @@ use super::status::{Connection, Status};
 use super::streams::{self, StreamRow};
 use super::target::{ChangedTarget, Target};
 use crate::error::Result;
-use crate::sync_client::storage::{ChangedBucket, FULL_CHECKPOINT_PRIORITY, RequestId, Scope, Storage, Timestamp};
+use crate::sync_client::storage::{
+    ChangedBucket, FULL_CHECKPOINT_PRIORITY, FindingKind, RequestId, Scope, Storage, Timestamp,
+};
 
 /// Logged when stored data are ahead of the checkpoint.
 const PUT_OFF: &str =
@@ -63,7 +66,7 @@ impl Iteration {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { held } => return self.put_off(held),
             Verdict::Gone => return Ok(download_again()),
-            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, target, None, storage),
         };
         self.record_validated(target, &changed, storage)?;
         if gate::is_open(storage)? {
@@ -87,7 +90,9 @@ impl Iteration {
                 return Ok(Transition::with(vec![Instruction::debug(PUT_OFF)], next).changing(change));
             }
             Verdict::Gone => return Ok(download_again()),
-            Verdict::Invalid(invalid) => return delete_invalid("partial checkpoint", &invalid, storage),
+            Verdict::Invalid(invalid) => {
+                return delete_invalid("partial checkpoint", &invalid, target, Some(priority), storage);
+            }
         };
         if priority != Priority::HIGHEST && !gate::is_open(storage)? {
             let (change, next) = self.connect()?;
@@ -96,6 +101,7 @@ impl Iteration {
         let is_involved = |id| target.involves(id, priority);
         let scope = Scope::Partial { is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, scope)?;
+        record_checksums(&[], target, Some(priority), storage)?;
         let publication = self.publish(target, &changed, Some(priority), storage)?;
         Ok(Transition::only(NextStep::Report).changing(self.adopt_partial(publication, priority)?))
     }
@@ -132,7 +138,7 @@ impl Iteration {
             Verdict::Valid(changed) => changed,
             Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN),
             Verdict::Gone => return Ok(download_again()),
-            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, storage),
+            Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, target, None, storage),
         };
         self.record_validated(target, &changed, storage)?;
         if !gate::is_open(storage)? {
@@ -165,7 +171,7 @@ impl Iteration {
             }
             Verdict::Ahead { held } => self.go_on_waiting(Some(waiting.still_ahead(held))),
             Verdict::Gone => Ok(download_again()),
-            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, storage),
+            Verdict::Invalid(invalid) => delete_invalid("checkpoint", &invalid, target, None, storage),
         }
     }
 
@@ -314,6 +320,7 @@ impl Iteration {
             storage.leave_checkpoint(*bucket)?;
         }
         storage.complete(changed, target.last_op_id, Scope::Full)?;
+        record_checksums(&[], target, None, storage)?;
         match target.write_checkpoint {
             Some(write_checkpoint) => self.record_acknowledged(RequestId::LastSeen, write_checkpoint, storage),
             None => Ok(()),
@@ -333,8 +340,32 @@ fn download_again() -> Transition<'static> {
     Transition::with(vec![Instruction::info(line)], NextStep::Close { hide_disconnect: false })
 }
 
+/// Keeps for `powersync_diagnose` which checksums were wrong; all others up to `limit` were right.
+fn record_checksums(
+    invalid: &[InvalidBucket],
+    target: &Target,
+    limit: Option<Priority>,
+    storage: &mut dyn Storage,
+) -> Result<()> {
+    let mut details: Vec<(&str, String)> = Vec::new();
+    for InvalidBucket { name, expected, actual } in invalid {
+        let (expected, actual) = (expected.get().cast_signed(), actual.get().cast_signed());
+        let detail = format(format_args!("{{\"expected\":{expected},\"actual\":{actual}}}"))?;
+        push(&mut details, (name, detail))?;
+    }
+    let is_looked_at = |name: &str| limit.is_none_or(|limit| target.lists(name, limit));
+    streams::record(FindingKind::Checksum, &details, storage, &is_looked_at)
+}
+
 /// Deletes the buckets, so that the next iteration downloads them again, and ends this one.
-fn delete_invalid(what: &str, invalid: &[InvalidBucket], storage: &mut dyn Storage) -> Result<Transition<'static>> {
+fn delete_invalid(
+    what: &str,
+    invalid: &[InvalidBucket],
+    target: &Target,
+    limit: Option<Priority>,
+    storage: &mut dyn Storage,
+) -> Result<Transition<'static>> {
+    record_checksums(invalid, target, limit, storage)?;
     let mut line = format(format_args!("Could not apply {what}, Checksums didn't match, failed for: "))?;
     for (index, InvalidBucket { name, expected, actual }) in invalid.iter().enumerate() {
         storage.delete_bucket(name)?;

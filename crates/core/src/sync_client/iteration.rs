@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 use rowtide_protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
 
+use super::attempt::Attempt;
 use super::change::{Change, PhaseChange};
 use super::diagnostics::SchemaObserver;
 use super::event::{StartOptions, StreamKey};
@@ -48,6 +49,8 @@ pub(super) struct Iteration {
     pub(super) status: Status,
     /// The last status given to the SDK.
     emitted: Rc<String>,
+    /// What it has seen so far.
+    pub(super) attempt: Attempt,
     /// Set if the SDK asked for diagnostics.
     observer: Option<SchemaObserver>,
 }
@@ -139,6 +142,7 @@ impl Iteration {
             streams,
             status,
             emitted,
+            attempt: Attempt::new(now),
             observer: options.diagnostics.then(SchemaObserver::default),
         });
         Ok((iteration, instructions))
@@ -188,7 +192,7 @@ impl Iteration {
 
     /// Makes a change, for which there is room.
     pub(super) fn apply(&mut self, change: Change<'_>) {
-        let Change { status, streams, active_streams, phase, observed, others, emitted } = change;
+        let Change { status, streams, active_streams, phase, observed, others, emitted, line: _ } = change;
         replace(&mut self.status, status);
         replace(&mut self.streams, streams);
         replace(&mut self.active_streams, active_streams);
@@ -272,6 +276,7 @@ impl Iteration {
         }
         let rows = streams::reconcile(&target.streams, &self.requested, storage)?;
         let buckets = self.observer.as_ref().map(|_| target.bucket_changes(None)).transpose()?;
+        streams::record_errors(&target.streams, storage)?;
         let mut transition = self.new_checkpoint(&target, rows, buckets)?;
         (transition.change.phase, transition.change.others) = (Some(PhaseChange::Begin(Box::new(target))), others);
         Ok(transition)

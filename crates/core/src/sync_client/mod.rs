@@ -9,6 +9,7 @@
 //! docs/reference/sync-client.md#what-a-line-does describes what each line does.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod attempt;
 mod change;
 mod completion;
 mod diagnostics;
@@ -31,7 +32,10 @@ mod tests;
 mod tracked_buckets;
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
+
+use rowtide_protocol::SyncLine;
 
 use crate::error::{Error, Result};
 
@@ -40,11 +44,12 @@ pub(crate) use gate::change_target;
 pub(crate) use instruction::{Instruction, to_json};
 pub(crate) use status::offline_status;
 
-use change::Change;
+use attempt::{EndedBy, ReceivedLine};
+use change::{Change, PhaseChange};
 use iteration::{Iteration, NextStep, Transition};
 use others::{Others, Uses};
 
-use crate::sync_client::storage::{IterationState, Storage};
+use crate::sync_client::storage::{IterationState, Storage, Timestamp};
 
 /// The sync client of one connection.
 #[derive(Debug, Default)]
@@ -107,6 +112,25 @@ impl Engine {
         self.state.require_iteration().map(|_| ())
     }
 
+    /// Remembers that a call failed, for [`Self::describe`] and the end of the iteration.
+    pub(crate) fn note_failure(&mut self, error: &Error, at: Option<Timestamp>) {
+        if let State::Running(iteration) = &mut self.state {
+            iteration.attempt.note_failure(error, at);
+        }
+    }
+
+    /// The running iteration as JSON; None if none is running.
+    ///
+    /// # Errors
+    /// Out of memory.
+    #[expect(dead_code, reason = "for powersync_diagnose")]
+    pub(crate) fn describe(&self) -> Result<Option<String>> {
+        match &self.state {
+            State::Idle { .. } => Ok(None),
+            State::Running(iteration) => iteration.describe().map(Some),
+        }
+    }
+
     /// Handles one event. The outcome is given to `answer`, whose failure makes the call fail, before anything of memory
     /// changes; after that the call succeeds.
     ///
@@ -120,6 +144,9 @@ impl Engine {
     ) -> Result<Outcome> {
         match event {
             Event::Start(options) => {
+                if let State::Running(iteration) = &mut self.state {
+                    iteration.record_end(EndedBy::Stop, &Change::default(), storage)?;
+                }
                 let (iteration, instructions) = Iteration::start(options, self.state.others(), storage)?;
                 let outcome = Outcome::Instructions(instructions);
                 answer(&outcome)?;
@@ -128,13 +155,23 @@ impl Engine {
                 Ok(outcome)
             }
             Event::Stop if !self.has_iteration() => answered(Outcome::Instructions(Vec::new()), answer),
-            Event::Stop | Event::ConnectionEnded => {
-                self.end(NextStep::Close { hide_disconnect: false }, storage, answer)
+            Event::Stop => self.end(EndedBy::Stop, NextStep::Close { hide_disconnect: false }, storage, answer),
+            Event::ConnectionEnded => {
+                self.end(EndedBy::Service, NextStep::Close { hide_disconnect: false }, storage, answer)
             }
-            Event::TokenRefreshed => self.end(NextStep::Close { hide_disconnect: true }, storage, answer),
+            Event::TokenRefreshed => {
+                self.end(EndedBy::Instruction, NextStep::Close { hide_disconnect: true }, storage, answer)
+            }
             Event::Line { line, size } => {
                 let uses = Uses::of(&line);
-                self.react(uses, storage, answer, |iteration, storage| iteration.line(line, size, storage))
+                self.react(uses, storage, answer, |iteration, storage| {
+                    // For each change on the service, this would cost too much.
+                    let is_frequent = matches!(line, SyncLine::Data(_) | SyncLine::CheckpointDiff(_));
+                    let at = if is_frequent { None } else { Some(storage.now()?) };
+                    let mut transition = iteration.line(line, size, storage)?;
+                    transition.change.line = Some(ReceivedLine { size, at });
+                    Ok(transition)
+                })
             }
             Event::ConnectionEstablished => {
                 self.react(Uses::Nothing, storage, answer, |iteration, _| iteration.connection_established())
@@ -189,7 +226,7 @@ impl Engine {
                 Transition { next, ..transition }
             }
         };
-        self.conclude(transition, storage, answer)
+        self.conclude(transition, EndedBy::Instruction, storage, answer)
     }
 
     /// Lets the iteration, if there is one, follow what others changed, before something else is changed.
@@ -200,7 +237,13 @@ impl Engine {
     }
 
     /// Ends the iteration because the SDK says so; `next` is a way to close it.
-    fn end(&mut self, next: NextStep, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
+    fn end(
+        &mut self,
+        by: EndedBy,
+        next: NextStep,
+        storage: &mut dyn Storage,
+        answer: &mut Answer<'_>,
+    ) -> Result<Outcome> {
         debug_assert!(matches!(next, NextStep::Close { .. }), "the iteration does not end");
         let iteration = self.state.require_iteration()?;
         let looked_up = storage.iteration_state().and_then(|state| match state {
@@ -215,13 +258,15 @@ impl Engine {
             // Ending works whatever else the database holds; at worst the last status is not quite right then.
             Err(_) => Change::default(),
         };
-        self.conclude(Transition::only(next).changing(change), storage, answer)
+        self.conclude(Transition::only(next).changing(change), by, storage, answer)
     }
 
-    /// Puts instructions in their order and gives them to the SDK; then changes memory, or ends the iteration.
+    /// Puts instructions in their order and gives them to the SDK; then changes memory, or ends the iteration, which is
+    /// ended `by` that.
     fn conclude(
         &mut self,
         transition: Transition<'_>,
+        by: EndedBy,
         storage: &mut dyn Storage,
         answer: &mut Answer<'_>,
     ) -> Result<Outcome> {
@@ -243,11 +288,14 @@ impl Engine {
         };
         let outcome = Outcome::Instructions(instructions);
         if ends {
+            iteration.record_end(by, &change, storage)?;
             answer(&outcome)?;
             self.state = State::Idle { others: Some(iteration.others) };
         } else {
             iteration.reserve(&change)?;
+            let (line, completes) = (change.line, matches!(change.phase, Some(PhaseChange::Publish(_))));
             answer_and_apply(iteration, change, &outcome, storage, answer)?;
+            iteration.attempt.note_success(line, completes);
         }
         Ok(outcome)
     }

@@ -199,6 +199,26 @@ pub(crate) struct NewSubscription<'s> {
     pub parameters: &'s str,
 }
 
+/// A kind of what is kept for `powersync_diagnose` (docs/reference/tables.md#ps_diagnostics).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FindingKind {
+    /// How the last iteration ended. It has one subject, the empty text.
+    Attempt,
+    /// A bucket with a wrong checksum.
+    Checksum,
+    /// A stream that the service reported errors for.
+    Stream,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finding<'f> {
+    /// The name of the bucket or stream.
+    pub subject: &'f str,
+    /// A JSON object.
+    pub detail: &'f str,
+}
+
 /// What the state machine asks of stored data. Every method takes part in the caller's transaction; after an error
 /// the caller rolls back.
 pub(crate) trait Storage {
@@ -309,4 +329,13 @@ pub(crate) trait Storage {
 
     /// Deletes a subscription.
     fn delete_subscription(&mut self, id: i64) -> Result<()>;
+
+    /// Keeps what was found, and counts how often in a row. Deletes what was found earlier of that kind and is not found
+    /// now, as far as `is_looked_at` says so of its subject.
+    fn record_findings(
+        &mut self,
+        kind: FindingKind,
+        found: &[Finding<'_>],
+        is_looked_at: &dyn Fn(&str) -> bool,
+    ) -> Result<()>;
 }

@@ -12,6 +12,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rowtide_json::writer::{write_integer, write_raw, write_string};
 use rowtide_protocol::{Priority, SubscriptionReason, SubscriptionReference};
 
 use super::event::{StreamKey, Subscribe};
@@ -22,7 +23,7 @@ use super::requested::{Requested, is_expired, is_explicit};
 use super::target::DescribedStream;
 use crate::collections::{Index, Key};
 use crate::error::Result;
-use crate::sync_client::storage::{NewSubscription, Storage, StoredSubscription, Timestamp};
+use crate::sync_client::storage::{Finding, FindingKind, NewSubscription, Storage, StoredSubscription, Timestamp};
 
 /// Seconds that a subscription lives after its last use, unless the SDK says otherwise.
 const DEFAULT_TTL: i64 = 86_400;
@@ -230,6 +231,35 @@ pub(super) fn log_errors(
         }
     }
     Ok(())
+}
+
+/// Keeps the errors of streams for `powersync_diagnose`: of each stream the first message, and how many there are.
+pub(super) fn record_errors(described: &[DescribedStream], storage: &mut dyn Storage) -> Result<()> {
+    let mut details: Vec<(&str, String)> = Vec::new();
+    for stream in described {
+        let Some((_, message)) = stream.errors.first() else { continue };
+        let mut detail = String::new();
+        write_raw(&mut detail, "{\"message\":")?;
+        write_string(&mut detail, message)?;
+        write_raw(&mut detail, ",\"errors\":")?;
+        write_integer(&mut detail, i64::try_from(stream.errors.len()).unwrap_or(i64::MAX))?;
+        write_raw(&mut detail, "}")?;
+        push(&mut details, (&stream.name, detail))?;
+    }
+    record(FindingKind::Stream, &details, storage, &|_| true)
+}
+
+/// Keeps findings: subjects and details.
+pub(super) fn record(
+    kind: FindingKind,
+    details: &[(&str, String)],
+    storage: &mut dyn Storage,
+    is_looked_at: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    let mut found = Vec::new();
+    found.try_reserve_exact(details.len())?;
+    found.extend(details.iter().map(|(subject, detail)| Finding { subject, detail }));
+    storage.record_findings(kind, &found, is_looked_at)
 }
 
 /// The rows without any relation to buckets.

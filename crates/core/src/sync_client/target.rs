@@ -298,6 +298,12 @@ impl Target {
         bucket.and_then(|bucket| bucket.announced.as_ref()).is_some_and(|announced| announced.priority <= limit)
     }
 
+    /// Whether a bucket is part of the checkpoint, with a priority up to `limit`.
+    pub(super) fn lists(&self, name: &str, limit: Priority) -> bool {
+        let bucket = self.buckets.by_name(name);
+        bucket.and_then(|bucket| bucket.announced.as_ref()).is_some_and(|announced| announced.priority <= limit)
+    }
+
     /// The sums over buckets after the checkpoint was published as a whole.
     pub(super) fn settled_progress(&self) -> Result<ProgressSums> {
         let mut progress = self.progress.copy()?;

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use sqlite_nostd::{Context, Value, ValueType};
 
-use crate::bucket_storage::SqliteStorage;
+use crate::bucket_storage::{SqliteStorage, now};
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::explain;
@@ -94,7 +94,11 @@ pub(super) fn control(session: &Session, context: &Context<'_>, arguments: &[&Va
     if done.is_err() && database.state().transaction().commits() != commits {
         session.store.lose_iteration();
     }
-    done.map_err(|error| explain(&database, error))
+    done.map_err(|error| {
+        let error = explain(&database, error);
+        engine.note_failure(&error, now(&database).ok());
+        error
+    })
 }
 
 /// Makes the outcome the result of the call, which then succeeds.

@@ -8,8 +8,9 @@ use rowtide_protocol::{Checksum, DataLine, Operation};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::{
-    BucketId, ChangedBucket, Continuation, IterationState, NewSubscription, NewestCheckpoints, RequestFingerprint,
-    RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp, UnpublishableOperation,
+    BucketId, ChangedBucket, Continuation, Finding, FindingKind, IterationState, NewSubscription, NewestCheckpoints,
+    RequestFingerprint, RequestId, Scope, Storage, StoredBucket, StoredLine, StoredSubscription, Timestamp,
+    UnpublishableOperation,
 };
 
 /// A bucket, as far as the state machine can see.
@@ -40,6 +41,8 @@ pub(super) struct Data {
     pub writer: i64,
     next_writer: i64,
     pub newest: NewestCheckpoints,
+    /// Findings by kind and subject, with detail and how often in a row.
+    pub findings: BTreeMap<(FindingKind, String), (String, usize)>,
     /// What was published: names of buckets by kind of publish, since the test last looked.
     pub published: Vec<(&'static str, Vec<String>)>,
 }
@@ -466,6 +469,22 @@ impl Storage for MemoryStorage {
         self.count_call()?;
         self.note_writer();
         self.data.subscriptions.retain(|row| row.id != id);
+        Ok(())
+    }
+
+    fn record_findings(
+        &mut self,
+        kind: FindingKind,
+        found: &[Finding<'_>],
+        is_looked_at: &dyn Fn(&str) -> bool,
+    ) -> Result<()> {
+        self.count_call()?;
+        let is_found = |subject: &str| found.iter().any(|found| found.subject == subject);
+        self.data.findings.retain(|(of, subject), _| *of != kind || !is_looked_at(subject) || is_found(subject));
+        for Finding { subject, detail } in found {
+            let known = self.data.findings.entry((kind, (*subject).to_string())).or_default();
+            *known = ((*detail).to_string(), known.1 + 1);
+        }
         Ok(())
     }
 }

@@ -15,8 +15,9 @@ fn with_line(line: &str, use_line: impl FnOnce(SyncLine<'_>)) {
 #[track_caller]
 fn assert_ends(mut host: Host) {
     assert!(host.engine.has_iteration());
-    let before = host.storage.data.clone();
+    let mut before = host.storage.data.clone();
     let instructions = host.line(&keep_alive(100));
+    before.findings = host.storage.data.findings.clone();
     instructions.closed(true);
     assert_eq!(instructions.kinds(), ["UpdateSyncStatus", "CloseSyncStream"]);
     assert_eq!(host.storage.data, before, "the event itself is not handled");
