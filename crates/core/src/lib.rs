@@ -14,6 +14,7 @@ mod bucket_storage;
 mod collections;
 mod connection;
 mod crud;
+mod diagnosis;
 mod error;
 mod migrations;
 mod schema;

@@ -42,6 +42,7 @@ pub const MAY_USE: Permissions = &[
         "migrations",
         &["sqlite_nostd", "error", "collections", "json", "text", "uuid", "connection", "sync_client", "schema"],
     ),
+    ("diagnosis", &["sqlite_nostd", "error", "json", "text", "version", "connection", "schema", "migrations"]),
 ];
 
 /// Modules, each with those that it may use.

@@ -5,6 +5,7 @@ mod clear;
 mod close;
 mod control;
 mod crud_tables;
+mod diagnosis;
 mod identity;
 mod json_functions;
 mod log;
@@ -71,6 +72,7 @@ static FUNCTIONS: &[Function] = &[
     function("powersync_crud_reject", 4, DIRECT, upload_queue::crud_reject),
     function("powersync_crud_results", 2, DIRECT_JSON, upload_queue::crud_results),
     function("powersync_crud_retry", 1, DIRECT, upload_queue::crud_retry),
+    function("powersync_diagnose", 0, DIRECT_JSON, diagnosis::diagnose),
     function("powersync_diff", 2, PURE_JSON, json_functions::diff),
     function("powersync_drop_view", 1, NONE, schema::drop_view),
     function("powersync_export", 1, DIRECT_JSON, warm_start::export),

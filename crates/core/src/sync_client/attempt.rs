@@ -1,5 +1,5 @@
-//! What an iteration has seen so far, and
-//! the row that its end leaves in `ps_diagnostics` (docs/reference/tables.md#ps_diagnostics).
+//! What an iteration has seen so far (docs/reference/functions.md#powersync_diagnose), and the row that its end leaves in
+//! `ps_diagnostics` (docs/reference/tables.md#ps_diagnostics).
 //!
 //! A failed call's transaction is rolled back, so the error is kept in memory and stored when the iteration ends.
 

@@ -119,11 +119,10 @@ impl Engine {
         }
     }
 
-    /// The running iteration as JSON; None if none is running.
+    /// The running iteration as JSON (docs/reference/functions.md#powersync_diagnose); None if none is running.
     ///
     /// # Errors
     /// Out of memory.
-    #[expect(dead_code, reason = "for powersync_diagnose")]
     pub(crate) fn describe(&self) -> Result<Option<String>> {
         match &self.state {
             State::Idle { .. } => Ok(None),

@@ -1,0 +1,95 @@
+//! The tables that rows are stored in, and how many there are.
+
+use alloc::format;
+
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::writer::{write_bool, write_integer, write_raw, write_string};
+
+use super::Report;
+use crate::schema::{KnownSchemas, data_tables};
+use crate::text::{Identifier, identifier};
+
+/// A table in the report.
+struct Table<'t> {
+    name: &'t str,
+    kind: &'t str,
+    local_only: bool,
+    rows: Option<i64>,
+}
+
+/// Adds the member `tables`.
+pub(super) fn write(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<()> {
+    write_raw(&mut report.json, ",\"tables\":[")?;
+    if report.is_current {
+        let start = report.json.len();
+        if let Err(error) = stored(report, start) {
+            report.tolerate("tables", error)?;
+        }
+        raw(report, schemas, start)?;
+        if let Err(error) = untyped(report, start) {
+            report.tolerate("ps_untyped", error)?;
+        }
+    }
+    write_raw(&mut report.json, "]")
+}
+
+/// JSON and direct tables.
+fn stored(report: &mut Report<'_>, start: usize) -> Result<()> {
+    for table in data_tables(report.database)? {
+        let rows = Some(count(report, &table.name)?);
+        let kind = if table.is_direct { "direct" } else { "json" };
+        add(report, start, &Table { name: &table.row_type, kind, local_only: table.local_only, rows })?;
+    }
+    Ok(())
+}
+
+/// Raw tables of the schemas that this connection was given.
+fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<()> {
+    let schemas = schemas.newest_first(report.database)?;
+    for table in schemas.iter().flatten().flat_map(|schema| &schema.raw_tables) {
+        let stored_in = table.table_name.as_deref().unwrap_or(&table.name);
+        let rows = count(report, stored_in).ok();
+        if rows.is_none() && table.table_name.is_some() {
+            let text = format!(
+                "The schema names {} as the table for rows of this type, which cannot be read.",
+                Identifier(stored_in)
+            );
+            report.problems.add("raw-table-unknown", Some(&table.name), &text, "Create the table before syncing.")?;
+        }
+        add(report, start, &Table { name: &table.name, kind: "raw", local_only: false, rows })?;
+    }
+    Ok(())
+}
+
+/// Types without a table.
+fn untyped(report: &mut Report<'_>, start: usize) -> Result<()> {
+    let mut statement = report.database.prepare("SELECT type, count(*) FROM main.ps_untyped GROUP BY type")?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        let rows = Some(row.integer(1));
+        add(report, start, &Table { name: row.text(0)?, kind: "untyped", local_only: false, rows })?;
+    }
+    Ok(())
+}
+
+fn count(report: &Report<'_>, table: &str) -> Result<i64> {
+    let mut statement = report.database.prepare(&format!("SELECT count(*) FROM main.{}", identifier(table)))?;
+    let mut rows = statement.query(&[])?;
+    Ok(rows.next()?.map_or(0, |row| row.integer(0)))
+}
+
+fn add(report: &mut Report<'_>, start: usize, table: &Table<'_>) -> Result<()> {
+    let json = &mut report.json;
+    write_raw(json, if json.len() == start { "{\"name\":" } else { ",{\"name\":" })?;
+    write_string(json, table.name)?;
+    write_raw(json, ",\"kind\":")?;
+    write_string(json, table.kind)?;
+    write_raw(json, ",\"local_only\":")?;
+    write_bool(json, table.local_only)?;
+    write_raw(json, ",\"rows\":")?;
+    match table.rows {
+        Some(rows) => write_integer(json, rows)?,
+        None => write_raw(json, "null")?,
+    }
+    write_raw(json, "}")
+}
