@@ -2,4 +2,5 @@
 
 mod attempts;
 mod diagnose;
+mod explain;
 mod log;

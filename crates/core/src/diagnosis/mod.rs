@@ -1,14 +1,16 @@
-//! Why data do not arrive: the state of a file and its iteration as one JSON object, with what is wrong and what to do
+//! Why data do not arrive and rows look as they do: the state of a file and its iteration as one JSON object, with what is wrong and what to do
 //! about it (docs/reference/functions.md#powersync_diagnose).
 //!
 //! Everything is read by SQL, once per call, so statements are not cached. No row data are read.
 
+mod explain;
 mod problems;
 mod tables;
 
 use alloc::format;
 use alloc::string::String;
 
+pub(crate) use explain::explain;
 use problems::Problems;
 use rowtide_protocol::error::{Error, ErrorKind, Result};
 use rowtide_protocol::json::writer::{begin, write_raw};

@@ -75,6 +75,7 @@ static FUNCTIONS: &[Function] = &[
     function("powersync_diagnose", 0, DIRECT_JSON, diagnosis::diagnose),
     function("powersync_diff", 2, PURE_JSON, json_functions::diff),
     function("powersync_drop_view", 1, NONE, schema::drop_view),
+    function("powersync_explain", 2, DIRECT_JSON, diagnosis::explain),
     function("powersync_export", 1, DIRECT_JSON, warm_start::export),
     function("powersync_export", 2, DIRECT_JSON, warm_start::export),
     function("powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation),

@@ -1,0 +1,234 @@
+//! Why a row looks as it does (docs/reference/functions.md#powersync_explain).
+
+use alloc::format;
+use alloc::string::String;
+
+use rowtide_protocol::error::Result;
+use rowtide_protocol::json::writer::{begin, write_integer, write_raw, write_real, write_string};
+use sqlite_nostd::{Row, ValueType};
+
+use super::{GATE, PENDING};
+use crate::connection::Database;
+use crate::schema::{KnownSchemas, data_tables};
+use crate::text::{self, identifier};
+
+/// All versions of row ?2 of type ?1 that are stored. Pending ones are not indexed by row.
+const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, 0 AS pending FROM main.ps_row_operations AS by_row \
+      JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
+    WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \
+    UNION ALL SELECT operation.id, op_id, data, 1 FROM {PENDING} WHERE row_type = ?1 AND row_id = ?2), \
+  newest AS (SELECT max(iif(pending, NULL, op_id)) AS settled, max(iif(pending, op_id, NULL)) AS pending FROM stored) ";
+
+const VERSIONS_JSON: &str = "SELECT json_group_array(json_object('bucket', name, 'op_id', CAST(op_id AS TEXT), \
+    'published', json(iif(NOT pending AND op_id = (SELECT settled FROM newest), 'true', 'false')), \
+    'pending', json(iif(pending, 'true', 'false')), 'data', json(iif(json_valid(data), data, 'null')))) \
+  FROM (SELECT stored.*, name FROM stored LEFT JOIN main.ps_buckets AS bucket ON bucket.id = (stored.id >> 34) & 4194303 \
+    ORDER BY op_id DESC)";
+
+/// The content of the published version, and whether there is a newer one.
+const NEWEST: &str = "SELECT settled IS NOT NULL, (SELECT data FROM stored WHERE NOT pending AND op_id = settled), \
+    coalesce(newest.pending > coalesce(settled, 0), 0) FROM newest";
+
+const LOCAL: &str = "SELECT json_group_array(json_object('entry_id', CAST(id AS TEXT), \
+    'transaction_id', CAST(coalesce(tx_id, -id) AS TEXT), 'op', entry ->> '$.op', 'data', entry -> '$.data', \
+    'old', entry -> '$.old')) \
+  FROM (SELECT id, tx_id, iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud ORDER BY id) \
+  WHERE entry ->> '$.type' = ?1 AND entry ->> '$.id' = ?2";
+
+const REJECTED: &str = "SELECT json_group_array(json_object('transaction_id', CAST(transaction_id AS TEXT), 'code', code, \
+    'message', message)) FROM main.powersync_rejected WHERE type = ?1 AND id = ?2";
+
+const IS_MARKED: &str = "SELECT 1 FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2 LIMIT 1";
+
+/// Where rows of the type are.
+struct Place {
+    kind: &'static str,
+    table: Option<String>,
+    local_only: bool,
+}
+
+/// A state, and what it means.
+type State = (&'static str, &'static str);
+
+const NO_TYPE: State = (
+    "type not in the schema",
+    "The schema has no table for this type: add one, and its rows are shown with the next powersync_replace_schema().",
+);
+const ABSENT: State = ("absent", "No stored bucket has the row, and it was not written locally.");
+const AS_DOWNLOADED: State = ("as downloaded", "The row is what the service sent last.");
+const LOCAL_ONLY: State = ("changed locally", "The table is local-only: the row is never synced.");
+const QUEUED: State = ("changed locally", "Local writes of the row wait for their upload.");
+const UNACKNOWLEDGED: State =
+    ("changed locally", "The row was written locally, and a checkpoint that acknowledges this was not published yet.");
+const BEHIND_GATE: State = (
+    "newer version waits for the gate",
+    "A newer version was downloaded. It is shown when all local writes are uploaded and acknowledged: see powersync_diagnose().",
+);
+const BEFORE_CHECKPOINT: State = (
+    "newer version waits for its checkpoint",
+    "A newer version was downloaded. It is shown when its checkpoint is complete.",
+);
+const DIFFERS: State = (
+    "differs from what was downloaded",
+    "The row is not what the service sent last, and no local write explains it: something else has changed the table.",
+);
+
+/// The explanation of a row, as JSON.
+///
+/// # Errors
+/// Errors of SQLite, for instance without internal tables in the newest format; out of memory.
+pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str, id: &str) -> Result<String> {
+    let mut snapshot = database.prepare("SELECT 1 FROM main.sqlite_schema")?;
+    let mut rows = snapshot.query(&[])?;
+    rows.next()?;
+    let row = RowName { database, row_type, id };
+    let place = place(database, schemas, row_type)?;
+    let shown = row.shown(place.as_ref())?;
+    let versions = VERSIONS.replace("{PENDING}", PENDING);
+    let local = row.json(LOCAL)?;
+    let (state, text) = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
+    let mut json = begin()?;
+    write_raw(&mut json, "{\"type\":")?;
+    write_string(&mut json, row_type)?;
+    write_raw(&mut json, ",\"id\":")?;
+    write_string(&mut json, id)?;
+    write_raw(&mut json, ",\"table\":")?;
+    match &place {
+        Some(Place { kind, table, .. }) => {
+            write_raw(&mut json, "{\"name\":")?;
+            write_string(&mut json, table.as_deref().unwrap_or(row_type))?;
+            write_raw(&mut json, ",\"kind\":")?;
+            write_string(&mut json, kind)?;
+            write_raw(&mut json, "}")?;
+        }
+        None => write_raw(&mut json, "null")?,
+    }
+    for (name, value) in [
+        (",\"shown\":", shown.as_deref().unwrap_or("null")),
+        (",\"versions\":", &row.json(&format!("{versions}{VERSIONS_JSON}"))?),
+        (",\"local\":", &local),
+        (",\"rejected\":", &row.json(REJECTED)?),
+    ] {
+        write_raw(&mut json, name)?;
+        write_raw(&mut json, value)?;
+    }
+    write_raw(&mut json, ",\"state\":")?;
+    write_string(&mut json, state)?;
+    write_raw(&mut json, ",\"text\":")?;
+    write_string(&mut json, text)?;
+    write_raw(&mut json, "}")?;
+    Ok(json)
+}
+
+/// The row that is explained.
+struct RowName<'r> {
+    database: &'r Database<'r>,
+    row_type: &'r str,
+    id: &'r str,
+}
+
+impl RowName<'_> {
+    /// The JSON that `sql` gives for the row.
+    fn json(&self, sql: &str) -> Result<String> {
+        let mut statement = self.database.prepare(sql)?;
+        let mut rows = statement.query(&[self.row_type.into(), self.id.into()])?;
+        match rows.next()? {
+            Some(row) => text::copy(row.text(0)?),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// The row as it is in its table, as a JSON object without its id.
+    fn shown(&self, place: Option<&Place>) -> Result<Option<String>> {
+        let (sql, is_json) = match place {
+            None => ("SELECT data FROM main.ps_untyped WHERE type = ?2 AND id = ?1".into(), true),
+            Some(Place { table: None, .. }) => return Ok(None),
+            Some(Place { kind, table: Some(table), .. }) => {
+                let (columns, is_json) = if *kind == "json" { ("data", true) } else { ("*", false) };
+                (format!("SELECT {columns} FROM main.{} WHERE id = ?1", identifier(table)), is_json)
+            }
+        };
+        let mut statement = self.database.prepare(&sql)?;
+        let names: alloc::vec::Vec<String> = (0..statement.column_count())
+            .map(|index| statement.column_name(index).unwrap_or_default().into())
+            .collect();
+        let parameters = [self.id.into(), self.row_type.into()];
+        let used = if place.is_none() { &parameters[..] } else { &parameters[..1] };
+        let mut rows = statement.query(used)?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        if is_json {
+            text::copy(row.optional_text(0)?.unwrap_or("{}")).map(Some)
+        } else {
+            object(&row, &names).map(Some)
+        }
+    }
+
+    fn state(&self, place: Option<&Place>, shown: Option<&str>, versions: &str, is_queued: bool) -> Result<State> {
+        const IS_OPEN: &str = "SELECT state = 'open' FROM gate";
+        let Some(place) = place else { return Ok(NO_TYPE) };
+        if is_queued {
+            return Ok(QUEUED);
+        }
+        if place.local_only {
+            return Ok(if shown.is_some() { LOCAL_ONLY } else { ABSENT });
+        }
+        let mut statement = self.database.prepare(&format!("{GATE}{IS_OPEN}"))?;
+        let is_open = statement.query(&[])?.next()?.is_none_or(|row| row.integer(0) != 0);
+        let parameters = [self.row_type.into(), self.id.into()];
+        if !is_open && self.database.integer(IS_MARKED, &parameters)?.is_some() {
+            return Ok(UNACKNOWLEDGED);
+        }
+        let mut statement = self.database.prepare(&format!("{versions}{NEWEST}"))?;
+        let mut rows = statement.query(&parameters)?;
+        let Some(row) = rows.next()? else { return Ok(ABSENT) };
+        let (is_stored, data, has_newer) = (row.integer(0) != 0, row.optional_text(1)?, row.integer(2) != 0);
+        // What other tables hold is compared by its existence alone.
+        let is_same = match place {
+            Place { table: None, .. } => true,
+            Place { kind: "json", .. } => is_stored == shown.is_some() && shown.is_none_or(|shown| data == Some(shown)),
+            _ => is_stored == shown.is_some(),
+        };
+        Ok(match (is_same, has_newer, is_stored) {
+            (_, true, _) if is_open => BEFORE_CHECKPOINT,
+            (_, true, _) => BEHIND_GATE,
+            (false, ..) => DIFFERS,
+            (true, false, true) => AS_DOWNLOADED,
+            (true, false, false) => ABSENT,
+        })
+    }
+}
+
+/// Where rows of the type are; None if the schema does not have it.
+fn place(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Option<Place>> {
+    let schemas = schemas.newest_first(database)?;
+    if let Some(raw) = schemas.iter().flatten().flat_map(|schema| &schema.raw_tables).find(|raw| raw.name == row_type) {
+        return Ok(Some(Place { kind: "raw", table: raw.table_name.clone(), local_only: false }));
+    }
+    let tables = data_tables(database)?;
+    let mut of_type = tables.into_iter().filter(|table| table.row_type == row_type);
+    Ok(of_type.next().map(|table| Place {
+        kind: if table.is_direct { "direct" } else { "json" },
+        table: Some(table.name),
+        local_only: table.local_only,
+    }))
+}
+
+/// The columns of a row as a JSON object, without `id`. A blob is null.
+fn object(row: &Row<'_>, names: &[String]) -> Result<String> {
+    let mut json = String::new();
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != "id") {
+        let separator = if json.is_empty() { "{" } else { "," };
+        write_raw(&mut json, separator)?;
+        write_string(&mut json, name)?;
+        write_raw(&mut json, ":")?;
+        match row.column_type(index) {
+            ValueType::Integer => write_integer(&mut json, row.integer(index))?,
+            ValueType::Real => write_real(&mut json, row.real(index))?,
+            ValueType::Text => write_string(&mut json, row.text(index)?)?,
+            ValueType::Null | ValueType::Blob => write_raw(&mut json, "null")?,
+        }
+    }
+    let end = if json.is_empty() { "{}" } else { "}" };
+    write_raw(&mut json, end)?;
+    Ok(json)
+}
