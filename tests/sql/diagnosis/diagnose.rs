@@ -2,6 +2,7 @@
 
 use rowtide_testkit::Host;
 use rowtide_testkit::service::Service;
+use rowtide_testkit::versions::ScriptHost;
 use rusqlite::OpenFlags;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -262,4 +263,18 @@ fn a_raw_table_that_is_missing_is_named() {
             .unwrap()
             .contains(&json!({"name": "r", "kind": "raw", "local_only": false, "rows": 0}))
     );
+}
+
+#[test]
+fn the_oldest_supported_version_of_sqlite_can_diagnose_and_explain() {
+    let app = App::new();
+    let path = app.directory.path().join("app.db");
+    app.sync();
+    app.host.execute("INSERT INTO lists(id, name) VALUES ('l', 'x')");
+    drop(app.host);
+    let script = "SELECT group_concat(value ->> '$.code') FROM json_each(powersync_diagnose(), '$.problems');\n\
+        SELECT powersync_diagnose() -> '$.tables[0].rows', powersync_explain('lists', 'l') ->> '$.state';\n\
+        SELECT count(*) FROM powersync_log;\n";
+    let output = ScriptHost::oldest_supported().run(path.to_str().unwrap(), script).unwrap();
+    assert_eq!(output, ["uploads-waiting", "2|changed locally", "0"]);
 }

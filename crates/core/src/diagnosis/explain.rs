@@ -2,9 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{begin, write_integer, write_raw, write_real, write_string};
+use rowtide_protocol::json::writer::{write_integer, write_raw, write_real, write_string};
 use sqlite_nostd::{Row, ValueType};
 
 use super::{GATE, PENDING};
@@ -12,11 +13,13 @@ use crate::connection::Database;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 
-/// All versions of row ?2 of type ?1 that are stored. Pending ones are not indexed by row.
+/// All versions of row ?2 of type ?1 that are stored: settled ones, and those of [`PENDING`], which are not indexed by row.
 const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, 0 AS pending FROM main.ps_row_operations AS by_row \
       JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
     WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \
-    UNION ALL SELECT operation.id, op_id, data, 1 FROM {PENDING} WHERE row_type = ?1 AND row_id = ?2), \
+    UNION ALL SELECT operation.id, op_id, data, 1 FROM ";
+
+const VERSIONS_END: &str = " WHERE row_type = ?1 AND row_id = ?2), \
   newest AS (SELECT max(iif(pending, NULL, op_id)) AS settled, max(iif(pending, op_id, NULL)) AS pending FROM stored) ";
 
 const VERSIONS_JSON: &str = "SELECT json_group_array(json_object('bucket', name, 'op_id', CAST(op_id AS TEXT), \
@@ -39,6 +42,11 @@ const REJECTED: &str = "SELECT json_group_array(json_object('transaction_id', CA
     'message', message)) FROM main.powersync_rejected WHERE type = ?1 AND id = ?2";
 
 const IS_MARKED: &str = "SELECT 1 FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2 LIMIT 1";
+
+const EXPLANATION: &str = "SELECT json_object('type', ?1, 'id', ?2, \
+    'table', iif(?3 IS NULL, NULL, json_object('name', ?3, 'kind', ?4)), \
+    'shown', json(iif(json_valid(?5), ?5, 'null')), 'versions', json(?6), 'local', json(?7), 'rejected', json(?8), \
+    'state', ?9, 'text', ?10)";
 
 /// Where rows of the type are.
 struct Place {
@@ -84,40 +92,30 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
     let row = RowName { database, row_type, id };
     let place = place(database, schemas, row_type)?;
     let shown = row.shown(place.as_ref())?;
-    let versions = VERSIONS.replace("{PENDING}", PENDING);
+    let versions = format!("{VERSIONS}{PENDING}{VERSIONS_END}");
     let local = row.json(LOCAL)?;
     let (state, text) = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
-    let mut json = begin()?;
-    write_raw(&mut json, "{\"type\":")?;
-    write_string(&mut json, row_type)?;
-    write_raw(&mut json, ",\"id\":")?;
-    write_string(&mut json, id)?;
-    write_raw(&mut json, ",\"table\":")?;
-    match &place {
-        Some(Place { kind, table, .. }) => {
-            write_raw(&mut json, "{\"name\":")?;
-            write_string(&mut json, table.as_deref().unwrap_or(row_type))?;
-            write_raw(&mut json, ",\"kind\":")?;
-            write_string(&mut json, kind)?;
-            write_raw(&mut json, "}")?;
-        }
-        None => write_raw(&mut json, "null")?,
-    }
-    for (name, value) in [
-        (",\"shown\":", shown.as_deref().unwrap_or("null")),
-        (",\"versions\":", &row.json(&format!("{versions}{VERSIONS_JSON}"))?),
-        (",\"local\":", &local),
-        (",\"rejected\":", &row.json(REJECTED)?),
-    ] {
-        write_raw(&mut json, name)?;
-        write_raw(&mut json, value)?;
-    }
-    write_raw(&mut json, ",\"state\":")?;
-    write_string(&mut json, state)?;
-    write_raw(&mut json, ",\"text\":")?;
-    write_string(&mut json, text)?;
-    write_raw(&mut json, "}")?;
-    Ok(json)
+    let versions = row.json(&format!("{versions}{VERSIONS_JSON}"))?;
+    let rejected = row.json(REJECTED)?;
+    let (table, kind) = match &place {
+        Some(Place { kind, table, .. }) => (Some(table.as_deref().unwrap_or(row_type)), Some(*kind)),
+        None => (None, None),
+    };
+    let mut statement = database.prepare(EXPLANATION)?;
+    let parameters = [
+        row_type.into(),
+        id.into(),
+        table.into(),
+        kind.into(),
+        shown.as_deref().into(),
+        versions.as_str().into(),
+        local.as_str().into(),
+        rejected.as_str().into(),
+        state.into(),
+        text.into(),
+    ];
+    let mut rows = statement.query(&parameters)?;
+    text::copy(rows.next()?.map_or(Ok(""), |row| row.text(0))?)
 }
 
 /// The row that is explained.
@@ -149,12 +147,13 @@ impl RowName<'_> {
             }
         };
         let mut statement = self.database.prepare(&sql)?;
-        let names: alloc::vec::Vec<String> = (0..statement.column_count())
-            .map(|index| statement.column_name(index).unwrap_or_default().into())
-            .collect();
+        let mut names = Vec::new();
+        for index in 0..statement.column_count() {
+            names.push(String::from(statement.column_name(index).unwrap_or_default()));
+        }
         let parameters = [self.id.into(), self.row_type.into()];
-        let used = if place.is_none() { &parameters[..] } else { &parameters[..1] };
-        let mut rows = statement.query(used)?;
+        let parameters = parameters.get(..statement.parameter_count()).unwrap_or_default();
+        let mut rows = statement.query(parameters)?;
         let Some(row) = rows.next()? else { return Ok(None) };
         if is_json {
             text::copy(row.optional_text(0)?.unwrap_or("{}")).map(Some)
@@ -200,17 +199,20 @@ impl RowName<'_> {
 
 /// Where rows of the type are; None if the schema does not have it.
 fn place(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Result<Option<Place>> {
-    let schemas = schemas.newest_first(database)?;
-    if let Some(raw) = schemas.iter().flatten().flat_map(|schema| &schema.raw_tables).find(|raw| raw.name == row_type) {
-        return Ok(Some(Place { kind: "raw", table: raw.table_name.clone(), local_only: false }));
+    for schema in schemas.newest_first(database)?.iter().flatten() {
+        for raw in &schema.raw_tables {
+            if raw.name == row_type {
+                return Ok(Some(Place { kind: "raw", table: raw.table_name.clone(), local_only: false }));
+            }
+        }
     }
-    let tables = data_tables(database)?;
-    let mut of_type = tables.into_iter().filter(|table| table.row_type == row_type);
-    Ok(of_type.next().map(|table| Place {
-        kind: if table.is_direct { "direct" } else { "json" },
-        table: Some(table.name),
-        local_only: table.local_only,
-    }))
+    for table in data_tables(database)? {
+        if table.row_type == row_type {
+            let kind = if table.is_direct { "direct" } else { "json" };
+            return Ok(Some(Place { kind, table: Some(table.name), local_only: table.local_only }));
+        }
+    }
+    Ok(None)
 }
 
 /// The columns of a row as a JSON object, without `id`. A blob is null.
