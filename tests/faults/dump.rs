@@ -3,14 +3,15 @@
 use rowtide_testkit::faults::{Database, Failure};
 
 /// The schema, and the rows of each table and view in no order. Left out are the numbers that distinguish iterations
-/// and schemas apart, and how much was downloaded, which includes what is sent twice.
+/// and schemas apart, what attempts to sync ran into, and how much was downloaded, which includes what is sent twice.
 pub(crate) fn dump(database: &Database) -> Result<Vec<String>, Failure> {
     let mut dump = Vec::new();
     let objects = database.run("SELECT type, name, quote(sql) FROM sqlite_schema ORDER BY name", &[])?;
     for object in &objects {
         let mut parts = object.splitn(3, '|');
         let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { continue };
-        if kind == "table" || kind == "view" {
+        // Attempts and how often they failed.
+        if name != "ps_diagnostics" && (kind == "table" || kind == "view") {
             let columns = match name {
                 "ps_checkpoint" => "last_op",
                 "ps_schema" => "fingerprint",

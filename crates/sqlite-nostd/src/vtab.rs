@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{self, NonNull};
@@ -26,7 +27,7 @@ pub enum Cell {
     /// An integer.
     Integer(i64),
     /// Text.
-    Text(Rc<str>),
+    Text(Rc<String>),
 }
 
 /// A table of which every connection has one. Rows can be inserted or read, never changed or deleted.

@@ -150,9 +150,9 @@ impl Report<'_> {
         write_raw(&mut self.json, name)?;
         write_raw(&mut self.json, "\":")?;
         let length = self.json.len();
-        let found = if self.is_current { self.json_of(sql, &[]) } else { Ok(()) };
-        if let Err(error) = found {
-            self.json.truncate(length);
+        if self.is_current
+            && let Err(error) = self.json_of(sql, &[])
+        {
             self.tolerate(name, error)?;
         }
         if self.json.len() == length { write_raw(&mut self.json, otherwise) } else { Ok(()) }

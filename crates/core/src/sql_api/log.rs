@@ -44,7 +44,7 @@ pub(super) struct Entry {
     severity: &'static str,
     /// SQLite's result code, of an error.
     code: Option<i64>,
-    text: Rc<str>,
+    text: Rc<String>,
 }
 
 impl Log {
@@ -90,9 +90,10 @@ impl Kept {
     fn add(&mut self, entry: Entry) {
         self.size = self.size.saturating_add(entry.text.len());
         while self.size > SIZE || self.entries.len() >= COUNT {
-            let Some((_, oldest)) = self.entries.first() else { break };
-            self.size = self.size.saturating_sub(oldest.text.len());
-            self.entries.remove(0);
+            let Some((oldest, entry)) = self.entries.first() else { break };
+            let oldest = *oldest;
+            self.size = self.size.saturating_sub(entry.text.len());
+            self.entries.retain(|(id, _)| *id != oldest);
         }
         self.last_id = self.last_id.saturating_add(1);
         self.entries.push((self.last_id, entry));
@@ -100,14 +101,14 @@ impl Kept {
 }
 
 /// A copy of the first [`TEXT_SIZE`] bytes of a text.
-fn shortened(text: &str) -> Rc<str> {
+fn shortened(text: &str) -> Rc<String> {
     match text.get(..text.floor_char_boundary(TEXT_SIZE)) {
         Some(start) if start.len() < text.len() => {
             let mut cut = String::from(start);
             cut.push('…');
-            cut.into()
+            Rc::new(cut)
         }
-        _ => text.into(),
+        _ => Rc::new(text.into()),
     }
 }
 
@@ -132,7 +133,7 @@ impl EponymousTable for LogTable {
             Box::new([
                 Cell::Integer(*id),
                 integer(entry.at),
-                Cell::Text(entry.severity.into()),
+                Cell::Text(Rc::new(entry.severity.into())),
                 integer(entry.code),
                 Cell::Text(Rc::clone(&entry.text)),
             ])
