@@ -3,10 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
-
 use crate::bucket_storage::now;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::sync_client::storage::{Finding, FindingKind};
 use crate::text;
 

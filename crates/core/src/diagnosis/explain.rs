@@ -4,12 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{write_integer, write_raw, write_real, write_string};
+use rowtide_json::writer::{write_integer, write_raw, write_real, write_string};
 use sqlite_nostd::{Row, ValueType};
 
 use super::{GATE, PENDING};
 use crate::connection::Database;
+use crate::error::Result;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 

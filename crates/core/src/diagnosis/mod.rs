@@ -10,16 +10,17 @@ mod tables;
 use alloc::format;
 use alloc::string::String;
 
-pub(crate) use explain::explain;
-use problems::Problems;
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::{begin, write_raw};
+use rowtide_json::writer::{begin, write_raw};
 use sqlite_nostd::{Parameter, ResultCode};
 
+pub(crate) use explain::explain;
+
 use crate::connection::Database;
+use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{LATEST, Version};
 use crate::schema::KnownSchemas;
 use crate::version::VERSION;
+use problems::Problems;
 
 /// The request ids, the queue, and what they make of the gate (docs/reference/sync-client.md#the-gate).
 const GATE: &str = "WITH ids AS (SELECT \
@@ -155,7 +156,7 @@ impl Report<'_> {
         {
             self.tolerate(name, error)?;
         }
-        if self.json.len() == length { write_raw(&mut self.json, otherwise) } else { Ok(()) }
+        if self.json.len() == length { Ok(write_raw(&mut self.json, otherwise)?) } else { Ok(()) }
     }
 
     /// Adds what `sql` gives, nothing if it gives no row.
@@ -163,7 +164,7 @@ impl Report<'_> {
         let mut statement = self.database.prepare(sql)?;
         let mut rows = statement.query(parameters)?;
         match rows.next()? {
-            Some(row) => write_raw(&mut self.json, row.optional_text(0)?.unwrap_or("null")),
+            Some(row) => Ok(write_raw(&mut self.json, row.optional_text(0)?.unwrap_or("null"))?),
             None => Ok(()),
         }
     }

@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_protocol::error::{Error, Result};
-use rowtide_protocol::json::writer::{begin, write_raw, write_string};
+use rowtide_json::writer::{begin, write_raw, write_string};
 
 use crate::connection::Database;
+use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version};
 
 /// Problems, after the tables of `super::GATE`: code, subject, text and remedy. ?1: whether an iteration is running.
@@ -48,7 +48,7 @@ pub(super) struct Problems(String);
 
 impl Problems {
     pub(super) fn new() -> Result<Self> {
-        begin().map(Self)
+        Ok(Self(begin()?))
     }
 
     pub(super) fn add(&mut self, code: &str, subject: Option<&str>, text: &str, remedy: &str) -> Result<()> {
@@ -64,7 +64,7 @@ impl Problems {
         write_string(json, text)?;
         write_raw(json, ",\"remedy\":")?;
         write_string(json, remedy)?;
-        write_raw(json, "}")
+        Ok(write_raw(json, "}")?)
     }
 
     /// Internal tables in another format than the newest are a problem.

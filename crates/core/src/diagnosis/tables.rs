@@ -2,10 +2,10 @@
 
 use alloc::format;
 
-use rowtide_protocol::error::Result;
-use rowtide_protocol::json::writer::{write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
 
 use super::Report;
+use crate::error::Result;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{Identifier, identifier};
 
@@ -30,7 +30,7 @@ pub(super) fn write(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<(
             report.tolerate("ps_untyped", error)?;
         }
     }
-    write_raw(&mut report.json, "]")
+    Ok(write_raw(&mut report.json, "]")?)
 }
 
 /// JSON and direct tables.
@@ -91,5 +91,5 @@ fn add(report: &mut Report<'_>, start: usize, table: &Table<'_>) -> Result<()> {
         Some(rows) => write_integer(json, rows)?,
         None => write_raw(json, "null")?,
     }
-    write_raw(json, "}")
+    Ok(write_raw(json, "}")?)
 }

@@ -1,11 +1,11 @@
 //! Functions that say why data do not arrive, or why a row looks as it does
 //! (docs/reference/functions.md#powersync_diagnose).
 
-use rowtide_protocol::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::connection::Database;
 use crate::diagnosis;
+use crate::error::{Error, Result};
 use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 

@@ -7,11 +7,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use rowtide_protocol::error::Result;
 use sqlite_nostd::{Cell, Connection, EponymousTable, FunctionError, ResultCode, Value};
 
 use crate::bucket_storage::now;
 use crate::connection::Database;
+use crate::error::Result;
 use crate::sql_api::session::Session;
 use crate::sync_client::Instruction;
 

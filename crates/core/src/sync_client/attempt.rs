@@ -5,8 +5,7 @@
 
 use alloc::string::String;
 
-use rowtide_protocol::error::{Error, ErrorKind, Result};
-use rowtide_protocol::json::writer::{write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
 
 use super::change::Change;
 use super::instruction::write_decimal_string;
@@ -14,6 +13,7 @@ use super::iteration::Iteration;
 use super::memory::copy;
 use super::phase::{Phase, Waiting};
 use super::status::{Connection, Status};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync_client::storage::{Finding, FindingKind, Storage, Timestamp};
 
 /// Bytes of an error's message that are kept.
@@ -117,14 +117,14 @@ impl Attempt {
         write_raw(json, ",\"completed\":")?;
         write_bool(json, self.completed)?;
         write_raw(json, ",\"last_error\":")?;
-        let Some(Failure { at, class, message }) = &self.failure else { return write_raw(json, "null") };
+        let Some(Failure { at, class, message }) = &self.failure else { return Ok(write_raw(json, "null")?) };
         write_raw(json, "{\"at\":")?;
         write_time(json, *at)?;
         write_raw(json, ",\"class\":")?;
         write_string(json, class)?;
         write_raw(json, ",\"message\":")?;
         write_string(json, message)?;
-        write_raw(json, "}")
+        Ok(write_raw(json, "}")?)
     }
 }
 
@@ -205,9 +205,10 @@ impl Iteration {
 
 fn write_time(json: &mut String, time: Option<Timestamp>) -> Result<()> {
     match time {
-        Some(time) => write_integer(json, time),
-        None => write_raw(json, "null"),
+        Some(time) => write_integer(json, time)?,
+        None => write_raw(json, "null")?,
     }
+    Ok(())
 }
 
 /// The name of an error's class (docs/reference/tables.md#ps_diagnostics).
