@@ -8,6 +8,7 @@ use rowtide_json::writer::{begin, write_integer, write_raw, write_string};
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
+use crate::text::copy;
 
 /// The oldest transactions, as JSON: at most `max_transactions`, and no more than `max_bytes` of JSON, but one in any case.
 ///
@@ -40,7 +41,7 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
         }
         batch.add(&row, entry)?;
         if !is_json || batch.closed > 0 && batch.json.len() > max_bytes {
-            batch.undo();
+            batch.undo()?;
             break;
         }
     }
@@ -116,11 +117,13 @@ impl Batch {
     }
 
     /// Leaves the transaction that is being read for the next call.
-    fn undo(&mut self) {
+    fn undo(&mut self) -> Result<()> {
         if let Some(open) = self.open.take() {
-            self.json.truncate(open.start);
+            // Truncating would panic within a character.
+            self.json = copy(self.json.get(..open.start).unwrap_or_default())?;
         }
         self.has_more = true;
+        Ok(())
     }
 
     fn finish(mut self) -> Result<String> {
