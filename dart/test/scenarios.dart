@@ -82,6 +82,10 @@ String? _step(Database database, Json step, {required bool isBinary}) {
   for (final member in ['expect_rows', 'expect_result']) {
     if (step.containsKey(member)) return difference(result, step[member]);
   }
+  if (step.containsKey('expect_json')) {
+    if (result case [[String text]]) return difference(jsonDecode(text), step['expect_json']);
+    return 'not one text: $result';
+  }
   if (!step.containsKey('expect_instructions')) return null;
   if (result is! List<Object?>) return 'no list of instructions: $result';
   final instructions = [
@@ -100,8 +104,9 @@ bool _isDebugLine(Object? instruction) => switch (instruction) {
 Object? _act(Database database, Json step, {required bool isBinary}) {
   if (step case {'sql': String sql}) {
     final parameters = [for (final value in step['parameters'] as List<Object?>? ?? const []) _parameter(value)];
+    final run = step['in_transaction'] == true ? _inTransaction : _rows;
     return [
-      for (final row in database.rows(sql, parameters)) [for (final value in row) _toJson(value)],
+      for (final row in run(database, sql, parameters)) [for (final value in row) _toJson(value)],
     ];
   }
   final (operation, payload) = switch (step) {
@@ -112,6 +117,9 @@ Object? _act(Database database, Json step, {required bool isBinary}) {
   final result = _inTransaction(database, 'SELECT powersync_control(?, ?)', [operation, payload]).first.first;
   return result is String ? jsonDecode(result) : result;
 }
+
+List<List<Object?>> _rows(Database database, String sql, [List<Object?> parameters = const []]) =>
+    database.rows(sql, parameters);
 
 List<List<Object?>> _inTransaction(Database database, String sql, [List<Object?> parameters = const []]) {
   database.rows('BEGIN IMMEDIATE');

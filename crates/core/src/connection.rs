@@ -181,7 +181,7 @@ impl<'c> Database<'c> {
         if self.connection.is_autocommit() {
             return Err(Error::new(
                 ErrorKind::Sqlite(ResultCode::MISUSE),
-                "This function may only be called in transactions.",
+                "This function may only be called in transactions. Run BEGIN IMMEDIATE first.",
             ));
         }
         Ok(())

@@ -16,7 +16,7 @@ use crate::source::Place;
 pub type Pages = BTreeMap<String, Page>;
 
 /// Where the commands of `powersync_control` are in the code.
-const COMMANDS: Place = Place { path: "crates/core/src/sql_api/control/mod.rs", function: "command" };
+const COMMANDS: Place = Place { path: "crates/core/src/sql_api/control/mod.rs", function: "" };
 
 /// Names that only the code has: what they are, the page and section (empty: the whole page) that name them, the place.
 const SOURCES: &[(&str, &str, &str, Place)] = &[

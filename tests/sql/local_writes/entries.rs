@@ -48,8 +48,8 @@ fn an_insert_stores_all_columns_in_their_order_and_records_those_with_a_value_by
 fn an_insert_needs_a_text_id() {
     let host = host(json!({}));
     for (id, message) in [
-        ("NULL", "id is required"),
-        ("1", "id should be text"),
+        ("NULL", "id is required when inserting into v"),
+        ("1", "id should be text when inserting into v"),
         ("1.5", "id should be text"),
         ("x'61'", "id should be text"),
     ] {

@@ -16,6 +16,39 @@ fn assert_refused(result: Result<impl std::fmt::Debug, HostError>, found: &str) 
     assert!(error.message.contains(&format!("invalid state: {found}, {needed}")), "{error}");
 }
 
+/// Calls that look at the upload queue, and at single rows.
+const QUEUE: [&str; 8] = [
+    "SELECT powersync_crud_next(1)",
+    "SELECT powersync_crud_complete(1)",
+    "SELECT powersync_crud_results('[]', '{}')",
+    "SELECT powersync_crud_reject(1, NULL, NULL)",
+    "SELECT powersync_crud_retry(1)",
+    "SELECT powersync_crud_discard(1)",
+    "SELECT powersync_upsert('lists', '{}')",
+    "SELECT powersync_explain('lists', '1')",
+];
+
+/// Formats from 5 on have what a local write needs.
+#[test]
+fn writes_through_the_views_of_a_file_that_was_not_migrated_succeed_or_ask_for_it() {
+    let host = Host::open_in_memory();
+    host.replace_schema(&json!({"tables": [{"name": "lists", "columns": [{"name": "name", "type": "text"}]}]}));
+    for format in 1..=PUBLISHED {
+        migrate(&host, format);
+        // As that of a published library.
+        host.execute(
+            "CREATE TRIGGER IF NOT EXISTS theirs INSTEAD OF INSERT ON lists BEGIN
+             INSERT INTO powersync_crud(op, id, type, data) VALUES ('PUT', NEW.id, 'lists', '{}'); END",
+        );
+        let written = host.try_execute("INSERT INTO lists(id) VALUES ('1')");
+        if format < 5 {
+            assert_refused(written, &format!("The internal tables are in format {format}"));
+        } else {
+            written.unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_needs_the_newest_format_asks_for_it() {
     for format in (1..=PUBLISHED).chain([1001, 1002]) {
@@ -29,7 +62,10 @@ fn what_needs_the_newest_format_asks_for_it() {
             "SELECT powersync_clear(2)",
             "SELECT powersync_trigger_resync(1)",
             "SELECT powersync_adopt()",
-        ] {
+        ]
+        .into_iter()
+        .chain(QUEUE)
+        {
             assert_refused(host.try_transaction(call, []), &found);
         }
         assert_refused(host.try_rows("SELECT powersync_export('never-written.db')", []), &found);
@@ -52,9 +88,16 @@ fn a_database_without_internal_tables_asks_for_them() {
         "SELECT powersync_last_synced_at()",
         "INSERT INTO powersync_crud(op, id, type, data) VALUES ('PUT', '1', 'lists', '{}')",
         "INSERT INTO powersync_crud_(data) VALUES ('{}')",
-    ] {
+        "SELECT powersync_adopt()",
+        "SELECT powersync_trigger_resync(0)",
+    ]
+    .into_iter()
+    .chain(QUEUE)
+    {
         assert_refused(host.try_transaction(call, []), found);
     }
+    assert_refused(host.try_rows("SELECT powersync_export('never-written.db')", []), found);
+    assert_refused(host.try_control("target_checkpoint_request_id", ()), found);
     assert_eq!(host.control("stop", ()), json!([]));
 }
 

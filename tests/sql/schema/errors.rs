@@ -50,7 +50,10 @@ fn a_transaction_is_needed() {
     let host = Host::open_in_memory();
     let error = host.error(r#"SELECT powersync_replace_schema('{"tables":[]}')"#);
     assert_eq!(error.code, 21);
-    assert_eq!(error.message, "powersync_replace_schema: This function may only be called in transactions.");
+    assert_eq!(
+        error.message,
+        "powersync_replace_schema: This function may only be called in transactions. Run BEGIN IMMEDIATE first."
+    );
 }
 
 #[test]

@@ -42,18 +42,62 @@ fn checkpoints_that_are_held_back_are_logged() {
     host.execute("INSERT INTO powersync_crud_(data) VALUES ('{}')");
     host.line(&checkpoint(Some("1")));
     let delayed = host.line(&complete());
-    let line = "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
+    let line = "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint. \
+        Reason: local writes that wait for their upload: 1";
     assert_eq!(log(&delayed), [("INFO", line)]);
     // Acknowledged up to the target, with another write in the queue.
     host.control("target_checkpoint_request_id", 1);
     let tried = host.control("completed_upload", ());
-    let line = "Could not apply pending checkpoint even after completed upload";
+    let line = "Could not apply pending checkpoint even after completed upload: \
+        local writes that wait for their upload: 1";
     assert_eq!(log(&tried), [("WARNING", line)]);
     host.execute("DELETE FROM ps_crud");
     let published = host.control("completed_upload", ());
     let expected =
         [("DEBUG", "Applied pending checkpoint after completed upload"), ("DEBUG", "Applied checkpoint request id 1")];
     assert_eq!(log(&published), expected);
+}
+
+#[test]
+fn checkpoints_that_are_held_back_say_why() {
+    let host = started();
+    let complete_again = || {
+        host.line(&checkpoint(Some("3")));
+        host.line(&complete()).to_string()
+    };
+    host.control("target_checkpoint_request_id", 7);
+    let line = complete_again();
+    assert!(line.contains("Reason: write checkpoint 7 is not acknowledged, last seen 3"), "{line}");
+    // As the ids that some SDKs write.
+    for unknown in ["9223372036854775807", "'9223372036854775807'"] {
+        host.execute(&format!("UPDATE ps_kv SET value = {unknown} WHERE key = 'target_checkpoint_request_id'"));
+        let line = complete_again();
+        assert!(line.contains("Reason: no checkpoint request id is stored for the uploaded writes. "), "{line}");
+    }
+    host.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO powersync_crud_(data) SELECT '{}' FROM n",
+    );
+    assert!(complete_again().contains("upload: 999\""));
+    host.execute("INSERT INTO powersync_crud_(data) VALUES ('{}'), ('{}')");
+    assert!(complete_again().contains("upload: 1000 or more\""));
+}
+
+#[test]
+fn unknown_commands_are_named_and_the_known_ones_listed() {
+    let host = started();
+    let error = host.control_error("pau\"se", ());
+    assert_eq!(error.code, 3091);
+    assert_eq!(
+        error.message,
+        "powersync_control: invalid argument: Unknown operation \"pau\"\"se\": expected start, stop, line_text, \
+         line_binary, connection, refreshed_token, completed_upload, update_subscriptions, subscriptions, \
+         seed_checkpoint_request_id, next_checkpoint_request_id, current_checkpoint_request_id, \
+         target_checkpoint_request_id"
+    );
+    // It may be a line in the wrong place.
+    let error = host.control_error(&"é".repeat(100), ());
+    assert!(error.message.contains(&format!("Unknown operation \"{}\"…: expected", "é".repeat(20))), "{error}");
 }
 
 #[test]
@@ -135,7 +179,8 @@ fn calls_outside_of_transactions_say_so() {
     ] {
         let error = host.error(&format!("SELECT {call}"));
         assert_eq!(error.code, 21, "{call}");
-        assert_eq!(error.message, format!("{function}: This function may only be called in transactions."));
+        let message = "This function may only be called in transactions. Run BEGIN IMMEDIATE first.";
+        assert_eq!(error.message, format!("{function}: {message}"));
     }
 }
 

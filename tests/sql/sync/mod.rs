@@ -17,4 +17,5 @@ mod several_iterations_ahead;
 mod several_iterations_requests;
 mod shared_file;
 mod subscriptions;
+mod untyped_types;
 mod warm_start;

@@ -127,7 +127,8 @@ impl Clients {
         let line = line.to_string();
         for host in &self.hosts {
             let told = host.control("line_text", line.as_str()).to_string();
-            assert!(!told.contains("WARNING") && !told.contains("CloseSyncStream"), "{line:.300} gave {told}");
+            let warns = told.matches("WARNING").count() > told.matches("rows of type unknown").count();
+            assert!(!warns && !told.contains("CloseSyncStream"), "{line:.300} gave {told}");
         }
     }
 

@@ -112,7 +112,8 @@ impl Session {
     fn feed(&mut self, line: &Value) -> Value {
         let result = self.host.control("line_text", line.to_string());
         let text = result.to_string();
-        assert!(!text.contains("WARNING") && !text.contains("CloseSyncStream"), "{line} gave {text}");
+        let warns = text.matches("WARNING").count() > text.matches("rows of type unknown").count();
+        assert!(!warns && !text.contains("CloseSyncStream"), "{line} gave {text}");
         result
     }
 

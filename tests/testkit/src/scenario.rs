@@ -60,10 +60,12 @@ impl Runner<'_> {
                 "about",
                 "sql",
                 "parameters",
+                "in_transaction",
                 "control",
                 "payload",
                 "line",
                 "expect_rows",
+                "expect_json",
                 "expect_instructions",
                 "expect_debug_lines",
                 "expect_result",
@@ -71,7 +73,7 @@ impl Runner<'_> {
             ],
         )?;
         let outcome = match (step.get("sql"), step.get("control"), step.get("line")) {
-            (Some(Value::String(sql)), None, None) => self.sql(sql, &step["parameters"]),
+            (Some(Value::String(sql)), None, None) => self.sql(sql, step),
             (None, Some(Value::String(operation)), None) => {
                 self.host.try_control(operation, payload(&step["payload"])?)
             }
@@ -84,9 +86,19 @@ impl Runner<'_> {
         judge(step, outcome)
     }
 
-    fn sql(&self, sql: &str, parameters: &Value) -> Result<Value, HostError> {
-        self.host.try_rows(sql, rusqlite::params_from_iter(sql_values(parameters))).map(|rows| json!(rows))
+    fn sql(&self, sql: &str, step: &Value) -> Result<Value, HostError> {
+        let parameters = rusqlite::params_from_iter(sql_values(&step["parameters"]));
+        let rows = match in_transaction(step) {
+            true => self.host.try_transaction(sql, parameters),
+            false => self.host.try_rows(sql, parameters),
+        };
+        rows.map(|rows| json!(rows))
     }
+}
+
+/// Whether the statement of a step is run in a transaction.
+pub(crate) fn in_transaction(step: &Value) -> bool {
+    step["in_transaction"] == true
 }
 
 /// The parameters of a statement.
@@ -116,6 +128,9 @@ pub(crate) fn judge(step: &Value, outcome: Result<Value, HostError>) -> Result<(
     if let Some(expected) = step.get("expect_rows").or(step.get("expect_result")) {
         expectation::check(&result, expected)?;
     }
+    if let Some(expected) = step.get("expect_json") {
+        expectation::check(&only_value(&result)?, expected)?;
+    }
     if let Some(expected) = step.get("expect_instructions") {
         let with_debug_lines = step["expect_debug_lines"] == true;
         let instructions: Vec<Value> = match &result {
@@ -128,6 +143,17 @@ pub(crate) fn judge(step: &Value, outcome: Result<Value, HostError>) -> Result<(
             .map_err(|problem| format!("{problem}\nall instructions: {result}"))?;
     }
     Ok(())
+}
+
+/// The JSON in the one value that a statement gives.
+fn only_value(rows: &Value) -> Result<Value, String> {
+    match rows.as_array().map(Vec::as_slice) {
+        Some([Value::Array(row)]) if row.len() == 1 => match &row[0] {
+            Value::String(text) => serde_json::from_str(text).map_err(|error| format!("no JSON ({error}): {text}")),
+            other => Err(format!("no JSON text: {other}")),
+        },
+        _ => Err(format!("not one value: {rows}")),
+    }
 }
 
 fn is_debug_line(instruction: &Value) -> bool {

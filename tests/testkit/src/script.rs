@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::bson;
 use crate::host::HostError;
-use crate::scenario::{LineEncoding, judge, payload, sql_values, unhex};
+use crate::scenario::{LineEncoding, in_transaction, judge, payload, sql_values, unhex};
 use crate::values::hex;
 
 /// What came of one command.
@@ -84,7 +84,10 @@ fn commands(step: &Value, encoding: LineEncoding, opening: &str) -> Result<Strin
         command("transaction", "SELECT powersync_control(?, ?)", &[operation.to_owned().into(), payload])
     };
     match (&step["sql"], &step["control"], &step["line"], encoding) {
-        (Value::String(sql), ..) => Ok(command("run", sql, &sql_values(&step["parameters"]))),
+        (Value::String(sql), ..) => {
+            let word = if in_transaction(step) { "transaction" } else { "run" };
+            Ok(command(word, sql, &sql_values(&step["parameters"])))
+        }
         (_, Value::String(operation), ..) => Ok(control(operation, payload(&step["payload"])?.0)),
         (_, _, line, LineEncoding::Text) => Ok(control("line_text", line.to_string().into())),
         (_, _, line, LineEncoding::Binary) => Ok(control("line_binary", bson::encode(line).into())),

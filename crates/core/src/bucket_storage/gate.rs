@@ -2,6 +2,7 @@
 //! (docs/reference/sync-client.md#the-gate).
 
 use alloc::format;
+use alloc::string::String;
 
 use rowtide_json::{parse_integer, whole_number};
 use sqlite_nostd::ValueType;
@@ -9,6 +10,7 @@ use sqlite_nostd::ValueType;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::sync_client::storage::RequestId;
+use crate::text::copy;
 
 /// The key in `ps_kv` that holds a request id.
 pub(super) const fn key(id: RequestId) -> &'static str {
@@ -24,6 +26,22 @@ pub(super) const fn key(id: RequestId) -> &'static str {
 pub(super) fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
     const SQL: &str = "SELECT 1 FROM main.ps_crud LIMIT 1";
     Ok(database.integer(SQL, &[])?.is_none())
+}
+
+/// See [`crate::sync_client::storage::Storage::explain_gate`].
+pub(super) fn explain(database: &Database<'_>, event: &str) -> Result<String> {
+    // Counting a long queue takes time.
+    const SQL: &str = "SELECT ?1 || CASE WHEN queued > 0 \
+            THEN 'local writes that wait for their upload: ' || queued || iif(queued < 1000, '', ' or more') \
+        WHEN target + 0 = 9223372036854775807 THEN 'no checkpoint request id is stored for the uploaded writes. Request a \
+write checkpoint from the service and store it with target_checkpoint_request_id' \
+        ELSE 'write checkpoint ' || target || ' is not acknowledged, last seen ' || seen END \
+        FROM (SELECT (SELECT count(*) FROM (SELECT 1 FROM main.ps_crud LIMIT 1000)) AS queued, \
+            max(iif(key = 'target_checkpoint_request_id', value, NULL)) AS target, \
+            max(iif(key = 'last_seen_checkpoint_request_id', value, 0)) AS seen FROM main.ps_kv)";
+    let mut statement = database.cached(SQL)?;
+    let mut rows = statement.query(&[event.into()])?;
+    copy(rows.next()?.map_or(Ok(None), |row| row.optional_text(0))?.unwrap_or(event))
 }
 
 /// The stored id, None if not set.

@@ -104,6 +104,7 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn begin_iteration(&mut self, request: RequestFingerprint) -> Result<NewestCheckpoints> {
+        warnings::begin_iteration(&self.database)?;
         let (begun, newest) = BegunIteration::new(&self.database, request)?;
         self.begun = Some(begun);
         self.writer = Writer::This;
@@ -118,6 +119,10 @@ impl Storage for SqliteStorage<'_> {
 
     fn take_warnings(&mut self) -> Result<Vec<String>> {
         warnings::take(&self.database)
+    }
+
+    fn take_untyped(&mut self) -> Result<Vec<String>> {
+        warnings::take_untyped(&self.database)
     }
 
     fn iteration_state(&mut self) -> Result<IterationState> {
@@ -204,6 +209,10 @@ impl Storage for SqliteStorage<'_> {
 
     fn upload_queue_is_empty(&mut self) -> Result<bool> {
         gate::upload_queue_is_empty(&self.database)
+    }
+
+    fn explain_gate(&mut self, event: &str) -> Result<String> {
+        gate::explain(&self.database, event)
     }
 
     fn request_id(&mut self, id: RequestId) -> Result<Option<i64>> {

@@ -126,7 +126,9 @@ impl Operation {
         match name {
             Some("install") => Ok(Self::Install),
             Some("get") => Ok(Self::Get),
-            _ => Err(Error::new(ErrorKind::Sqlite(ResultCode::MISUSE), "Unknown operation")),
+            _ => {
+                Err(Error::new(ErrorKind::Sqlite(ResultCode::MISUSE), "Unknown operation: expected 'install' or 'get'"))
+            }
         }
     }
 }

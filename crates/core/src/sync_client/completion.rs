@@ -26,6 +26,10 @@ use crate::sync_client::storage::{
 const PUT_OFF: &str =
     "Stored data are ahead of the checkpoint, as another client has got newer ones. Will retry at next checkpoint.";
 
+/// Logged when local writes hold back a checkpoint, followed by the reason.
+const DELAYED: &str =
+    "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint. Reason: ";
+
 /// The number of keep-alives, about 20 seconds apart, for which the service may take to reach what was stored before
 /// the iteration began. If nothing changes in that time, it has started over.
 const QUIET_KEEP_ALIVES: u32 = 2;
@@ -102,14 +106,17 @@ impl Iteration {
         let scope = Scope::Partial { is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, scope)?;
         record_checksums(&[], target, Some(priority), storage)?;
-        let publication = self.publish(target, &changed, Some(priority), storage)?;
-        Ok(Transition::only(NextStep::Report).changing(self.adopt_partial(publication, priority)?))
+        let mut instructions = Vec::new();
+        let publication = self.publish(target, &changed, Some(priority), storage, &mut instructions)?;
+        let change = self.adopt_partial(publication, priority)?;
+        Ok(Transition::with(instructions, NextStep::Report).changing(change))
     }
 
     /// The upload queue was sent: tries a checkpoint again that waits for it.
     pub(super) fn upload_completed(&self, storage: &mut dyn Storage) -> Result<Transition<'static>> {
-        const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload";
-        const OVERTAKEN: &str = ": more data arrived since it was validated. Will retry at next checkpoint.";
+        const STILL_WAITING: &str = "Could not apply pending checkpoint even after completed upload: ";
+        const OVERTAKEN: &str = "Could not apply pending checkpoint even after completed upload: more data arrived \
+            since it was validated. Will retry at next checkpoint.";
         let Phase::Checkpoint {
             target,
             waiting: Some(waiting @ (Waiting::Validated | Waiting::PerhapsPublished | Waiting::Overtaken)),
@@ -117,32 +124,24 @@ impl Iteration {
         else {
             return Ok(Transition::only(NextStep::Continue));
         };
-        let keep_waiting = |reason: &str| {
-            let line = format(format_args!("{STILL_WAITING}{reason}"))?;
-            Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Continue))
-        };
+        let keep_waiting = |line| Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Continue));
         match gate::acknowledgement(target.write_checkpoint, storage)? {
             Acknowledgement::Sufficient => {}
             Acknowledgement::Outstanding => return Ok(Transition::only(NextStep::Continue)),
-            Acknowledgement::NotRequested => {
-                return keep_waiting(
-                    ": no checkpoint request id is stored for the uploaded writes. Request a write checkpoint from the \
-                     service and store it with target_checkpoint_request_id",
-                );
-            }
+            Acknowledgement::NotRequested => return keep_waiting(storage.explain_gate(STILL_WAITING)?),
         }
         if *waiting == Waiting::Overtaken {
-            return keep_waiting(OVERTAKEN);
+            return keep_waiting(OVERTAKEN.into());
         }
         let changed = match self.validate(target, None, storage)? {
             Verdict::Valid(changed) => changed,
-            Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN),
+            Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN.into()),
             Verdict::Gone => return Ok(download_again()),
             Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, target, None, storage),
         };
         self.record_validated(target, &changed, storage)?;
         if !gate::is_open(storage)? {
-            return keep_waiting("");
+            return keep_waiting(storage.explain_gate(STILL_WAITING)?);
         }
         self.publish_all(target, &changed, "Applied pending checkpoint after completed upload", storage)
     }
@@ -196,13 +195,13 @@ impl Iteration {
         storage: &mut dyn Storage,
     ) -> Result<Transition<'static>> {
         let request_id = target.write_checkpoint;
-        let Publication { time, streams } = self.publish(target, changed, None, storage)?;
+        let mut instructions = vec![Instruction::debug(log_line)];
+        let Publication { time, streams } = self.publish(target, changed, None, storage, &mut instructions)?;
         if let Some(id) = request_id {
             self.record_acknowledged(RequestId::LastApplied, id, storage)?;
         }
         let mut status = Status { connection: Connection::Connected, ..self.status.copy()? };
         status.record_full_sync(time, request_id);
-        let mut instructions = vec![Instruction::debug(log_line)];
         if let Some(id) = request_id {
             let line = format(format_args!("Applied checkpoint request id {id}"))?;
             push(&mut instructions, Instruction::debug(line))?;
@@ -224,15 +223,14 @@ impl Iteration {
         changed: &[ChangedBucket],
         storage: &mut dyn Storage,
     ) -> Result<Transition<'static>> {
+        let log_line = storage.explain_gate(DELAYED)?;
+        let mut instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
         let change = if target.progress.is_all_highest_priority() {
-            let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage)?;
+            let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage, &mut instructions)?;
             self.adopt_partial(publication, Priority::HIGHEST)?
         } else {
             self.connect()?.0
         };
-        let log_line =
-            "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
-        let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
         let others = Some(self.others.after_completing(target.last_op_id));
         let change = Change { phase: Some(PhaseChange::Wait(Waiting::Validated)), others, ..change };
         Ok(Transition::with(instructions, NextStep::Report).changing(change))
@@ -244,13 +242,14 @@ impl Iteration {
         Ok(Change { status: Some(status), streams: Some(publication.streams), ..Change::default() })
     }
 
-    /// Publishes the buckets up to `limit` (None: all).
+    /// Publishes the buckets up to `limit` (None: all). Warnings become instructions.
     fn publish(
         &self,
         target: &Target,
         changed: &[ChangedBucket],
         limit: Option<Priority>,
         storage: &mut dyn Storage,
+        instructions: &mut Vec<Instruction>,
     ) -> Result<Publication> {
         match limit {
             None => storage.publish(changed, Scope::Full)?,
@@ -258,6 +257,9 @@ impl Iteration {
                 let is_involved = |id| target.involves(id, priority);
                 storage.publish(changed, Scope::Partial { is_involved: &is_involved })?;
             }
+        }
+        for line in storage.take_untyped()? {
+            push(instructions, Instruction::warning(line))?;
         }
         let time = storage.now()?;
         storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;

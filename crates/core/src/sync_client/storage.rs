@@ -240,6 +240,11 @@ pub(crate) trait Storage {
         Ok(Vec::new())
     }
 
+    /// Warnings of types that have no table, and of which rows were published. Each is given once in an iteration.
+    fn take_untyped(&mut self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// How the running iteration's memory relates to stored data. To be asked once per event, before anything of what
     /// iterations remember is changed: from then on this iteration counts as the one that changed it last.
     fn iteration_state(&mut self) -> Result<IterationState>;
@@ -291,6 +296,9 @@ pub(crate) trait Storage {
 
     /// Whether no local write waits for its upload.
     fn upload_queue_is_empty(&mut self) -> Result<bool>;
+
+    /// A log line: `event`, followed by what the closed gate waits for.
+    fn explain_gate(&mut self, event: &str) -> Result<String>;
 
     /// One of the request ids, None if not set.
     fn request_id(&mut self, id: RequestId) -> Result<Option<i64>>;

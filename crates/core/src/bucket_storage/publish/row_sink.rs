@@ -8,6 +8,7 @@ use rowtide_json::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
 use super::row_location::{RowLocation, RowLocations};
+use crate::bucket_storage::warnings;
 use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
 use crate::error::Result;
@@ -58,13 +59,16 @@ pub(crate) struct RowSinks<'a, 'c> {
     locations: &'a RowLocations,
     by_type: ByName<RowSink<'c>>,
     current: Current,
+    /// Whether the current type was noted to have no table.
+    is_noted: bool,
 }
 
 impl<'a, 'c> RowSinks<'a, 'c> {
     /// No sinks yet: each type is looked up when its first row comes.
     pub(crate) fn new(database: &'a Database<'c>, locations: &'a RowLocations, schemas: &KnownSchemas) -> Result<Self> {
         locations.refresh(database, schemas)?;
-        Ok(Self { database, locations, by_type: ByName::default(), current: Current::Untyped(None) })
+        let (by_type, current) = (ByName::default(), Current::Untyped(None));
+        Ok(Self { database, locations, by_type, current, is_noted: false })
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -77,7 +81,13 @@ impl<'a, 'c> RowSinks<'a, 'c> {
         match self.sink(row_type)? {
             Some(RowSink::Rows(writer)) => writer.put(database, row_id, data),
             Some(RowSink::Json { put, .. }) => put.execute(&[row_id.into(), data.into()]),
-            None => database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()]),
+            None => {
+                if !self.is_noted {
+                    warnings::note_untyped(database, row_type)?;
+                    self.is_noted = true;
+                }
+                database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()])
+            }
         }
     }
 
@@ -99,6 +109,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
             Current::Untyped(name) => name.as_deref() == Some(row_type),
         };
         if !is_current {
+            self.is_noted = false;
             self.current = match self.position(row_type)? {
                 Some(position) => Current::At(position),
                 None => Current::Untyped(Some(text::copy(row_type)?)),

@@ -60,10 +60,13 @@ impl<'t> TriggerSource<'t> {
         let options = &self.table.options;
         let mut body = String::new();
         if !options.local_only {
-            body.push_str(
-                "SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required') \
-                 WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text') END;\n",
-            );
+            let view = self.table.view_name();
+            let raise = |problem| literal(&format!("{problem} when inserting into {view}"));
+            body.push_str(&format!(
+                "SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,{}) WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,{}) END;\n",
+                raise("id is required"),
+                raise("id should be text")
+            ));
         }
         if options.is_insert_only() {
             body.push_str(&self.record_insert_only()?);
@@ -201,7 +204,7 @@ mod tests {
         assert_eq!(
             triggers[0].1,
             r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
-SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text') END;
+SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required when inserting into v') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text when inserting into v') END;
 INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('{"y":,"x":}',NEW."y",NEW."x"));
 INSERT INTO powersync_crud(op,id,type,data) SELECT 'PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y") WHERE changes();
 END"#

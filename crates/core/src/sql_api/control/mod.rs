@@ -24,6 +24,7 @@ use crate::migrations::explain;
 use crate::sql_api::session::Session;
 use crate::sync_client::storage::Storage;
 use crate::sync_client::{Answer, Engine, Event, Outcome, to_json};
+use crate::text::Identifier;
 
 /// What a command works with.
 struct Call<'c> {
@@ -44,23 +45,45 @@ impl Call<'_> {
 
 type Command = fn(Call<'_>) -> Result<()>;
 
-fn command(op: &str) -> Option<Command> {
-    Some(match op {
-        "start" => start::start,
-        "stop" => connection::stop,
-        "line_text" => lines::line_text,
-        "line_binary" => lines::line_binary,
-        "connection" => connection::connection,
-        "refreshed_token" => connection::refreshed_token,
-        "completed_upload" => connection::completed_upload,
-        "update_subscriptions" => streams::update_subscriptions,
-        "subscriptions" => streams::subscriptions,
-        "seed_checkpoint_request_id" => request_ids::seed,
-        "next_checkpoint_request_id" => request_ids::next,
-        "current_checkpoint_request_id" => request_ids::current,
-        "target_checkpoint_request_id" => request_ids::target,
-        _ => return None,
-    })
+/// Makes `command`, and `UNKNOWN`, the message that lists all commands.
+macro_rules! commands {
+    ($first:literal => $first_function:path, $($name:literal => $function:path,)*) => {
+        const UNKNOWN: &str = concat!(": expected ", $first, $(", ", $name),*);
+
+        fn command(op: &str) -> Option<Command> {
+            Some(match op {
+                $first => $first_function,
+                $($name => $function,)*
+                _ => return None,
+            })
+        }
+    };
+}
+
+commands! {
+    "start" => start::start,
+    "stop" => connection::stop,
+    "line_text" => lines::line_text,
+    "line_binary" => lines::line_binary,
+    "connection" => connection::connection,
+    "refreshed_token" => connection::refreshed_token,
+    "completed_upload" => connection::completed_upload,
+    "update_subscriptions" => streams::update_subscriptions,
+    "subscriptions" => streams::subscriptions,
+    "seed_checkpoint_request_id" => request_ids::seed,
+    "next_checkpoint_request_id" => request_ids::next,
+    "current_checkpoint_request_id" => request_ids::current,
+    "target_checkpoint_request_id" => request_ids::target,
+}
+
+/// The error for a command that does not exist.
+#[cold]
+fn unknown(op: &str) -> Error {
+    /// Bytes of the name that are shown.
+    const SHOWN: usize = 40;
+    let shown = op.get(..op.floor_char_boundary(SHOWN)).unwrap_or_default();
+    let cut = if shown.len() < op.len() { "…" } else { "" };
+    Error::argument(alloc::format!("Unknown operation {}{cut}{UNKNOWN}", Identifier(shown)))
 }
 
 /// A call of the function.
@@ -74,9 +97,8 @@ pub(super) fn control(session: &Session, context: &Context<'_>, arguments: &[&Va
     let database = Database::new(context.connection(), &session.connection);
     database.require_transaction()?;
     session.refuse_while_publishing()?;
-    let Some(command) = command(op.text()?) else {
-        return Err(Error::argument("Unknown operation"));
-    };
+    let op = op.text()?;
+    let Some(command) = command(op) else { return Err(unknown(op)) };
     let Ok(mut engine) = session.engine.try_borrow_mut() else {
         return Err(Error::state("the sync client is busy"));
     };

@@ -16,7 +16,7 @@ fn waiting(write_checkpoint: Option<i64>, target: Option<i64>, upload_queue: usi
     });
     let delayed = host.line(&complete(9));
     assert_eq!(delayed.kinds(), DELAYED);
-    let text = "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
+    let text = "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint. Reason: reason";
     assert_eq!(delayed.log_line("INFO"), text);
     assert_eq!(host.storage.data.request_ids.get("seen").copied(), write_checkpoint);
     assert_eq!(host.storage.data.bucket("a").unwrap().last_op, 9);
@@ -129,7 +129,7 @@ fn a_gate_still_closed_is_logged_and_tried_again() {
     for _ in 0..2 {
         let instructions = host.run(Event::UploadCompleted);
         assert_eq!(instructions.kinds(), ["LogLine"]);
-        let text = "Could not apply pending checkpoint even after completed upload";
+        let text = "Could not apply pending checkpoint even after completed upload: reason";
         assert_eq!(instructions.log_line("WARNING"), text);
     }
     host.store(|data| data.upload_queue = 0);
@@ -137,11 +137,28 @@ fn a_gate_still_closed_is_logged_and_tried_again() {
 }
 
 #[test]
+fn warnings_of_a_publish_come_before_its_end() {
+    let mut host = waiting(Some(7), Some(7), 1);
+    host.store(|data| {
+        data.upload_queue = 0;
+        data.untyped.push("untyped".into());
+    });
+    let log = host.run(Event::UploadCompleted).log();
+    assert_eq!(log[1..], ["WARNING untyped", "DEBUG Applied checkpoint request id 7"]);
+    host.line(&checkpoint(9, None, &[("a", 0, 3, 1)]));
+    let partial = host.line(&partial(9, 0));
+    assert_eq!(partial.log(), ["WARNING untyped"]);
+}
+
+#[test]
 fn a_missing_request_id_is_reported() {
     let mut host = waiting(Some(7), Some(UNKNOWN_REQUEST_ID), 0);
     let instructions = host.run(Event::UploadCompleted);
     assert_eq!(instructions.kinds(), ["LogLine"]);
-    assert!(instructions.log_line("WARNING").contains("target_checkpoint_request_id"));
+    assert_eq!(
+        instructions.log_line("WARNING"),
+        "Could not apply pending checkpoint even after completed upload: reason"
+    );
     host.handle(Event::TargetRequestId(TargetChange::Set(6))).unwrap();
     assert_publishes(&mut host, 7);
 }

@@ -35,6 +35,8 @@ pub(super) struct Data {
     next_subscription: i64,
     pub request_ids: BTreeMap<&'static str, i64>,
     pub upload_queue: usize,
+    /// What every publish warns of.
+    pub untyped: Vec<String>,
     pub sync_times: BTreeMap<i64, Timestamp>,
     pub generation: i64,
     /// The iteration that was the last to change something.
@@ -367,9 +369,19 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    fn take_untyped(&mut self) -> Result<Vec<String>> {
+        self.count_call()?;
+        Ok(self.data.untyped.clone())
+    }
+
     fn upload_queue_is_empty(&mut self) -> Result<bool> {
         self.count_call()?;
         Ok(self.data.upload_queue == 0)
+    }
+
+    fn explain_gate(&mut self, event: &str) -> Result<String> {
+        self.count_call()?;
+        Ok(std::format!("{event}reason"))
     }
 
     fn request_id(&mut self, id: RequestId) -> Result<Option<i64>> {
