@@ -64,7 +64,7 @@ impl Planned {
 
     /// Whether the failing call may make a statement fail with this code.
     fn explains(&self, failure: &StepFailure) -> bool {
-        let (code, part) = (failure.failure.code, failure.part);
+        let code = failure.failure.code;
         match self.failures.failing {
             Failing::Memory => code == ffi::SQLITE_NOMEM || code == ffi::SQLITE_IOERR_NOMEM,
             Failing::Interrupt => code == ffi::SQLITE_INTERRUPT,
@@ -72,8 +72,7 @@ impl Planned {
             Failing::Disk(Call::LockIndex, ffi::SQLITE_BUSY) => {
                 code & 0xff == ffi::SQLITE_BUSY || code == ffi::SQLITE_PROTOCOL
             }
-            // Opening a database gives only the kind of some errors.
-            Failing::Disk(_, injected) => code == injected || part == Part::Open && code == injected & 0xff,
+            Failing::Disk(_, injected) => code == injected,
         }
     }
 }

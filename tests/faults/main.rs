@@ -144,7 +144,7 @@ fn a_call_that_runs_out_of_memory_changes_nothing() {
     let _surroundings = Surroundings::enter();
     let session = session::standard();
     let expected = client::expected(&session, WAL, &Disk::new(), || {});
-    let calls = (0..session.steps.len()).filter(|index| session.steps[*index].kind == session::Kind::Control);
+    let calls = (0..session.steps.len()).filter(|index| session.steps[*index].is_call());
     let (mut count, mut failures) = (0, 0);
     for index in calls {
         count += 1;
@@ -165,6 +165,22 @@ fn ending_an_iteration_reports_what_fails() {
     let mut tried = 0;
     for stop in (0..session.steps.len()).filter(|index| session.steps[*index].ends_iteration()) {
         tried += (0..).take_while(|number| failures::run_step(&session, WAL, stop, failures, *number).unwrap()).count();
+    }
+    assert!(tried > 0, "nothing was read");
+}
+
+/// The schema is read again after a table was made.
+#[test]
+fn making_tables_reports_what_fails() {
+    let _surroundings = Surroundings::enter();
+    let session = session::standard();
+    let is_plain = |step: &session::Step| step.statements.iter().any(|made| made.sql.starts_with("CREATE TABLE tags"));
+    let index = session.steps.iter().position(is_plain).unwrap();
+    let mut tried = 0;
+    for setup in [WAL, ROLLBACK_JOURNAL] {
+        let failures = Failures { failing: Failing::Disk(Call::Read, ffi::SQLITE_IOERR_READ), goes_on: true };
+        let fails = |number: &u64| failures::run_step(&session, setup, index, failures, *number).unwrap();
+        tried += (0..).take_while(fails).count();
     }
     assert!(tried > 0, "nothing was read");
 }

@@ -149,6 +149,13 @@ impl Step {
         self.statements.iter().any(|statement| statement.sql == REPLACE_SCHEMA)
     }
 
+    /// Whether it calls the sync client, or a function that changes the upload queue or the rows of the app.
+    pub(crate) fn is_call(&self) -> bool {
+        const OTHERS: [&str; 3] = ["SELECT powersync_crud_", "SELECT powersync_upsert(", "SELECT powersync_adopt("];
+        let is_other = |statement: &Statement| OTHERS.iter().any(|start| statement.sql.starts_with(start));
+        self.kind == Kind::Control || self.kind == Kind::Transaction && self.statements.iter().any(is_other)
+    }
+
     /// Whether this step itself makes the iteration end.
     pub(crate) fn ends_iteration(&self) -> bool {
         self.kind == Kind::Control && self.statements[0].parameters[0] == "stop"
@@ -209,8 +216,10 @@ pub(crate) fn standard() -> Session {
     local_writes(&mut session);
     held_back(&mut session, &mut service);
     acknowledged(&mut session, &mut service);
+    refused(&mut session, &mut service);
     another_schema(&mut session, &mut service);
     reopened(&mut session, &mut service);
+    adopted(&mut session, &mut service);
     cleared(&mut session, &mut service);
     session
 }
@@ -348,6 +357,64 @@ fn acknowledged(session: &mut Session, service: &mut Service) {
     session.upload("9");
 }
 
+/// The backend takes one transaction, refuses another for good, and has no time for the third. Of what was refused, one
+/// is tried again and the other given up.
+fn refused(session: &mut Session, service: &mut Service) {
+    let lists = json!([{"id": "upserted", "name": "u", "size": 1}, {"id": "mine", "size": 6}]).to_string();
+    let notes = json!({"id": "n3", "title": "upserted"}).to_string();
+    let upsert = |table, rows| Statement::new("SELECT powersync_upsert(?, ?)", &[table, rows]);
+    session.add(Kind::Transaction, &[upsert("lists", &lists), upsert("notes", &notes)]);
+    session.write(&["INSERT INTO lists(id, name) VALUES ('refused', 'r')", "DELETE FROM notes WHERE id = 'n0'"]);
+    session.write(&["UPDATE notes SET title = 'given up' WHERE id = 'n2'"]);
+    session.query("SELECT powersync_crud_next(2, 100000)");
+    session.query("SELECT powersync_crud_next(100)");
+    let results = json!([
+        {"status": "success"},
+        {"status": "fatal_error", "failed_operation": {"error_code": "23505", "message": "m", "operation_index": 0}},
+        {"status": "retryable_error", "retry_after_ms": 5},
+    ]);
+    const RESULTS: &str = "SELECT powersync_crud_results(?, (SELECT json_object('transaction_ids', json_group_array(id)) \
+        FROM (SELECT DISTINCT CAST(tx_id AS TEXT) AS id FROM ps_crud ORDER BY ps_crud.id)))";
+    session.add(Kind::Transaction, &[Statement::new(RESULTS, &[&results.to_string()])]);
+    session.write(&["SELECT powersync_crud_reject((SELECT tx_id FROM ps_crud), 'code', NULL, '{}')"]);
+    session.query("SELECT * FROM powersync_rejected");
+    session.write(&["SELECT powersync_crud_retry((SELECT min(transaction_id) FROM ps_rejected))"]);
+    session.write(&["SELECT powersync_crud_discard((SELECT transaction_id FROM ps_rejected))"]);
+    let before = service.last_op_id;
+    service.put("rest", "lists", "upserted", &json!({"name": "u", "size": 1}));
+    service.put("rest", "lists", "mine", &json!({"name": "x", "size": 6}));
+    service.put("rest", "lists", "refused", &json!({"name": "r"}));
+    service.put("first", "notes", "n3", &json!({"title": "upserted"}));
+    service.remove("first", "notes", "n0");
+    service.write_checkpoint = Some(10);
+    let lines = [
+        service.checkpoint_diff(&["first", "rest"], &[]),
+        service.data("rest", before),
+        service.data("first", before),
+        service.complete(),
+    ];
+    session.feed(service, &lines);
+    session.add(Kind::Upload, &[Statement::new("SELECT tx_id, data FROM ps_crud ORDER BY id", &[])]);
+    session.write(&["SELECT powersync_crud_complete((SELECT max(id) FROM ps_crud), 10)"]);
+    session.control("completed_upload", "");
+    session.query("SELECT id, title FROM notes ORDER BY id");
+}
+
+/// The database becomes that of another client, which continues from what it holds.
+fn adopted(session: &mut Session, service: &mut Service) {
+    session.control("stop", "");
+    session.write(&["INSERT INTO lists(id, name) VALUES ('never sent', 'x')", "DELETE FROM lists WHERE id = 'l2'"]);
+    session.write(&[
+        "SELECT powersync_adopt()",
+        // Chosen at random.
+        "UPDATE ps_kv SET value = 'this client' WHERE key = 'client_id'",
+    ]);
+    session.connect();
+    service.write_checkpoint = None;
+    session.feed(service, &[service.checkpoint(), service.complete()]);
+    session.query("SELECT id, name FROM lists ORDER BY id");
+}
+
 /// The application is updated: tables go, come and change, and a soft clear starts over with the rows held.
 fn another_schema(session: &mut Session, service: &mut Service) {
     session.control("stop", "");
@@ -373,9 +440,9 @@ fn reopened(session: &mut Session, service: &mut Service) {
     session.query("SELECT count(*) FROM extras");
     session.write(&["DELETE FROM extras WHERE id = 'e1'", "INSERT INTO lists(id, name) VALUES ('after', 'y')"]);
     session.connect();
-    session.upload("10");
+    session.upload("11");
     let before = service.last_op_id;
-    service.write_checkpoint = Some(10);
+    service.write_checkpoint = Some(11);
     service.put("rest", "extras", "before", &json!({"name": "x"}));
     service.remove("rest", "extras", "e1");
     service.put("rest", "lists", "after", &json!({"name": "y"}));
@@ -389,8 +456,8 @@ fn cleared(session: &mut Session, service: &mut Service) {
     session.write(&["SELECT powersync_clear(1)"]);
     session.write(&["INSERT INTO lists(id, name) VALUES ('other', 'of another user')"]);
     session.connect();
-    session.upload("11");
-    service.write_checkpoint = Some(11);
+    session.upload("12");
+    service.write_checkpoint = Some(12);
     service.put("urgent", "lists", "other", &json!({"name": "of another user"}));
     session.feed(service, &service.lines(0));
     session.control("stop", "");

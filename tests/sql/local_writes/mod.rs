@@ -4,5 +4,6 @@ mod entries;
 mod queue_tables;
 mod transactions;
 mod updated_rows;
+mod upload_cost;
 mod upload_loop;
 mod upsert;

@@ -44,7 +44,8 @@ impl Database {
     /// What SQLite reports.
     pub fn open(name: &CStr, vfs: Option<&CStr>) -> Result<Self, Failure> {
         let mut db = ptr::null_mut();
-        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE;
+        // Without whole codes, SQLite cuts those of reading the schema, which it does with sqlite3_exec.
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_EXRESCODE;
         let vfs = vfs.map_or(ptr::null(), CStr::as_ptr);
         // SAFETY: the place is valid; a connection is made even on most failures, and closed by `drop`.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut db, flags, vfs) };
