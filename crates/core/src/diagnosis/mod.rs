@@ -5,7 +5,10 @@
 
 mod explain;
 mod problems;
+mod queue;
+mod repair;
 mod tables;
+mod verify;
 
 use alloc::format;
 use alloc::string::String;
@@ -15,12 +18,14 @@ use sqlite_nostd::{Parameter, ResultCode};
 
 pub(crate) use explain::explain;
 
+use crate::bucket_storage::{PENDING, StoreMemory};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{LATEST, Version};
-use crate::schema::KnownSchemas;
+use crate::schema::{KnownSchemas, differences, tables_without_view};
 use crate::version::VERSION;
-use problems::Problems;
+use problems::{Problem, Problems};
+use repair::{Fix, Repair};
 
 /// The request ids, the queue, and what they make of the gate (docs/reference/sync-client.md#the-gate).
 const GATE: &str = "WITH ids AS (SELECT \
@@ -42,23 +47,58 @@ powersync_control(''target_checkpoint_request_id'', id) or powersync_crud_comple
     ('not acknowledged', 'Wait for the service. If this stays, the service does not replicate what the backend wrote, \
 or the write checkpoint was requested for another user or client id.')) ";
 
-/// The ranges of ids that pending operations have (`bucket_storage::operation_id`).
-const PENDING: &str = "main.ps_operations AS operation JOIN (SELECT id AS bucket, \
-    (coalesce((SELECT region FROM main.ps_checkpoint), 0) << 56) | (id << 34) AS start, settled FROM main.ps_buckets) \
-  ON operation.id BETWEEN start + settled + 1 AND start + 17179869183";
-
-/// The JSON object. `iteration` is that of the running iteration, which is connected or not.
+/// The JSON object. `iteration` is that of the running iteration, which is connected or not. `verifies` has all that is
+/// stored checked too.
 ///
 /// # Errors
 /// Errors of SQLite other than those of a damaged file; out of memory.
-pub(crate) fn diagnose(database: &Database<'_>, schemas: &KnownSchemas, iteration: Option<&str>) -> Result<String> {
+pub(crate) fn diagnose(
+    database: &Database<'_>,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    verifies: bool,
+) -> Result<String> {
     // While it is open, all others see the same snapshot.
     let mut snapshot = database.prepare("SELECT 1 FROM main.sqlite_schema")?;
     let mut rows = snapshot.query(&[])?;
     rows.next()?;
+    Ok(report(database, schemas, iteration, verifies, None)?.json)
+}
+
+/// Repairs the problems with a code, or of all with `all`, and with a subject if that is given. Returns which were
+/// repaired and which are left, as JSON. What fails is undone.
+///
+/// # Errors
+/// An argument error for an unknown code; errors of SQLite; out of memory.
+pub(crate) fn repair(
+    database: &Database<'_>,
+    memory: &StoreMemory,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    code: &str,
+    subject: Option<&str>,
+) -> Result<String> {
+    let repair = Repair::new(database, memory, schemas, code, subject)?;
+    database.in_savepoint(|| {
+        let mut problems = report(database, schemas, iteration, true, Some(repair))?.problems;
+        let left = problems.take()?;
+        let repaired = problems.repair.map_or_else(|| Ok(String::new()), Repair::finish)?;
+        Ok(format!("{{\"repaired\":{repaired},\"left\":{left}}}"))
+    })
+}
+
+/// Looks at everything, and adds it to the report or repairs it.
+fn report<'c>(
+    database: &'c Database<'c>,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    verifies: bool,
+    repair: Option<Repair<'c>>,
+) -> Result<Report<'c>> {
     let format = format(database)?;
     let is_current = Version::from_number(format) == Some(LATEST);
-    let mut report = Report { database, is_current, json: begin()?, problems: Problems::new()? };
+    let repairs = repair.is_some();
+    let mut report = Report { database, is_current, json: begin()?, problems: Problems::new(repair)? };
     report.problems.add_format(format)?;
     write_raw(&mut report.json, "{\"versions\":")?;
     report.json_of(VERSIONS, &[VERSION.into(), format.into()])?;
@@ -97,12 +137,16 @@ pub(crate) fn diagnose(database: &Database<'_>, schemas: &KnownSchemas, iteratio
         last_synced_at)) FROM main.ps_sync_state ORDER BY priority",
     )?;
     report.part("rejected", "0", "SELECT count(DISTINCT transaction_id) FROM main.ps_rejected")?;
-    report.find_problems(iteration.is_some())?;
+    report.find_problems(schemas, iteration.is_some())?;
     write_raw(&mut report.json, ",\"problems\":")?;
-    let problems = report.problems.finish()?;
-    write_raw(&mut report.json, &problems)?;
+    report.write_problems(repairs)?;
+    if verifies {
+        verify::write(&mut report, schemas)?;
+        report.write_problems(repairs)?;
+        write_raw(&mut report.json, "}")?;
+    }
     write_raw(&mut report.json, "}")?;
-    Ok(report.json)
+    Ok(report)
 }
 
 /// The format of the internal tables, 0 without any.
@@ -141,7 +185,7 @@ struct Report<'c> {
     /// Whether the internal tables are in the newest format. Otherwise they are not read.
     is_current: bool,
     json: String,
-    problems: Problems,
+    problems: Problems<'c>,
 }
 
 impl Report<'_> {
@@ -180,14 +224,55 @@ impl Report<'_> {
     }
 
     /// Adds the problems that stored data show.
-    fn find_problems(&mut self, has_iteration: bool) -> Result<()> {
+    fn find_problems(&mut self, schemas: &KnownSchemas, has_iteration: bool) -> Result<()> {
         if !self.is_current {
             return Ok(());
         }
-        let sql = format!("{GATE} {}", problems::SQL);
-        if let Err(error) = self.problems.find(self.database, &sql, has_iteration) {
-            self.tolerate("problems", error)?;
+        if let Err(error) = self.find_differences(schemas) {
+            self.tolerate("sqlite_schema", error)?;
         }
-        Ok(())
+        let sql = format!("{GATE} {}", problems::SQL);
+        self.find("problems", &sql, &[i64::from(has_iteration).into()], Fix::Value)?;
+        self.find("ps_crud", &queue::entries("id = (SELECT min(id) FROM main.ps_crud)"), &[], Fix::Nothing)
+    }
+
+    /// Adds views and other objects that are not as the schema has them.
+    fn find_differences(&mut self, schemas: &KnownSchemas) -> Result<()> {
+        const TRIGGERS: &str = "WITH triggers AS (SELECT tbl_name, sum(name = 'ps_view_insert_' || tbl_name) AS inserts, \
+            sum(name = 'ps_view_update_' || tbl_name) AS updates, sum(name = 'ps_view_delete_' || tbl_name) AS deletes \
+            FROM main.sqlite_schema WHERE type = 'trigger' AND name GLOB 'ps_view_*' GROUP BY tbl_name) \
+          SELECT 'schema-differs', view.name, 'The view has lost triggers.', \
+            'Call powersync_replace_schema() in a transaction.' \
+          FROM main.sqlite_schema AS view LEFT JOIN triggers ON triggers.tbl_name = view.name WHERE view.type = 'view' \
+            AND view.sql GLOB 'CREATE VIEW \"*\"(\"id\"*-- powersync-auto-generated' AND (inserts IS NOT 1 OR updates <> deletes)";
+        const CHANGED: &str = "It is missing, or not as the schema has it.";
+        const NO_VIEW: &str = "No view shows the table, or something has changed the view.";
+        const REPAIR: &str = "powersync_repair() with this code, or powersync_replace_schema(), makes it again.";
+        let Some(schema) = schemas.applied.schema(self.database)? else {
+            for name in tables_without_view(self.database)? {
+                self.add_difference(&name, NO_VIEW, REPAIR, Fix::Nothing)?;
+            }
+            return self.find("sqlite_schema", TRIGGERS, &[], Fix::Nothing);
+        };
+        let names = differences(self.database, &schema)?;
+        names.iter().try_for_each(|name| self.add_difference(name, CHANGED, REPAIR, Fix::Schema(&schema)))
+    }
+
+    fn add_difference(&mut self, name: &str, text: &str, remedy: &str, fix: Fix<'_>) -> Result<()> {
+        self.problems.add(&Problem { code: "schema-differs", subject: Some(name), text, remedy, fix })
+    }
+
+    /// Adds the problems that `sql` finds in `subject`.
+    fn find(&mut self, subject: &str, sql: &str, parameters: &[Parameter<'_>], fix: Fix<'_>) -> Result<()> {
+        match self.problems.find(self.database, sql, parameters, fix) {
+            Err(error) => self.tolerate(subject, error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Adds the problems found up to now, unless they are repaired.
+    fn write_problems(&mut self, repairs: bool) -> Result<()> {
+        let problems = if repairs { String::from("[]") } else { self.problems.take()? };
+        Ok(write_raw(&mut self.json, &problems)?)
     }
 }

@@ -4,6 +4,8 @@ use alloc::format;
 
 use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
 
+use super::problems::Problem;
+use super::repair::Fix;
 use super::Report;
 use crate::error::Result;
 use crate::schema::{KnownSchemas, data_tables};
@@ -54,7 +56,13 @@ fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<
                 "The schema names {} as the table for rows of this type, which cannot be read.",
                 Identifier(stored_in)
             );
-            report.problems.add("raw-table-unknown", Some(&table.name), &text, "Create the table before syncing.")?;
+            report.problems.add(&Problem {
+                code: "raw-table-unknown",
+                subject: Some(&table.name),
+                text: &text,
+                remedy: "Create the table before syncing.",
+                fix: Fix::Nothing,
+            })?;
         }
         add(report, start, &Table { name: &table.name, kind: "raw", local_only: false, rows })?;
     }
