@@ -25,10 +25,10 @@ const BUCKETS: &str = formatcp!(
     "WITH RECURSIVE regions(region) AS (SELECT 0 UNION ALL SELECT region + 1 FROM regions \
     WHERE region < min((SELECT max(region) FROM main.ps_checkpoint), 127)), \
   held AS (SELECT name, op_checksum & 4294967295 AS stored, \
-      coalesce(sum(iif(is_settled AND removed <> 1, hash & 4294967295, 0)), 0) & 4294967295 AS actual, \
-      sum(is_settled AND entry.operation IS NULL) AS lost, \
+      coalesce(sum(iif(operation.id & 17179869183 <= settled AND removed <> 1, hash & 4294967295, 0)), 0) & 4294967295 AS actual, \
+      sum(operation.id & 17179869183 <= settled AND entry.operation IS NULL) AS lost, \
       sum(removed <> 1 AND NOT iif(json_valid(data), json_type(data) = 'object', 0)) AS unreadable \
-    FROM main.ps_buckets AS bucket CROSS JOIN regions LEFT JOIN (SELECT *, id & 17179869183 AS sequence FROM main.ps_operations) AS operation \
+    FROM main.ps_buckets AS bucket CROSS JOIN regions LEFT JOIN main.ps_operations AS operation \
         ON operation.id BETWEEN ((region << 56) | (bucket.id << 34)) + 1 AND ((region << 56) | (bucket.id << 34)) + 17179869183 \
       LEFT JOIN main.ps_row_operations AS entry \
         ON entry.row_type = operation.row_type AND entry.row_id = operation.row_id AND entry.operation = operation.id \
@@ -79,11 +79,11 @@ const ORPHANS: [(&str, &str, &str); 11] = [
 const ROWS: &str = "WITH explained(id) AS (SELECT row_id FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id IS NOT NULL \
     UNION SELECT entry ->> '$.id' FROM (SELECT iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud) \
       WHERE entry ->> '$.type' = ?1 AND entry ->> '$.id' IS NOT NULL), \
-  published AS (SELECT row_id, data, max(op_id), sum(last_applied_op = 0) AS is_unpublished \
+  published AS (SELECT entry.row_id, data, max(op_id), sum(last_applied_op = 0) AS is_unpublished \
     FROM main.ps_row_operations AS entry CROSS JOIN main.ps_operations AS held ON held.id = entry.operation \
       CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
     WHERE entry.row_type = ?1 AND removed <> 1 GROUP BY entry.row_id) \
-  SELECT row_id, is_unpublished OR row_id IN (SELECT id FROM explained) OR ?2 AND shown.id IS NULL, ";
+  SELECT published.row_id, published.is_unpublished OR published.row_id IN (SELECT id FROM explained) OR ?2 AND shown.id IS NULL, ";
 
 /// Behind [`ROWS`], and what tells that they differ, for the table.
 fn rows_of(table: &Table<'_>) -> String {
@@ -101,7 +101,7 @@ fn rows_of(table: &Table<'_>) -> String {
         Kind::Direct | Kind::Raw => "shown.id IS NULL",
     };
     let mut sql = format!(
-        "{ROWS}{differs}, published.data FROM published LEFT JOIN main.{name} AS shown ON {of_type}shown.id = row_id"
+        "{ROWS}{differs}, published.data FROM published LEFT JOIN main.{name} AS shown ON {of_type}shown.id = published.row_id"
     );
     // The application may have other rows in its own tables.
     if *kind != Kind::Raw {
