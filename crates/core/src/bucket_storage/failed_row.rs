@@ -7,6 +7,7 @@ use alloc::string::String;
 use core::cell::RefCell;
 
 use const_format::formatcp;
+use rowtide_json::writer::{write_raw, write_string};
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::now;
@@ -25,8 +26,8 @@ enum State {
     Nothing,
     /// The last one succeeded.
     Published,
-    /// The last one failed at a row.
-    Failed { row_type: String, row_id: String, cause: String },
+    /// The last one failed: type and id of the row, and the error, as a JSON array.
+    Failed(String),
 }
 
 /// The pending operations (docs/reference/tables.md#ps_operations).
@@ -45,13 +46,10 @@ impl FailedRow {
             _ => return error,
         };
         let is_meant = [ResultCode::ERROR, ResultCode::CONSTRAINT, ResultCode::MISMATCH, ResultCode::TOOBIG];
-        let message = text::format(format_args!("{error}"));
-        // What follows may hold the row.
-        let cause = message.as_deref().map_or("", |message| message.split(" (context:").next().unwrap_or_default());
         if is_meant.contains(&code)
-            && let (Ok(row_type), Ok(row_id), Ok(cause)) = (text::copy(row_type), text::copy(row_id), text::copy(cause))
+            && let Ok(failure) = describe(row_type, row_id, &error)
         {
-            self.0.replace(State::Failed { row_type, row_id, cause });
+            self.0.replace(State::Failed(failure));
         }
         error
     }
@@ -67,24 +65,36 @@ impl FailedRow {
     /// Errors of SQLite.
     pub(super) fn record(&self, database: &Database<'_>) -> Result<()> {
         const FORGET: &str = "DELETE FROM main.ps_diagnostics WHERE kind = 'operation'";
+        // What follows the cause in the message may hold the row.
         const RECORD: &str = formatcp!(
-            "INSERT INTO main.ps_diagnostics(kind, subject, at, detail) \
-            SELECT 'operation', ?1 || '/' || ?2, ?4, json_object('bucket', name, 'type', ?1, 'id', ?2, \
-                'op_id', CAST(op_id AS TEXT), 'message', ?3, 'times', 1) \
-            FROM (SELECT operation.id, op_id FROM {PENDING} WHERE row_type = ?1 AND row_id = ?2 \
-                UNION ALL SELECT operation, op_id FROM main.ps_row_operations AS entry \
-                  JOIN main.ps_operations AS settled ON settled.id = operation \
-                WHERE entry.row_type = ?1 AND entry.row_id = ?2) AS version \
-              JOIN main.ps_buckets AS bucket ON bucket.id = (version.id >> 34) & 4194303 ORDER BY op_id DESC LIMIT 1"
+            "WITH failed AS (SELECT ?1 ->> '$[0]' AS type, ?1 ->> '$[1]' AS id, \
+                substr(?1 ->> '$[2]', 1, instr((?1 ->> '$[2]') || ' (context:', ' (context:') - 1) AS message) \
+            INSERT INTO main.ps_diagnostics(kind, subject, at, detail) \
+            SELECT 'operation', type || '/' || failed.id, ?2, json_object('bucket', name, 'type', type, 'id', failed.id, \
+                'op_id', CAST(op_id AS TEXT), 'message', message, 'times', 1) \
+            FROM failed JOIN (SELECT operation.id AS operation, row_type, row_id FROM {PENDING} \
+                UNION ALL SELECT operation, row_type, row_id FROM main.ps_row_operations) AS version \
+                ON version.row_type = type AND version.row_id = failed.id \
+              JOIN main.ps_operations AS held ON held.id = version.operation \
+              JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 ORDER BY op_id DESC LIMIT 1"
         );
         let state = self.0.take();
         if matches!(state, State::Nothing) {
             return Ok(());
         }
         database.execute(FORGET, &[])?;
-        let State::Failed { row_type, row_id, cause } = &state else { return Ok(()) };
-        let now = now(database)?;
-        let parameters = [row_type.as_str().into(), row_id.as_str().into(), cause.as_str().into(), now.into()];
-        database.prepare(RECORD)?.execute(&parameters).map_err(Error::from)
+        let State::Failed(failure) = &state else { return Ok(()) };
+        database.execute(RECORD, &[failure.as_str().into(), now(database)?.into()])
     }
+}
+
+fn describe(row_type: &str, row_id: &str, error: &Error) -> Result<String> {
+    let mut json = String::new();
+    let message = text::format(format_args!("{error}"))?;
+    for (separator, part) in [("[", row_type), (",", row_id), (",", &message)] {
+        write_raw(&mut json, separator)?;
+        write_string(&mut json, part)?;
+    }
+    write_raw(&mut json, "]")?;
+    Ok(json)
 }

@@ -37,7 +37,9 @@ use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
 
 use crate::error::{Error, ErrorKind, Result};
-pub(crate) use repair::{delete_orphans, drop_bucket, end_for_repair, republish};
+pub(crate) use repair::{
+    delete_orphans, drop_bucket, end_for_repair, forget_request_id, republish, visit_damaged_request_ids,
+};
 pub(crate) use sync_times::{last_synced_at, now};
 
 use crate::connection::Database;

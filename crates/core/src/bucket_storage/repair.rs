@@ -4,12 +4,14 @@ use alloc::format;
 
 use sqlite_nostd::Parameter;
 
+use crate::bucket_storage::gate::{key, request_id, set_request_id};
 use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::bucket_storage::publish::RowSinks;
 use crate::bucket_storage::{StoreMemory, buckets};
 use crate::connection::Database;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::KnownSchemas;
+use crate::sync_client::storage::{RequestId, UNKNOWN_REQUEST_ID};
 use crate::updated_rows;
 
 /// Deletes the bucket called `name`, so that it is downloaded again. Its rows are checked by the next full publish, and
@@ -68,6 +70,38 @@ pub(crate) fn delete_orphans(
         updated_rows::limit(database)?;
     }
     run(&format!("DELETE {source}"))
+}
+
+/// Keys of `ps_kv` that must hold request ids.
+const REQUEST_IDS: [RequestId; 4] =
+    [RequestId::Target, RequestId::LastSeen, RequestId::LastApplied, RequestId::LastRequested];
+
+/// Calls `visit` with the keys of request ids that cannot be read, and why.
+///
+/// # Errors
+/// Errors of SQLite; those of `visit`.
+pub(crate) fn visit_damaged_request_ids(
+    database: &Database<'_>,
+    visit: &mut dyn FnMut(&str, &Error) -> Result<()>,
+) -> Result<()> {
+    for id in REQUEST_IDS {
+        match request_id(database, id) {
+            Err(error) if *error.kind() == ErrorKind::LocalData => visit(key(id), &error)?,
+            result => drop(result?),
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the request id with that key. Without a target the gate would open, although a local write may wait for it.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn forget_request_id(database: &Database<'_>, wanted: &str) -> Result<()> {
+    for id in REQUEST_IDS.into_iter().filter(|id| key(*id) == wanted) {
+        set_request_id(database, id, (id == RequestId::Target).then_some(UNKNOWN_REQUEST_ID))?;
+    }
+    Ok(())
 }
 
 /// Makes every running iteration load what was repaired: it ends at its next event.

@@ -18,7 +18,7 @@ use sqlite_nostd::{Parameter, ResultCode};
 
 pub(crate) use explain::explain;
 
-use crate::bucket_storage::{PENDING, StoreMemory};
+use crate::bucket_storage::{PENDING, StoreMemory, visit_damaged_request_ids};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{LATEST, Version};
@@ -102,41 +102,16 @@ fn report<'c>(
     report.problems.add_format(format)?;
     write_raw(&mut report.json, "{\"versions\":")?;
     report.json_of(VERSIONS, &[VERSION.into(), format.into()])?;
-    report.part("client_id", "null", "SELECT json_quote((SELECT value FROM main.ps_kv WHERE key = 'client_id'))")?;
-    let pending_rows = format!("(SELECT count(*) FROM (SELECT DISTINCT row_type, row_id FROM {PENDING}))");
-    report.part(
-        "gate",
-        "null",
-        &format!(
-            "{GATE} SELECT json_object({GATE_MEMBERS}, 'rows_held_back', \
-        iif(state = 'open', 0, {pending_rows}), 'remedy', remedy) FROM gate LEFT JOIN remedies ON of_state = state"
-        ),
-    )?;
+    report.part("client_id", "null", CLIENT_ID)?;
+    report.part("gate", "null", &[GATE, GATE_OBJECT, PENDING, GATE_OBJECT_END].concat())?;
     write_raw(&mut report.json, ",\"iteration\":")?;
     write_raw(&mut report.json, iteration.unwrap_or("null"))?;
-    report.part("last_attempt", "null", "SELECT json(detail) FROM main.ps_diagnostics WHERE kind = 'attempt'")?;
-    report.part(
-        "buckets",
-        "[]",
-        &format!(
-            "WITH held AS (SELECT (operation >> 34) & 4194303 AS bucket, count(*) AS settled \
-            FROM main.ps_row_operations GROUP BY 1), \
-        pending AS (SELECT bucket, count(*) AS pending FROM {PENDING} GROUP BY 1), \
-        buckets AS (SELECT *, coalesce(held.settled, 0) AS held, coalesce(pending, 0) AS waiting, \
-                (add_checksum + op_checksum) & 4294967295 AS checksum FROM main.ps_buckets AS bucket \
-            LEFT JOIN held ON held.bucket = bucket.id LEFT JOIN pending ON pending.bucket = bucket.id ORDER BY name) \
-        SELECT json_group_array(json_object({BUCKET_MEMBERS})) FROM buckets"
-        ),
-    )?;
+    report.part("last_attempt", "null", ATTEMPT)?;
+    report.part("buckets", "[]", &[BUCKETS, PENDING, BUCKETS_END].concat())?;
     report.part("subscriptions", "[]", SUBSCRIPTIONS)?;
     tables::write(&mut report, schemas)?;
-    report.part(
-        "sync_times",
-        "[]",
-        "SELECT json_group_array(json_object('priority', priority, 'last_synced_at', \
-        last_synced_at)) FROM main.ps_sync_state ORDER BY priority",
-    )?;
-    report.part("rejected", "0", "SELECT count(DISTINCT transaction_id) FROM main.ps_rejected")?;
+    report.part("sync_times", "[]", SYNC_TIMES)?;
+    report.part("rejected", "0", REJECTED)?;
     report.find_problems(schemas, iteration.is_some())?;
     write_raw(&mut report.json, ",\"problems\":")?;
     report.write_problems(repairs)?;
@@ -161,17 +136,35 @@ fn format(database: &Database<'_>) -> Result<i64> {
 const VERSIONS: &str = "SELECT json_object('extension', ?1, 'format', ?2, 'sqlite', sqlite_version(), \
     'encoding', (SELECT encoding FROM pragma_encoding), 'journal_mode', (SELECT journal_mode FROM pragma_journal_mode))";
 
-const GATE_MEMBERS: &str = "'open', json(iif(state = 'open', 'true', 'false')), 'state', state, \
+const CLIENT_ID: &str = "SELECT json_quote((SELECT value FROM main.ps_kv WHERE key = 'client_id'))";
+
+const ATTEMPT: &str = "SELECT json(detail) FROM main.ps_diagnostics WHERE kind = 'attempt'";
+
+const SYNC_TIMES: &str = "SELECT json_group_array(json_object('priority', priority, 'last_synced_at', last_synced_at)) \
+    FROM main.ps_sync_state ORDER BY priority";
+
+const REJECTED: &str = "SELECT count(DISTINCT transaction_id) FROM main.ps_rejected";
+
+const GATE_OBJECT: &str = "SELECT json_object('open', json(iif(state = 'open', 'true', 'false')), 'state', state, \
     'queued_entries', entries, 'queued_transactions', transactions, 'oldest_entry_id', CAST(oldest AS TEXT), \
     'target', iif(target = 9223372036854775807, 'unknown', CAST(target AS TEXT)), 'last_seen', CAST(seen AS TEXT), \
-    'last_applied', CAST(applied AS TEXT), 'last_requested', CAST(requested AS TEXT)";
+    'last_applied', CAST(applied AS TEXT), 'last_requested', CAST(requested AS TEXT), 'rows_held_back', \
+    iif(state = 'open', 0, (SELECT count(*) FROM (SELECT DISTINCT row_type, row_id FROM ";
 
-const BUCKET_MEMBERS: &str = "'name', name, 'last_op', CAST(iif(in_checkpoint, \
+const GATE_OBJECT_END: &str = "))), 'remedy', remedy) FROM gate LEFT JOIN remedies ON of_state = state";
+
+const BUCKETS: &str = "WITH held AS (SELECT (operation >> 34) & 4194303 AS bucket, count(*) AS settled \
+    FROM main.ps_row_operations GROUP BY 1), pending AS (SELECT bucket, count(*) AS pending FROM ";
+
+const BUCKETS_END: &str = " GROUP BY 1), buckets AS (SELECT *, coalesce(held.settled, 0) AS held, \
+    coalesce(pending, 0) AS waiting, (add_checksum + op_checksum) & 4294967295 AS checksum FROM main.ps_buckets AS bucket \
+    LEFT JOIN held ON held.bucket = bucket.id LEFT JOIN pending ON pending.bucket = bucket.id ORDER BY name) \
+  SELECT json_group_array(json_object('name', name, 'last_op', CAST(iif(in_checkpoint, \
         max(last_op, coalesce((SELECT last_op FROM main.ps_checkpoint), 0)), last_op) AS TEXT), \
     'last_applied_op', CAST(last_applied_op AS TEXT), 'operations', held + waiting, 'bytes', downloaded_size, \
     'pending_operations', waiting, 'checksum', iif(checksum > 2147483647, checksum - 4294967296, checksum), \
     'count_at_last', count_at_last, 'count_since_last', count_since_last, \
-    'superseded', max(count_at_last + count_since_last - held - waiting, 0)";
+    'superseded', max(count_at_last + count_since_last - held - waiting, 0))) FROM buckets";
 
 const SUBSCRIPTIONS: &str = "SELECT json_group_array(json_object('name', stream_name, \
     'has_parameters', json(iif(local_params = 'null', 'false', 'true')), \
@@ -190,10 +183,8 @@ struct Report<'c> {
 
 impl Report<'_> {
     /// Adds the member `name`: the JSON that `sql` gives, or `otherwise`.
-    fn part(&mut self, name: &'static str, otherwise: &str, sql: &str) -> Result<()> {
-        write_raw(&mut self.json, ",\"")?;
-        write_raw(&mut self.json, name)?;
-        write_raw(&mut self.json, "\":")?;
+    fn part(&mut self, name: &str, otherwise: &str, sql: &str) -> Result<()> {
+        write_raw(&mut self.json, &format!(",\"{name}\":"))?;
         let length = self.json.len();
         if self.is_current
             && let Err(error) = self.json_of(sql, &[])
@@ -232,7 +223,14 @@ impl Report<'_> {
             self.tolerate("sqlite_schema", error)?;
         }
         let sql = format!("{GATE} {}", problems::SQL);
-        self.find("problems", &sql, &[i64::from(has_iteration).into()], Fix::Value)?;
+        self.find("problems", &sql, &[i64::from(has_iteration).into()], Fix::Nothing)?;
+        const FORGET: &str =
+            "powersync_repair() with this code forgets it. Nothing is uploaded or downloaded until then.";
+        let problems = &mut self.problems;
+        visit_damaged_request_ids(self.database, &mut |key, error| {
+            let (code, text) = ("stored-data-invalid", format!("{error}"));
+            problems.add(&Problem { code, subject: Some(key), text: &text, remedy: FORGET, fix: Fix::RequestId })
+        })?;
         self.find("ps_crud", &queue::entries("id = (SELECT min(id) FROM main.ps_crud)"), &[], Fix::Nothing)
     }
 

@@ -32,7 +32,7 @@ UNION ALL SELECT iif(times > 2, 'repeated-checksum-failures', 'checksum-mismatch
 not fit its checksums. Compact or reprocess the bucket on the service, and report it.', \
     'Nothing: the bucket is downloaded again.') \
   FROM (SELECT subject, detail, CAST(detail ->> '$.times' AS INTEGER) AS times \
-    FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'checksum')) \
+    FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'checksum')) WHERE times > 0 \
 UNION ALL SELECT 'subscription-error', subject, 'The service reports: ' || coalesce(detail ->> '$.message', 'an error'), \
     'Correct the stream in the service''s sync config, or the parameters of the subscription.' \
   FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'stream') \
@@ -49,14 +49,6 @@ UNION ALL SELECT 'unpublishable-operation', subject, 'Operation ' || (detail ->>
     'Correct the table, its statements and triggers, or the row in the source database. Nothing is published until then.' \
   FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'operation') \
   WHERE detail ->> '$.message' IS NOT NULL \
-UNION ALL SELECT 'stored-data-invalid', key, 'ps_kv.' || key || ' is no checkpoint request id.', \
-    'powersync_repair(''stored-data-invalid'') removes it. Nothing is uploaded or downloaded until then.' \
-  FROM main.ps_kv WHERE key IN ('target_checkpoint_request_id', 'last_seen_checkpoint_request_id', \
-      'last_applied_checkpoint_request_id', 'last_requested_checkpoint_request_id') \
-    AND CASE typeof(value) WHEN 'integer' THEN value < 0 WHEN 'real' THEN value < 0 OR value <> CAST(value AS INTEGER) \
-      WHEN 'text' THEN value = '' OR value GLOB '*[^0-9]*' OR length(value) > 19 \
-        OR length(value) = 19 AND value > '9223372036854775807' \
-      ELSE value IS NOT NULL END \
 UNION ALL SELECT 'stored-data-invalid', 'client_id', 'There is no client id, without which no attempt to sync begins.', \
     'powersync_adopt() makes the file a new client. Local writes that were not uploaded are lost.' \
   WHERE NOT EXISTS (SELECT 1 FROM main.ps_kv WHERE key = 'client_id' AND typeof(value) = 'text' AND value <> '' \
@@ -128,7 +120,13 @@ impl List {
         for (code, count) in core::mem::take(&mut self.counts) {
             if count > LISTED {
                 let text = format!("{} more.", count.saturating_sub(LISTED));
-                self.write(&Problem { code: &code, subject: None, text: &text, remedy: "As for those listed.", fix: Fix::Nothing })?;
+                self.write(&Problem {
+                    code: &code,
+                    subject: None,
+                    text: &text,
+                    remedy: "As for those listed.",
+                    fix: Fix::Nothing,
+                })?;
             }
         }
         Ok(format!("[{}]", self.json))

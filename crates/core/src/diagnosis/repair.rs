@@ -6,7 +6,9 @@ use alloc::string::String;
 use sqlite_nostd::{Parameter, ResultCode};
 
 use super::problems::{List, Problem};
-use crate::bucket_storage::{StoreMemory, delete_orphans, drop_bucket, end_for_repair, republish, resync_for_schema};
+use crate::bucket_storage::{
+    StoreMemory, delete_orphans, drop_bucket, end_for_repair, forget_request_id, republish, resync_for_schema,
+};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::note_view_triggers;
@@ -23,8 +25,8 @@ const CODES: &str = "all checksum-mismatch format-newer format-older gate-not-ac
 pub(super) enum Fix<'p> {
     /// Not by the library.
     Nothing,
-    /// The value that is its subject is no longer stored.
-    Value,
+    /// The request id that is its subject is forgotten.
+    RequestId,
     /// The bucket that is its subject is downloaded again.
     Bucket,
     /// The row of this type and id is published again.
@@ -96,20 +98,10 @@ impl<'r> Repair<'r> {
     }
 
     fn fix(&mut self, problem: &Problem<'_>) -> Result<bool> {
-        const CLOSE_GATE: &str = "UPDATE main.ps_kv SET value = 9223372036854775807 \
-            WHERE key = ?1 AND key = 'target_checkpoint_request_id'";
-        const FORGET: &str = "DELETE FROM main.ps_kv WHERE key = ?1 AND key IN ('last_seen_checkpoint_request_id', \
-            'last_applied_checkpoint_request_id', 'last_requested_checkpoint_request_id')";
         let (database, subject) = (self.database, problem.subject.unwrap_or_default());
         match problem.fix {
             Fix::Nothing => return Ok(false),
-            // Without a target the gate would open, although a local write may wait for it.
-            Fix::Value => {
-                let before = database.connection().total_changes();
-                database.execute(CLOSE_GATE, &[subject.into()])?;
-                database.execute(FORGET, &[subject.into()])?;
-                return Ok(database.connection().total_changes() > before);
-            }
+            Fix::RequestId => forget_request_id(database, subject)?,
             Fix::Bucket => drop_bucket(database, subject)?,
             Fix::Row(row_type, row_id) => republish(database, self.memory, self.schemas, row_type, row_id)?,
             Fix::Entries { table, condition, parameter } => delete_orphans(database, table, condition, parameter)?,
@@ -152,4 +144,3 @@ fn is_about_data(error: &Error) -> bool {
         _ => false,
     }
 }
-

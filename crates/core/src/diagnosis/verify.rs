@@ -5,6 +5,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use const_format::formatcp;
 use rowtide_json::writer::{write_integer, write_raw, write_string};
@@ -15,7 +16,7 @@ use super::{Report, queue};
 use crate::collections::Names;
 use crate::error::Result;
 use crate::schema::{KnownSchemas, RowComparison, data_tables};
-use crate::text::{self, Identifier};
+use crate::text::{self, Identifier, identifier};
 
 const REMEDY: &str = "powersync_repair() with this code ";
 
@@ -40,39 +41,23 @@ const BUCKETS: &str = formatcp!(
     WHERE iif(code = 'checksum-mismatch', stored <> actual, lost + unreadable > 0)"
 );
 
-/// Rows of internal tables that mean nothing: the table, the condition, and what they are. ?1: types that have a table.
-const ORPHANS: [(&str, &str, &str); 11] = [
-    (
-        "ps_buckets",
-        "id NOT BETWEEN 1 AND 4194303 OR settled NOT BETWEEN 0 AND 17179869183 OR pending_delete <> 0",
-        "rows are no valid buckets",
-    ),
-    (
-        "ps_operations",
-        "((id >> 34) & 4194303) NOT IN (SELECT id FROM main.ps_buckets) OR (id >> 56) \
-            NOT BETWEEN 0 AND coalesce((SELECT max(region) FROM main.ps_checkpoint), 0)",
-        "operations are of no bucket",
-    ),
-    (
-        "ps_row_operations",
-        "NOT EXISTS (SELECT 1 FROM main.ps_operations AS held JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
-            WHERE held.id = operation AND held.row_type = ps_row_operations.row_type \
-              AND held.row_id = ps_row_operations.row_id AND held.id & 17179869183 <= settled)",
-        "entries are of no published operation",
-    ),
-    ("ps_updated_rows", "row_type IS NULL OR row_id IS NULL", "marks are of no row"),
-    ("ps_updated_rows_limit", "id <> 1", "rows are not used"),
-    ("ps_checkpoint", "id <> 1", "rows are not used"),
-    ("ps_schema", "id <> 1", "rows are not used"),
-    ("ps_untyped", "type IN (SELECT value FROM json_each(?1))", "rows are of types that have a table"),
-    ("ps_sync_state", "priority NOT BETWEEN 0 AND 3 AND priority <> 2147483647", "rows are of no priority"),
-    ("ps_stream_subscriptions", "NOT json_valid(local_params)", "subscriptions have parameters that are no JSON"),
-    (
-        "ps_diagnostics",
-        "kind NOT IN ('attempt', 'checksum', 'stream', 'operation') OR NOT coalesce(json_valid(detail), 0)",
-        "rows are of no known kind",
-    ),
-];
+/// Rows of internal tables that mean nothing: the table, the condition, and what they are, one line for each. ?1: types
+/// that have a table.
+const ORPHANS: &str = "ps_buckets;id NOT BETWEEN 1 AND 4194303 OR settled NOT BETWEEN 0 AND 17179869183 \
+    OR pending_delete <> 0;rows are no valid buckets\n\
+ps_operations;((id >> 34) & 4194303) NOT IN (SELECT id FROM main.ps_buckets) OR (id >> 56) \
+    NOT BETWEEN 0 AND coalesce((SELECT max(region) FROM main.ps_checkpoint), 0);operations are of no bucket\n\
+ps_row_operations;NOT EXISTS (SELECT 1 FROM main.ps_operations AS held \
+    JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
+    WHERE held.id = operation AND held.row_type = ps_row_operations.row_type \
+      AND held.row_id = ps_row_operations.row_id AND held.id & 17179869183 <= settled)\
+    ;entries are of no published operation\n\
+ps_updated_rows;row_type IS NULL OR row_id IS NULL;marks are of no row\n\
+ps_untyped;type IN (SELECT value FROM json_each(?1));rows are of types that have a table\n\
+ps_sync_state;priority NOT BETWEEN 0 AND 3 AND priority <> 2147483647;rows are of no priority\n\
+ps_stream_subscriptions;NOT json_valid(local_params);subscriptions have parameters that are no JSON\n\
+ps_diagnostics;kind NOT IN ('attempt', 'checksum', 'stream', 'operation') OR NOT coalesce(json_valid(detail), 0)\
+    ;rows are of no known kind";
 
 /// Rows of type ?1 that are published, with those of its table: id, whether local writes or a later publish explain a
 /// difference, whether there is one, and the newest version. ?2: whether rows that are missing may be elsewhere.
@@ -81,36 +66,33 @@ const ROWS: &str = "WITH explained(id) AS (SELECT row_id FROM main.ps_updated_ro
       WHERE entry ->> '$.type' = ?1 AND entry ->> '$.id' IS NOT NULL), \
   published AS (SELECT entry.row_id, data, max(op_id), sum(last_applied_op = 0) AS is_unpublished \
     FROM main.ps_row_operations AS entry CROSS JOIN main.ps_operations AS held ON held.id = entry.operation \
-      CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
+        AND held.row_type = entry.row_type AND held.row_id = entry.row_id CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
     WHERE entry.row_type = ?1 AND removed <> 1 GROUP BY entry.row_id) \
   SELECT published.row_id, published.is_unpublished OR published.row_id IN (SELECT id FROM explained) OR ?2 AND shown.id IS NULL, ";
 
-/// Behind [`ROWS`], and what tells that they differ, for the table.
+/// The query [`ROWS`] for a table.
 fn rows_of(table: &Table<'_>) -> String {
-    let Table { row_type: _, kind, name } = table;
-    let name = Identifier(name);
-    let (of_type, is_kept) = match kind {
-        Kind::Untyped => ("shown.type = ?1 AND ", "FALSE"),
-        // Rows that were inserted locally stay there.
-        Kind::Direct => ("", "EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 \
-            AND sql LIKE '%Unexpected update on insert-only table%')"),
-        Kind::Json | Kind::Raw => ("", "FALSE"),
+    let is_untyped = table.kind == Kind::Untyped;
+    let of_type = if is_untyped { "shown.type = ?1 AND " } else { "" };
+    let differs = if is_untyped || table.kind == Kind::Json { "shown.data IS NOT published.data OR " } else { "" };
+    // Rows that were inserted locally stay in an insert-only direct table.
+    let is_kept = match table.kind {
+        Kind::Direct => {
+            "EXISTS (SELECT 1 FROM main.sqlite_schema WHERE tbl_name = ?1 AND type = 'trigger' \
+                AND sql LIKE '%Unexpected update on insert-only table%') OR "
+        }
+        _ => "",
     };
-    let differs = match kind {
-        Kind::Json | Kind::Untyped => "shown.data IS NOT published.data OR shown.id IS NULL",
-        Kind::Direct | Kind::Raw => "shown.id IS NULL",
-    };
-    let mut sql = format!(
-        "{ROWS}{differs}, published.data FROM published LEFT JOIN main.{name} AS shown ON {of_type}shown.id = published.row_id"
-    );
+    let name = identifier(table.name);
+    const JOIN: &str = "shown.id IS NULL, published.data FROM published LEFT JOIN main.";
+    const OTHERS: &str = "shown.id IN (SELECT id FROM explained), TRUE, NULL FROM main.";
+    const WITHOUT_ENTRY: &str =
+        "NOT EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = shown.id)";
+    let compared = [ROWS, differs, JOIN, &name, " AS shown ON ", of_type, "shown.id = published.row_id"];
+    let others = [" UNION ALL SELECT shown.id, ", is_kept, OTHERS, &name, " AS shown WHERE ", of_type, WITHOUT_ENTRY];
     // The application may have other rows in its own tables.
-    if *kind != Kind::Raw {
-        sql.push_str(&format!(
-            " UNION ALL SELECT shown.id, {is_kept} OR shown.id IN (SELECT id FROM explained), TRUE, NULL FROM main.{name} AS shown \
-              WHERE {of_type}NOT EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = shown.id)"
-        ));
-    }
-    sql
+    let others = if table.kind == Kind::Raw { &[][..] } else { &others };
+    compared.concat() + &others.concat()
 }
 
 /// Where the rows of a type are.
@@ -163,44 +145,37 @@ pub(super) fn write(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<(
 /// Finds orphans, and rows that differ from what was published.
 fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows) -> Result<()> {
     let database = report.database;
-    let given = schemas.newest_first(database)?;
+    let raw_tables = schemas.raw_tables(database)?;
     let tables = data_tables(database)?;
-    let mut known = Names::default();
-    for raw in given.iter().flatten().flat_map(|schema| &schema.raw_tables) {
-        known.insert(&raw.name);
+    let (mut known, mut checked) = (Names::default(), Vec::new());
+    for raw in &raw_tables {
+        let name = raw.table_name.as_deref().unwrap_or_default();
+        // A table that is missing is another problem, and one without ids cannot be checked.
+        if known.insert(&raw.name) && database.prepare(&format!("SELECT id FROM main.{}", Identifier(name))).is_ok() {
+            checked.push(Table { row_type: &raw.name, kind: Kind::Raw, name });
+        }
     }
-    let of_schema = tables.iter().filter(|table| !table.local_only && !known.contains(&table.row_type));
     let mut types = String::from("[");
-    for (index, table) in of_schema.enumerate() {
-        write_raw(&mut types, if index > 0 { "," } else { "" })?;
-        write_string(&mut types, &table.row_type)?;
-    }
-    write_raw(&mut types, "]")?;
-    find_orphans(report, &types)?;
-    let mut seen = Names::default();
-    for raw in given.iter().flatten().flat_map(|schema| &schema.raw_tables) {
-        let Some(name) = raw.table_name.as_deref() else { continue };
-        if seen.insert(&raw.name) {
-            // A table that is missing is another problem, and one without ids cannot be checked.
-            let has_ids = database.prepare(&format!("SELECT id FROM main.{}", Identifier(name))).is_ok();
-            let table = Table { row_type: &raw.name, kind: Kind::Raw, name };
-            if has_ids {
-                check(report, &table, false, counts)?;
-            }
-        }
-    }
-    for table in tables.iter().filter(|table| !table.local_only) {
-        if known.insert(&table.row_type) {
+    for table in &tables {
+        if !table.local_only && known.insert(&table.row_type) {
             let kind = if table.is_direct { Kind::Direct } else { Kind::Json };
-            check(report, &Table { row_type: &table.row_type, kind, name: &table.name }, false, counts)?;
+            checked.push(Table { row_type: &table.row_type, kind, name: &table.name });
+            let separator = if types.len() > 1 { "," } else { "" };
+            write_raw(&mut types, separator)?;
+            write_string(&mut types, &table.row_type)?;
         }
+    }
+    types.push(']');
+    find_orphans(report, &types)?;
+    for table in &checked {
+        check(report, table, false, counts)?;
     }
     const UNTYPED: &str = "WITH RECURSIVE types(type) AS (SELECT min(row_type) FROM main.ps_row_operations \
         UNION ALL SELECT (SELECT min(row_type) FROM main.ps_row_operations WHERE row_type > types.type) \
         FROM types WHERE types.type IS NOT NULL) \
       SELECT type FROM types WHERE type IS NOT NULL UNION SELECT type FROM main.ps_untyped";
     // Without the schema it is not known which types have raw tables.
-    let may_be_raw = given.iter().all(Option::is_none);
+    let may_be_raw = !schemas.has_any(database)?;
     let mut statement = database.prepare(UNTYPED)?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
@@ -213,7 +188,10 @@ fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows)
 }
 
 fn find_orphans(report: &mut Report<'_>, types: &str) -> Result<()> {
-    for (table, condition, what) in ORPHANS {
+    for line in ORPHANS.split('\n') {
+        let mut parts = line.split(';');
+        let mut next = || parts.next().unwrap_or_default();
+        let (table, condition, what) = (next(), next(), next());
         let sql = format!(
             "SELECT 'orphaned-entries', '{table}', count || ' {what}.', '{REMEDY}deletes them.' \
             FROM (SELECT count(*) AS count FROM main.{table} WHERE {condition}) WHERE count > 0"

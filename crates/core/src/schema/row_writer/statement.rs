@@ -84,7 +84,9 @@ impl RowStatement {
         }
         let unequal = rows_differ(&columns, "shown.", "downloaded.", true);
         let name = identifier(name);
-        sql.push_str(&format!(") AS downloaded JOIN main.{name} AS shown ON shown.id=downloaded.id WHERE NOT {unequal}"));
+        sql.push_str(&format!(
+            ") AS downloaded JOIN main.{name} AS shown ON shown.id=downloaded.id WHERE NOT {unequal}"
+        ));
         Ok(Self::of_columns(sql, &columns))
     }
 
