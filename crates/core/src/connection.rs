@@ -221,6 +221,15 @@ impl CachedStatement<'_> {
         Ok(self.statement()?.execute_with(count, parameter)?)
     }
 
+    /// Runs the statement; see [`Statement::query_with`].
+    pub(crate) fn query_with<'s>(
+        &'s mut self,
+        count: usize,
+        parameter: &dyn Fn(usize) -> Parameter<'s>,
+    ) -> Result<Rows<'s>> {
+        Ok(self.statement()?.query_with(count, parameter)?)
+    }
+
     /// The number of parameters in its SQL.
     pub(crate) fn parameter_count(&mut self) -> Result<usize> {
         Ok(self.statement()?.parameter_count())

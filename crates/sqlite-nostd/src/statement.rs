@@ -103,11 +103,21 @@ impl Statement {
     /// Runs the statement to its end with the parameters `parameter(0)` to `parameter(count - 1)`, which need not be
     /// collected first; errors as for [`Self::query`].
     pub fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
+        // The parameters live until the run ends, which is here.
+        self.bind_all(count, parameter)?.finish()
+    }
+
+    /// Starts the statement with the parameters `parameter(0)` to `parameter(count - 1)`; errors as for [`Self::query`].
+    pub fn query_with<'s>(&'s mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'s>) -> Result<Rows<'s>> {
+        self.bind_all(count, parameter)
+    }
+
+    fn bind_all<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<Rows<'_>> {
         let rows = self.begin(count)?;
         for (index, number) in (1..).zip(0..count) {
             rows.statement.bind(index, &parameter(number))?;
         }
-        rows.finish()
+        Ok(rows)
     }
 
     /// A run in which `count` parameters are about to be bound.

@@ -42,7 +42,21 @@ pub const MAY_USE: Permissions = &[
         "migrations",
         &["sqlite_nostd", "error", "collections", "json", "text", "uuid", "connection", "sync_client", "schema"],
     ),
-    ("diagnosis", &["sqlite_nostd", "error", "json", "text", "version", "connection", "schema", "migrations"]),
+    (
+        "diagnosis",
+        &[
+            "sqlite_nostd",
+            "error",
+            "collections",
+            "json",
+            "text",
+            "version",
+            "connection",
+            "schema",
+            "bucket_storage",
+            "migrations",
+        ],
+    ),
 ];
 
 /// Modules, each with those that it may use.

@@ -38,6 +38,7 @@ fn with_unreadable_rows() -> Host {
         "CREATE TABLE \"ps_data__lists\"(id TEXT PRIMARY KEY NOT NULL, data TEXT);
          INSERT INTO ps_data__lists SELECT row_id, data FROM ps_oplog WHERE row_type = 'lists' AND op_id < 1000;
          INSERT INTO ps_data__lists VALUES ('written', '{\"x\":\"local\"}');
+         INSERT INTO ps_updated_rows VALUES ('lists', 'written');
          INSERT INTO ps_untyped SELECT row_type, row_id, data FROM ps_oplog WHERE row_type = 'other'",
     );
     host

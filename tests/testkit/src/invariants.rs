@@ -23,7 +23,23 @@ pub fn check_consistent(host: &Host) -> Result<(), String> {
     expect("SQLite's own check", &host.table("PRAGMA integrity_check"), &json!([["ok"]]))?;
     check_checksums(host)?;
     check_entries(host)?;
-    check_published_rows(host)
+    check_published_rows(host)?;
+    check_findings(host)
+}
+
+/// The library's own check of what is stored finds nothing, if it has one. The upload queue may hold what the
+/// application has put there.
+fn check_findings(host: &Host) -> Result<(), String> {
+    let has_check =
+        host.value("SELECT count(*) FROM pragma_function_list WHERE name = 'powersync_diagnose' AND narg = 1");
+    if has_check == 0 || !has_own_format(host) {
+        return Ok(());
+    }
+    let findings = host.table(
+        "SELECT value FROM json_each(powersync_diagnose('verify'), '$.verification.findings')
+         WHERE value ->> '$.code' <> 'queue-entry-invalid'",
+    );
+    expect("findings of powersync_diagnose('verify')", &findings, &json!([]))
 }
 
 fn expect(what: &str, found: &Value, expected: &Value) -> Result<(), String> {

@@ -8,6 +8,7 @@ mod by_row;
 mod clear;
 mod diagnostics;
 mod export;
+mod failed_row;
 mod gate;
 mod iteration;
 mod operation_id;
@@ -15,6 +16,7 @@ mod operations;
 mod pending_rows;
 mod publish;
 mod regions;
+mod repair;
 mod subscriptions;
 mod sync_times;
 mod warnings;
@@ -26,6 +28,8 @@ use core::cell::RefCell;
 pub(crate) use adopt::{adopt, adopt_export};
 pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
 pub(crate) use export::{LocalRows, export};
+use failed_row::FailedRow;
+pub(crate) use failed_row::PENDING;
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use publish::{RowLocations, RowSinks};
@@ -33,6 +37,9 @@ use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
 
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use repair::{
+    delete_orphans, drop_bucket, end_for_repair, forget_request_id, republish, visit_damaged_request_ids,
+};
 pub(crate) use sync_times::{last_synced_at, now};
 
 use crate::connection::Database;
@@ -50,6 +57,7 @@ pub(crate) struct StoreMemory {
     iteration: IterationMark,
     pending_rows: RefCell<PendingRows>,
     locations: RowLocations,
+    failed_row: FailedRow,
 }
 
 impl StoreMemory {
@@ -201,10 +209,12 @@ impl Storage for SqliteStorage<'_> {
 
     fn publish(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
         self.note_writer()?;
-        let sinks = RowSinks::new(&self.database, &self.memory.locations, self.schemas)?;
+        let sinks = RowSinks::new(&self.database, self.memory, self.schemas)?;
         // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
         self.memory.pending_rows.borrow_mut().clear();
-        publish::publish(&self.database, sinks, changed, scope)
+        publish::publish(&self.database, sinks, changed, scope)?;
+        self.memory.failed_row.published();
+        Ok(())
     }
 
     fn upload_queue_is_empty(&mut self) -> Result<bool> {
@@ -275,6 +285,9 @@ impl Storage for SqliteStorage<'_> {
         found: &[Finding<'_>],
         is_looked_at: &dyn Fn(&str) -> bool,
     ) -> Result<()> {
+        if kind == FindingKind::Attempt {
+            self.memory.failed_row.record(&self.database)?;
+        }
         diagnostics::record(&self.database, kind, found, is_looked_at)
     }
 }

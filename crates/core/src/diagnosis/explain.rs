@@ -7,13 +7,14 @@ use alloc::vec::Vec;
 use rowtide_json::writer::{write_integer, write_raw, write_real, write_string};
 use sqlite_nostd::{Row, ValueType};
 
-use super::{GATE, PENDING};
+use super::GATE;
+use crate::bucket_storage::PENDING;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 
-/// All versions of row ?2 of type ?1 that are stored: settled ones, and those of [`PENDING`], which are not indexed by row.
+/// All versions of row ?2 of type ?1 that are stored: settled ones, and those of `PENDING`, which are not indexed by row.
 const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, 0 AS pending FROM main.ps_row_operations AS by_row \
       JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
     WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \

@@ -5,7 +5,10 @@
 
 mod explain;
 mod problems;
+mod queue;
+mod repair;
 mod tables;
+mod verify;
 
 use alloc::format;
 use alloc::string::String;
@@ -15,12 +18,14 @@ use sqlite_nostd::{Parameter, ResultCode};
 
 pub(crate) use explain::explain;
 
+use crate::bucket_storage::{PENDING, StoreMemory, visit_damaged_request_ids};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{LATEST, Version};
-use crate::schema::KnownSchemas;
+use crate::schema::{KnownSchemas, differences, tables_without_view};
 use crate::version::VERSION;
-use problems::Problems;
+use problems::{Problem, Problems};
+use repair::{Fix, Repair};
 
 /// The request ids, the queue, and what they make of the gate (docs/reference/sync-client.md#the-gate).
 const GATE: &str = "WITH ids AS (SELECT \
@@ -42,67 +47,81 @@ powersync_control(''target_checkpoint_request_id'', id) or powersync_crud_comple
     ('not acknowledged', 'Wait for the service. If this stays, the service does not replicate what the backend wrote, \
 or the write checkpoint was requested for another user or client id.')) ";
 
-/// The ranges of ids that pending operations have (`bucket_storage::operation_id`).
-const PENDING: &str = "main.ps_operations AS operation JOIN (SELECT id AS bucket, \
-    (coalesce((SELECT region FROM main.ps_checkpoint), 0) << 56) | (id << 34) AS start, settled FROM main.ps_buckets) \
-  ON operation.id BETWEEN start + settled + 1 AND start + 17179869183";
-
-/// The JSON object. `iteration` is that of the running iteration, which is connected or not.
+/// The JSON object. `iteration` is that of the running iteration, which is connected or not. `verifies` has all that is
+/// stored checked too.
 ///
 /// # Errors
 /// Errors of SQLite other than those of a damaged file; out of memory.
-pub(crate) fn diagnose(database: &Database<'_>, schemas: &KnownSchemas, iteration: Option<&str>) -> Result<String> {
+pub(crate) fn diagnose(
+    database: &Database<'_>,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    verifies: bool,
+) -> Result<String> {
     // While it is open, all others see the same snapshot.
     let mut snapshot = database.prepare("SELECT 1 FROM main.sqlite_schema")?;
     let mut rows = snapshot.query(&[])?;
     rows.next()?;
+    Ok(report(database, schemas, iteration, verifies, None)?.json)
+}
+
+/// Repairs the problems with a code, or of all with `all`, and with a subject if that is given. Returns which were
+/// repaired and which are left, as JSON. What fails is undone.
+///
+/// # Errors
+/// An argument error for an unknown code; errors of SQLite; out of memory.
+pub(crate) fn repair(
+    database: &Database<'_>,
+    memory: &StoreMemory,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    code: &str,
+    subject: Option<&str>,
+) -> Result<String> {
+    let repair = Repair::new(database, memory, schemas, code, subject)?;
+    database.in_savepoint(|| {
+        let mut problems = report(database, schemas, iteration, true, Some(repair))?.problems;
+        let left = problems.take()?;
+        let repaired = problems.repair.map_or_else(|| Ok(String::new()), Repair::finish)?;
+        Ok(format!("{{\"repaired\":{repaired},\"left\":{left}}}"))
+    })
+}
+
+/// Looks at everything, and adds it to the report or repairs it.
+fn report<'c>(
+    database: &'c Database<'c>,
+    schemas: &KnownSchemas,
+    iteration: Option<&str>,
+    verifies: bool,
+    repair: Option<Repair<'c>>,
+) -> Result<Report<'c>> {
     let format = format(database)?;
     let is_current = Version::from_number(format) == Some(LATEST);
-    let mut report = Report { database, is_current, json: begin()?, problems: Problems::new()? };
+    let repairs = repair.is_some();
+    let mut report = Report { database, is_current, json: begin()?, problems: Problems::new(repair)? };
     report.problems.add_format(format)?;
     write_raw(&mut report.json, "{\"versions\":")?;
     report.json_of(VERSIONS, &[VERSION.into(), format.into()])?;
-    report.part("client_id", "null", "SELECT json_quote((SELECT value FROM main.ps_kv WHERE key = 'client_id'))")?;
-    let pending_rows = format!("(SELECT count(*) FROM (SELECT DISTINCT row_type, row_id FROM {PENDING}))");
-    report.part(
-        "gate",
-        "null",
-        &format!(
-            "{GATE} SELECT json_object({GATE_MEMBERS}, 'rows_held_back', \
-        iif(state = 'open', 0, {pending_rows}), 'remedy', remedy) FROM gate LEFT JOIN remedies ON of_state = state"
-        ),
-    )?;
+    report.part("client_id", "null", CLIENT_ID)?;
+    report.part("gate", "null", &[GATE, GATE_OBJECT, PENDING, GATE_OBJECT_END].concat())?;
     write_raw(&mut report.json, ",\"iteration\":")?;
     write_raw(&mut report.json, iteration.unwrap_or("null"))?;
-    report.part("last_attempt", "null", "SELECT json(detail) FROM main.ps_diagnostics WHERE kind = 'attempt'")?;
-    report.part(
-        "buckets",
-        "[]",
-        &format!(
-            "WITH held AS (SELECT (operation >> 34) & 4194303 AS bucket, count(*) AS settled \
-            FROM main.ps_row_operations GROUP BY 1), \
-        pending AS (SELECT bucket, count(*) AS pending FROM {PENDING} GROUP BY 1), \
-        buckets AS (SELECT *, coalesce(held.settled, 0) AS held, coalesce(pending, 0) AS waiting, \
-                (add_checksum + op_checksum) & 4294967295 AS checksum FROM main.ps_buckets AS bucket \
-            LEFT JOIN held ON held.bucket = bucket.id LEFT JOIN pending ON pending.bucket = bucket.id ORDER BY name) \
-        SELECT json_group_array(json_object({BUCKET_MEMBERS})) FROM buckets"
-        ),
-    )?;
+    report.part("last_attempt", "null", ATTEMPT)?;
+    report.part("buckets", "[]", &[BUCKETS, PENDING, BUCKETS_END].concat())?;
     report.part("subscriptions", "[]", SUBSCRIPTIONS)?;
     tables::write(&mut report, schemas)?;
-    report.part(
-        "sync_times",
-        "[]",
-        "SELECT json_group_array(json_object('priority', priority, 'last_synced_at', \
-        last_synced_at)) FROM main.ps_sync_state ORDER BY priority",
-    )?;
-    report.part("rejected", "0", "SELECT count(DISTINCT transaction_id) FROM main.ps_rejected")?;
-    report.find_problems(iteration.is_some())?;
+    report.part("sync_times", "[]", SYNC_TIMES)?;
+    report.part("rejected", "0", REJECTED)?;
+    report.find_problems(schemas, iteration.is_some())?;
     write_raw(&mut report.json, ",\"problems\":")?;
-    let problems = report.problems.finish()?;
-    write_raw(&mut report.json, &problems)?;
+    report.write_problems(repairs)?;
+    if verifies {
+        verify::write(&mut report, schemas)?;
+        report.write_problems(repairs)?;
+        write_raw(&mut report.json, "}")?;
+    }
     write_raw(&mut report.json, "}")?;
-    Ok(report.json)
+    Ok(report)
 }
 
 /// The format of the internal tables, 0 without any.
@@ -117,17 +136,35 @@ fn format(database: &Database<'_>) -> Result<i64> {
 const VERSIONS: &str = "SELECT json_object('extension', ?1, 'format', ?2, 'sqlite', sqlite_version(), \
     'encoding', (SELECT encoding FROM pragma_encoding), 'journal_mode', (SELECT journal_mode FROM pragma_journal_mode))";
 
-const GATE_MEMBERS: &str = "'open', json(iif(state = 'open', 'true', 'false')), 'state', state, \
+const CLIENT_ID: &str = "SELECT json_quote((SELECT value FROM main.ps_kv WHERE key = 'client_id'))";
+
+const ATTEMPT: &str = "SELECT json(detail) FROM main.ps_diagnostics WHERE kind = 'attempt'";
+
+const SYNC_TIMES: &str = "SELECT json_group_array(json_object('priority', priority, 'last_synced_at', last_synced_at)) \
+    FROM main.ps_sync_state ORDER BY priority";
+
+const REJECTED: &str = "SELECT count(DISTINCT transaction_id) FROM main.ps_rejected";
+
+const GATE_OBJECT: &str = "SELECT json_object('open', json(iif(state = 'open', 'true', 'false')), 'state', state, \
     'queued_entries', entries, 'queued_transactions', transactions, 'oldest_entry_id', CAST(oldest AS TEXT), \
     'target', iif(target = 9223372036854775807, 'unknown', CAST(target AS TEXT)), 'last_seen', CAST(seen AS TEXT), \
-    'last_applied', CAST(applied AS TEXT), 'last_requested', CAST(requested AS TEXT)";
+    'last_applied', CAST(applied AS TEXT), 'last_requested', CAST(requested AS TEXT), 'rows_held_back', \
+    iif(state = 'open', 0, (SELECT count(*) FROM (SELECT DISTINCT row_type, row_id FROM ";
 
-const BUCKET_MEMBERS: &str = "'name', name, 'last_op', CAST(iif(in_checkpoint, \
+const GATE_OBJECT_END: &str = "))), 'remedy', remedy) FROM gate LEFT JOIN remedies ON of_state = state";
+
+const BUCKETS: &str = "WITH held AS (SELECT (operation >> 34) & 4194303 AS bucket, count(*) AS settled \
+    FROM main.ps_row_operations GROUP BY 1), pending AS (SELECT bucket, count(*) AS pending FROM ";
+
+const BUCKETS_END: &str = " GROUP BY 1), buckets AS (SELECT *, coalesce(held.settled, 0) AS held, \
+    coalesce(pending, 0) AS waiting, (add_checksum + op_checksum) & 4294967295 AS checksum FROM main.ps_buckets AS bucket \
+    LEFT JOIN held ON held.bucket = bucket.id LEFT JOIN pending ON pending.bucket = bucket.id ORDER BY name) \
+  SELECT json_group_array(json_object('name', name, 'last_op', CAST(iif(in_checkpoint, \
         max(last_op, coalesce((SELECT last_op FROM main.ps_checkpoint), 0)), last_op) AS TEXT), \
     'last_applied_op', CAST(last_applied_op AS TEXT), 'operations', held + waiting, 'bytes', downloaded_size, \
     'pending_operations', waiting, 'checksum', iif(checksum > 2147483647, checksum - 4294967296, checksum), \
     'count_at_last', count_at_last, 'count_since_last', count_since_last, \
-    'superseded', max(count_at_last + count_since_last - held - waiting, 0)";
+    'superseded', max(count_at_last + count_since_last - held - waiting, 0))) FROM buckets";
 
 const SUBSCRIPTIONS: &str = "SELECT json_group_array(json_object('name', stream_name, \
     'has_parameters', json(iif(local_params = 'null', 'false', 'true')), \
@@ -141,15 +178,13 @@ struct Report<'c> {
     /// Whether the internal tables are in the newest format. Otherwise they are not read.
     is_current: bool,
     json: String,
-    problems: Problems,
+    problems: Problems<'c>,
 }
 
 impl Report<'_> {
     /// Adds the member `name`: the JSON that `sql` gives, or `otherwise`.
-    fn part(&mut self, name: &'static str, otherwise: &str, sql: &str) -> Result<()> {
-        write_raw(&mut self.json, ",\"")?;
-        write_raw(&mut self.json, name)?;
-        write_raw(&mut self.json, "\":")?;
+    fn part(&mut self, name: &str, otherwise: &str, sql: &str) -> Result<()> {
+        write_raw(&mut self.json, &format!(",\"{name}\":"))?;
         let length = self.json.len();
         if self.is_current
             && let Err(error) = self.json_of(sql, &[])
@@ -180,14 +215,62 @@ impl Report<'_> {
     }
 
     /// Adds the problems that stored data show.
-    fn find_problems(&mut self, has_iteration: bool) -> Result<()> {
+    fn find_problems(&mut self, schemas: &KnownSchemas, has_iteration: bool) -> Result<()> {
         if !self.is_current {
             return Ok(());
         }
-        let sql = format!("{GATE} {}", problems::SQL);
-        if let Err(error) = self.problems.find(self.database, &sql, has_iteration) {
-            self.tolerate("problems", error)?;
+        if let Err(error) = self.find_differences(schemas) {
+            self.tolerate("sqlite_schema", error)?;
         }
-        Ok(())
+        let sql = format!("{GATE} {}", problems::SQL);
+        self.find("problems", &sql, &[i64::from(has_iteration).into()], Fix::Nothing)?;
+        const FORGET: &str =
+            "powersync_repair() with this code forgets it. Nothing is uploaded or downloaded until then.";
+        let problems = &mut self.problems;
+        visit_damaged_request_ids(self.database, &mut |key, error| {
+            let (code, text) = ("stored-data-invalid", format!("{error}"));
+            problems.add(&Problem { code, subject: Some(key), text: &text, remedy: FORGET, fix: Fix::RequestId })
+        })?;
+        self.find("ps_crud", &queue::entries("id = (SELECT min(id) FROM main.ps_crud)"), &[], Fix::Nothing)
+    }
+
+    /// Adds views and other objects that are not as the schema has them.
+    fn find_differences(&mut self, schemas: &KnownSchemas) -> Result<()> {
+        const TRIGGERS: &str = "WITH triggers AS (SELECT tbl_name, sum(name = 'ps_view_insert_' || tbl_name) AS inserts, \
+            sum(name = 'ps_view_update_' || tbl_name) AS updates, sum(name = 'ps_view_delete_' || tbl_name) AS deletes \
+            FROM main.sqlite_schema WHERE type = 'trigger' AND name GLOB 'ps_view_*' GROUP BY tbl_name) \
+          SELECT 'schema-differs', view.name, 'The view has lost triggers.', \
+            'Call powersync_replace_schema() in a transaction.' \
+          FROM main.sqlite_schema AS view LEFT JOIN triggers ON triggers.tbl_name = view.name WHERE view.type = 'view' \
+            AND view.sql GLOB 'CREATE VIEW \"*\"(\"id\"*-- powersync-auto-generated' AND (inserts IS NOT 1 OR updates <> deletes)";
+        const CHANGED: &str = "It is missing, or not as the schema has it.";
+        const NO_VIEW: &str = "No view shows the table, or something has changed the view.";
+        const REPAIR: &str = "powersync_repair() with this code, or powersync_replace_schema(), makes it again.";
+        let Some(schema) = schemas.applied.schema(self.database)? else {
+            for name in tables_without_view(self.database)? {
+                self.add_difference(&name, NO_VIEW, REPAIR, Fix::Nothing)?;
+            }
+            return self.find("sqlite_schema", TRIGGERS, &[], Fix::Nothing);
+        };
+        let names = differences(self.database, &schema)?;
+        names.iter().try_for_each(|name| self.add_difference(name, CHANGED, REPAIR, Fix::Schema(&schema)))
+    }
+
+    fn add_difference(&mut self, name: &str, text: &str, remedy: &str, fix: Fix<'_>) -> Result<()> {
+        self.problems.add(&Problem { code: "schema-differs", subject: Some(name), text, remedy, fix })
+    }
+
+    /// Adds the problems that `sql` finds in `subject`.
+    fn find(&mut self, subject: &str, sql: &str, parameters: &[Parameter<'_>], fix: Fix<'_>) -> Result<()> {
+        match self.problems.find(self.database, sql, parameters, fix) {
+            Err(error) => self.tolerate(subject, error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Adds the problems found up to now, unless they are repaired.
+    fn write_problems(&mut self, repairs: bool) -> Result<()> {
+        let problems = if repairs { String::from("[]") } else { self.problems.take()? };
+        Ok(write_raw(&mut self.json, &problems)?)
     }
 }

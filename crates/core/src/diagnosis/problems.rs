@@ -2,12 +2,16 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use rowtide_json::writer::{begin, write_raw, write_string};
+use sqlite_nostd::Parameter;
 
+use super::repair::{Attempt, Fix, Repair};
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::migrations::{LATEST, Version};
+use crate::text;
 
 /// Problems, after the tables of `super::GATE`: code, subject, text and remedy. ?1: whether an iteration is running.
 pub(super) const SQL: &str = ", attempt(detail) AS (SELECT iif(json_valid(detail), detail, '{}') \
@@ -28,7 +32,7 @@ UNION ALL SELECT iif(times > 2, 'repeated-checksum-failures', 'checksum-mismatch
 not fit its checksums. Compact or reprocess the bucket on the service, and report it.', \
     'Nothing: the bucket is downloaded again.') \
   FROM (SELECT subject, detail, CAST(detail ->> '$.times' AS INTEGER) AS times \
-    FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'checksum')) \
+    FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'checksum')) WHERE times > 0 \
 UNION ALL SELECT 'subscription-error', subject, 'The service reports: ' || coalesce(detail ->> '$.message', 'an error'), \
     'Correct the stream in the service''s sync config, or the parameters of the subscription.' \
   FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'stream') \
@@ -40,73 +44,179 @@ UNION ALL SELECT iif(state = 'local writes queued', 'uploads-waiting', \
       || target || ' yet. Downloads wait for that.' \
     ELSE 'All local writes were uploaded, but no write checkpoint was stored for them, so nothing can acknowledge them. \
 Downloads wait for that.' END, remedy FROM gate JOIN remedies ON of_state = state \
+UNION ALL SELECT 'unpublishable-operation', subject, 'Operation ' || (detail ->> '$.op_id') || ' of bucket ' || \
+    (detail ->> '$.bucket') || ' could not be published: ' || (detail ->> '$.message'), \
+    'Correct the table, its statements and triggers, or the row in the source database. Nothing is published until then.' \
+  FROM (SELECT subject, iif(json_valid(detail), detail, '{}') AS detail FROM main.ps_diagnostics WHERE kind = 'operation') \
+  WHERE detail ->> '$.message' IS NOT NULL \
+UNION ALL SELECT 'stored-data-invalid', 'client_id', 'There is no client id, without which no attempt to sync begins.', \
+    'powersync_adopt() makes the file a new client. Local writes that were not uploaded are lost.' \
+  WHERE NOT EXISTS (SELECT 1 FROM main.ps_kv WHERE key = 'client_id' AND typeof(value) = 'text' AND value <> '' \
+    OR key = 'powersync_export') \
 UNION ALL SELECT 'untyped-rows', type, count(*) || ' rows were downloaded of a type that the schema does not have.', \
     'Add a table with this name to the schema, or stop syncing the type.' FROM main.ps_untyped GROUP BY type";
 
-/// Problems found, as a JSON array that is being written.
-pub(super) struct Problems(String);
+/// One problem.
+pub(super) struct Problem<'p> {
+    pub(super) code: &'p str,
+    pub(super) subject: Option<&'p str>,
+    /// What is wrong.
+    pub(super) text: &'p str,
+    /// What to do about it.
+    pub(super) remedy: &'p str,
+    /// How `powersync_repair` does it.
+    pub(super) fix: Fix<'p>,
+}
 
-impl Problems {
-    pub(super) fn new() -> Result<Self> {
-        Ok(Self(begin()?))
+/// How many problems of one code are listed.
+const LISTED: i64 = 100;
+
+/// Problems as a JSON array that is being written.
+pub(super) struct List {
+    json: String,
+    /// The names of the members for the text and the remedy, as far as these are written.
+    members: &'static [&'static str],
+    /// How many there are of each code.
+    counts: Vec<(String, i64)>,
+}
+
+impl List {
+    pub(super) fn new(members: &'static [&'static str]) -> Result<Self> {
+        Ok(Self { json: begin()?, members, counts: Vec::new() })
     }
 
-    pub(super) fn add(&mut self, code: &str, subject: Option<&str>, text: &str, remedy: &str) -> Result<()> {
-        let json = &mut self.0;
-        write_raw(json, if json.is_empty() { "{\"code\":" } else { ",{\"code\":" })?;
-        write_string(json, code)?;
-        write_raw(json, ",\"subject\":")?;
-        match subject {
-            Some(subject) => write_string(json, subject)?,
-            None => write_raw(json, "null")?,
+    /// Adds a problem, or counts it if there are enough of the kind.
+    fn add(&mut self, problem: &Problem<'_>) -> Result<()> {
+        let known = self.counts.iter_mut().find(|(code, _)| code == problem.code);
+        let is_listed = match known {
+            Some((_, count)) => {
+                *count = count.saturating_add(1);
+                *count <= LISTED
+            }
+            None => {
+                self.counts.try_reserve(1)?;
+                self.counts.push((text::copy(problem.code)?, 1));
+                true
+            }
+        };
+        if is_listed { self.write(problem) } else { Ok(()) }
+    }
+
+    fn write(&mut self, problem: &Problem<'_>) -> Result<()> {
+        let json = &mut self.json;
+        write_raw(json, if json.is_empty() { "{" } else { ",{" })?;
+        write_member(json, "code", Some(problem.code))?;
+        write_raw(json, ",")?;
+        write_member(json, "subject", problem.subject)?;
+        for (name, value) in self.members.iter().zip([problem.text, problem.remedy]) {
+            write_raw(json, ",")?;
+            write_member(json, name, Some(value))?;
         }
-        write_raw(json, ",\"text\":")?;
-        write_string(json, text)?;
-        write_raw(json, ",\"remedy\":")?;
-        write_string(json, remedy)?;
         Ok(write_raw(json, "}")?)
+    }
+
+    /// The array. What was only counted is its last elements.
+    pub(super) fn finish(mut self) -> Result<String> {
+        for (code, count) in core::mem::take(&mut self.counts) {
+            if count > LISTED {
+                let text = format!("{} more.", count.saturating_sub(LISTED));
+                self.write(&Problem {
+                    code: &code,
+                    subject: None,
+                    text: &text,
+                    remedy: "As for those listed.",
+                    fix: Fix::Nothing,
+                })?;
+            }
+        }
+        Ok(format!("[{}]", self.json))
+    }
+}
+
+fn write_member(json: &mut String, name: &str, value: Option<&str>) -> Result<()> {
+    write_string(json, name)?;
+    write_raw(json, ":")?;
+    Ok(match value {
+        Some(value) => write_string(json, value)?,
+        None => write_raw(json, "null")?,
+    })
+}
+
+/// What is done with problems.
+pub(super) struct Problems<'p> {
+    /// Those found, or those that are left.
+    pub(super) list: List,
+    /// If they are to be repaired.
+    pub(super) repair: Option<Repair<'p>>,
+}
+
+impl<'p> Problems<'p> {
+    pub(super) fn new(repair: Option<Repair<'p>>) -> Result<Self> {
+        let members = if repair.is_some() { &["why", "remedy"] } else { &["text", "remedy"] };
+        Ok(Self { list: List::new(members)?, repair })
+    }
+
+    /// Those found up to now, as JSON.
+    pub(super) fn take(&mut self) -> Result<String> {
+        let empty = List::new(self.list.members)?;
+        core::mem::replace(&mut self.list, empty).finish()
+    }
+
+    /// A problem was found.
+    pub(super) fn add(&mut self, problem: &Problem<'_>) -> Result<()> {
+        match &mut self.repair {
+            None => self.list.add(problem),
+            Some(repair) => match repair.attempt(problem)? {
+                Attempt::Done => repair.repaired.add(problem),
+                Attempt::NotMeant => Ok(()),
+                Attempt::NotPossible => self.list.add(problem),
+                Attempt::Failed(why) => self.list.add(&Problem { text: &why, ..*problem }),
+            },
+        }
     }
 
     /// Internal tables in another format than the newest are a problem.
     pub(super) fn add_format(&mut self, format: i64) -> Result<()> {
         const OLDER: &str = "Call powersync_init() or powersync_replace_schema() in a transaction.";
-        const NEWER: &str = "Use a newer version of the library, or call powersync_init(), which restores format ";
-        match Version::from_number(format) {
-            Some(LATEST) => Ok(()),
-            None if format > 0 => {
-                let text = format!("The internal tables are in format {format}, which this version does not know.");
-                self.add("format-newer", None, &text, &format!("{NEWER}{LATEST}."))
-            }
-            _ if format == 0 => self.add("format-older", None, "There are no internal tables.", OLDER),
-            _ => {
-                let text = format!("The internal tables are in format {format}, and format {LATEST} is needed.");
-                self.add("format-older", None, &text, OLDER)
-            }
-        }
+        let (code, remedy) = match Version::from_number(format) {
+            Some(LATEST) => return Ok(()),
+            None if format > 0 => (
+                "format-newer",
+                "Use a newer version of the library, or call powersync_init(), which restores the newest format that this one knows.",
+            ),
+            _ => ("format-older", OLDER),
+        };
+        let text = match format {
+            0 => "There are no internal tables.".into(),
+            _ => format!("The internal tables are in format {format}, and format {LATEST} is needed."),
+        };
+        self.add(&Problem { code, subject: None, text: &text, remedy, fix: Fix::Nothing })
     }
 
     /// What could not be read.
     pub(super) fn add_invalid(&mut self, subject: &str, error: &Error) -> Result<()> {
         const REMEDY: &str = "Something other than the library has changed the internal tables, or the disk has. \
             powersync_clear(0) restores them, without local writes that were not uploaded.";
-        self.add("stored-data-invalid", Some(subject), &format!("{error}"), REMEDY)
+        let text = format!("{error}");
+        let (code, subject) = ("stored-data-invalid", Some(subject));
+        self.add(&Problem { code, subject, text: &text, remedy: REMEDY, fix: Fix::Nothing })
     }
 
-    /// Adds those that `sql` finds.
-    pub(super) fn find(&mut self, database: &Database<'_>, sql: &str, has_iteration: bool) -> Result<()> {
+    /// Adds those that `sql` finds: code, subject, text and remedy.
+    pub(super) fn find(
+        &mut self,
+        database: &Database<'_>,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        fix: Fix<'_>,
+    ) -> Result<()> {
         let mut statement = database.prepare(sql)?;
-        let mut rows = statement.query(&[i64::from(has_iteration).into()])?;
+        let parameters = parameters.get(..statement.parameter_count()).unwrap_or_default();
+        let mut rows = statement.query(parameters)?;
         while let Some(row) = rows.next()? {
-            self.add(row.text(0)?, row.optional_text(1)?, row.text(2)?, row.text(3)?)?;
+            let (subject, text, remedy) = (row.optional_text(1)?, row.text(2)?, row.text(3)?);
+            self.add(&Problem { code: row.text(0)?, subject, text, remedy, fix })?;
         }
         Ok(())
-    }
-
-    pub(super) fn finish(&self) -> Result<String> {
-        let mut json = String::new();
-        write_raw(&mut json, "[")?;
-        write_raw(&mut json, &self.0)?;
-        write_raw(&mut json, "]")?;
-        Ok(json)
     }
 }

@@ -5,6 +5,8 @@ use alloc::format;
 use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
 
 use super::Report;
+use super::problems::Problem;
+use super::repair::Fix;
 use crate::error::Result;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{Identifier, identifier};
@@ -45,8 +47,7 @@ fn stored(report: &mut Report<'_>, start: usize) -> Result<()> {
 
 /// Raw tables of the schemas that this connection was given.
 fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<()> {
-    let schemas = schemas.newest_first(report.database)?;
-    for table in schemas.iter().flatten().flat_map(|schema| &schema.raw_tables) {
+    for table in &schemas.raw_tables(report.database)? {
         let stored_in = table.table_name.as_deref().unwrap_or(&table.name);
         let rows = count(report, stored_in).ok();
         if rows.is_none() && table.table_name.is_some() {
@@ -54,7 +55,13 @@ fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<
                 "The schema names {} as the table for rows of this type, which cannot be read.",
                 Identifier(stored_in)
             );
-            report.problems.add("raw-table-unknown", Some(&table.name), &text, "Create the table before syncing.")?;
+            report.problems.add(&Problem {
+                code: "raw-table-unknown",
+                subject: Some(&table.name),
+                text: &text,
+                remedy: "Create the table before syncing.",
+                fix: Fix::Nothing,
+            })?;
         }
         add(report, start, &Table { name: &table.name, kind: "raw", local_only: false, rows })?;
     }

@@ -7,8 +7,8 @@ use rowtide_json::UNREADABLE_ROW;
 use rowtide_json::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
-use super::row_location::{RowLocation, RowLocations};
-use crate::bucket_storage::warnings;
+use super::row_location::RowLocation;
+use crate::bucket_storage::{StoreMemory, warnings};
 use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
 use crate::error::Result;
@@ -56,7 +56,7 @@ enum Current {
 /// The sinks of the types met during one publish.
 pub(crate) struct RowSinks<'a, 'c> {
     database: &'a Database<'c>,
-    locations: &'a RowLocations,
+    memory: &'a StoreMemory,
     by_type: ByName<RowSink<'c>>,
     current: Current,
     /// Whether the current type was noted to have no table.
@@ -65,10 +65,10 @@ pub(crate) struct RowSinks<'a, 'c> {
 
 impl<'a, 'c> RowSinks<'a, 'c> {
     /// No sinks yet: each type is looked up when its first row comes.
-    pub(crate) fn new(database: &'a Database<'c>, locations: &'a RowLocations, schemas: &KnownSchemas) -> Result<Self> {
-        locations.refresh(database, schemas)?;
+    pub(crate) fn new(database: &'a Database<'c>, memory: &'a StoreMemory, schemas: &KnownSchemas) -> Result<Self> {
+        memory.locations.refresh(database, schemas)?;
         let (by_type, current) = (ByName::default(), Current::Untyped(None));
-        Ok(Self { database, locations, by_type, current, is_noted: false })
+        Ok(Self { database, memory, by_type, current, is_noted: false })
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -78,7 +78,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
         let database = self.database;
         let data = &*readable(row_type, row_id, data)?;
-        match self.sink(row_type)? {
+        let written = match self.sink(row_type)? {
             Some(RowSink::Rows(writer)) => writer.put(database, row_id, data),
             Some(RowSink::Json { put, .. }) => put.execute(&[row_id.into(), data.into()]),
             None => {
@@ -88,18 +88,20 @@ impl<'a, 'c> RowSinks<'a, 'c> {
                 }
                 database.execute(UNTYPED, &[row_type.into(), row_id.into(), data.into()])
             }
-        }
+        };
+        written.map_err(|error| self.memory.failed_row.note(row_type, row_id, error))
     }
 
     /// Removes a row, if it exists.
     pub(crate) fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
         let database = self.database;
-        match self.sink(row_type)? {
+        let removed = match self.sink(row_type)? {
             Some(RowSink::Rows(writer)) => writer.delete(database, row_id),
             Some(RowSink::Json { delete, .. }) => delete.execute(&[row_id.into()]),
             None => database.execute(UNTYPED, &[row_type.into(), row_id.into()]),
-        }
+        };
+        removed.map_err(|error| self.memory.failed_row.note(row_type, row_id, error))
     }
 
     /// The sink of a type, None if it has no table.
@@ -125,7 +127,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
         if let Some(position) = self.by_type.find(row_type) {
             return Ok(Some(position));
         }
-        let sink = match self.locations.find(self.database, row_type)? {
+        let sink = match self.memory.locations.find(self.database, row_type)? {
             RowLocation::Rows(table) => RowSink::Rows(RowWriter::new(table)),
             RowLocation::Json { put, delete } => {
                 RowSink::Json { put: self.database.cached_text(&put)?, delete: self.database.cached_text(&delete)? }

@@ -4,13 +4,14 @@
 //! So both count, and where both name a table, the one given later decides.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::error::Result;
 
 use crate::connection::Database;
-use crate::schema::Schema;
 use crate::schema::apply::applied::AppliedSchema;
+use crate::schema::{RawTable, Schema};
 
 /// The schemas given to a connection.
 #[derive(Default)]
@@ -52,6 +53,28 @@ impl KnownSchemas {
         let Started { schema: started, applied: before } = &*self.started.borrow();
         let started = started.clone();
         Ok(if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] })
+    }
+}
+
+impl KnownSchemas {
+    /// The raw tables of the schemas, those of the newer one first.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn raw_tables(&self, database: &Database<'_>) -> Result<Vec<Rc<RawTable>>> {
+        let mut tables = Vec::new();
+        for schema in self.newest_first(database)?.iter().flatten() {
+            tables.extend_from_slice(&schema.raw_tables);
+        }
+        Ok(tables)
+    }
+
+    /// Whether a schema was given.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn has_any(&self, database: &Database<'_>) -> Result<bool> {
+        Ok(self.newest_first(database)?.iter().any(Option::is_some))
     }
 }
 

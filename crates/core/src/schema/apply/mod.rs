@@ -63,6 +63,27 @@ pub(crate) fn apply(database: &Database<'_>, schema: &Schema) -> Result<StoredRo
     if plan.is_empty() { Ok(StoredRows::Untouched) } else { carry_out(database, schema, &plan) }
 }
 
+/// Names of the objects that [`apply`] would make, change or drop, or why it would fail.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn differences(database: &Database<'_>, schema: &Schema) -> Result<Names> {
+    let wanted = wanted_objects(database, schema)?;
+    let mut plan = Plan::new(&wanted)?;
+    find_objects(database, &mut plan)?;
+    let mut names = Names::default();
+    for kind in [ObjectKind::Table, ObjectKind::View, ObjectKind::Index, ObjectKind::Trigger] {
+        let created = plan.to_create(kind).map(|object| object.name.as_str());
+        names.extend(&Names::of(created.chain(plan.to_drop(kind))));
+    }
+    let tables = plan.dropped_tables().iter().map(|table| table.name.as_str());
+    names.extend(&Names::of(tables.chain(plan.altered_tables().map(|object| object.name.as_str()))));
+    if let Some(conflict) = plan.take_conflict() {
+        names.insert(&alloc::format!("{conflict}"));
+    }
+    Ok(names)
+}
+
 /// All objects that `schema` needs.
 fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object>> {
     let limit = ArgumentLimit::of(database);

@@ -57,6 +57,16 @@ pub(crate) fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
     Ok(tables)
 }
 
+/// Names of JSON tables that no view of ours shows.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn tables_without_view(database: &Database<'_>) -> Result<Vec<String>> {
+    let shown = shown_tables(database)?;
+    let json = data_tables(database)?.into_iter().filter(|table| !table.is_direct);
+    Ok(json.map(|table| table.name).filter(|name| !shown.contains(name)).collect())
+}
+
 /// The tables that views of ours show.
 pub(in crate::schema) fn shown_tables(database: &Database<'_>) -> Result<Names> {
     const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'view'";

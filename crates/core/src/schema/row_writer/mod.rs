@@ -124,6 +124,38 @@ impl<'c> RowWriter<'c> {
     }
 }
 
+/// Compares rows of a direct table with what was downloaded.
+pub(crate) struct RowComparison<'c> {
+    query: Prepared<'c>,
+    values: RowValues,
+}
+
+impl<'c> RowComparison<'c> {
+    /// For the table `name`.
+    ///
+    /// # Errors
+    /// The table does not exist or has no column `id`; errors of SQLite.
+    pub(crate) fn new(database: &Database<'c>, name: &str) -> Result<Self> {
+        let table = RowTable::direct(name);
+        let query = table.statement(&table.put, database, RowStatement::comparison)?;
+        Ok(Self { query, values: RowValues::default() })
+    }
+
+    /// Whether the table has exactly the row that is written for JSON `data`.
+    ///
+    /// # Errors
+    /// Errors of SQLite; out of memory.
+    pub(crate) fn is_same(&mut self, id: &str, data: &str) -> Result<bool> {
+        let Prepared { statement, prepared } = &mut self.query;
+        self.values.read(statement, data)?;
+        let (sources, values) = (&statement.sources, &self.values);
+        let mut rows = prepared.query_with(sources.len(), &|parameter| {
+            sources.get(parameter).and_then(|source| values.parameter(*source, id, data)).into()
+        })?;
+        Ok(rows.next()?.is_some())
+    }
+}
+
 /// Fails if the transaction has ended in a statement of the application: functions that it calls can do that.
 ///
 /// # Errors

@@ -69,6 +69,27 @@ impl RowStatement {
         }
     }
 
+    /// A query that gives a row if the direct table `table` has exactly the row that [`RowStatement::put`] would write.
+    ///
+    /// # Errors
+    /// As for [`RowStatement::put`].
+    pub(in crate::schema) fn comparison(database: &Database<'_>, table: &RawTable) -> Result<Self> {
+        let name = table.local_name()?;
+        let columns = synced_columns(database, table)?;
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let mut sql = String::from("SELECT 1 FROM (SELECT ? AS id");
+        for column in &columns {
+            sql.push_str(",? AS ");
+            push_identifier(&mut sql, column);
+        }
+        let unequal = rows_differ(&columns, "shown.", "downloaded.", true);
+        let name = identifier(name);
+        sql.push_str(&format!(
+            ") AS downloaded JOIN main.{name} AS shown ON shown.id=downloaded.id WHERE NOT {unequal}"
+        ));
+        Ok(Self::of_columns(sql, &columns))
+    }
+
     /// The prepared statement.
     ///
     /// # Errors
@@ -130,7 +151,12 @@ impl RowStatement {
             let unequal = rows_differ(&columns, "", "excluded.", true);
             sql.push_str(&format!(" WHERE {unequal}"));
         }
-        let members = sorted(columns.clone());
+        Self::of_columns(sql, &columns)
+    }
+
+    /// A statement whose parameters are the id and these members.
+    fn of_columns(sql: String, columns: &[&str]) -> Self {
+        let members = sorted(columns.to_vec());
         let sources = [Source::Id].into_iter().chain(columns.iter().map(|column| member(&members, column))).collect();
         Self { sql, sources, members, has_rest: false }
     }
