@@ -63,7 +63,10 @@ pub(crate) fn diagnose(database: &Database<'_>, schemas: &KnownSchemas, iteratio
     write_raw(&mut report.json, "{\"versions\":")?;
     report.json_of(VERSIONS, &[VERSION.into(), format.into()])?;
     report.part("client_id", "null", "SELECT json_quote((SELECT value FROM main.ps_kv WHERE key = 'client_id'))")?;
-    let pending_rows = format!("(SELECT count(*) FROM (SELECT DISTINCT row_type, row_id FROM {PENDING}))");
+    let pending_rows = format!(
+        "(SELECT count(*) FROM (SELECT row_type, row_id FROM {PENDING} \
+        UNION SELECT row_type, row_id FROM main.ps_updated_rows WHERE downloaded))"
+    );
     report.part(
         "gate",
         "null",

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use rowtide_protocol::{Checksum, Priority};
 
 use super::change::{Change, PhaseChange};
+use super::event::GateMode;
 use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
 use super::iteration::{Iteration, NextStep, Transition};
@@ -94,12 +95,15 @@ impl Iteration {
                 return delete_invalid("partial checkpoint", &invalid, target, Some(priority), storage);
             }
         };
+        let is_involved = |id| target.involves(id, priority);
+        let scope = Scope::Partial { is_involved: &is_involved };
         if priority != Priority::HIGHEST && !gate::is_open(storage)? {
+            if self.gate == GateMode::Rows {
+                storage.publish_around_local_writes(&changed, scope)?;
+            }
             let (change, next) = self.connect()?;
             return Ok(Transition::with(vec![Instruction::CheckpointDelayedDueToLocalData], next).changing(change));
         }
-        let is_involved = |id| target.involves(id, priority);
-        let scope = Scope::Partial { is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, scope)?;
         record_checksums(&[], target, Some(priority), storage)?;
         let publication = self.publish(target, &changed, Some(priority), storage)?;
@@ -217,19 +221,25 @@ impl Iteration {
         }))
     }
 
-    /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait.
+    /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait, nor do rows without
+    /// local writes if only those are held back.
     fn delay(
         &self,
         target: &Target,
         changed: &[ChangedBucket],
         storage: &mut dyn Storage,
     ) -> Result<Transition<'static>> {
-        let change = if target.progress.is_all_highest_priority() {
+        let mut change = if target.progress.is_all_highest_priority() {
             let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage)?;
             self.adopt_partial(publication, Priority::HIGHEST)?
         } else {
             self.connect()?.0
         };
+        if self.gate == GateMode::Rows {
+            storage.publish_around_local_writes(changed, Scope::Full)?;
+            let status = change.status.map_or_else(|| self.status.copy(), Ok)?;
+            change.status = Some(Status { is_downloading: false, ..status });
+        }
         let log_line =
             "Could not apply checkpoint due to local data. Will retry at completed upload or next checkpoint.";
         let instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
@@ -256,7 +266,12 @@ impl Iteration {
             None => storage.publish(changed, Scope::Full)?,
             Some(priority) => {
                 let is_involved = |id| target.involves(id, priority);
-                storage.publish(changed, Scope::Partial { is_involved: &is_involved })?;
+                let scope = Scope::Partial { is_involved: &is_involved };
+                if self.gate == GateMode::Rows && !gate::is_open(storage)? {
+                    storage.publish_around_local_writes(changed, scope)?;
+                } else {
+                    storage.publish(changed, scope)?;
+                }
             }
         }
         let time = storage.now()?;

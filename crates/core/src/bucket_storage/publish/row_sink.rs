@@ -7,6 +7,7 @@ use rowtide_json::UNREADABLE_ROW;
 use rowtide_json::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
+use super::held_rows::HeldRows;
 use super::row_location::{RowLocation, RowLocations};
 use crate::collections::ByName;
 use crate::connection::{CachedStatement, Database};
@@ -58,13 +59,32 @@ pub(crate) struct RowSinks<'a, 'c> {
     locations: &'a RowLocations,
     by_type: ByName<RowSink<'c>>,
     current: Current,
+    /// The rows that are left out; None if all are written.
+    held: Option<HeldRows>,
 }
 
 impl<'a, 'c> RowSinks<'a, 'c> {
     /// No sinks yet: each type is looked up when its first row comes.
     pub(crate) fn new(database: &'a Database<'c>, locations: &'a RowLocations, schemas: &KnownSchemas) -> Result<Self> {
         locations.refresh(database, schemas)?;
-        Ok(Self { database, locations, by_type: ByName::default(), current: Current::Untyped(None) })
+        Ok(Self { database, locations, by_type: ByName::default(), current: Current::Untyped(None), held: None })
+    }
+
+    /// Leaves these rows out from now on.
+    pub(super) fn hold_back(&mut self, held: HeldRows) {
+        self.held = Some(held);
+    }
+
+    /// The rows that are left out; None if all are written.
+    pub(super) fn held(&self) -> Option<&HeldRows> {
+        self.held.as_ref()
+    }
+
+    fn holds_back(&mut self, row_type: &str, row_id: &str) -> Result<bool> {
+        match &mut self.held {
+            Some(held) => held.hold_back(self.database, row_type, row_id),
+            None => Ok(false),
+        }
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -72,6 +92,9 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     pub(crate) fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
+        if self.holds_back(row_type, row_id)? {
+            return Ok(());
+        }
         let database = self.database;
         let data = &*readable(row_type, row_id, data)?;
         match self.sink(row_type)? {
@@ -84,6 +107,9 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     /// Removes a row, if it exists.
     pub(crate) fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
+        if self.holds_back(row_type, row_id)? {
+            return Ok(());
+        }
         let database = self.database;
         match self.sink(row_type)? {
             Some(RowSink::Rows(writer)) => writer.delete(database, row_id),
