@@ -80,12 +80,14 @@ pub enum Action {
     Converge,
 
     /// The client starts an iteration on one of its two connections to the file: in addition to one on the other
-    /// connection, or that one is left behind.
+    /// connection, or that one is left behind. From now on, local writes hold back rows or (by default) everything.
     Connect {
         client: u8,
         second: bool,
         #[serde(default)]
         beside: bool,
+        #[serde(default)]
+        by_rows: bool,
     },
     /// The iteration that was started last ends, or with `other` the one next to it; so in all that follow.
     Disconnect {

@@ -58,6 +58,10 @@ pub struct Model {
     pub completed: i64,
     /// Rows written since the last full publish.
     pub written: BTreeSet<Key>,
+    /// Rows that an update without effect has marked as written since then.
+    pub marked: BTreeSet<Key>,
+    /// Since then the file was in a format that does not distinguish written rows from others that are to be checked.
+    pub may_hold_others: bool,
     /// What was downloaded.
     pub replica: Replica,
     /// Position in the source database of the client's own last change there.
@@ -72,6 +76,19 @@ impl Model {
     /// Whether downloads may be published.
     pub fn gate_is_open(&self) -> bool {
         self.queue.is_empty() && self.target.is_none_or(|target| target <= self.seen.unwrap_or(0))
+    }
+
+    /// Whether the row-wise gate holds a row back while it is closed.
+    pub fn is_held(&self, key: &Key) -> bool {
+        let is_of_row = |entry: &Value| entry["type"] == key.0.name() && entry["id"] == key.1;
+        self.written.contains(key) || self.marked.contains(key) || self.queue.iter().flatten().any(is_of_row)
+    }
+
+    /// Nothing written locally is left that the service has not seen.
+    pub fn forget_written(&mut self) {
+        self.written.clear();
+        self.marked.clear();
+        self.may_hold_others = false;
     }
 
     /// Shown rows of tables that the service has too.
@@ -93,6 +110,8 @@ pub struct Iteration {
     pub stream: Stream,
     /// Memory and database were brought apart; it must notice, and end.
     pub is_disturbed: bool,
+    /// Local writes hold back the rows written to, rather than everything.
+    pub by_rows: bool,
 }
 
 /// One client.
@@ -114,6 +133,8 @@ pub struct Client {
     pub put_off: u64,
     /// What the application has declared.
     pub schema: Schema,
+    /// Whether iterations that start have the row-wise gate.
+    pub by_rows: bool,
     /// Calls of SQLite until the process is killed.
     pub kill_after: Option<u8>,
     /// Control calls until one is rolled back, and whether that one is repeated.
@@ -141,6 +162,7 @@ impl Client {
             ends: 0,
             put_off: 0,
             schema: Schema::First,
+            by_rows: false,
             kill_after: None,
             roll_back_after: None,
             kills: 0,

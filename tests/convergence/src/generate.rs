@@ -24,6 +24,12 @@ pub fn generate(seed: u64) -> Session {
     let clients = if beside { [1, 1, 1, 2][random.below(4)] } else { [1, 1, 2, 2, 2, 3, 4][random.below(7)] };
     let length = LENGTH.0 + random.below(LENGTH.1 - LENGTH.0);
     let mut actions = Vec::new();
+    for client in 0..clients {
+        if random.chance(50) {
+            let client = u8::try_from(client).unwrap_or(0);
+            actions.push(Action::Connect { client, second: false, beside: false, by_rows: true });
+        }
+    }
     while actions.len() < length {
         if beside && random.chance(15) {
             leapfrog(&mut random, clients, &mut actions);
@@ -40,7 +46,10 @@ fn leapfrog(random: &mut Random, clients: usize, actions: &mut Vec<Action>) {
     let other = random.chance(50);
     if random.chance(40) {
         let first = random.chance(50);
-        actions.extend([first, !first].map(|second| Action::Connect { client, second, beside: true }));
+        actions.extend([first, !first].map(|second| {
+            let by_rows = random.chance(50);
+            Action::Connect { client, second, beside: true, by_rows }
+        }));
     }
     let announce = |other| Action::Announce { client, wrong_checksum: None, other };
     actions.extend([write(random), Action::Replicate { changes: 8 }, announce(other)]);
@@ -111,7 +120,10 @@ fn write(random: &mut Random) -> Action {
 
 fn stream_action(random: &mut Random, client: u8, beside: bool, other: bool) -> Action {
     match random.below(26) {
-        0..3 => Action::Connect { client, second: random.chance(if beside { 50 } else { 20 }), beside },
+        0..3 => {
+            let second = random.chance(if beside { 50 } else { 20 });
+            Action::Connect { client, second, beside, by_rows: random.chance(50) }
+        }
         // With another iteration, most steps are for one line alone.
         17.. if beside && random.chance(50) => Action::Announce { client, wrong_checksum: None, other },
         3..7 => Action::Announce { client, wrong_checksum: random.chance(8).then(|| small(random, 5)), other },

@@ -15,6 +15,8 @@ pub struct Work {
     pub entries: Vec<Value>,
     /// Rows written that the service has too.
     pub written: Vec<Key>,
+    /// Rows updated without effect, which is not recorded.
+    pub marked: Vec<Key>,
 }
 
 /// A transaction in progress.
@@ -166,6 +168,8 @@ impl Transaction {
             }
             if key.0 != Table::Notes || !changed.is_empty() || metadata {
                 self.record("PATCH", &key, Some(changed.into()), Some(&before), metadata.then_some("why"));
+            } else {
+                self.work.marked.push(key.clone());
             }
             self.work.shown.insert(key, after);
         }

@@ -150,7 +150,8 @@ impl World {
         let client = &mut self.clients[client];
         match action {
             Action::Toggle { bucket, .. } => backend.toggle(*bucket, client_index),
-            Action::Connect { second, beside, .. } => {
+            Action::Connect { second, beside, by_rows, .. } => {
+                client.by_rows = *by_rows;
                 if !*beside {
                     client.forget_iteration(!*second);
                 }
@@ -267,7 +268,9 @@ fn disturb(client: &mut Client, action: &Action) -> Step<()> {
         Action::Migrate { .. } => {
             client.stop_all()?;
             client.in_transaction(false, "SELECT powersync_test_migration(14)")?;
-            client.change_schema(client.schema)
+            client.change_schema(client.schema)?;
+            client.model.may_hold_others = true;
+            Ok(())
         }
         Action::Clear { flags, behind: true, .. } if flags & 2 == 0 => {
             for iteration in client.iterations.iter_mut().flatten() {
