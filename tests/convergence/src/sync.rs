@@ -84,7 +84,8 @@ impl Client {
         let is_right = held.len() == expected.len()
             && held.iter().all(|(name, after)| expected.get(name).is_some_and(|held| held.may_continue_after(*after)));
         ensure(is_right, || format!("the request says {held:?}, but the client holds {expected:?}"))?;
-        self.iterations[usize::from(second)] = Some(Iteration { stream: Stream::new(held), is_disturbed: false, by_rows });
+        self.iterations[usize::from(second)] =
+            Some(Iteration { stream: Stream::new(held), is_disturbed: false, by_rows });
         self.is_second = second;
         self.is_crowded |= self.iteration(!second).is_some();
         if self.has_requests() {
@@ -341,6 +342,7 @@ impl Client {
         let (position, shown) = (announced.position, self.model.published_position);
         ensure(self.is_crowded || shown <= position, || format!("shown {position} is older than {shown}"))?;
         self.model.published_position = shown.max(position);
+        self.around += 1;
         self.model.replica.publish(&involved);
         self.model.shown.retain(|key, _| !key.0.is_synced());
         self.model.shown.extend(found);

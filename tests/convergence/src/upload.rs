@@ -178,6 +178,9 @@ impl Client {
         }
         model.shown.retain(|key, _| key.0 == Table::Drafts && flags & 1 == 0);
         model.queue.clear();
+        if flags & 4 == 0 {
+            model.rejected.clear();
+        }
         model.forget_written();
         (model.target, model.seen, model.applied, model.requested) = (None, None, None, None);
         (model.own_position, model.published_position, model.published_op) = (0, 0, 0);
