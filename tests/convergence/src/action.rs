@@ -23,6 +23,8 @@ pub enum Statement {
     Insert { table: Table, rows: Vec<(Option<u8>, Values)>, replace: bool },
     /// Updates columns of a row, if it is there, with or without metadata.
     Update { table: Table, id: u8, name: Option<u8>, n: Option<u8>, metadata: bool },
+    /// Inserts a row or updates columns of it, with `powersync_upsert`.
+    Upsert { table: Table, id: u8, name: Option<u8>, n: Option<u8> },
     /// Deletes a row, if it is there.
     Delete { table: Table, id: u8 },
     /// Changes the id of a row, which is refused if it is there.
@@ -80,12 +82,14 @@ pub enum Action {
     Converge,
 
     /// The client starts an iteration on one of its two connections to the file: in addition to one on the other
-    /// connection, or that one is left behind.
+    /// connection, or that one is left behind. From now on, local writes hold back rows or (by default) everything.
     Connect {
         client: u8,
         second: bool,
         #[serde(default)]
         beside: bool,
+        #[serde(default)]
+        by_rows: bool,
     },
     /// The iteration that was started last ends, or with `other` the one next to it; so in all that follow.
     Disconnect {
@@ -134,8 +138,20 @@ pub enum Action {
 
     /// The application writes in a transaction on one of its two connections, which commits or rolls back.
     Local { client: u8, second: bool, statements: Vec<Statement>, commit: bool },
-    /// The application uploads that many transactions, all with the same result.
-    Upload { client: u8, transactions: u8, result: Upload, mark: bool },
+    /// The application uploads that many transactions, all with the same result: one by one, as SDKs do, or together, by
+    /// functions of the upload queue. With these, only the first one fails or is refused.
+    Upload {
+        client: u8,
+        transactions: u8,
+        result: Upload,
+        mark: bool,
+        #[serde(default)]
+        together: bool,
+    },
+    /// The application gives up a transaction that waits for its upload.
+    Reject { client: u8, transaction: u8 },
+    /// The application tries a rejected transaction again, or forgets it.
+    Retry { client: u8, transaction: u8, discard: bool },
     /// The application asks for a write checkpoint once its queue is empty, perhaps with a write just in between.
     Acknowledge {
         client: u8,
@@ -162,6 +178,8 @@ pub enum Action {
     Clear { client: u8, flags: u8, behind: bool },
     /// Stops, and has everything published again.
     Resync { client: u8 },
+    /// A new client begins in the client's place, with a copy or an export of a client's file.
+    Replace { client: u8, from: u8, export: bool, with_local: bool },
     /// Stops, and changes the schema.
     ChangeSchema { client: u8, schema: Schema },
 }

@@ -284,6 +284,11 @@ impl Backend {
         id.max(newest)
     }
 
+    /// A new client begins in the place of this one: the service does not know its id.
+    pub fn forget_client(&mut self, client: usize) {
+        self.clients[client] = WriteCheckpoints::default();
+    }
+
     /// What checkpoint lines to this client acknowledge.
     pub fn acknowledged(&self, client: usize) -> Option<i64> {
         self.clients[client].acknowledged

@@ -4,7 +4,7 @@
 //! moment, with an open transaction or without, and the client goes on from the copy. (What a power failure leaves is
 //! the subject of other tests.)
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ use rowtide_testkit::host::{HostError, Payload};
 use serde_json::Value;
 
 use crate::replica::Replica;
-use crate::rows::{CREATE_RAW_TABLE, Key, Rows, Schema, raw_table};
+use crate::rows::{CREATE_RAW_TABLE, Key, Rows, Schema, Table, raw_table};
 use crate::stream::Stream;
 
 /// Why an action ended early.
@@ -46,6 +46,8 @@ pub struct Model {
     pub shown: Rows,
     /// The upload queue: the entries of each transaction.
     pub queue: Vec<Vec<Value>>,
+    /// Rejected transactions by their ids.
+    pub rejected: BTreeMap<i64, Vec<Value>>,
     /// `target_checkpoint_request_id`.
     pub target: Option<i64>,
     /// `last_seen_checkpoint_request_id`.
@@ -58,6 +60,10 @@ pub struct Model {
     pub completed: i64,
     /// Rows written since the last full publish.
     pub written: BTreeSet<Key>,
+    /// Rows that an update without effect has marked as written since then.
+    pub marked: BTreeSet<Key>,
+    /// Since then the file was in a format that does not distinguish written rows from others that are to be checked.
+    pub may_hold_others: bool,
     /// What was downloaded.
     pub replica: Replica,
     /// Position in the source database of the client's own last change there.
@@ -72,6 +78,33 @@ impl Model {
     /// Whether downloads may be published.
     pub fn gate_is_open(&self) -> bool {
         self.queue.is_empty() && self.target.is_none_or(|target| target <= self.seen.unwrap_or(0))
+    }
+
+    /// Whether the row-wise gate holds a row back while it is closed.
+    pub fn is_held(&self, key: &Key) -> bool {
+        let is_of_row = |entry: &Value| entry["type"] == key.0.name() && entry["id"] == key.1;
+        self.written.contains(key) || self.marked.contains(key) || self.queue.iter().flatten().any(is_of_row)
+    }
+
+    /// Nothing written locally is left that the service has not seen.
+    pub fn forget_written(&mut self) {
+        self.written.clear();
+        self.marked.clear();
+        self.may_hold_others = false;
+    }
+
+    /// What a new client holds that has a copy of the file, or an export with local-only tables or without.
+    pub fn for_new_client(&self, export: Option<bool>) -> Self {
+        let mut shown = self.shown.clone();
+        shown.retain(|key, _| key.0 != Table::Drafts || export != Some(false));
+        Self {
+            shown,
+            completed: self.completed,
+            replica: self.replica.clone(),
+            published_position: self.published_position,
+            published_op: self.published_op,
+            ..Self::default()
+        }
     }
 
     /// Shown rows of tables that the service has too.
@@ -93,6 +126,8 @@ pub struct Iteration {
     pub stream: Stream,
     /// Memory and database were brought apart; it must notice, and end.
     pub is_disturbed: bool,
+    /// Local writes hold back the rows written to, rather than everything.
+    pub by_rows: bool,
 }
 
 /// One client.
@@ -112,8 +147,14 @@ pub struct Client {
     pub ends: u64,
     /// How often one put its checkpoint off, because the other was ahead.
     pub put_off: u64,
+    /// Checkpoints published around local writes.
+    pub around: u64,
+    /// Rejected transactions that were tried again.
+    pub retried: u64,
     /// What the application has declared.
     pub schema: Schema,
+    /// Whether iterations that start have the row-wise gate.
+    pub by_rows: bool,
     /// Calls of SQLite until the process is killed.
     pub kill_after: Option<u8>,
     /// Control calls until one is rolled back, and whether that one is repeated.
@@ -140,7 +181,10 @@ impl Client {
             is_crowded: false,
             ends: 0,
             put_off: 0,
+            around: 0,
+            retried: 0,
             schema: Schema::First,
+            by_rows: false,
             kill_after: None,
             roll_back_after: None,
             kills: 0,
@@ -312,11 +356,7 @@ impl Client {
         let old = self.path();
         self.generation += 1;
         let new = self.path();
-        let wal = |path: &Path| path.with_extension("db-wal");
-        fs::copy(&old, &new).map_err(|error| failed("copying a database", &error))?;
-        if wal(&old).exists() {
-            fs::copy(wal(&old), wal(&new)).map_err(|error| failed("copying a WAL", &error))?;
-        }
+        copy_database(&old, &new)?;
         (self.first, self.second) = (None, None);
         // Nobody uses the old one any more.
         let _ = fs::remove_file(&old);
@@ -324,6 +364,61 @@ impl Client {
         self.forget_iterations();
         self.kills += 1;
         self.open()
+    }
+
+    /// A new client begins in its place, with a copy or an export of the file of `from`, which has this model.
+    ///
+    /// # Errors
+    /// If it cannot be made, or has the id of another client.
+    pub fn replace(&mut self, from: &mut Self, export: Option<bool>) -> Step<()> {
+        let ids = [self.client_id()?, from.client_id()?];
+        self.generation += 1;
+        from.copy_to(&self.path(), export)?;
+        let (model, schema) = (from.model.for_new_client(export), from.schema);
+        self.become_new(model, schema, export.is_some(), &ids)
+    }
+
+    /// As [`Self::replace`], with its own file.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn replace_by_own(&mut self, export: Option<bool>) -> Step<()> {
+        let ids = [self.client_id()?, String::new()];
+        let path = self.directory.join(format!("client-{}-{}.db", self.index, self.generation + 1));
+        self.copy_to(&path, export)?;
+        self.generation += 1;
+        let model = self.model.for_new_client(export);
+        self.become_new(model, self.schema, export.is_some(), &ids)
+    }
+
+    fn client_id(&mut self) -> Step<String> {
+        let sql = "SELECT powersync_client_id()";
+        let rows = self.host(false)?.try_rows(sql, []).map_err(|error| failed(sql, &error))?;
+        Ok(rows[0][0].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Copies its file, or exports it with local-only tables or without.
+    fn copy_to(&mut self, path: &Path, export: Option<bool>) -> Step<()> {
+        let Some(with_local) = export else {
+            return copy_database(&self.path(), path);
+        };
+        let local = if with_local { ", 'with-local'" } else { "" };
+        let sql = format!("SELECT powersync_export('{}'{local})", path.display());
+        self.host(false)?.try_rows(&sql, []).map(drop).map_err(|error| failed(&sql, &error))
+    }
+
+    /// Opens the file that was copied for it, which becomes that of a new client.
+    fn become_new(&mut self, model: Model, schema: Schema, is_export: bool, ids: &[String]) -> Step<()> {
+        (self.first, self.second) = (None, None);
+        (self.kill_after, self.roll_back_after) = (None, None);
+        self.forget_iterations();
+        (self.model, self.schema) = (model, schema);
+        self.open()?;
+        if !is_export {
+            self.in_transaction(false, "SELECT powersync_adopt()")?;
+        }
+        let id = self.client_id()?;
+        ensure(!id.is_empty() && !ids.contains(&id), || format!("a new client has the id {id} of another one"))
     }
 
     /// Closes the second connection.
@@ -367,6 +462,16 @@ impl Client {
         self.query(false, "PRAGMA wal_checkpoint(TRUNCATE)")?;
         fs::metadata(self.path()).map(|metadata| metadata.len()).map_err(|error| failed("the size of a file", &error))
     }
+}
+
+/// Copies a database with its WAL.
+fn copy_database(from: &Path, to: &Path) -> Step<()> {
+    let wal = |path: &Path| path.with_extension("db-wal");
+    fs::copy(from, to).map_err(|error| failed("copying a database", &error))?;
+    if wal(from).exists() {
+        fs::copy(wal(from), wal(to)).map_err(|error| failed("copying a WAL", &error))?;
+    }
+    Ok(())
 }
 
 /// A failure of something that must succeed.

@@ -1,6 +1,6 @@
 //! Compares what a client's database holds with the model: shown rows, the upload queue, and the ids at the gate.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rowtide_testkit::Host;
 use rowtide_testkit::host::HostError;
@@ -29,12 +29,21 @@ impl Client {
         let host = self.host(second)?;
         let read = |sql: &str| host.try_rows(sql, []).map_err(|error| failed(sql, &error));
         let queue = read("SELECT tx_id, id, data FROM ps_crud ORDER BY id")?;
+        let rejected = read("SELECT transaction_id, data FROM ps_rejected ORDER BY transaction_id, entry_id")?;
         let keys = read("SELECT key, CAST(value AS INTEGER) FROM ps_kv WHERE key LIKE '%checkpoint_request_id'")?;
         let key = |name: &str| keys.iter().find(|row| row[0] == name).and_then(|row| row[1].as_i64());
         let model = &self.model;
         let index = self.index;
         ensure(shown == model.shown, || format!("client {index} shows {shown:?}\n but should show {:?}", model.shown))?;
         check_queue(&queue, &model.queue).map_err(|message| Stop::Failure(format!("client {index}: {message}")))?;
+        let mut found = BTreeMap::<i64, Vec<Value>>::new();
+        for row in rejected {
+            let entry = row[1].as_str().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default();
+            found.entry(row[0].as_i64().unwrap_or(0)).or_default().push(entry);
+        }
+        ensure(found == model.rejected, || {
+            format!("client {index} has rejected {found:?}\n but should have {:?}", model.rejected)
+        })?;
         for (name, expected) in [
             ("target_checkpoint_request_id", model.target),
             ("last_seen_checkpoint_request_id", model.seen),

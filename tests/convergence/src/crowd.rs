@@ -107,6 +107,8 @@ impl Client {
         }
         if is_open {
             self.published_all(second)?;
+        } else if told.is_delayed && self.iteration(second).is_some_and(|iteration| iteration.by_rows) {
+            self.published_around(second)?;
         }
         Ok(is_open)
     }

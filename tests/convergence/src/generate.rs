@@ -24,6 +24,12 @@ pub fn generate(seed: u64) -> Session {
     let clients = if beside { [1, 1, 1, 2][random.below(4)] } else { [1, 1, 2, 2, 2, 3, 4][random.below(7)] };
     let length = LENGTH.0 + random.below(LENGTH.1 - LENGTH.0);
     let mut actions = Vec::new();
+    for client in 0..clients {
+        if random.chance(50) {
+            let client = u8::try_from(client).unwrap_or(0);
+            actions.push(Action::Connect { client, second: false, beside: false, by_rows: true });
+        }
+    }
     while actions.len() < length {
         if beside && random.chance(15) {
             leapfrog(&mut random, clients, &mut actions);
@@ -40,7 +46,10 @@ fn leapfrog(random: &mut Random, clients: usize, actions: &mut Vec<Action>) {
     let other = random.chance(50);
     if random.chance(40) {
         let first = random.chance(50);
-        actions.extend([first, !first].map(|second| Action::Connect { client, second, beside: true }));
+        actions.extend([first, !first].map(|second| {
+            let by_rows = random.chance(50);
+            Action::Connect { client, second, beside: true, by_rows }
+        }));
     }
     let announce = |other| Action::Announce { client, wrong_checksum: None, other };
     actions.extend([write(random), Action::Replicate { changes: 8 }, announce(other)]);
@@ -78,7 +87,7 @@ pub fn any_action(random: &mut Random, clients: usize, beside: bool) -> Action {
         0..22 => service_action(random, client),
         22..48 | 100..130 => stream_action(random, client, beside, other),
         48..88 => local_action(random, client, other),
-        _ => disturbance(random, client),
+        _ => disturbance(random, clients, client),
     }
 }
 
@@ -111,7 +120,10 @@ fn write(random: &mut Random) -> Action {
 
 fn stream_action(random: &mut Random, client: u8, beside: bool, other: bool) -> Action {
     match random.below(26) {
-        0..3 => Action::Connect { client, second: random.chance(if beside { 50 } else { 20 }), beside },
+        0..3 => {
+            let second = random.chance(if beside { 50 } else { 20 });
+            Action::Connect { client, second, beside, by_rows: random.chance(50) }
+        }
         // With another iteration, most steps are for one line alone.
         17.. if beside && random.chance(50) => Action::Announce { client, wrong_checksum: None, other },
         3..7 => Action::Announce { client, wrong_checksum: random.chance(8).then(|| small(random, 5)), other },
@@ -130,7 +142,7 @@ fn stream_action(random: &mut Random, client: u8, beside: bool, other: bool) -> 
 }
 
 fn local_action(random: &mut Random, client: u8, other: bool) -> Action {
-    match random.below(40) {
+    match random.below(50) {
         0..20 => {
             let statements = (0..=random.below(5)).map(|_| statement(random)).collect();
             Action::Local { client, second: random.chance(30), statements, commit: random.chance(85) }
@@ -147,8 +159,11 @@ fn local_action(random: &mut Random, client: u8, other: bool) -> Action {
                 Upload::LoseAnswer,
             ];
             let result = RESULTS[random.below(RESULTS.len())];
-            Action::Upload { client, transactions: 1 + small(random, 4), result, mark: random.chance(50) }
+            let (transactions, mark, together) = (1 + small(random, 4), random.chance(50), random.chance(50));
+            Action::Upload { client, transactions, result, mark, together }
         }
+        30..32 => Action::Reject { client, transaction: small(random, 4) },
+        32..40 => Action::Retry { client, transaction: small(random, 4), discard: random.chance(30) },
         _ => Action::Acknowledge { client, write_between: random.chance(10), other },
     }
 }
@@ -156,7 +171,11 @@ fn local_action(random: &mut Random, client: u8, other: bool) -> Action {
 fn statement(random: &mut Random) -> Statement {
     let table = Table::ALL[random.below(Table::ALL.len())];
     let id = small(random, 5);
-    match random.below(20) {
+    match random.below(23) {
+        20.. => {
+            let column = |random: &mut Random| random.chance(70).then(|| small(random, 5));
+            Statement::Upsert { table, id, name: column(random), n: column(random) }
+        }
         0..9 => {
             let rows = (0..=random.below(2))
                 .map(|_| {
@@ -179,13 +198,17 @@ fn statement(random: &mut Random) -> Statement {
     }
 }
 
-fn disturbance(random: &mut Random, client: u8) -> Action {
-    match random.below(24) {
+fn disturbance(random: &mut Random, clients: usize, client: u8) -> Action {
+    match random.below(26) {
+        24.. => {
+            let (from, export, with_local) = (small(random, clients), random.chance(50), random.chance(50));
+            Action::Replace { client, from, export, with_local }
+        }
         0..10 => Action::Kill { client, after: small(random, 24) },
         10..14 => Action::RollBack { client, after: small(random, 6), repeat: random.chance(50) },
         14..16 => Action::Reopen { client },
         16 => Action::Migrate { client },
-        17..20 => Action::Clear { client, flags: small(random, 4), behind: random.chance(30) },
+        17..20 => Action::Clear { client, flags: small(random, 8), behind: random.chance(30) },
         20 | 21 => Action::Resync { client },
         _ => {
             let schema = if random.chance(50) { Schema::First } else { Schema::Second };

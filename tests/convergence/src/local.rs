@@ -15,6 +15,8 @@ pub struct Work {
     pub entries: Vec<Value>,
     /// Rows written that the service has too.
     pub written: Vec<Key>,
+    /// Rows updated without effect, which is not recorded.
+    pub marked: Vec<Key>,
 }
 
 /// A transaction in progress.
@@ -64,6 +66,7 @@ impl Transaction {
             }
             Statement::Insert { table, .. }
             | Statement::Update { table, .. }
+            | Statement::Upsert { table, .. }
             | Statement::Delete { table, .. }
             | Statement::ChangeId { table, .. }
                 if !self.schema.has(*table) =>
@@ -78,6 +81,26 @@ impl Transaction {
             }
             Statement::Update { table, id, name, n, metadata } => {
                 self.update((*table, row_id(*id)), *name, *n, *metadata)
+            }
+            Statement::Upsert { table, id, name, n } => {
+                let (key, mut members) = ((*table, row_id(*id)), Map::new());
+                let new = Row {
+                    name: name.and_then(|name| NAMES[usize::from(name) % NAMES.len()].map(str::to_owned)),
+                    n: n.and_then(|n| NUMBERS[usize::from(n) % NUMBERS.len()]),
+                };
+                members.insert("id".to_owned(), json!(key.1));
+                members.extend(name.map(|_| ("name".to_owned(), json!(new.name))));
+                members.extend(n.map(|_| ("n".to_owned(), json!(new.n))));
+                let json = Value::from(members).to_string();
+                if self.work.shown.contains_key(&key) {
+                    self.update(key, *name, *n, false);
+                } else {
+                    self.record("PUT", &key, Some(put_data(&new)), None, None);
+                    if *table != Table::Logs {
+                        self.work.shown.insert(key, new);
+                    }
+                }
+                Planned::succeeds(format!("SELECT powersync_upsert('{}', {})", table.name(), text(Some(&json))))
             }
             Statement::Delete { table, id } => self.delete((*table, row_id(*id))),
             Statement::ChangeId { table, id } => {
@@ -166,6 +189,8 @@ impl Transaction {
             }
             if key.0 != Table::Notes || !changed.is_empty() || metadata {
                 self.record("PATCH", &key, Some(changed.into()), Some(&before), metadata.then_some("why"));
+            } else {
+                self.work.marked.push(key.clone());
             }
             self.work.shown.insert(key, after);
         }
@@ -177,6 +202,21 @@ impl Transaction {
             self.record("DELETE", &key, None, Some(&before), None);
         }
         Planned::succeeds(format!("DELETE FROM {} WHERE id = {}", key.0.name(), text(Some(&key.1))))
+    }
+
+    /// Takes over what trying a rejected transaction again does: its operations are applied to the rows as they are now.
+    pub fn apply_again(&mut self, entries: &[Value]) {
+        for entry in entries {
+            let Some(table) = entry["type"].as_str().and_then(Table::named) else { continue };
+            let key = (table, entry["id"].as_str().unwrap_or_default().to_owned());
+            if entry["op"] == "DELETE" {
+                self.work.shown.remove(&key);
+            } else if table != Table::Logs {
+                self.work.shown.entry(key.clone()).or_default().merge(&entry["data"]);
+            }
+            self.work.written.push(key);
+            self.work.entries.push(entry.clone());
+        }
     }
 
     fn record(&mut self, op: &str, key: &Key, data: Option<Value>, old: Option<&Row>, metadata: Option<&str>) {

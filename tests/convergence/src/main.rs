@@ -90,8 +90,17 @@ fn sessions(seed: u64, count: u64, minutes: Option<f64>) -> Result<(), String> {
     let counts = run_many(seed, limit).map_err(|failure| failure.to_string())?;
     println!(
         "{} random sessions converged: {} steps, {} checkpoints published, {} processes killed, {} checkpoints put off and \
-         {} iterations ended for another one on the file",
-        counts.sessions, counts.actions, counts.published, counts.kills, counts.put_off, counts.ends
+         {} iterations ended for another one on the file; {} checkpoints published around local writes, {} rejected \
+         transactions tried again, {} clients replaced by copies",
+        counts.sessions,
+        counts.actions,
+        counts.published,
+        counts.kills,
+        counts.put_off,
+        counts.ends,
+        counts.around,
+        counts.retried,
+        counts.replaced
     );
     Ok(())
 }

@@ -354,7 +354,8 @@ impl Run<'_> {
     fn sync(&mut self) -> Result<bool, String> {
         if self.iteration.is_none() {
             let index = self.random.below(2);
-            let options = json!({"schema": Schema::First.json()}).to_string();
+            let gate = if self.random.chance(50) { "rows" } else { "all" };
+            let options = json!({"schema": Schema::First.json(), "gate": gate}).to_string();
             let Some(instructions) = self.control(index, "start", &options)? else { return Ok(false) };
             let request = instructions.as_array().into_iter().flatten().find_map(|one| one.get("EstablishSyncStream"));
             let buckets = request.map(|request| &request["request"]["buckets"]).and_then(Value::as_array);

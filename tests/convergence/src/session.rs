@@ -7,7 +7,7 @@ use rowtide_testkit::invariants;
 
 use crate::action::{Action, Upload};
 use crate::backend::Backend;
-use crate::client::{Client, Step, Stop, ensure};
+use crate::client::{Client, Step, Stop, ensure, failed};
 use crate::generate::Session;
 use crate::local::{row, row_id};
 
@@ -26,6 +26,12 @@ pub struct Counts {
     pub put_off: u64,
     /// Iterations that ended for another one.
     pub ends: u64,
+    /// Checkpoints published around local writes.
+    pub around: u64,
+    /// Rejected transactions that were tried again.
+    pub retried: u64,
+    /// Clients that began with a copy or an export of a file.
+    pub replaced: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -36,6 +42,9 @@ impl std::ops::AddAssign for Counts {
         self.published += other.published;
         self.put_off += other.put_off;
         self.ends += other.ends;
+        self.around += other.around;
+        self.retried += other.retried;
+        self.replaced += other.replaced;
     }
 }
 
@@ -88,6 +97,8 @@ impl World {
             kills: sum(|client| client.kills),
             put_off: sum(|client| client.put_off),
             ends: sum(|client| client.ends),
+            around: sum(|client| client.around),
+            retried: sum(|client| client.retried),
             ..self.counts
         }
     }
@@ -110,8 +121,9 @@ impl World {
         self.counts.actions += 1;
         if *action == Action::Converge {
             self.converge()?;
+            // So that nothing grows for ever.
             self.backend.compact_all();
-            return Ok(());
+            return self.clients.iter_mut().try_for_each(Client::discard_all).map_err(message);
         }
         self.try_act(action).map_err(message)
     }
@@ -122,12 +134,31 @@ impl World {
             return Ok(());
         };
         let client = usize::from(client) % self.clients.len();
-        match self.act_in_client(client, action) {
+        let result = match action {
+            Action::Replace { from, export, with_local, .. } => {
+                self.replace(client, usize::from(*from) % self.clients.len(), export.then_some(*with_local))
+            }
+            action => self.act_in_client(client, action),
+        };
+        match result {
             Err(Stop::Killed) => self.clients[client].kill()?,
             Err(Stop::RolledBack) => {}
             other => other?,
         }
         self.clients[client].check(self.counts.actions % 2 == 1)
+    }
+
+    fn replace(&mut self, client: usize, from: usize, export: Option<bool>) -> Step<()> {
+        if client == from {
+            self.clients[client].replace_by_own(export)?;
+        } else {
+            let [new, old] =
+                self.clients.get_disjoint_mut([client, from]).map_err(|error| failed("clients", &error))?;
+            new.replace(old, export)?;
+        }
+        self.backend.forget_client(client);
+        self.counts.replaced += 1;
+        Ok(())
     }
 
     fn act_in_service(&mut self, action: &Action) {
@@ -150,7 +181,8 @@ impl World {
         let client = &mut self.clients[client];
         match action {
             Action::Toggle { bucket, .. } => backend.toggle(*bucket, client_index),
-            Action::Connect { second, beside, .. } => {
+            Action::Connect { second, beside, by_rows, .. } => {
+                client.by_rows = *by_rows;
                 if !*beside {
                     client.forget_iteration(!*second);
                 }
@@ -180,6 +212,11 @@ impl World {
                 self.counts.published += u64::from(client.complete(*partial, second)?);
             }
             Action::Local { second, statements, commit, .. } => client.local(*second, statements, *commit)?,
+            Action::Upload { transactions, result, mark, together: true, .. } => {
+                client.upload_together(backend, *transactions, *result, *mark)?;
+            }
+            Action::Reject { transaction, .. } => client.reject(*transaction)?,
+            Action::Retry { transaction, discard, .. } => client.retry(*transaction, *discard)?,
             Action::Upload { transactions, result, mark, .. } => {
                 for _ in 0..*transactions {
                     if !client.upload(backend, *result, *mark)? {
@@ -267,7 +304,11 @@ fn disturb(client: &mut Client, action: &Action) -> Step<()> {
         Action::Migrate { .. } => {
             client.stop_all()?;
             client.in_transaction(false, "SELECT powersync_test_migration(14)")?;
-            client.change_schema(client.schema)
+            client.change_schema(client.schema)?;
+            client.model.may_hold_others = true;
+            // Older formats have no place for them.
+            client.model.rejected.clear();
+            Ok(())
         }
         Action::Clear { flags, behind: true, .. } if flags & 2 == 0 => {
             for iteration in client.iterations.iter_mut().flatten() {
@@ -320,6 +361,9 @@ fn client_of(action: &Action) -> Option<u8> {
         | Action::Migrate { client }
         | Action::Clear { client, .. }
         | Action::Resync { client }
+        | Action::Reject { client, .. }
+        | Action::Retry { client, .. }
+        | Action::Replace { client, .. }
         | Action::ChangeSchema { client, .. } => Some(*client),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) is_delayed: bool,
     pub(crate) is_closed: bool,
     pub(crate) has_warning: bool,
+    /// What the last status says; None without one.
+    pub(crate) is_downloading: Option<bool>,
     pub(crate) text: String,
 }
 
@@ -34,7 +36,10 @@ fn read(instructions: &Value) -> Step<Told> {
             "CheckpointDelayedDueToLocalData" => told.is_delayed = true,
             "CloseSyncStream" => told.is_closed = true,
             "LogLine" => told.has_warning |= content["severity"] == "WARNING",
-            "UpdateSyncStatus" => check_progress(&content["status"])?,
+            "UpdateSyncStatus" => {
+                check_progress(&content["status"])?;
+                told.is_downloading = Some(!content["status"]["downloading"].is_null());
+            }
             "EstablishSyncStream" | "FetchCredentials" => {}
             _ => return Err(Stop::Failure(format!("an instruction that SDKs do not know: {instruction}"))),
         }
@@ -60,7 +65,9 @@ impl Client {
     pub fn connect(&mut self, backend: &mut Backend, second: bool) -> Step<()> {
         self.forget_iteration(second);
         let mode = if self.has_requests() { "requests" } else { "legacy" };
-        let options = json!({"schema": self.schema.json(), "checkpoint_mode": mode});
+        let by_rows = self.by_rows;
+        let gate = if by_rows { json!("rows") } else { Value::Null };
+        let options = json!({"schema": self.schema.json(), "checkpoint_mode": mode, "gate": gate});
         let instructions = self.control(second, "start", options)?;
         read(&instructions)?;
         let established = instructions.as_array().into_iter().flatten().find_map(|one| one.get("EstablishSyncStream"));
@@ -77,7 +84,8 @@ impl Client {
         let is_right = held.len() == expected.len()
             && held.iter().all(|(name, after)| expected.get(name).is_some_and(|held| held.may_continue_after(*after)));
         ensure(is_right, || format!("the request says {held:?}, but the client holds {expected:?}"))?;
-        self.iterations[usize::from(second)] = Some(Iteration { stream: Stream::new(held), is_disturbed: false });
+        self.iterations[usize::from(second)] =
+            Some(Iteration { stream: Stream::new(held), is_disturbed: false, by_rows });
         self.is_second = second;
         self.is_crowded |= self.iteration(!second).is_some();
         if self.has_requests() {
@@ -220,7 +228,13 @@ impl Client {
             return Ok(true);
         }
         ensure(told.is_delayed && !told.is_complete, || format!("the gate is closed: {}", told.text))?;
-        if !announced.buckets.is_empty() && announced.buckets.values().all(|bucket| bucket.priority == 0) {
+        let by_rows = self.has_row_wise_gate(second);
+        ensure(told.is_downloading.is_none_or(|downloads| downloads != by_rows), || {
+            format!("a status at the closed gate, {by_rows}: {}", told.text)
+        })?;
+        if by_rows {
+            self.published_around(second)?;
+        } else if !announced.buckets.is_empty() && announced.buckets.values().all(|bucket| bucket.priority == 0) {
             self.published_part(0, second)?;
         }
         Ok(false)
@@ -257,7 +271,7 @@ impl Client {
         let is_held_back = priority > 0 && !self.model.gate_is_open();
         ensure(told.is_delayed == is_held_back, || format!("delayed should be {is_held_back}: {}", told.text))?;
         if is_held_back {
-            return Ok(());
+            return if self.has_row_wise_gate(second) { self.published_part(priority, second) } else { Ok(()) };
         }
         self.model.replica.validate(&announced.involved(Some(priority)), announced.last_op_id);
         self.published_part(priority, second)
@@ -287,7 +301,7 @@ impl Client {
         let rows = model.replica.published_with(&announced.involved(None));
         model.shown.retain(|key, _| !key.0.is_synced());
         model.shown.extend(rows);
-        model.written.clear();
+        model.forget_written();
         model.replica.publish(&announced.involved(None));
         if announced.write_checkpoint.is_some() {
             self.model.applied = self.acknowledged(
@@ -300,11 +314,47 @@ impl Client {
         Ok(())
     }
 
+    fn has_row_wise_gate(&self, second: bool) -> bool {
+        self.iteration(second).is_some_and(|iteration| iteration.by_rows)
+    }
+
+    /// The announced checkpoint was published although the gate is closed: rows with local writes are as they were, all
+    /// others up to date.
+    pub(crate) fn published_around(&mut self, second: bool) -> Step<()> {
+        let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
+        let involved = announced.involved(None);
+        let winners = self.model.replica.published_with(&involved);
+        let before = self.model.shown_of_service();
+        let mut found = self.read_shown(false)?;
+        found.retain(|key, _| key.0.is_synced());
+        let keys: std::collections::BTreeSet<_> = winners.keys().chain(before.keys()).chain(found.keys()).collect();
+        for key in keys {
+            let (row, unchanged, expected) = (found.get(key), before.get(key), winners.get(key));
+            let is_right = match self.model.is_held(key) {
+                true => row == unchanged,
+                false => row == expected || self.model.may_hold_others && row == unchanged,
+            };
+            ensure(is_right, || {
+                format!("around local writes, {key:?} is {row:?}, was {unchanged:?}, and the service has {expected:?}")
+            })?;
+        }
+        // What was shown of the service must not become older; local writes are not in it yet.
+        let (position, shown) = (announced.position, self.model.published_position);
+        ensure(self.is_crowded || shown <= position, || format!("shown {position} is older than {shown}"))?;
+        self.model.published_position = shown.max(position);
+        self.around += 1;
+        self.model.replica.publish(&involved);
+        self.model.shown.retain(|key, _| !key.0.is_synced());
+        self.model.shown.extend(found);
+        Ok(())
+    }
+
     /// The buckets up to a priority number were published: takes over what the client shows, if it may show that.
     fn published_part(&mut self, priority: i64, second: bool) -> Step<()> {
         let Some(announced) = self.stream(second).and_then(|stream| stream.announced.clone()) else { return Ok(()) };
         let involved = announced.involved(Some(priority));
         let winners = self.model.replica.winners(|name| involved.contains(name));
+        let is_around = self.has_row_wise_gate(second) && !self.model.gate_is_open();
         let before = self.model.shown_of_service();
         let mut found = self.read_shown(false)?;
         found.retain(|key, _| key.0.is_synced());
@@ -313,6 +363,8 @@ impl Client {
             let (row, unchanged) = (found.get(key), before.get(key));
             let expected = self.model.replica.after_partial(key, &involved, &winners);
             let is_right = match expected {
+                _ if is_around && self.model.is_held(key) => row == unchanged,
+                _ if is_around && self.model.may_hold_others && row == unchanged => true,
                 Expected::Exactly(expected) => row == Some(expected),
                 _ if row == unchanged => true,
                 // Local writes that the service has not seen are not undone by what it sent before.

@@ -37,6 +37,7 @@ impl Client {
             self.model.close_gate();
         }
         self.model.written.extend(work.written);
+        self.model.marked.extend(work.marked);
         if !work.entries.is_empty() {
             self.model.queue.push(work.entries);
         }
@@ -177,7 +178,10 @@ impl Client {
         }
         model.shown.retain(|key, _| key.0 == Table::Drafts && flags & 1 == 0);
         model.queue.clear();
-        model.written.clear();
+        if flags & 4 == 0 {
+            model.rejected.clear();
+        }
+        model.forget_written();
         (model.target, model.seen, model.applied, model.requested) = (None, None, None, None);
         (model.own_position, model.published_position, model.published_op) = (0, 0, 0);
         if flags & 2 == 0 {

@@ -28,6 +28,7 @@ fn random_sessions_converge() {
             assert_eq!(counts.sessions, 200);
             // They get somewhere, and are disturbed on the way.
             assert!(counts.published > 800 && counts.kills > 100 && counts.put_off > 20, "{counts:?}");
+            assert!(counts.around > 100 && counts.retried > 5 && counts.replaced > 40, "{counts:?}");
         }
         Err(failure) => panic!("{failure}"),
     }
@@ -73,6 +74,6 @@ fn a_process_that_ends_is_an_error_with_its_last_words() {
 #[test]
 fn memory_and_files_stay_small() {
     let directory = tempfile::tempdir().unwrap();
-    let report = soak::run(1, soak::Limit::Rounds(150), directory.path()).unwrap();
+    let report = soak::run(2, soak::Limit::Rounds(150), directory.path()).unwrap();
     assert!(report.before.allocated > 0 && report.before.files > 0, "{report:?}");
 }

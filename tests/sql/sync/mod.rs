@@ -1,6 +1,7 @@
 //! Syncing: scenarios, recordings, random sessions, and what publishing costs.
 
 mod budgets;
+mod gate_rows;
 mod growth;
 mod matched_texts;
 mod oplog_view;

@@ -12,9 +12,11 @@ use crate::uuid::random_uuid;
 /// stays, with the positions of buckets.
 ///
 /// Rows with local writes that the service has not acknowledged keep their marks, and get one for each entry of the
-/// queue, since triggers of the app may add entries without. So the next full publish shows what the service has.
-pub(super) const FORGET_CLIENT: &str = "INSERT INTO main.ps_updated_rows(row_type, row_id)
-  SELECT entry ->> '$.type', entry ->> '$.id'
+/// queue, since triggers of the app may add entries without. So the next full publish shows what the service has: none
+/// of them is a local write of the new client.
+pub(super) const FORGET_CLIENT: &str = "UPDATE main.ps_updated_rows SET downloaded = 1;
+INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded)
+  SELECT entry ->> '$.type', entry ->> '$.id', 1
     FROM (SELECT iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud)
    WHERE entry ->> '$.type' IS NOT NULL AND entry ->> '$.id' IS NOT NULL;
 DELETE FROM main.ps_updated_rows_limit;

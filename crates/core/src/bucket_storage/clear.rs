@@ -68,7 +68,7 @@ pub(crate) fn resync_for_schema(database: &Database<'_>) -> Result<()> {
 }
 
 fn resync(database: &Database<'_>, iterations: Ended) -> Result<()> {
-    database.execute("UPDATE main.ps_buckets SET last_applied_op = 0", &[])?;
+    database.execute("UPDATE main.ps_buckets SET last_applied_op = 0, in_checkpoint = in_checkpoint > 0", &[])?;
     end_iterations(database, iterations)
 }
 

@@ -97,6 +97,16 @@ impl<'c> SqliteStorage<'c> {
         self.writer = Writer::This;
         Ok(())
     }
+
+    fn publish_rows(&mut self, changed: &[ChangedBucket], scope: Scope<'_>, holds_back: bool) -> Result<()> {
+        self.note_writer()?;
+        let sinks = RowSinks::new(&self.database, self.memory, self.schemas)?;
+        // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
+        self.memory.pending_rows.borrow_mut().clear();
+        publish::publish(&self.database, sinks, changed, scope, holds_back)?;
+        self.memory.failed_row.published();
+        Ok(())
+    }
 }
 
 impl Storage for SqliteStorage<'_> {
@@ -208,13 +218,11 @@ impl Storage for SqliteStorage<'_> {
     }
 
     fn publish(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
-        self.note_writer()?;
-        let sinks = RowSinks::new(&self.database, self.memory, self.schemas)?;
-        // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
-        self.memory.pending_rows.borrow_mut().clear();
-        publish::publish(&self.database, sinks, changed, scope)?;
-        self.memory.failed_row.published();
-        Ok(())
+        self.publish_rows(changed, scope, false)
+    }
+
+    fn publish_around_local_writes(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
+        self.publish_rows(changed, scope, true)
     }
 
     fn upload_queue_is_empty(&mut self) -> Result<bool> {

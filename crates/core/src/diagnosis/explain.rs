@@ -15,8 +15,11 @@ use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 
 /// All versions of row ?2 of type ?1 that are stored: settled ones, and those of `PENDING`, which are not indexed by row.
-const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, 0 AS pending FROM main.ps_row_operations AS by_row \
-      JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
+/// A settled one is pending too if the row was held back when it came.
+const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, EXISTS (SELECT 1 FROM main.ps_updated_rows \
+        WHERE row_type = ?1 AND row_id = ?2 AND downloaded) AND op_id > coalesce((SELECT last_applied_op \
+        FROM main.ps_buckets AS bucket WHERE bucket.id = (operation.id >> 34) & 4194303), 0) AS pending \
+      FROM main.ps_row_operations AS by_row JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
     WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \
     UNION ALL SELECT operation.id, op_id, data, 1 FROM ";
 
@@ -42,7 +45,8 @@ const LOCAL: &str = "SELECT json_group_array(json_object('entry_id', CAST(id AS 
 const REJECTED: &str = "SELECT json_group_array(json_object('transaction_id', CAST(transaction_id AS TEXT), 'code', code, \
     'message', message)) FROM main.powersync_rejected WHERE type = ?1 AND id = ?2";
 
-const IS_MARKED: &str = "SELECT 1 FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2 LIMIT 1";
+/// 0 for a row that was written locally, 1 if only something of it was downloaded.
+const MARK: &str = "SELECT min(downloaded) FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2";
 
 const EXPLANATION: &str = "SELECT json_object('type', ?1, 'id', ?2, \
     'table', iif(?3 IS NULL, NULL, json_object('name', ?3, 'kind', ?4)), \
@@ -175,13 +179,15 @@ impl RowName<'_> {
         let mut statement = self.database.prepare(&format!("{GATE}{IS_OPEN}"))?;
         let is_open = statement.query(&[])?.next()?.is_none_or(|row| row.integer(0) != 0);
         let parameters = [self.row_type.into(), self.id.into()];
-        if !is_open && self.database.integer(IS_MARKED, &parameters)?.is_some() {
+        let mark = self.database.integer(MARK, &parameters)?;
+        if !is_open && mark == Some(0) {
             return Ok(UNACKNOWLEDGED);
         }
         let mut statement = self.database.prepare(&format!("{versions}{NEWEST}"))?;
         let mut rows = statement.query(&parameters)?;
         let Some(row) = rows.next()? else { return Ok(ABSENT) };
-        let (is_stored, data, has_newer) = (row.integer(0) != 0, row.optional_text(1)?, row.integer(2) != 0);
+        let (is_stored, data, has_newer) =
+            (row.integer(0) != 0, row.optional_text(1)?, row.integer(2) != 0 || mark == Some(1));
         // What other tables hold is compared by its existence alone.
         let is_same = match place {
             Place { table: None, .. } => true,

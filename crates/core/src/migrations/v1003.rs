@@ -1,9 +1,14 @@
-//! Format 1003: uploads that the service refused, and what the last attempts to sync ran into.
+//! Format 1003: uploads that the service refused, what the last attempts to sync ran into, and what publishing around
+//! local writes needs.
 //!
-//! | table | holds |
+//! | table or column | holds |
 //! | --- | --- |
 //! | `ps_rejected` | upload entries that the app's backend refused for good, with its answer |
 //! | `ps_diagnostics` | how the last attempt to sync ended, and which checksums and subscriptions failed |
+//! | `ps_updated_rows.downloaded` | whether the row is marked for something that was downloaded, rather than a local write |
+//!
+//! `ps_buckets.in_checkpoint` is 2 for a bucket that was published around local writes since `last_applied_op` was set to
+//! 0. Older formats know only 0 and 1.
 
 use super::{Migration, Up};
 
@@ -32,15 +37,27 @@ CREATE TABLE main.ps_diagnostics(
   at INTEGER NOT NULL,
   detail TEXT,
   PRIMARY KEY (kind, subject)
-) STRICT, WITHOUT ROWID;";
+) STRICT, WITHOUT ROWID;
+ALTER TABLE main.ps_updated_rows ADD COLUMN downloaded INTEGER NOT NULL DEFAULT 0;";
 
-/// Older formats have no place for rejected uploads: how many transactions there were is left in `ps_kv`.
-pub(super) const DOWN: [&str; 5] = [
+/// Older formats have no place for rejected uploads: how many transactions there were is left in `ps_kv`. As in 1002,
+/// the column goes with a copy of its table.
+pub(super) const DOWN: [&str; 11] = [
     "INSERT OR REPLACE INTO main.ps_kv(key, value)
   SELECT 'powersync_rejected_dropped', dropped
     FROM (SELECT count(DISTINCT transaction_id) AS dropped FROM main.ps_rejected) WHERE dropped > 0",
     "DROP VIEW main.powersync_rejected",
     "DROP TABLE main.ps_rejected",
     "DROP TABLE main.ps_diagnostics",
+    "UPDATE main.ps_buckets SET in_checkpoint = 1 WHERE in_checkpoint > 1",
+    "CREATE TABLE main.ps_staged_updated_rows AS SELECT row_type, row_id FROM main.ps_updated_rows ORDER BY rowid",
+    "DROP TABLE main.ps_updated_rows",
+    "CREATE TABLE main.ps_updated_rows(
+  row_type TEXT,
+  row_id TEXT
+) STRICT",
+    "INSERT INTO main.ps_updated_rows(row_type, row_id)
+  SELECT row_type, row_id FROM main.ps_staged_updated_rows ORDER BY rowid",
+    "DROP TABLE main.ps_staged_updated_rows",
     "DELETE FROM main.ps_migration WHERE id >= 1003",
 ];

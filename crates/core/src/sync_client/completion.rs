@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use rowtide_protocol::{Checksum, Priority};
 
 use super::change::{Change, PhaseChange};
+use super::event::GateMode;
 use super::gate::{self, Acknowledgement};
 use super::instruction::Instruction;
 use super::iteration::{Iteration, NextStep, Transition};
@@ -98,12 +99,15 @@ impl Iteration {
                 return delete_invalid("partial checkpoint", &invalid, target, Some(priority), storage);
             }
         };
+        let is_involved = |id| target.involves(id, priority);
+        let scope = Scope::Partial { is_involved: &is_involved };
         if priority != Priority::HIGHEST && !gate::is_open(storage)? {
+            if self.gate == GateMode::Rows {
+                storage.publish_around_local_writes(&changed, scope)?;
+            }
             let (change, next) = self.connect()?;
             return Ok(Transition::with(vec![Instruction::CheckpointDelayedDueToLocalData], next).changing(change));
         }
-        let is_involved = |id| target.involves(id, priority);
-        let scope = Scope::Partial { is_involved: &is_involved };
         storage.complete(&changed, target.last_op_id, scope)?;
         record_checksums(&[], target, Some(priority), storage)?;
         let mut instructions = Vec::new();
@@ -216,7 +220,8 @@ impl Iteration {
         }))
     }
 
-    /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait.
+    /// Keeps the validated target until local writes are acknowledged. Priority 0 does not wait, nor do rows without
+    /// local writes if only those are held back.
     fn delay(
         &self,
         target: &Target,
@@ -225,12 +230,18 @@ impl Iteration {
     ) -> Result<Transition<'static>> {
         let log_line = storage.explain_gate(DELAYED)?;
         let mut instructions = vec![Instruction::CheckpointDelayedDueToLocalData, Instruction::info(log_line)];
-        let change = if target.progress.is_all_highest_priority() {
+        let mut change = if target.progress.is_all_highest_priority() {
             let publication = self.publish(target, changed, Some(Priority::HIGHEST), storage, &mut instructions)?;
             self.adopt_partial(publication, Priority::HIGHEST)?
         } else {
             self.connect()?.0
         };
+        if self.gate == GateMode::Rows {
+            storage.publish_around_local_writes(changed, Scope::Full)?;
+            report_untyped(storage, &mut instructions)?;
+            let status = change.status.map_or_else(|| self.status.copy(), Ok)?;
+            change.status = Some(Status { is_downloading: false, ..status });
+        }
         let others = Some(self.others.after_completing(target.last_op_id));
         let change = Change { phase: Some(PhaseChange::Wait(Waiting::Validated)), others, ..change };
         Ok(Transition::with(instructions, NextStep::Report).changing(change))
@@ -255,12 +266,15 @@ impl Iteration {
             None => storage.publish(changed, Scope::Full)?,
             Some(priority) => {
                 let is_involved = |id| target.involves(id, priority);
-                storage.publish(changed, Scope::Partial { is_involved: &is_involved })?;
+                let scope = Scope::Partial { is_involved: &is_involved };
+                if self.gate == GateMode::Rows && !gate::is_open(storage)? {
+                    storage.publish_around_local_writes(changed, scope)?;
+                } else {
+                    storage.publish(changed, scope)?;
+                }
             }
         }
-        for line in storage.take_untyped()? {
-            push(instructions, Instruction::warning(line))?;
-        }
+        report_untyped(storage, instructions)?;
         let time = storage.now()?;
         storage.record_sync_time(limit.map_or(FULL_CHECKPOINT_PRIORITY, i64::from), time)?;
         let streams = streams::record_sync(&self.streams, &self.requested, &target.progress, limit, time, storage)?;
@@ -376,4 +390,12 @@ fn delete_invalid(
         append(&mut line, format_args!("{separator}{name} (expected {expected:#010x}, got {actual:#010x})"))?;
     }
     Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Close { hide_disconnect: false }))
+}
+
+/// Warns of types without a table.
+fn report_untyped(storage: &mut dyn Storage, instructions: &mut Vec<Instruction>) -> Result<()> {
+    for line in storage.take_untyped()? {
+        push(instructions, Instruction::warning(line))?;
+    }
+    Ok(())
 }

@@ -101,6 +101,16 @@ pub(crate) enum CheckpointMode {
     Requests,
 }
 
+/// What local writes that are not acknowledged hold back (docs/reference/sync-client.md#the-row-wise-gate).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum GateMode {
+    /// Everything that is downloaded.
+    #[default]
+    All,
+    /// The rows written to.
+    Rows,
+}
+
 /// The options of `start` (docs/reference/control.md#start-options) that concern the state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StartOptions {
@@ -114,6 +124,8 @@ pub(crate) struct StartOptions {
     pub app_metadata: Option<String>,
     /// How checkpoints are requested.
     pub checkpoint_mode: CheckpointMode,
+    /// What local writes hold back.
+    pub gate: GateMode,
     /// Whether diagnostic instructions are wanted.
     pub diagnostics: bool,
 }
@@ -126,6 +138,7 @@ impl Default for StartOptions {
             active_streams: Vec::new(),
             app_metadata: None,
             checkpoint_mode: CheckpointMode::default(),
+            gate: GateMode::default(),
             diagnostics: false,
         }
     }

@@ -15,7 +15,7 @@ use rowtide_protocol::{Checkpoint, CheckpointDiff, DataLine, SyncLine};
 use super::attempt::Attempt;
 use super::change::{Change, PhaseChange};
 use super::diagnostics::SchemaObserver;
-use super::event::{StartOptions, StreamKey};
+use super::event::{GateMode, StartOptions, StreamKey};
 use super::instruction::{BucketChange, Diagnostics, Instruction};
 use super::memory::{format, push};
 use super::others::Others;
@@ -39,6 +39,8 @@ pub(super) struct Iteration {
     active_streams: Vec<StreamKey>,
     /// The subscriptions that the service was asked for.
     pub(super) requested: Requested,
+    /// What local writes hold back.
+    pub(super) gate: GateMode,
     /// How far it is with a checkpoint.
     pub(super) phase: Phase,
     /// What is known of other iterations on the same file.
@@ -137,6 +139,7 @@ impl Iteration {
         let iteration = Box::new(Self {
             active_streams: options.active_streams,
             requested,
+            gate: options.gate,
             phase: Phase::Requested { positions },
             others: Others::new(newest, before),
             streams,

@@ -39,7 +39,9 @@ use rowtide_protocol::SyncLine;
 
 use crate::error::{Error, Result};
 
-pub(crate) use event::{Answer, CheckpointMode, Event, Outcome, StartOptions, StreamKey, Subscribe, TargetChange};
+pub(crate) use event::{
+    Answer, CheckpointMode, Event, GateMode, Outcome, StartOptions, StreamKey, Subscribe, TargetChange,
+};
 pub(crate) use gate::change_target;
 pub(crate) use instruction::{Instruction, to_json};
 pub(crate) use status::offline_status;

@@ -294,6 +294,10 @@ pub(crate) trait Storage {
     /// and, in a full publish, their counts.
     fn publish(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()>;
 
+    /// As [`Self::publish`], but leaves out rows with local writes that were not acknowledged, until a full publish
+    /// shows them. `last_applied_op` and counts stay (docs/reference/sync-client.md#the-row-wise-gate).
+    fn publish_around_local_writes(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()>;
+
     /// Whether no local write waits for its upload.
     fn upload_queue_is_empty(&mut self) -> Result<bool>;
 

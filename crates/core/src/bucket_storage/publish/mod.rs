@@ -6,6 +6,7 @@
 //! the row's type lives. A part of a checkpoint writes only rows of which it has new PUTs: what REMOVEs leave is for
 //! the whole one.
 
+mod held_rows;
 mod ordered;
 mod pending;
 mod row_location;
@@ -16,6 +17,7 @@ mod waiting;
 
 use crate::error::Result;
 
+use held_rows::HeldRows;
 use pending::{Order, Pending};
 use rows::Publisher;
 
@@ -27,15 +29,22 @@ pub(super) use row_location::RowLocations;
 pub(super) use row_sink::RowSinks;
 pub(super) use versions::Kind;
 
-/// See [`crate::sync_client::storage::Storage::publish`].
+/// See [`crate::sync_client::storage::Storage::publish`], and `publish_around_local_writes` there if `holds_back`.
 pub(super) fn publish(
     database: &Database<'_>,
-    sinks: RowSinks<'_, '_>,
+    mut sinks: RowSinks<'_, '_>,
     changed: &[ChangedBucket],
     scope: Scope<'_>,
+    holds_back: bool,
 ) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
     let pending = Pending::load(database, changed)?;
+    if holds_back {
+        if pending.is_empty() && !updated_rows::has_downloaded(database)? {
+            return Ok(());
+        }
+        sinks.hold_back(HeldRows::load(database)?);
+    }
     let order = pending.order(database)?;
     if order == Order::OfArrival {
         pending.enter_row_operations(database)?;

@@ -67,7 +67,8 @@ impl Pending {
     pub(super) fn load(database: &Database<'_>, changed: &[ChangedBucket]) -> Result<Self> {
         // What is settled may be in older regions.
         const SQL: &str = "SELECT settled, (SELECT id FROM main.ps_operations WHERE id BETWEEN ?2 + settled AND ?3 \
-            ORDER BY id DESC LIMIT 1), last_applied_op, add_checksum, op_checksum FROM main.ps_buckets WHERE id = ?1";
+            ORDER BY id DESC LIMIT 1), last_applied_op > 0 OR in_checkpoint > 1, add_checksum, op_checksum \
+            FROM main.ps_buckets WHERE id = ?1";
         let mut pending = Self { buckets: Vec::new(), operations: 0, newest: Newest::load(database)? };
         let mut statement = database.cached(SQL)?;
         for bucket in changed {
@@ -141,6 +142,11 @@ impl Pending {
         }
     }
 
+    /// Whether nothing is to be checked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.operations == 0
+    }
+
     /// Whether next to nothing is pending.
     pub(super) fn is_few(&self) -> bool {
         self.operations <= FEW
@@ -194,29 +200,41 @@ impl Pending {
         })
     }
 
-    /// Writes back the buckets: everything in them is settled and published now.
-    pub(super) fn finish(&self, database: &Database<'_>, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
+    /// Writes back the buckets: everything in them is settled now, and published unless `holds_back`: rows were left
+    /// out.
+    pub(super) fn finish(
+        &self,
+        database: &Database<'_>,
+        changed: &[ChangedBucket],
+        scope: Scope<'_>,
+        holds_back: bool,
+    ) -> Result<()> {
         const SQL: &str = "UPDATE main.ps_buckets SET last_applied_op = last_op, settled = ?2, add_checksum = ?3, \
-            op_checksum = ?4, count_at_last = coalesce(?5, count_at_last), \
+            op_checksum = ?4, in_checkpoint = in_checkpoint > 0, count_at_last = coalesce(?5, count_at_last), \
             count_since_last = iif(?5 IS NULL, count_since_last, 0) WHERE id = ?1";
+        // What a part of a checkpoint has published again, the whole one has to look at once more.
+        const AROUND_HELD: &str = "UPDATE main.ps_buckets SET settled = ?2, add_checksum = ?3, op_checksum = ?4, \
+            in_checkpoint = in_checkpoint + (?5 AND in_checkpoint = 1 AND last_applied_op = 0) WHERE id = ?1";
+        let is_full = matches!(scope, Scope::Full);
         for announced in changed {
             let Some(bucket) = self.bucket(announced.id) else { continue };
-            let count = match scope {
-                Scope::Full => announced.count,
-                Scope::Partial { .. } => None,
+            let (sql, last) = match (holds_back, is_full) {
+                (true, _) => (AROUND_HELD, Some(i64::from(is_full))),
+                (false, true) => (SQL, announced.count),
+                (false, false) => (SQL, None),
             };
             database.execute(
-                SQL,
+                sql,
                 &[
                     announced.id.0.into(),
                     bucket.newest.into(),
                     checksum_column(bucket.add_checksum),
                     checksum_column(bucket.op_checksum),
-                    count.into(),
+                    last.into(),
                 ],
             )?;
         }
-        self.newest.grow(database, self.unsettled_count(), matches!(scope, Scope::Full))
+        self.newest.grow(database, self.unsettled_count(), is_full)
     }
 }
 

@@ -7,6 +7,7 @@ use rowtide_json::UNREADABLE_ROW;
 use rowtide_json::{RowData, publishable};
 use sqlite_nostd::{ResultCode, log};
 
+use super::held_rows::HeldRows;
 use super::row_location::RowLocation;
 use crate::bucket_storage::{StoreMemory, warnings};
 use crate::collections::ByName;
@@ -61,6 +62,8 @@ pub(crate) struct RowSinks<'a, 'c> {
     current: Current,
     /// Whether the current type was noted to have no table.
     is_noted: bool,
+    /// The rows that are left out; None if all are written.
+    held: Option<HeldRows>,
 }
 
 impl<'a, 'c> RowSinks<'a, 'c> {
@@ -68,7 +71,24 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     pub(crate) fn new(database: &'a Database<'c>, memory: &'a StoreMemory, schemas: &KnownSchemas) -> Result<Self> {
         memory.locations.refresh(database, schemas)?;
         let (by_type, current) = (ByName::default(), Current::Untyped(None));
-        Ok(Self { database, memory, by_type, current, is_noted: false })
+        Ok(Self { database, memory, by_type, current, is_noted: false, held: None })
+    }
+
+    /// Leaves these rows out from now on.
+    pub(super) fn hold_back(&mut self, held: HeldRows) {
+        self.held = Some(held);
+    }
+
+    /// The rows that are left out; None if all are written.
+    pub(super) fn held(&self) -> Option<&HeldRows> {
+        self.held.as_ref()
+    }
+
+    fn holds_back(&mut self, row_type: &str, row_id: &str) -> Result<bool> {
+        match &mut self.held {
+            Some(held) => held.hold_back(self.database, row_type, row_id),
+            None => Ok(false),
+        }
     }
 
     /// Makes `data` the content of a row. A row that already has it is not written, unless only the application's own
@@ -76,6 +96,9 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     pub(crate) fn put(&mut self, row_type: &str, row_id: &str, data: &str) -> Result<()> {
         const UNTYPED: &str = "INSERT INTO main.ps_untyped(type, id, data) VALUES (?1, ?2, ?3) \
             ON CONFLICT(type, id) DO UPDATE SET data = excluded.data WHERE data IS NOT excluded.data";
+        if self.holds_back(row_type, row_id)? {
+            return Ok(());
+        }
         let database = self.database;
         let data = &*readable(row_type, row_id, data)?;
         let written = match self.sink(row_type)? {
@@ -95,6 +118,9 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     /// Removes a row, if it exists.
     pub(crate) fn delete(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         const UNTYPED: &str = "DELETE FROM main.ps_untyped WHERE type = ?1 AND id = ?2";
+        if self.holds_back(row_type, row_id)? {
+            return Ok(());
+        }
         let database = self.database;
         let removed = match self.sink(row_type)? {
             Some(RowSink::Rows(writer)) => writer.delete(database, row_id),

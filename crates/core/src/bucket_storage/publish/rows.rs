@@ -97,17 +97,26 @@ impl<'a, 'c> Publisher<'a, 'c> {
         waiting.publish(&mut self.sinks)
     }
 
-    /// Looks at the rows of removed operations and local writes; afterwards there are none.
+    /// Looks at the rows of removed operations and local writes; afterwards there are none. If rows are held back, looks
+    /// only at the others, and those that are held back stay in the list.
     pub(super) fn publish_updated_rows(&mut self) -> Result<()> {
         const SELECT: &str = "SELECT row_type, row_id, EXISTS (SELECT 1 FROM main.ps_row_operations AS entry \
-                WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id) \
+                WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id), rowid \
             FROM main.ps_updated_rows AS updated WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
+        const FORGET: &str = "DELETE FROM main.ps_updated_rows WHERE rowid = ?1";
         let mut statement = self.database.cached(SELECT)?;
         let mut rows = statement.query(&[])?;
         let (mut keys, mut is_empty) = (RowKeys::default(), true);
         while let Some(row) = rows.next()? {
+            let (row_type, row_id) = (row.text(0)?, row.text(1)?);
+            if let Some(held) = self.sinks.held() {
+                if held.contains(row_type, row_id) {
+                    continue;
+                }
+                self.database.execute(FORGET, &[row.integer(3).into()])?;
+            }
             is_empty = false;
-            keys.push(row.text(0)?, row.text(1)?, row.integer(2))?;
+            keys.push(row_type, row_id, row.integer(2))?;
             if RunSize::LARGE.is_reached(&keys) {
                 self.publish_rows(&mut keys)?;
                 keys.clear();
@@ -115,7 +124,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         }
         drop(rows);
         self.publish_rows(&mut keys)?;
-        if is_empty { Ok(()) } else { updated_rows::forget_all(self.database) }
+        if is_empty || self.sinks.held().is_some() { Ok(()) } else { updated_rows::forget_all(self.database) }
     }
 
     /// Looks at rows in their order, each once. They come with 0 if they have no operations.
@@ -138,7 +147,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
     /// Writes back what changed about the buckets.
     pub(super) fn finish(self, changed: &[ChangedBucket]) -> Result<()> {
-        self.pending.finish(self.database, changed, self.scope)
+        self.pending.finish(self.database, changed, self.scope, self.sinks.held().is_some())
     }
 
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
@@ -222,7 +231,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         // The full publish shows the newest operation again that a less urgent bucket has had before.
         let is_behind = || self.versions.winner(|_| true) != winner;
         if matches!(self.scope, Scope::Partial { .. }) && (has_removal || is_behind()) {
-            updated_rows::mark(self.database, row_type, row_id)?;
+            updated_rows::mark_downloaded(self.database, row_type, row_id)?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ pub(in crate::schema) fn take_rows(database: &Database<'_>, to: &DataTable) -> R
 pub(in crate::schema) fn update_rows(database: &Database<'_>, to: &DataTable) -> Result<()> {
     let (table, row_type) = (identifier(&to.name), literal(&to.row_type));
     database.execute_batch(&format!(
-        "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) SELECT {row_type}, CAST(id AS TEXT) FROM main.{table} \
+        "INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded) SELECT {row_type}, CAST(id AS TEXT), 1 FROM main.{table} \
             WHERE EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = {row_type}); \
          INSERT INTO main.{table}(id, data) SELECT id, iif({IS_READABLE}, data, '{{}}') FROM main.ps_untyped WHERE type = {row_type} \
             ON CONFLICT(id) DO UPDATE SET data = excluded.data; \

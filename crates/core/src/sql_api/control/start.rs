@@ -10,7 +10,7 @@ use super::payload;
 use crate::error::Result;
 use crate::migrations::require_latest;
 use crate::schema::Schema;
-use crate::sync_client::{CheckpointMode, Event, StartOptions};
+use crate::sync_client::{CheckpointMode, Event, GateMode, StartOptions};
 
 /// StartOptions, taken apart into those for the state machine and those for publishing.
 #[derive(Debug, Default, PartialEq)]
@@ -53,6 +53,7 @@ fn options<'a>(reader: &mut Reader<'a>) -> Result<(StartOptions, Option<&'a str>
             }
             "app_metadata" => start.app_metadata = reader.optional(app_metadata)?,
             "checkpoint_mode" => start.checkpoint_mode = reader.optional(checkpoint_mode)?.unwrap_or_default(),
+            "gate" => start.gate = reader.optional(gate)?.unwrap_or_default(),
             "diagnostics" => start.diagnostics = reader.optional(object)?.is_some(),
             "schema" => schema = reader.optional(Reader::value_text)?,
             _ => reader.skip()?,
@@ -83,6 +84,14 @@ fn checkpoint_mode(reader: &mut Reader<'_>) -> Result<CheckpointMode, Failed> {
     }
 }
 
+fn gate(reader: &mut Reader<'_>) -> Result<GateMode, Failed> {
+    match reader.string()? {
+        "all" => Ok(GateMode::All),
+        "rows" => Ok(GateMode::Rows),
+        _ => Err(reader.fail("expected \"all\" or \"rows\"")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +100,7 @@ mod tests {
     #[test]
     fn everything_is_optional_and_may_be_null() {
         let nulls = r#"{"parameters":null,"schema":null,"include_defaults":null,"active_streams":null,
-            "app_metadata":null,"checkpoint_mode":null,"diagnostics":null,"future":[1]}"#;
+            "app_metadata":null,"checkpoint_mode":null,"gate":null,"diagnostics":null,"future":[1]}"#;
         for text in ["{}", " {} ", nulls] {
             assert_eq!(parse(text).unwrap(), Options::default(), "{text}");
         }
@@ -102,7 +111,7 @@ mod tests {
         let text = r#"{"parameters": {"b" : 1.0,"a":2}, "app_metadata": ["x" , 1e2], "include_defaults": false,
             "active_streams": [{"name":"a","params":{"x" :1}},{"name":"b"},{"name":"c","parameters":[1]},
                 {"name":"d","params":null}],
-            "checkpoint_mode":"requests","diagnostics":{},"schema":{"tables":[]}}"#;
+            "checkpoint_mode":"requests","gate":"rows","diagnostics":{},"schema":{"tables":[]}}"#;
         let Options { start: options, schema } = parse(text).unwrap();
         assert_eq!(schema.unwrap().tables, []);
         assert_eq!(options.parameters.as_deref(), Some(r#"{"b" : 1.0,"a":2}"#));
@@ -112,6 +121,7 @@ mod tests {
         assert_eq!(streams, [("a", r#"{"x" :1}"#), ("b", "null"), ("c", "[1]"), ("d", "null")]);
         assert!(!options.include_defaults && options.diagnostics);
         assert_eq!(options.checkpoint_mode, CheckpointMode::Requests);
+        assert_eq!(options.gate, GateMode::Rows);
     }
 
     #[test]
@@ -129,6 +139,8 @@ mod tests {
             r#"{"active_streams":{}}"#,
             r#"{"active_streams":[{}]}"#,
             r#"{"checkpoint_mode":"other"}"#,
+            r#"{"gate":"other"}"#,
+            r#"{"gate":true}"#,
             r#"{"diagnostics":false}"#,
             r#"{} x"#,
             r#"{"schema":[]}"#,

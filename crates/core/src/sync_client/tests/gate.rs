@@ -2,7 +2,7 @@
 
 use super::host::{Host, checkpoint, complete, data, diff, partial};
 use crate::sync_client::storage::UNKNOWN_REQUEST_ID;
-use crate::sync_client::{Event, TargetChange};
+use crate::sync_client::{Event, GateMode, StartOptions, TargetChange};
 
 const DELAYED: [&str; 2] = ["CheckpointDelayedDueToLocalData", "LogLine"];
 
@@ -245,4 +245,64 @@ fn completing_a_waiting_checkpoint_again_keeps_it_waiting() {
     assert_eq!(host.line(&partial(9, 3)).kinds(), ["CheckpointDelayedDueToLocalData"]);
     host.store(|data| data.upload_queue = 0);
     assert_publishes(&mut host, 7);
+}
+
+const ROWS: StartOptions = StartOptions {
+    parameters: None,
+    include_defaults: true,
+    active_streams: std::vec::Vec::new(),
+    app_metadata: None,
+    checkpoint_mode: crate::sync_client::CheckpointMode::Legacy,
+    gate: GateMode::Rows,
+    diagnostics: false,
+};
+
+/// A host with the row-wise gate that downloaded a checkpoint of a bucket of that priority while a local write is queued.
+fn downloaded_by_rows(priority: i64) -> Host {
+    let mut host = Host::started_with(ROWS);
+    host.lines([checkpoint(9, Some(7), &[("a", 1, priority, 1)]), data("a", &[1])]);
+    host.store(|data| data.upload_queue = 1);
+    host
+}
+
+#[test]
+fn the_row_wise_gate_publishes_around_local_writes_and_waits_as_a_whole() {
+    let mut host = downloaded_by_rows(3);
+    let delayed = host.line(&complete(9));
+    assert_eq!(delayed.kinds(), [&DELAYED[..], &["UpdateSyncStatus"]].concat());
+    assert_eq!(delayed.status()["downloading"], serde_json::Value::Null);
+    assert_eq!(delayed.status()["priority_status"], serde_json::json!([]));
+    assert_eq!(host.published(), [("full around local writes", std::vec!["a".into()])]);
+    assert_eq!(host.line(&complete(9)).kinds(), DELAYED);
+    host.published();
+    host.store(|data| data.upload_queue = 0);
+    assert_eq!(host.run(Event::UploadCompleted).get("DidCompleteSync")["applied_checkpoint_request_id"], "7");
+    assert_eq!(host.published(), [("full", std::vec!["a".into()])]);
+}
+
+#[test]
+fn the_row_wise_gate_publishes_parts_around_local_writes() {
+    let mut host = downloaded_by_rows(2);
+    assert_eq!(host.line(&partial(9, 2)).kinds(), ["CheckpointDelayedDueToLocalData"]);
+    assert_eq!(host.published(), [("partial around local writes", std::vec!["a".into()])]);
+    let mut host = downloaded_by_rows(0);
+    assert_eq!(host.line(&partial(9, 0)).status()["priority_status"][0]["priority"], 0);
+    let delayed = host.line(&complete(9));
+    assert_eq!(delayed.kinds(), [&DELAYED[..], &["UpdateSyncStatus"]].concat());
+    assert_eq!(delayed.status()["priority_status"][0]["priority"], 0);
+    let around = |kind| (kind, std::vec!["a".into()]);
+    let partial = around("partial around local writes");
+    assert_eq!(host.published(), [partial.clone(), partial, around("full around local writes")]);
+}
+
+#[test]
+fn an_open_gate_publishes_everything_whatever_the_option() {
+    for priority in [0, 3] {
+        let mut host = downloaded_by_rows(priority);
+        host.store(|data| data.upload_queue = 0);
+        host.line(&partial(9, priority));
+        host.line(&complete(9));
+        let kinds: std::vec::Vec<_> = host.published().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, ["partial", "involved", "full"]);
+    }
 }

@@ -374,6 +374,15 @@ impl Storage for MemoryStorage {
         Ok(self.data.untyped.clone())
     }
 
+    fn publish_around_local_writes(&mut self, changed: &[ChangedBucket], scope: Scope<'_>) -> Result<()> {
+        self.count_call()?;
+        self.note_writer();
+        let kind =
+            if matches!(scope, Scope::Full) { "full around local writes" } else { "partial around local writes" };
+        self.data.published.push((kind, self.names(changed)));
+        Ok(())
+    }
+
     fn upload_queue_is_empty(&mut self) -> Result<bool> {
         self.count_call()?;
         Ok(self.data.upload_queue == 0)

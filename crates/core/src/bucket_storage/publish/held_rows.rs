@@ -1,0 +1,70 @@
+//! The rows that a publish leaves out because of local writes (docs/reference/sync-client.md#the-row-wise-gate).
+//!
+//! A row that is left out is marked as downloaded, so that a later publish shows it. Only hashes of rows are kept, 16
+//! bytes for each. If two rows have the same, one is held back for longer than it has to be.
+
+use core::hash::BuildHasher;
+
+use hashbrown::HashMap;
+
+use crate::connection::Database;
+use crate::error::Result;
+use crate::updated_rows;
+
+/// It was written locally, and no published checkpoint has acknowledged that.
+const HELD: i64 = 1;
+
+/// It is marked as downloaded already.
+const MARKED: i64 = 2;
+
+/// Rows with local writes, and rows marked as downloaded.
+#[derive(Default)]
+pub(super) struct HeldRows {
+    /// [`HELD`] and [`MARKED`] by the hash of type and id.
+    rows: HashMap<u64, i64>,
+}
+
+impl HeldRows {
+    /// Loads them. Triggers of the app may queue entries without a mark, so both count.
+    pub(super) fn load(database: &Database<'_>) -> Result<Self> {
+        const SQL: &str = "SELECT row_type, row_id, iif(downloaded, 2, 1) FROM main.ps_updated_rows \
+            UNION ALL SELECT entry ->> '$.type', entry ->> '$.id', 1 \
+            FROM (SELECT iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud)";
+        let mut held = Self::default();
+        let mut statement = database.cached(SQL)?;
+        let mut rows = statement.query(&[])?;
+        while let Some(row) = rows.next()? {
+            // An entry that names no row holds none back.
+            let (Some(row_type), Some(row_id)) = (row.optional_text(0)?, row.optional_text(1)?) else { continue };
+            let (hash, flag) = (held.hash(row_type, row_id), row.integer(2));
+            match held.rows.get_mut(&hash) {
+                Some(flags) => *flags |= flag,
+                None => {
+                    held.rows.try_reserve(1)?;
+                    held.rows.insert(hash, flag);
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    fn hash(&self, row_type: &str, row_id: &str) -> u64 {
+        self.rows.hasher().hash_one((row_type, row_id))
+    }
+
+    /// Whether the row was written locally.
+    pub(super) fn contains(&self, row_type: &str, row_id: &str) -> bool {
+        self.rows.get(&self.hash(row_type, row_id)).is_some_and(|flags| flags & HELD != 0)
+    }
+
+    /// Leaves the row out if it was written locally; false if it was not.
+    pub(super) fn hold_back(&mut self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
+        let hash = self.hash(row_type, row_id);
+        let Some(flags) = self.rows.get_mut(&hash).filter(|flags| **flags & HELD != 0) else { return Ok(false) };
+        if *flags & MARKED == 0 {
+            *flags |= MARKED;
+            updated_rows::mark_downloaded(database, row_type, row_id)?;
+        }
+        Ok(true)
+    }
+}
