@@ -5,12 +5,14 @@ pub(crate) mod changed_tables;
 mod statements;
 pub(crate) mod transaction;
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::Cell;
+use core::marker::PhantomData;
 
-use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement};
+use sqlite_nostd::{Connection, Parameter, ResultCode, Rows, Statement, StatementOwner};
 
-use self::statements::{Place, StatementText, Statements};
+use self::statements::{Kept, StatementText, Statements};
 use self::transaction::TransactionMonitor;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -118,15 +120,20 @@ impl<'c> Database<'c> {
     }
 
     fn cached_by(&self, text: &StatementText<'_>) -> Result<CachedStatement<'c>> {
-        let (place, kept) = self.state.statements.take(text)?;
-        let statement = match kept {
-            Some(statement) => statement,
-            None => {
+        let kept = match self.state.statements.take(text)? {
+            Ok(kept) => kept,
+            Err(place) => {
                 self.watch_close()?;
-                self.connection.prepare_persistent(text.text())?
+                let statement = self.connection.prepare_persistent(text.text())?;
+                Box::new(Kept { statement, place, state: Rc::downgrade(self.state) })
             }
         };
-        Ok(CachedStatement { state: self.state, place, statement: Some(statement) })
+        Ok(CachedStatement { kept: Some(kept), call: PhantomData })
+    }
+
+    /// Runs the cached statement for `sql`; see [`Self::cached`] and [`Rows::of`].
+    pub(crate) fn query<'p>(&self, sql: &'static str, parameters: &[Parameter<'p>]) -> Result<CachedRows<'c, 'p>> {
+        Ok(Rows::of(self.cached(sql)?, parameters)?)
     }
 
     /// A statement for SQL that is made at run time; the caller keeps or drops it.
@@ -171,8 +178,7 @@ impl<'c> Database<'c> {
 
     /// The integer in the first column of the first row, None without a row or for NULL.
     pub(crate) fn integer(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
-        let mut statement = self.cached(sql)?;
-        let mut rows = statement.query(parameters)?;
+        let mut rows = self.query(sql, parameters)?;
         Ok(rows.next()?.and_then(|row| row.optional_integer(0)))
     }
 
@@ -198,27 +204,32 @@ impl<'c> Database<'c> {
     }
 }
 
+/// A running statement that goes back to the connection's cache when dropped.
+pub(crate) type CachedRows<'c, 'p> = Rows<'p, CachedStatement<'c>>;
+
 /// A statement that goes back to the connection's cache when dropped.
+///
+/// It is no larger than an address, because most functions have one.
 pub(crate) struct CachedStatement<'c> {
-    state: &'c ConnectionState,
-    place: Place,
-    statement: Option<Statement>,
+    /// None once it is being dropped.
+    kept: Option<Box<Kept>>,
+    call: PhantomData<Connection<'c>>,
 }
 
 impl CachedStatement<'_> {
-    /// Runs the statement; see [`Statement::query`].
-    pub(crate) fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
-        Ok(self.statement()?.query(parameters)?)
+    /// Runs the statement; see [`Rows::of`].
+    pub(crate) fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s, &'s mut Statement>> {
+        Ok(self.running()?.query(parameters)?)
     }
 
     /// Runs the statement to its end, ignoring rows.
     pub(crate) fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
-        Ok(self.statement()?.execute(parameters)?)
+        Ok(self.running()?.execute(parameters)?)
     }
 
     /// Runs the statement to its end; see [`Statement::execute_with`].
     pub(crate) fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
-        Ok(self.statement()?.execute_with(count, parameter)?)
+        Ok(self.running()?.execute_with(count, parameter)?)
     }
 
     /// Runs the statement; see [`Statement::query_with`].
@@ -226,30 +237,37 @@ impl CachedStatement<'_> {
         &'s mut self,
         count: usize,
         parameter: &dyn Fn(usize) -> Parameter<'s>,
-    ) -> Result<Rows<'s>> {
-        Ok(self.statement()?.query_with(count, parameter)?)
+    ) -> Result<Rows<'s, &'s mut Statement>> {
+        Ok(self.running()?.query_with(count, parameter)?)
     }
 
     /// The number of parameters in its SQL.
     pub(crate) fn parameter_count(&mut self) -> Result<usize> {
-        Ok(self.statement()?.parameter_count())
+        Ok(self.running()?.parameter_count())
     }
 
-    fn statement(&mut self) -> Result<&mut Statement> {
-        debug_assert!(self.statement.is_some(), "a cached statement was used after its release");
-        self.statement
-            .as_mut()
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "a cached statement was used after its release"))
+    fn running(&mut self) -> Result<&mut Statement> {
+        let statement = self.statement();
+        debug_assert!(statement.is_some(), "a cached statement was used after its release");
+        statement.ok_or_else(|| Error::new(ErrorKind::Internal, "a cached statement was used after its release"))
+    }
+}
+
+impl StatementOwner for CachedStatement<'_> {
+    fn statement(&mut self) -> Option<&mut Statement> {
+        self.kept.as_mut().map(|kept| &mut kept.statement)
     }
 }
 
 impl Drop for CachedStatement<'_> {
+    #[inline(never)]
     fn drop(&mut self) {
         // After a close was signalled nothing is kept: the connection is waiting for its last statement.
-        if let Some(statement) = self.statement.take()
-            && self.state.is_watching_close.get()
+        if let Some(kept) = self.kept.take()
+            && let Some(state) = kept.state.upgrade()
+            && state.is_watching_close.get()
         {
-            self.state.statements.put_back(self.place, statement);
+            state.statements.put_back(kept);
         }
     }
 }

@@ -38,7 +38,7 @@ pub use function::{Context, FunctionFlags};
 pub use hooks::{Hooks, InstalledHooks};
 pub use memory::SqliteAllocator;
 pub use panic::abort_on_panic;
-pub use statement::{Parameter, Row, Rows, Statement};
+pub use statement::{Parameter, Row, Rows, Statement, StatementOwner};
 pub use value::{Content, Value, ValueType, checked_text};
 pub use vtab::{Cell, EponymousTable};
 

@@ -18,8 +18,15 @@ use crate::{ResultCode, SqliteError, Value, ValueType};
 /// database's schema makes SQLite prepare it again when it is run next.
 pub struct Statement {
     raw: NonNull<sqlite3_stmt>,
-    /// Whether it may be running or have parameters bound.
-    is_used: bool,
+    /// Set while it may be running or have parameters bound.
+    run: Option<Run>,
+}
+
+/// How far a run of a statement is.
+struct Run {
+    has_row: bool,
+    /// How often the statement had been prepared again when the run began within a transaction; None if it did not.
+    prepared_again: Option<c_int>,
 }
 
 /// The value of a parameter.
@@ -78,21 +85,16 @@ impl<'p, T: Into<Parameter<'p>>> From<Option<T>> for Parameter<'p> {
 impl Statement {
     /// Takes over a statement that SQLite prepared.
     pub(crate) fn from_raw(raw: NonNull<sqlite3_stmt>) -> Self {
-        Self { raw, is_used: false }
+        Self { raw, run: None }
     }
 
     fn raw(&self) -> *mut sqlite3_stmt {
         self.raw.as_ptr()
     }
 
-    /// Starts the statement with `parameters`, as many as its SQL has; SQLITE_RANGE otherwise, SQLITE_TOOBIG for texts
-    /// and blobs beyond SQLite's limit.
-    pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s>> {
-        let rows = self.begin(parameters.len())?;
-        for (index, parameter) in (1..).zip(parameters) {
-            rows.statement.bind(index, parameter)?;
-        }
-        Ok(rows)
+    /// Starts the statement; see [`Rows::of`].
+    pub fn query<'s>(&'s mut self, parameters: &[Parameter<'s>]) -> Result<Rows<'s, &'s mut Self>> {
+        Rows::of(self, parameters)
     }
 
     /// Runs the statement to its end, ignoring rows.
@@ -101,28 +103,36 @@ impl Statement {
     }
 
     /// Runs the statement to its end with the parameters `parameter(0)` to `parameter(count - 1)`, which need not be
-    /// collected first; errors as for [`Self::query`].
+    /// collected first; errors as for [`Rows::of`].
     pub fn execute_with<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<()> {
         // The parameters live until the run ends, which is here.
         self.bind_all(count, parameter)?.finish()
     }
 
-    /// Starts the statement with the parameters `parameter(0)` to `parameter(count - 1)`; errors as for [`Self::query`].
-    pub fn query_with<'s>(&'s mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'s>) -> Result<Rows<'s>> {
+    /// Starts the statement with the parameters `parameter(0)` to `parameter(count - 1)`; errors as for [`Rows::of`].
+    pub fn query_with<'s>(
+        &'s mut self,
+        count: usize,
+        parameter: &dyn Fn(usize) -> Parameter<'s>,
+    ) -> Result<Rows<'s, &'s mut Self>> {
         self.bind_all(count, parameter)
     }
 
-    fn bind_all<'p>(&mut self, count: usize, parameter: &dyn Fn(usize) -> Parameter<'p>) -> Result<Rows<'_>> {
-        let rows = self.begin(count)?;
+    fn bind_all<'s, 'p>(
+        &'s mut self,
+        count: usize,
+        parameter: &dyn Fn(usize) -> Parameter<'p>,
+    ) -> Result<Rows<'p, &'s mut Self>> {
+        let rows = Rows { owner: self, parameters: PhantomData };
+        rows.owner.begin(count)?;
         for (index, number) in (1..).zip(0..count) {
-            rows.statement.bind(index, &parameter(number))?;
+            rows.owner.bind(index, &parameter(number))?;
         }
         Ok(rows)
     }
 
-    /// A run in which `count` parameters are about to be bound.
-    #[inline(never)]
-    fn begin(&mut self, count: usize) -> Result<Rows<'_>> {
+    /// Begins a run in which `count` parameters are about to be bound.
+    fn begin(&mut self, count: usize) -> Result<()> {
         // A `Rows` was forgotten.
         self.rewind();
         let wanted = self.parameter_count();
@@ -130,9 +140,62 @@ impl Statement {
             let message = alloc::format!("{count} parameters given, {wanted} wanted");
             return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
         }
-        self.is_used = true;
         let prepared_again = if self.is_autocommit() { None } else { Some(self.prepared_again()) };
-        Ok(Rows { statement: self, has_row: false, prepared_again })
+        self.run = Some(Run { has_row: false, prepared_again });
+        Ok(())
+    }
+
+    /// Begins a run with `parameters`, which have to live as long as it.
+    #[inline(never)]
+    fn begin_with(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+        self.begin(parameters.len())?;
+        for (index, parameter) in (1..).zip(parameters) {
+            self.bind(index, parameter)?;
+        }
+        Ok(())
+    }
+
+    /// The next row of the run; see [`Rows::next`].
+    #[inline(never)]
+    fn step(&mut self) -> Result<Option<NonNull<sqlite3_stmt>>> {
+        let Some(run) = &self.run else { return Ok(None) };
+        let is_first = !run.has_row;
+        if !is_first && memory::is_exhausted() {
+            self.rewind();
+            return Err(SqliteError::out_of_memory());
+        }
+        // SAFETY: the statement is valid.
+        match unsafe { api::sqlite3_step(self.raw()) } {
+            SQLITE_ROW | SQLITE_DONE if is_first && self.has_lost_transaction() => {
+                let error = SqliteError::out_of_memory().with_sql(self.sql());
+                self.rewind();
+                Err(error)
+            }
+            SQLITE_ROW => {
+                if let Some(run) = &mut self.run {
+                    run.has_row = true;
+                }
+                Ok(Some(self.raw))
+            }
+            SQLITE_DONE => {
+                self.rewind();
+                Ok(None)
+            }
+            code => {
+                let error = self.error(code);
+                self.rewind();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether SQLite has rolled back the transaction, for which it has no other word: when a statement turns out to be
+    /// of an older schema and memory is refused while SQLite takes it back, all of the transaction is taken back, and the
+    /// statement is prepared again and runs on its own.
+    #[inline(never)]
+    fn has_lost_transaction(&self) -> bool {
+        let before = self.run.as_ref().and_then(|run| run.prepared_again);
+        before.is_some() && self.is_autocommit() && before != Some(self.prepared_again())
     }
 
     /// The number of parameters.
@@ -177,8 +240,9 @@ impl Statement {
     /// comes here. Where it was forgotten, this is called before anything else is done with the statement. Bindings are
     /// cleared before the statement is reset or finalized, since both may call a profiler of the application, which may
     /// ask for the SQL with its parameters.
+    #[inline(never)]
     fn rewind(&mut self) {
-        if core::mem::take(&mut self.is_used) {
+        if self.run.take().is_some() {
             // SAFETY: see above. Reset repeats the error of the last step, which was reported then.
             unsafe {
                 api::sqlite3_clear_bindings(self.raw());
@@ -239,23 +303,33 @@ impl Drop for Statement {
     }
 }
 
-/// A running statement; reset when dropped.
-pub struct Rows<'s> {
-    statement: &'s mut Statement,
-    has_row: bool,
-    /// How often it had been prepared again when it began within a transaction; None if it did not.
-    prepared_again: Option<c_int>,
+/// What a running statement belongs to, for as long as it runs.
+pub trait StatementOwner {
+    /// The statement, always the same one; None if the owner has given it away, which it does when it is dropped.
+    fn statement(&mut self) -> Option<&mut Statement>;
 }
 
-impl Rows<'_> {
-    /// Whether SQLite has rolled back the transaction, for which it has no other word: when a statement turns out to be
-    /// of an older schema and memory is refused while SQLite takes it back, all of the transaction is taken back, and the
-    /// statement is prepared again and runs on its own.
-    #[inline(never)]
-    fn has_lost_transaction(&self) -> bool {
-        let statement = &*self.statement;
-        let is_rolled_back = self.prepared_again.is_some() && statement.is_autocommit();
-        is_rolled_back && self.prepared_again != Some(statement.prepared_again())
+impl StatementOwner for &mut Statement {
+    fn statement(&mut self) -> Option<&mut Statement> {
+        Some(self)
+    }
+}
+
+/// A running statement; reset when dropped.
+pub struct Rows<'p, O: StatementOwner> {
+    owner: O,
+    parameters: PhantomData<&'p ()>,
+}
+
+impl<'p, O: StatementOwner> Rows<'p, O> {
+    /// Starts the statement of `owner` with `parameters`, as many as its SQL has; SQLITE_RANGE otherwise, SQLITE_TOOBIG
+    /// for texts and blobs beyond SQLite's limit.
+    pub fn of(owner: O, parameters: &[Parameter<'p>]) -> Result<Self> {
+        let mut rows = Self { owner, parameters: PhantomData };
+        if let Some(statement) = rows.statement() {
+            statement.begin_with(parameters)?;
+        }
+        Ok(rows)
     }
 
     /// The next row, None after the last.
@@ -264,34 +338,14 @@ impl Rows<'_> {
     /// up the reserve (see [`memory`]).
     #[allow(clippy::should_implement_trait, reason = "a row borrows the statement, which no Iterator can express")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
-        if !self.statement.is_used {
-            return Ok(None);
-        }
-        if self.has_row && memory::is_exhausted() {
-            self.statement.rewind();
-            return Err(SqliteError::out_of_memory());
-        }
-        // SAFETY: the statement is valid.
-        match unsafe { api::sqlite3_step(self.statement.raw()) } {
-            SQLITE_ROW | SQLITE_DONE if !self.has_row && self.has_lost_transaction() => {
-                let error = SqliteError::out_of_memory().with_sql(self.statement.sql());
-                self.statement.rewind();
-                Err(error)
-            }
-            SQLITE_ROW => {
-                self.has_row = true;
-                Ok(Some(Row { statement: self.statement.raw, rows: PhantomData }))
-            }
-            SQLITE_DONE => {
-                self.statement.rewind();
-                Ok(None)
-            }
-            code => {
-                let error = self.statement.error(code);
-                self.statement.rewind();
-                Err(error)
-            }
-        }
+        let row = self.statement().map_or(Ok(None), Statement::step)?;
+        Ok(row.map(|statement| Row { statement, rows: PhantomData }))
+    }
+
+    fn statement(&mut self) -> Option<&mut Statement> {
+        let statement = self.owner.statement();
+        debug_assert!(statement.is_some(), "a statement is run after its owner was dropped");
+        statement
     }
 
     /// Runs to the end, ignoring rows.
@@ -301,10 +355,11 @@ impl Rows<'_> {
     }
 }
 
-impl Drop for Rows<'_> {
-    #[inline(never)]
+impl<O: StatementOwner> Drop for Rows<'_, O> {
     fn drop(&mut self) {
-        self.statement.rewind();
+        if let Some(statement) = self.statement() {
+            statement.rewind();
+        }
     }
 }
 

@@ -56,8 +56,7 @@ pub(super) fn visit(
         bucket.in_checkpoint AND bucket.last_applied_op >= bucket.last_op, settled, bucket.in_checkpoint, \
         bucket.requested_by \
         FROM main.ps_buckets AS bucket WHERE bucket.pending_delete = 0 ORDER BY bucket.id";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SQL, &[])?;
     while let Some(row) = rows.next()? {
         let (id, name) = (BucketId(row.integer(0)), row.text(1)?);
         check_bucket(id, row.integer(7), name)?;
@@ -82,8 +81,7 @@ const SELECT_ROW: &str = "SELECT bucket.id, iif(in_checkpoint, max(bucket.last_o
 
 /// The bucket called `name`, None if there is none.
 pub(super) fn find(database: &Database<'_>, name: &str) -> Result<Option<BucketRow>> {
-    let mut statement = database.cached(SELECT_ROW)?;
-    let mut rows = statement.query(&[name.into()])?;
+    let mut rows = database.query(SELECT_ROW, &[name.into()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (id, settled) = (BucketId(row.integer(0)), row.integer(5));
     check_bucket(id, settled, name)?;

@@ -31,8 +31,7 @@ pub(super) fn record(
         detail = json_set(excluded.detail, '$.times', 1 + coalesce(iif(json_valid(detail), detail ->> '$.times', 0), 0))";
     let kind = name(kind);
     let mut outdated: Vec<String> = Vec::new();
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[kind.into()])?;
+    let mut rows = database.query(SELECT, &[kind.into()])?;
     while let Some(row) = rows.next()? {
         // A damaged one is of no bucket or stream, and must not keep others from syncing.
         let Ok(subject) = row.text(0) else { continue };

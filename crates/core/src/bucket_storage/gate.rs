@@ -39,8 +39,7 @@ write checkpoint from the service and store it with target_checkpoint_request_id
         FROM (SELECT (SELECT count(*) FROM (SELECT 1 FROM main.ps_crud LIMIT 1000)) AS queued, \
             max(iif(key = 'target_checkpoint_request_id', value, NULL)) AS target, \
             max(iif(key = 'last_seen_checkpoint_request_id', value, 0)) AS seen FROM main.ps_kv)";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[event.into()])?;
+    let mut rows = database.query(SQL, &[event.into()])?;
     copy(rows.next()?.map_or(Ok(None), |row| row.optional_text(0))?.unwrap_or(event))
 }
 
@@ -50,8 +49,7 @@ write checkpoint from the service and store it with target_checkpoint_request_id
 /// Local data if what is stored is no such id: taken for a small one, it would open the gate.
 pub(super) fn request_id(database: &Database<'_>, id: RequestId) -> Result<Option<i64>> {
     const SQL: &str = "SELECT value FROM main.ps_kv WHERE key = ?1";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[key(id).into()])?;
+    let mut rows = database.query(SQL, &[key(id).into()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     // SDKs write these keys too, as they have numbers.
     let stored = match row.column_type(0) {

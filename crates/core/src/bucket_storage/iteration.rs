@@ -162,9 +162,7 @@ struct CheckpointRow {
 
 impl CheckpointRow {
     fn load(database: &Database<'_>) -> Result<Option<Self>> {
-        let mut statement =
-            database.cached("SELECT generation, writer, last_op, removed_op FROM main.ps_checkpoint")?;
-        let mut rows = statement.query(&[])?;
+        let mut rows = database.query("SELECT generation, writer, last_op, removed_op FROM main.ps_checkpoint", &[])?;
         Ok(rows.next()?.map(|row| Self {
             generation: row.integer(0),
             writer: row.integer(1),

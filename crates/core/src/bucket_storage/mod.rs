@@ -302,8 +302,7 @@ impl Storage for SqliteStorage<'_> {
 
 /// The client's id (docs/reference/functions.md#powersync_client_id).
 pub(crate) fn client_id(database: &Database<'_>) -> Result<String> {
-    let mut statement = database.cached("SELECT value FROM main.ps_kv WHERE key = 'client_id'")?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query("SELECT value FROM main.ps_kv WHERE key = 'client_id'", &[])?;
     match rows.next()? {
         Some(row) if row.column_type(0) == ValueType::Text && !row.text(0)?.is_empty() => text::copy(row.text(0)?),
         _ => Err(Error::new(ErrorKind::Abort, "No client_id found in ps_kv")),

@@ -26,8 +26,7 @@ impl Newest {
     /// Loads it.
     pub(super) fn load(database: &Database<'_>) -> Result<Self> {
         const SQL: &str = "SELECT region, region_size FROM main.ps_checkpoint";
-        let mut statement = database.cached(SQL)?;
-        let mut rows = statement.query(&[])?;
+        let mut rows = database.query(SQL, &[])?;
         Ok(match rows.next()? {
             Some(row) => Self { region: Region::checked(row.integer(0))?, size: row.integer(1) },
             None => Self { region: Region(0), size: 0 },
@@ -57,8 +56,7 @@ impl Newest {
 fn nothing_is_pending(database: &Database<'_>, newest: Region) -> Result<bool> {
     const SQL: &str = "SELECT id, settled FROM main.ps_buckets";
     const PENDING: &str = "SELECT 1 FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2 LIMIT 1";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SQL, &[])?;
     while let Some(row) = rows.next()? {
         let (first, last) = operations_after(newest, BucketId(row.integer(0)), row.integer(1));
         if database.integer(PENDING, &[first.into(), last.into()])?.is_some() {

@@ -38,8 +38,7 @@ fn read(row: &Row<'_>) -> Result<StoredSubscription> {
 /// All subscriptions in id order.
 pub(super) fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
     const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SQL, &[])?;
     let mut subscriptions = Vec::new();
     while let Some(row) = rows.next()? {
         subscriptions.try_reserve(1)?;
@@ -52,8 +51,7 @@ pub(super) fn all(database: &Database<'_>) -> Result<Vec<StoredSubscription>> {
 pub(super) fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
     const SQL: &str = const_format::formatcp!("SELECT {COLUMNS} FROM main.ps_stream_subscriptions ORDER BY id");
     let (mut ids, mut reasons) = (Vec::new(), Vec::new());
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SQL, &[])?;
     while let Some(row) = rows.next()? {
         match read(&row) {
             Err(error) if *error.kind() == ErrorKind::LocalData => {
@@ -75,8 +73,7 @@ pub(super) fn find(database: &Database<'_>, wanted: NewSubscription<'_>) -> Resu
     const SELECT: &str = const_format::formatcp!(
         "SELECT {COLUMNS} FROM main.ps_stream_subscriptions WHERE stream_name = ?1 AND local_params = ?2"
     );
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[wanted.stream_name.into(), wanted.parameters.into()])?;
+    let mut rows = database.query(SELECT, &[wanted.stream_name.into(), wanted.parameters.into()])?;
     rows.next()?.map(|row| read(&row)).transpose()
 }
 

@@ -20,8 +20,7 @@ pub(super) fn all(database: &Database<'_>) -> Result<Vec<(i64, Timestamp)>> {
     // SDKs need not know what other numbers mean.
     const SQL: &str = "SELECT priority, last_synced_at FROM main.ps_sync_state \
         WHERE priority BETWEEN 0 AND 3 OR priority = 2147483647 ORDER BY priority";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SQL, &[])?;
     let mut times = Vec::new();
     while let Some(row) = rows.next()? {
         times.push((row.integer(0), row.integer(1)));
@@ -42,8 +41,7 @@ pub(super) fn record(database: &Database<'_>, priority: i64, time: Timestamp) ->
 pub(crate) fn last_synced_at(database: &Database<'_>) -> Result<Option<String>> {
     const SQL: &str =
         "SELECT datetime(last_synced_at / 1000000, 'unixepoch') FROM main.ps_sync_state WHERE priority = ?1";
-    let mut statement = database.cached(SQL)?;
-    let mut rows = statement.query(&[FULL_CHECKPOINT_PRIORITY.into()])?;
+    let mut rows = database.query(SQL, &[FULL_CHECKPOINT_PRIORITY.into()])?;
     match rows.next()? {
         Some(row) => Ok(row.optional_text(0)?.map(String::from)),
         None => Ok(None),

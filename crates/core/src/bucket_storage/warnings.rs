@@ -47,8 +47,7 @@ pub(super) fn take_untyped(database: &Database<'_>) -> Result<Vec<String>> {
 
 /// The texts that a statement gives.
 fn lines(database: &Database<'_>, sql: &'static str) -> Result<Vec<String>> {
-    let mut statement = database.cached(sql)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(sql, &[])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         lines.try_reserve(1)?;

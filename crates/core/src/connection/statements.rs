@@ -1,11 +1,14 @@
 //! Cached statements: each SQL text is prepared once per connection.
 
+use alloc::boxed::Box;
+use alloc::rc::Weak;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use sqlite_nostd::Statement;
 
+use super::ConnectionState;
 use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::text;
@@ -60,7 +63,14 @@ struct Cache {
 struct Entry {
     key: EntryKey,
     /// None while it is in use.
-    statement: Option<Statement>,
+    kept: Option<Box<Kept>>,
+}
+
+/// A statement, and where it is kept while it is not in use.
+pub(super) struct Kept {
+    pub(super) statement: Statement,
+    pub(super) place: Place,
+    pub(super) state: Weak<ConnectionState>,
 }
 
 enum EntryKey {
@@ -69,16 +79,16 @@ enum EntryKey {
 }
 
 impl Statements {
-    /// Takes the statement for `text` out, if there is one that is not in use, and gives its place in any case.
+    /// Takes the statement for `text` out, if there is one that is not in use; otherwise gives the place for one.
     ///
     /// # Errors
     /// Out of memory.
-    pub(super) fn take(&self, text: &StatementText<'_>) -> Result<(Place, Option<Statement>)> {
+    pub(super) fn take(&self, text: &StatementText<'_>) -> Result<Result<Box<Kept>, Place>> {
         let mut cache = self.0.borrow_mut();
         let found = cache.index.find(text.key(), &key_at(&cache.entries));
         if let Some(position) = found {
-            let statement = cache.entries.get_mut(position).and_then(|entry| entry.statement.take());
-            return Ok((Place { position, generation: cache.generation }, statement));
+            let kept = cache.entries.get_mut(position).and_then(|entry| entry.kept.take());
+            return Ok(kept.ok_or(Place { position, generation: cache.generation }));
         }
         if cache.entries.len() >= CAPACITY {
             // Statements are dropped when the cache is free again.
@@ -86,18 +96,18 @@ impl Statements {
             self.clear();
             cache = self.0.borrow_mut();
         }
-        cache.add(text).map(|place| (place, None))
+        cache.add(text).map(Err)
     }
 
     /// Puts a statement back where it was taken from, unless the cache was emptied meanwhile.
-    pub(super) fn put_back(&self, place: Place, statement: Statement) {
+    pub(super) fn put_back(&self, kept: Box<Kept>) {
         let mut cache = self.0.borrow_mut();
-        let is_current = place.generation == cache.generation;
-        let entry = cache.entries.get_mut(place.position).filter(|_| is_current);
+        let is_current = kept.place.generation == cache.generation;
+        let entry = cache.entries.get_mut(kept.place.position).filter(|_| is_current);
         // Another one may be there after a nested use of the same SQL. It goes when the cache is free again.
         let left = match entry {
-            Some(entry) => entry.statement.replace(statement),
-            None => Some(statement),
+            Some(entry) => entry.kept.replace(kept),
+            None => Some(kept),
         };
         drop(cache);
         drop(left);
@@ -122,7 +132,7 @@ impl Cache {
             StatementText::Constant(text) => EntryKey::Constant(text),
             StatementText::Made(text) => EntryKey::Made(text::copy(text)?),
         };
-        self.entries.push(Entry { key, statement: None });
+        self.entries.push(Entry { key, kept: None });
         self.index.insert(text.key(), position);
         Ok(Place { position, generation: self.generation })
     }

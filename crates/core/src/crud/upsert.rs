@@ -46,8 +46,7 @@ impl<'d, 'c> Tables<'d, 'c> {
             Some(position) => position,
             None => {
                 let mut columns = Vec::new();
-                let mut statement = self.database.cached(COLUMNS)?;
-                let mut rows = statement.query(&[name.into()])?;
+                let mut rows = self.database.query(COLUMNS, &[name.into()])?;
                 while let Some(row) = rows.next()? {
                     columns.try_reserve(1)?;
                     columns.push(copy(row.text(0)?)?);
@@ -150,8 +149,7 @@ fn push_value(sql: &mut String, column: &str, metadata: Option<&str>) -> Result<
 /// The members of the object but `id`, each of which has to be a column.
 fn given_columns(database: &Database<'_>, table: &Table, members: &str) -> Result<Vec<String>> {
     const KEYS: &str = "SELECT key FROM json_each(?1) WHERE key <> 'id' GROUP BY key ORDER BY min(id)";
-    let mut statement = database.cached(KEYS)?;
-    let mut rows = statement.query(&[members.into()])?;
+    let mut rows = database.query(KEYS, &[members.into()])?;
     let mut columns = Vec::new();
     while let Some(row) = rows.next()? {
         let key = row.text(0)?;
@@ -166,8 +164,7 @@ fn given_columns(database: &Database<'_>, table: &Table, members: &str) -> Resul
 
 fn id_of(database: &Database<'_>, table: &Table, members: &str) -> Result<String> {
     const ID: &str = "SELECT ?1 ->> '$.id'";
-    let mut statement = database.cached(ID)?;
-    let mut rows = statement.query(&[members.into()])?;
+    let mut rows = database.query(ID, &[members.into()])?;
     let id = match rows.next()? {
         Some(row) => row.optional_text(0)?.map(copy).transpose()?,
         None => None,

@@ -159,8 +159,7 @@ pub(crate) fn note_view_triggers(database: &Database<'_>) -> Result<()> {
 /// # Errors
 /// Errors of SQLite, for instance because no step was ever taken.
 pub(crate) fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
-    let mut statement = database.cached("SELECT id FROM main.ps_migration ORDER BY id")?;
-    let mut applied = statement.query(&[])?;
+    let mut applied = database.query("SELECT id FROM main.ps_migration ORDER BY id", &[])?;
     for expected in MIGRATIONS.iter().filter(|step| step.version <= target.0) {
         match applied.next()? {
             Some(row) if row.integer(0) == expected.version => {}

@@ -41,8 +41,7 @@ fn write_rows(database: &Database<'_>, table: &str, json: &str) -> Result<i64> {
         Some(2) => {}
         _ => return Err(Error::argument("the rows must be a JSON object or an array of objects")),
     }
-    let mut statement = database.cached(ROWS)?;
-    let mut rows = statement.query(&[json.into()])?;
+    let mut rows = database.query(ROWS, &[json.into()])?;
     let mut written = 0_i64;
     while let Some(row) = rows.next()? {
         if row.text(1)? != "object" {

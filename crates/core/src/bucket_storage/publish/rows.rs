@@ -104,8 +104,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
                 WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id), rowid \
             FROM main.ps_updated_rows AS updated WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
         const FORGET: &str = "DELETE FROM main.ps_updated_rows WHERE rowid = ?1";
-        let mut statement = self.database.cached(SELECT)?;
-        let mut rows = statement.query(&[])?;
+        let mut rows = self.database.query(SELECT, &[])?;
         let (mut keys, mut is_empty) = (RowKeys::default(), true);
         while let Some(row) = rows.next()? {
             let (row_type, row_id) = (row.text(0)?, row.text(1)?);
@@ -165,8 +164,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             CROSS JOIN main.ps_operations AS operation ON operation.id = entry.operation \
             WHERE entry.row_type = +?1 AND entry.row_id = +?2";
         self.versions.clear();
-        let mut statement = self.database.cached(SELECT)?;
-        let mut rows = statement.query(&[row_type.into(), row_id.into()])?;
+        let mut rows = self.database.query(SELECT, &[row_type.into(), row_id.into()])?;
         while let Some(row) = rows.next()? {
             self.add_version(&row)?;
         }
@@ -268,8 +266,7 @@ fn shared_operations(database: &Database<'_>) -> Result<HashSet<i64>> {
         "SELECT row_type, row_id, operation FROM main.ps_row_operations ORDER BY row_type, row_id, operation";
     let mut shared = HashSet::new();
     let (mut row_type, mut row_id, mut previous) = (String::new(), String::new(), None);
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SELECT, &[])?;
     while let Some(row) = rows.next()? {
         let (next_type, next_id, operation) = (row.text(0)?, row.text(1)?, row.integer(2));
         if next_id == row_id && next_type == row_type {
@@ -293,8 +290,7 @@ fn put_operation(
     operation: i64,
 ) -> Result<()> {
     const SELECT: &str = "SELECT data FROM main.ps_operations WHERE id = ?1";
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[operation.into()])?;
+    let mut rows = database.query(SELECT, &[operation.into()])?;
     match rows.next()? {
         Some(row) => sinks.put(row_type, row_id, row.text(0)?),
         None => Ok(()),

@@ -20,8 +20,7 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
         FROM (SELECT id, tx_id, iif(typeof(data) = 'text' AND json_valid(data), data, NULL) AS entry FROM main.ps_crud) \
         ORDER BY id";
     let max_bytes = max_bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(0));
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[])?;
+    let mut rows = database.query(SELECT, &[])?;
     let mut batch = Batch::new()?;
     while let Some(row) = rows.next()? {
         let (entry, transaction) = (row.integer(0), row.integer(1));

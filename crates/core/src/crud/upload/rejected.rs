@@ -77,8 +77,7 @@ fn apply(database: &Database<'_>, transaction: i64) -> Result<()> {
     const SELECT: &str = "SELECT op, type, id, data, metadata, entry_id FROM main.powersync_rejected \
         WHERE transaction_id = ?1 ORDER BY entry_id";
     let mut tables = Tables::new(database);
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[transaction.into()])?;
+    let mut rows = database.query(SELECT, &[transaction.into()])?;
     let mut count = 0_i64;
     while let Some(row) = rows.next()? {
         count = count.saturating_add(1);
@@ -103,8 +102,7 @@ fn append(database: &Database<'_>, writes: &LocalWrites, transaction: i64) -> Re
     const SELECT: &str = "SELECT rejected.data, view.type, view.id FROM main.ps_rejected AS rejected \
         JOIN main.powersync_rejected AS view USING (transaction_id, entry_id) \
         WHERE transaction_id = ?1 ORDER BY entry_id";
-    let mut statement = database.cached(SELECT)?;
-    let mut rows = statement.query(&[transaction.into()])?;
+    let mut rows = database.query(SELECT, &[transaction.into()])?;
     while let Some(row) = rows.next()? {
         writes.append_again(database, row.text(0)?, row.text(1)?, row.text(2)?)?;
     }

@@ -155,8 +155,7 @@ impl Head {
         const FIRST: &str = "SELECT id, coalesce(tx_id, -id) FROM main.ps_crud WHERE id > ?1 ORDER BY id LIMIT 1";
         const BEHIND: &str =
             "SELECT id FROM main.ps_crud WHERE id > ?1 AND coalesce(tx_id, -id) <> ?2 ORDER BY id LIMIT 1";
-        let mut statement = database.cached(FIRST)?;
-        let mut rows = statement.query(&[self.before.into()])?;
+        let mut rows = database.query(FIRST, &[self.before.into()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (first, transaction) = (row.integer(0), row.integer(1));
         drop(rows);

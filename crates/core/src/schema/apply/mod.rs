@@ -125,9 +125,8 @@ fn path_support(database: &Database<'_>, schema: &Schema) -> PathSupport {
 
 /// Shows all objects of the database to `plan`.
 fn find_objects(database: &Database<'_>, plan: &mut Plan<'_>) -> Result<()> {
-    let mut statement =
-        database.cached("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL")?;
-    let mut rows = statement.query(&[])?;
+    let mut rows =
+        database.query("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL", &[])?;
     while let Some(row) = rows.next()? {
         let Some([kind, name, table, sql]) = object_texts(&row)? else { continue };
         if let Some(kind) = ObjectKind::parse(kind) {
@@ -266,13 +265,13 @@ fn foreign_objects(database: &Database<'_>, plan: &Plan<'_>) -> Result<Vec<Strin
     if replaced.is_empty() {
         return Ok(statements);
     }
-    let mut statement = database.cached(
+    let mut rows = database.query(
         "SELECT type, name, sql, tbl_name, 0 FROM main.sqlite_schema WHERE type IN ('trigger', 'index') \
             AND sql IS NOT NULL \
          UNION ALL \
          SELECT type, name, sql, tbl_name, 1 FROM temp.sqlite_schema WHERE type = 'trigger'",
+        &[],
     )?;
-    let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
         let Some([kind, name, sql, table]) = object_texts(&row)? else { continue };
         let position = replaced.find(&table.to_ascii_lowercase());
