@@ -7,6 +7,13 @@
 //!
 //! Everything runs inside the caller's transaction: after an error the caller rolls back, and the file is as it was.
 
+/// Statements in one text of [`Migration::down`]: in a table, each text would take 40 bytes more, for its place.
+macro_rules! statements {
+    ($first:literal $(, $next:literal)* $(,)?) => {
+        concat!($first $(, "\0", $next)*)
+    };
+}
+
 mod readable_rows;
 mod v01;
 mod v02;
@@ -40,7 +47,8 @@ use crate::schema::{ViewTrigger, view_triggers};
 struct Migration {
     version: i64,
     up: Up,
-    /// The statements that restore the format before, as they are stored in the file; None for the first format.
+    /// The statements that restore the format before, as they are stored in the file, made with `statements!`; None for
+    /// the first format.
     down: Option<&'static [&'static str]>,
 }
 
@@ -145,8 +153,8 @@ pub(crate) fn note_view_triggers(database: &Database<'_>) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
     let removals: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
-    let statements = removals.iter().map(String::as_str).chain(v1003::DOWN);
-    let down = down_migrations_json(statements)?;
+    let mut statements = removals.iter().map(String::as_str).chain(v1003::DOWN.iter().copied());
+    let down = down_migrations_json(&mut statements)?;
     // Asking first needs no lock.
     match database.integer(IS_NOTED, &[LATEST.0.into(), down.as_str().into()])? {
         Some(_) => Ok(()),
@@ -279,21 +287,23 @@ fn apply(database: &Database<'_>, migration: &Migration, journey: Journey) -> Re
         Up::Sql(sql) => database.execute_batch(sql)?,
         Up::Code(up) => up(database, journey)?,
     }
-    let down = migration.down.map(|down| down_migrations_json(down.iter().copied())).transpose()?;
+    let down = migration.down.map(|down| down_migrations_json(&mut down.iter().copied())).transpose()?;
     let mut insert = database.prepare("INSERT INTO main.ps_migration(id, down_migrations) VALUES (?1, ?2)")?;
     insert.execute(&[migration.version.into(), down.as_deref().into()])?;
     Ok(())
 }
 
-/// `statements` as `ps_migration.down_migrations` holds them.
-fn down_migrations_json<'s>(statements: impl Iterator<Item = &'s str>) -> Result<String> {
+/// Statements as `ps_migration.down_migrations` holds them; several can be in one text, see `statements!`.
+fn down_migrations_json(texts: &mut dyn Iterator<Item = &str>) -> Result<String> {
     let mut json = String::new();
-    for statement in statements {
-        let separator = if json.is_empty() { "[" } else { "," };
-        write_raw(&mut json, separator)?;
-        write_raw(&mut json, "{\"sql\":")?;
-        write_string(&mut json, statement)?;
-        write_raw(&mut json, "}")?;
+    for text in texts {
+        for statement in text.split('\0') {
+            let separator = if json.is_empty() { "[" } else { "," };
+            write_raw(&mut json, separator)?;
+            write_raw(&mut json, "{\"sql\":")?;
+            write_string(&mut json, statement)?;
+            write_raw(&mut json, "}")?;
+        }
     }
     write_raw(&mut json, "]")?;
     Ok(json)

@@ -7,7 +7,7 @@ use crate::connection::Database;
 use crate::uuid::random_uuid;
 
 /// The step between formats 2 and 3.
-pub(super) const MIGRATION: Migration = Migration { version: 3, up: Up::Code(up), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 3, up: Up::Code(up), down: Some(DOWN) };
 
 fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     database.execute_batch("CREATE TABLE main.ps_kv(key TEXT PRIMARY KEY NOT NULL, value BLOB)")?;
@@ -16,4 +16,4 @@ fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     Ok(())
 }
 
-const DOWN: [&str; 2] = ["DELETE FROM ps_migration WHERE id >= 3", "DROP TABLE ps_kv"];
+const DOWN: &[&str] = &[statements!["DELETE FROM ps_migration WHERE id >= 3", "DROP TABLE ps_kv"]];

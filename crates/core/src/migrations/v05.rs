@@ -12,7 +12,7 @@ use crate::connection::Database;
 use crate::schema::{drop_view_triggers, object_texts};
 
 /// The step between formats 4 and 5.
-pub(super) const MIGRATION: Migration = Migration { version: 5, up: Up::Code(up), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 5, up: Up::Code(up), down: Some(DOWN) };
 
 fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     drop_triggers(database)?;
@@ -94,7 +94,7 @@ CREATE INDEX main.ps_oplog_opid ON ps_oplog (bucket, op_id);
 CREATE INDEX main.ps_oplog_key ON ps_oplog (bucket, key);
 DROP TABLE main.ps_staged_oplog;";
 
-const DOWN: [&str; 16] = [
+const DOWN: &[&str] = &[statements![
     "SELECT powersync_drop_view(view.name)
   FROM sqlite_master view
   WHERE view.type = 'view'
@@ -137,4 +137,4 @@ const DOWN: [&str; 16] = [
     "INSERT OR REPLACE INTO ps_buckets(name, pending_delete, last_op, target_op) VALUES('$local', 1, 0, 9223372036854775807)",
     "DROP TABLE ps_updated_rows",
     "DELETE FROM ps_migration WHERE id >= 5",
-];
+]];

@@ -11,7 +11,7 @@ use crate::schema::data_tables;
 use crate::text;
 
 /// The step between formats 5 and 6.
-pub(super) const MIGRATION: Migration = Migration { version: 6, up: Up::Code(up), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 6, up: Up::Code(up), down: Some(DOWN) };
 
 fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     for table in data_tables(database)?.iter().filter(|table| !table.local_only && !table.is_direct) {
@@ -26,4 +26,4 @@ fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     Ok(())
 }
 
-const DOWN: [&str; 1] = ["DELETE FROM ps_migration WHERE id >= 6"];
+const DOWN: &[&str] = &["DELETE FROM ps_migration WHERE id >= 6"];

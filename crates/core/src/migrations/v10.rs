@@ -5,12 +5,12 @@
 use super::{Migration, Up};
 
 /// The step between formats 9 and 10.
-pub(super) const MIGRATION: Migration = Migration { version: 10, up: Up::Nothing, down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 10, up: Up::Nothing, down: Some(DOWN) };
 
-const DOWN: [&str; 2] = [
+const DOWN: &[&str] = &[statements![
     "SELECT powersync_drop_view(view.name)
   FROM sqlite_master view
   WHERE view.type = 'view'
     AND view.sql GLOB  '*-- powersync-auto-generated'",
     "DELETE FROM ps_migration WHERE id >= 10",
-];
+]];

@@ -25,7 +25,7 @@ use super::{Journey, Migration, Up};
 use crate::connection::Database;
 
 /// The step between formats 14 and 1001.
-pub(super) const MIGRATION: Migration = Migration { version: 1001, up: Up::Code(up), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 1001, up: Up::Code(up), down: Some(DOWN) };
 
 /// Buckets that ids of 22 bits can number.
 const MOST_BUCKETS: i64 = (1 << 22) - 1;
@@ -45,7 +45,8 @@ fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     database.execute_batch(KEY_REPAIR)
 }
 
-const UP_TABLES: &str = "CREATE TABLE main.ps_operations(
+const UP_TABLES: &str = concat!(
+    "CREATE TABLE main.ps_operations(
   id INTEGER PRIMARY KEY,
   op_id INTEGER NOT NULL,
   row_type TEXT NOT NULL,
@@ -75,8 +76,9 @@ CREATE TABLE main.ps_schema(
   schema_version INTEGER NOT NULL
 ) STRICT;
 
--- The generation starts anywhere, so that an iteration that was running before a journey down and up notices it.
-INSERT INTO main.ps_checkpoint(id, generation, last_op) VALUES (1, abs(random() >> 2), 0);
+",
+    // The generation starts anywhere, so that an iteration that was running before a journey down and up notices it.
+    "INSERT INTO main.ps_checkpoint(id, generation, last_op) VALUES (1, abs(random() >> 2), 0);
 
 CREATE TABLE main.ps_staged_updated_rows AS
   SELECT row_type, row_id FROM main.ps_updated_rows
@@ -93,8 +95,9 @@ INSERT INTO main.ps_updated_rows(row_type, row_id)
   SELECT row_type, row_id FROM main.ps_staged_updated_rows ORDER BY rowid;
 DROP TABLE main.ps_staged_updated_rows;
 
--- What follows needs no index of these, and builds on the pages that become free.
-DROP INDEX IF EXISTS main.ps_oplog_row;
+",
+    // What follows needs no index of these, and builds on the pages that become free.
+    "DROP INDEX IF EXISTS main.ps_oplog_row;
 DROP INDEX IF EXISTS main.ps_oplog_opid;
 DROP INDEX IF EXISTS main.ps_oplog_key;
 
@@ -122,7 +125,8 @@ CREATE TABLE main.ps_buckets(
   settled INTEGER NOT NULL DEFAULT 0,
   in_checkpoint INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);";
+CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);",
+);
 
 /// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a
 /// character has depends on the database's encoding.
@@ -201,7 +205,7 @@ BEGIN
    WHERE id = OLD.operation;
 END";
 
-const DOWN: [&str; 23] = [
+const DOWN: &[&str] = &[statements![
     // Their triggers use functions of ours; powersync_replace_schema creates them again.
     "SELECT powersync_drop_view(view.name) FROM main.sqlite_master AS view
  WHERE view.type = 'view' AND view.sql GLOB '*-- powersync-auto-generated'",
@@ -280,4 +284,4 @@ downloaded_size INTEGER NOT NULL DEFAULT 0) STRICT",
     "DROP TABLE main.ps_checkpoint",
     "DROP TABLE main.ps_schema",
     "DELETE FROM main.ps_migration WHERE id >= 1001",
-];
+]];

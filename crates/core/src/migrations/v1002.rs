@@ -18,7 +18,7 @@ use super::{Journey, Migration, Up, down_migrations_json, stored_down_migrations
 use crate::connection::Database;
 
 /// The step between formats 1001 and 1002.
-pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(up), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(up), down: Some(DOWN) };
 
 fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     database.execute_batch(UP)?;
@@ -52,21 +52,24 @@ fn keep_views_on_the_way_down(database: &Database<'_>) -> Result<()> {
     const REPLACE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
     let version = v1001::MIGRATION.version;
     let stored = stored_down_migrations(database, version)?;
-    let kept = stored.iter().map(String::as_str).filter(|sql| !sql.starts_with("SELECT powersync_drop_view("));
-    let down = down_migrations_json(kept)?;
+    let mut kept = stored.iter().map(String::as_str).filter(|sql| !sql.starts_with("SELECT powersync_drop_view("));
+    let down = down_migrations_json(&mut kept)?;
     database.prepare(REPLACE)?.execute(&[version.into(), down.as_str().into()])?;
     Ok(())
 }
 
-const UP: &str = "ALTER TABLE main.ps_checkpoint ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
+const UP: &str = concat!(
+    "ALTER TABLE main.ps_checkpoint ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE main.ps_checkpoint ADD COLUMN removed_op INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE main.ps_buckets ADD COLUMN requested_by INTEGER NOT NULL DEFAULT 0;
--- Iterations that were running in another format end (store/iteration.rs says what the lowest bit means).
-UPDATE main.ps_checkpoint SET generation = random() & ~1;
+",
+    // Iterations that were running in another format end (store/iteration.rs says what the lowest bit means).
+    "UPDATE main.ps_checkpoint SET generation = random() & ~1;
 
--- A list of changed rows that has grown without bound becomes one without duplicates.
--- Without a rowid, what is inserted at a commit does not change last_insert_rowid().
-CREATE TABLE main.ps_updated_rows_limit(
+",
+    // A list of changed rows that has grown without bound becomes one without duplicates.
+    // Without a rowid, what is inserted at a commit does not change last_insert_rowid().
+    "CREATE TABLE main.ps_updated_rows_limit(
   id INTEGER PRIMARY KEY CHECK (id = 1),
   next_check INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -74,8 +77,9 @@ DELETE FROM main.ps_updated_rows
  WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);
 
 DROP VIEW main.ps_oplog;
--- As before, but for operations whose subkey is not known.
-CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
+",
+    // As before, but for operations whose subkey is not known.
+    "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
   SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
          newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
          operation.data, operation.hash, operation.id
@@ -97,7 +101,8 @@ BEGIN
            CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null'),
          removed = iif(removed = 2, 0, removed)
    WHERE id = OLD.operation;
-END;";
+END;",
+);
 
 /// Earlier builds wrote rows of types that differ only in case to one data table. The next full publish looks at the
 /// rows of such a type, and at those that its table may have in their place. Types are found one by one in the index.
@@ -122,18 +127,21 @@ const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_
 
 /// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view
 /// over something that no longer exists.
-pub(super) const DOWN: [&str; 19] = [
-    "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
-    "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'powersync_unknown_subkeys', 1
+pub(super) const DOWN: &[&str] = &[
+    statements![
+        "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'",
+        "INSERT OR REPLACE INTO main.ps_kv(key, value) SELECT 'powersync_unknown_subkeys', 1
  WHERE EXISTS (SELECT 1 FROM main.ps_operations WHERE removed = 2)",
+    ],
     v1001::FORGET_UNKNOWN_SUBKEYS,
     "DROP VIEW main.ps_oplog",
     v1001::VIEW,
     v1001::KEY_REPAIR,
-    "DROP TABLE main.ps_updated_rows_limit",
-    "CREATE TABLE main.ps_staged_buckets AS SELECT * FROM main.ps_buckets",
-    "DROP TABLE main.ps_buckets",
-    "CREATE TABLE main.ps_buckets(
+    statements![
+        "DROP TABLE main.ps_updated_rows_limit",
+        "CREATE TABLE main.ps_staged_buckets AS SELECT * FROM main.ps_buckets",
+        "DROP TABLE main.ps_buckets",
+        "CREATE TABLE main.ps_buckets(
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
   last_applied_op INTEGER NOT NULL DEFAULT 0,
@@ -147,24 +155,25 @@ pub(super) const DOWN: [&str; 19] = [
   settled INTEGER NOT NULL DEFAULT 0,
   in_checkpoint INTEGER NOT NULL DEFAULT 0
 ) STRICT",
-    "INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
+        "INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
     count_at_last, count_since_last, downloaded_size, settled, in_checkpoint)
   SELECT id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
          count_at_last, count_since_last, downloaded_size, settled, in_checkpoint
     FROM main.ps_staged_buckets ORDER BY id",
-    "DROP TABLE main.ps_staged_buckets",
-    "CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name)",
-    "CREATE TABLE main.ps_staged_checkpoint AS SELECT * FROM main.ps_checkpoint",
-    "DROP TABLE main.ps_checkpoint",
-    "CREATE TABLE main.ps_checkpoint(
+        "DROP TABLE main.ps_staged_buckets",
+        "CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name)",
+        "CREATE TABLE main.ps_staged_checkpoint AS SELECT * FROM main.ps_checkpoint",
+        "DROP TABLE main.ps_checkpoint",
+        "CREATE TABLE main.ps_checkpoint(
   id INTEGER PRIMARY KEY CHECK (id = 1),
   generation INTEGER NOT NULL,
   last_op INTEGER NOT NULL,
   region INTEGER NOT NULL DEFAULT 0,
   region_size INTEGER NOT NULL DEFAULT 0
 ) STRICT",
-    "INSERT INTO main.ps_checkpoint(id, generation, last_op, region, region_size)
+        "INSERT INTO main.ps_checkpoint(id, generation, last_op, region, region_size)
   SELECT id, generation, last_op, region, region_size FROM main.ps_staged_checkpoint",
-    "DROP TABLE main.ps_staged_checkpoint",
-    "DELETE FROM main.ps_migration WHERE id >= 1002",
+        "DROP TABLE main.ps_staged_checkpoint",
+        "DELETE FROM main.ps_migration WHERE id >= 1002",
+    ],
 ];

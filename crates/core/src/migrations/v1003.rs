@@ -13,7 +13,7 @@
 use super::{Migration, Up};
 
 /// The step between formats 1002 and 1003.
-pub(super) const MIGRATION: Migration = Migration { version: 1003, up: Up::Sql(UP), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 1003, up: Up::Sql(UP), down: Some(DOWN) };
 
 /// No index besides the keys: both tables are small, and each object costs time whenever a file is opened.
 const UP: &str = "CREATE TABLE main.ps_rejected(
@@ -42,7 +42,7 @@ ALTER TABLE main.ps_updated_rows ADD COLUMN downloaded INTEGER NOT NULL DEFAULT 
 
 /// Older formats have no place for rejected uploads: how many transactions there were is left in `ps_kv`. As in 1002,
 /// the column goes with a copy of its table.
-pub(super) const DOWN: [&str; 11] = [
+pub(super) const DOWN: &[&str] = &[statements![
     "INSERT OR REPLACE INTO main.ps_kv(key, value)
   SELECT 'powersync_rejected_dropped', dropped
     FROM (SELECT count(DISTINCT transaction_id) AS dropped FROM main.ps_rejected) WHERE dropped > 0",
@@ -60,4 +60,4 @@ pub(super) const DOWN: [&str; 11] = [
   SELECT row_type, row_id FROM main.ps_staged_updated_rows ORDER BY rowid",
     "DROP TABLE main.ps_staged_updated_rows",
     "DELETE FROM main.ps_migration WHERE id >= 1003",
-];
+]];

@@ -3,7 +3,7 @@
 use super::{Migration, Up};
 
 /// The step between formats 10 and 11.
-pub(super) const MIGRATION: Migration = Migration { version: 11, up: Up::Sql(UP), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 11, up: Up::Sql(UP), down: Some(DOWN) };
 
 const UP: &str = "CREATE TABLE main.ps_stream_subscriptions (
   id INTEGER NOT NULL PRIMARY KEY,
@@ -18,4 +18,4 @@ const UP: &str = "CREATE TABLE main.ps_stream_subscriptions (
   UNIQUE (stream_name, local_params)
 ) STRICT;";
 
-const DOWN: [&str; 2] = ["DROP TABLE ps_stream_subscriptions", "DELETE FROM ps_migration WHERE id >= 11"];
+const DOWN: &[&str] = &[statements!["DROP TABLE ps_stream_subscriptions", "DELETE FROM ps_migration WHERE id >= 11"]];

@@ -5,7 +5,7 @@
 use super::{Migration, Up};
 
 /// The step between formats 12 and 13.
-pub(super) const MIGRATION: Migration = Migration { version: 13, up: Up::Sql(UP), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 13, up: Up::Sql(UP), down: Some(DOWN) };
 
 const UP: &str = "CREATE TABLE main.ps_staged_sync_state AS
   SELECT priority, unixepoch(last_synced_at) * 1000000 AS last_synced_at FROM main.ps_sync_state
@@ -21,7 +21,7 @@ UPDATE main.ps_stream_subscriptions SET
   expires_at = max(min(expires_at, 9223372036854), -9223372036854) * 1000000,
   last_synced_at = max(min(last_synced_at, 9223372036854), -9223372036854) * 1000000;";
 
-const DOWN: [&str; 6] = [
+const DOWN: &[&str] = &[statements![
     "UPDATE ps_stream_subscriptions SET expires_at = expires_at / 1000000, last_synced_at = last_synced_at / 1000000",
     "ALTER TABLE ps_sync_state RENAME TO ps_sync_state_new",
     "CREATE TABLE ps_sync_state (
@@ -31,4 +31,4 @@ const DOWN: [&str; 6] = [
     "INSERT INTO ps_sync_state (priority, last_synced_at) SELECT priority, datetime(last_synced_at / 1000000, 'unixepoch') FROM ps_sync_state_new",
     "DROP TABLE ps_sync_state_new",
     "DELETE FROM ps_migration WHERE id >= 13",
-];
+]];

@@ -3,7 +3,7 @@
 use super::{Migration, Up};
 
 /// The step between formats 13 and 14.
-pub(super) const MIGRATION: Migration = Migration { version: 14, up: Up::Sql(UP), down: Some(&DOWN) };
+pub(super) const MIGRATION: Migration = Migration { version: 14, up: Up::Sql(UP), down: Some(DOWN) };
 
 const UP: &str = "DELETE FROM main.ps_kv WHERE key IN (
   'last_applied_checkpoint_request_id', 'last_seen_checkpoint_request_id', 'target_checkpoint_request_id');
@@ -33,7 +33,7 @@ INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op
     FROM main.ps_staged_buckets ORDER BY id;
 DROP TABLE main.ps_staged_buckets;";
 
-const DOWN: [&str; 11] = [
+const DOWN: &[&str] = &[statements![
     "ALTER TABLE ps_buckets RENAME TO ps_buckets_14",
     "DROP INDEX ps_buckets_name",
     "CREATE TABLE ps_buckets(
@@ -92,4 +92,4 @@ ON CONFLICT(name) DO UPDATE SET
   last_applied_op = excluded.last_applied_op,
   target_op = excluded.target_op",
     "DELETE FROM ps_migration WHERE id >= 14",
-];
+]];
