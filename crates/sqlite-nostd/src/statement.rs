@@ -18,15 +18,20 @@ use crate::{ResultCode, SqliteError, Value, ValueType};
 /// database's schema makes SQLite prepare it again when it is run next.
 pub struct Statement {
     raw: NonNull<sqlite3_stmt>,
-    /// Set while it may be running or have parameters bound.
-    run: Option<Run>,
+    run: Run,
 }
 
-/// How far a run of a statement is.
-struct Run {
-    has_row: bool,
-    /// How often the statement had been prepared again when the run began within a transaction; None if it did not.
-    prepared_again: Option<c_int>,
+/// How far the run of a statement is.
+enum Run {
+    /// It is not running, and has no parameters bound.
+    None,
+    /// It may have parameters bound, and has no row yet.
+    Begun {
+        /// How often it had been prepared again when the run began within a transaction; None if it did not.
+        prepared_again: Option<c_int>,
+    },
+    /// It has had a row.
+    HadRow,
 }
 
 /// The value of a parameter.
@@ -85,7 +90,7 @@ impl<'p, T: Into<Parameter<'p>>> From<Option<T>> for Parameter<'p> {
 impl Statement {
     /// Takes over a statement that SQLite prepared.
     pub(crate) fn from_raw(raw: NonNull<sqlite3_stmt>) -> Self {
-        Self { raw, run: None }
+        Self { raw, run: Run::None }
     }
 
     fn raw(&self) -> *mut sqlite3_stmt {
@@ -141,7 +146,7 @@ impl Statement {
             return Err(SqliteError::new(ResultCode::RANGE, message).with_sql(self.sql()));
         }
         let prepared_again = if self.is_autocommit() { None } else { Some(self.prepared_again()) };
-        self.run = Some(Run { has_row: false, prepared_again });
+        self.run = Run::Begun { prepared_again };
         Ok(())
     }
 
@@ -158,23 +163,23 @@ impl Statement {
     /// The next row of the run; see [`Rows::next`].
     #[inline(never)]
     fn step(&mut self) -> Result<Option<NonNull<sqlite3_stmt>>> {
-        let Some(run) = &self.run else { return Ok(None) };
-        let is_first = !run.has_row;
-        if !is_first && memory::is_exhausted() {
-            self.rewind();
-            return Err(SqliteError::out_of_memory());
+        match self.run {
+            Run::None => return Ok(None),
+            Run::HadRow if memory::is_exhausted() => {
+                self.rewind();
+                return Err(SqliteError::out_of_memory());
+            }
+            Run::Begun { .. } | Run::HadRow => {}
         }
         // SAFETY: the statement is valid.
         match unsafe { api::sqlite3_step(self.raw()) } {
-            SQLITE_ROW | SQLITE_DONE if is_first && self.has_lost_transaction() => {
+            SQLITE_ROW | SQLITE_DONE if self.has_lost_transaction() => {
                 let error = SqliteError::out_of_memory().with_sql(self.sql());
                 self.rewind();
                 Err(error)
             }
             SQLITE_ROW => {
-                if let Some(run) = &mut self.run {
-                    run.has_row = true;
-                }
+                self.run = Run::HadRow;
                 Ok(Some(self.raw))
             }
             SQLITE_DONE => {
@@ -192,10 +197,11 @@ impl Statement {
     /// Whether SQLite has rolled back the transaction, for which it has no other word: when a statement turns out to be
     /// of an older schema and memory is refused while SQLite takes it back, all of the transaction is taken back, and the
     /// statement is prepared again and runs on its own.
-    #[inline(never)]
     fn has_lost_transaction(&self) -> bool {
-        let before = self.run.as_ref().and_then(|run| run.prepared_again);
-        before.is_some() && self.is_autocommit() && before != Some(self.prepared_again())
+        match self.run {
+            Run::Begun { prepared_again: Some(before) } => self.is_autocommit() && before != self.prepared_again(),
+            _ => false,
+        }
     }
 
     /// The number of parameters.
@@ -242,7 +248,7 @@ impl Statement {
     /// ask for the SQL with its parameters.
     #[inline(never)]
     fn rewind(&mut self) {
-        if self.run.take().is_some() {
+        if !matches!(core::mem::replace(&mut self.run, Run::None), Run::None) {
             // SAFETY: see above. Reset repeats the error of the last step, which was reported then.
             unsafe {
                 api::sqlite3_clear_bindings(self.raw());
