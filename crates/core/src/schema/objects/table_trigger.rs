@@ -82,6 +82,7 @@ pub(crate) fn create_raw_table_trigger(
 }
 
 /// The triggers of a direct table.
+#[inline(never)]
 pub(in crate::schema) fn triggers(table: &Table, objects: RowObjects) -> Result<Vec<Object>> {
     let source = TableTriggers {
         table: &table.name,
@@ -153,6 +154,7 @@ impl TableTriggers<'_> {
         Ok(entry.finish())
     }
 
+    #[inline(never)]
     fn update(&self) -> Result<String> {
         let mut body = String::from(
             "SELECT CASE WHEN OLD.id IS NOT NULL AND OLD.id IS NOT NEW.id THEN RAISE(ABORT,'Cannot update id') END;\n",

@@ -49,6 +49,7 @@ pub(in crate::schema) fn data_table(table: &Table) -> Object {
 }
 
 /// The view that SQL reads and writes.
+#[inline(never)]
 pub(in crate::schema) fn view(table: &Table, paths: PathSupport) -> Result<Object> {
     let metadata: &[&str] = if table.options.include_metadata { &[METADATA, DELETED] } else { &[] };
     let mut sql = String::with_capacity(128 + table.columns.len() * 72);
@@ -125,6 +126,7 @@ fn split_last_identifier(sql: &str) -> Option<(&str, &str)> {
 }
 
 /// An index over the same expressions as the view's columns; None if SQLite cannot index one of them.
+#[inline(never)]
 pub(in crate::schema) fn index(table: &Table, index: &Index, paths: PathSupport) -> Result<Option<Object>> {
     if !index.columns.iter().all(|column| paths.includes(&column.name)) {
         return Ok(None);

@@ -22,6 +22,7 @@ use crate::schema::objects::{Object, ObjectKind};
 use crate::text::{identifier, literal};
 
 /// All triggers of a table's view.
+#[inline(never)]
 pub(in crate::schema) fn triggers(table: &Table, limit: ArgumentLimit) -> Result<Vec<Object>> {
     let source = TriggerSource::new(table, limit);
     let mut triggers = Vec::with_capacity(4);
@@ -56,6 +57,7 @@ impl<'t> TriggerSource<'t> {
         Self { table, limit, columns, sorted, data_table, row_type: literal(&table.name) }
     }
 
+    #[inline(never)]
     fn insert(&self) -> Result<Object> {
         let options = &self.table.options;
         let mut body = String::new();
@@ -93,6 +95,7 @@ impl<'t> TriggerSource<'t> {
         ))
     }
 
+    #[inline(never)]
     fn update(&self) -> Result<Object> {
         let options = &self.table.options;
         let condition =
