@@ -78,10 +78,10 @@ fn marks_survive_a_journey_between_formats() {
 fn duplicates_are_dropped_on_the_way_up() {
     let host = Host::open_in_memory();
     migrate(&host, FIRST_OWN);
-    let mark = "INSERT INTO ps_updated_rows SELECT 't', CAST(value % 3 AS TEXT) FROM json_each(?)";
+    let mark = "INSERT INTO ps_updated_rows(row_type, row_id) SELECT 't', CAST(value % 3 AS TEXT) FROM json_each(?)";
     host.rows_with(mark, [json!((0..5000).collect::<Vec<_>>()).to_string()]);
     migrate(&host, NEWEST);
-    assert_eq!(host.table("SELECT * FROM ps_updated_rows"), json!([["t", "0"], ["t", "1"], ["t", "2"]]));
+    assert_eq!(host.table("SELECT row_type, row_id FROM ps_updated_rows"), json!([["t", "0"], ["t", "1"], ["t", "2"]]));
 }
 
 #[test]

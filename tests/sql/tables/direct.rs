@@ -150,7 +150,10 @@ fn local_writes_are_recorded_inside_their_statement() {
         ]
     );
     assert_eq!(host.table("SELECT * FROM t"), json!([["1", 5, "AA"]]));
-    assert_eq!(host.table("SELECT DISTINCT * FROM ps_updated_rows ORDER BY 2"), json!([["t", "1"], ["t", "2"]]));
+    assert_eq!(
+        host.table("SELECT DISTINCT row_type, row_id FROM ps_updated_rows ORDER BY 2"),
+        json!([["t", "1"], ["t", "2"]])
+    );
     let triggers = host.table("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 't' ORDER BY name");
     assert_eq!(triggers, json!([["ps_view_delete_t"], ["ps_view_insert_t"], ["ps_view_update_t"]]));
 }
