@@ -178,6 +178,8 @@ pub enum Action {
     Clear { client: u8, flags: u8, behind: bool },
     /// Stops, and has everything published again.
     Resync { client: u8 },
+    /// Once the client has converged, something changes its file, which is then repaired.
+    Damage { client: u8, how: u8 },
     /// A new client begins in the client's place, with a copy or an export of a client's file.
     Replace { client: u8, from: u8, export: bool, with_local: bool },
     /// Stops, and changes the schema.

@@ -19,6 +19,34 @@ impl Client {
         shown(self.host(second)?, schema).map_err(|error| failed("reading what is shown", &error))
     }
 
+    /// Everything that is stored passes the library's own checks.
+    ///
+    /// # Errors
+    /// If one finds something.
+    pub fn verify(&mut self) -> Step<()> {
+        let sql = "SELECT powersync_diagnose('verify') -> '$.verification.findings'";
+        let rows = self.host(false)?.try_rows(sql, []).map_err(|error| failed(sql, &error))?;
+        ensure(rows[0][0] == "[]", || format!("client {}: {}", self.index, rows[0][0]))
+    }
+
+    /// Changes the file behind the library's back, and has it repaired: what was published is published again by the
+    /// next checkpoint, and what was downloaded is perhaps downloaded again.
+    ///
+    /// # Errors
+    /// If the damage is not found, or found again after the repair.
+    pub fn damage(&mut self, how: u8) -> Step<()> {
+        const DAMAGE: [&str; 5] = [
+            "DELETE FROM ps_data__notes",
+            r#"UPDATE ps_data__notes SET data = '{"name":"damaged"}'"#,
+            "UPDATE ps_buckets SET op_checksum = op_checksum + 1",
+            "DELETE FROM ps_row_operations WHERE row_type = 'notes'",
+            "INSERT INTO ps_data__notes VALUES ('damaged', '{}')",
+        ];
+        self.execute(false, DAMAGE[usize::from(how) % DAMAGE.len()])?;
+        self.in_transaction(false, "SELECT powersync_repair('all')")?;
+        self.follow_deletions(false)
+    }
+
     /// Compares the database with the model.
     ///
     /// # Errors

@@ -199,7 +199,8 @@ fn statement(random: &mut Random) -> Statement {
 }
 
 fn disturbance(random: &mut Random, clients: usize, client: u8) -> Action {
-    match random.below(26) {
+    match random.below(28) {
+        26.. => Action::Damage { client, how: small(random, 5) },
         24.. => {
             let (from, export, with_local) = (small(random, clients), random.chance(50), random.chance(50));
             Action::Replace { client, from, export, with_local }

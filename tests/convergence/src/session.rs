@@ -215,6 +215,16 @@ impl World {
             Action::Upload { transactions, result, mark, together: true, .. } => {
                 client.upload_together(backend, *transactions, *result, *mark)?;
             }
+            Action::Damage { how, .. } => {
+                (client.kill_after, client.roll_back_after) = (None, None);
+                client.stop_all()?;
+                if settle(client, backend, false)? {
+                    client.stop_all()?;
+                    client.damage(*how)?;
+                    let is_settled = settle(client, backend, false)?;
+                    ensure(is_settled, || "nothing is published after the repair".to_owned())?;
+                }
+            }
             Action::Reject { transaction, .. } => client.reject(*transaction)?,
             Action::Retry { transaction, discard, .. } => client.retry(*transaction, *discard)?,
             Action::Upload { transactions, result, mark, .. } => {
@@ -266,6 +276,7 @@ impl World {
             ensure(shown == expected, || format!("client {index} shows {shown:?}\n but the service has {expected:?}"))?;
             let host = client.host(false)?;
             invariants::check_consistent(host).map_err(|error| Stop::Failure(format!("client {index}: {error}")))?;
+            client.verify()?;
         }
         Ok(())
     }
@@ -364,6 +375,7 @@ fn client_of(action: &Action) -> Option<u8> {
         | Action::Reject { client, .. }
         | Action::Retry { client, .. }
         | Action::Replace { client, .. }
+        | Action::Damage { client, .. }
         | Action::ChangeSchema { client, .. } => Some(*client),
     }
 }

@@ -66,7 +66,9 @@ pub(crate) fn delete_orphans(
     };
     let source = format!("FROM main.{table} WHERE {condition}");
     if table.ends_with("_operations") {
-        run(&format!("INSERT INTO main.ps_updated_rows(row_type, row_id) SELECT row_type, row_id {source}"))?;
+        run(&format!(
+            "INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded) SELECT row_type, row_id, 1 {source}"
+        ))?;
         updated_rows::limit(database)?;
     }
     run(&format!("DELETE {source}"))
