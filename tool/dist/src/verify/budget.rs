@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 /// Static libraries are larger than loaded ones for they have relocations, and names; those for Windows also hold the
 /// zeros of the memory reserve, which `objcopy` writes out, and that for arm64_32 the compiler's own form of some functions.
 const BUDGETS: &[(&str, u64)] = &[
-    ("libpowersync_x64.linux.so", 430_000),
+    ("libpowersync_x64.linux.so", 485_000),
     ("libpowersync_aarch64.linux.so", 402_000),
     ("libpowersync_armv7.linux.so", 449_000),
     ("libpowersync_riscv64gc.linux.so", 385_000),
