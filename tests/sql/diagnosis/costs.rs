@@ -27,6 +27,22 @@ fn a_diagnosis_reads_no_rows() {
 }
 
 #[test]
+fn each_bucket_costs_the_same() {
+    let steps = [10, 210, 410].map(|buckets| {
+        let schema = json!({"tables": [{"name": "lists", "columns": [{"name": "name", "type": "text"}]}]});
+        let mut session = Session::with_schema(&schema);
+        for id in 0..buckets {
+            session.service.put(&format!("bucket {id}"), "lists", &id.to_string(), &json!({}));
+        }
+        session.sync();
+        let counters = Counters::install(session.host.connection_mut()).unwrap();
+        counters.count(|| session.host.value("SELECT powersync_diagnose('verify')")).1.steps
+    });
+    let (first, second) = (steps[1] - steps[0], steps[2] - steps[1]);
+    assert!(second < 600 * 200 && second <= first + first / 20, "{steps:?}");
+}
+
+#[test]
 fn a_verification_takes_as_many_steps_for_each_row() {
     let steps = [10, 1010, 2010].map(|rows| steps(rows, 10, true));
     let (first, second) = (steps[1] - steps[0], steps[2] - steps[1]);

@@ -101,10 +101,7 @@ fn damaged_buckets_are_found() {
     assert_found(&format!("DELETE FROM ps_operations WHERE {first}"), both);
     let changed = json!([["operations-invalid", "a"], ["row-differs", "lists/1"]]);
     assert_found(&format!("UPDATE ps_operations SET data = '[]' WHERE {first}"), changed.clone());
-    assert_found(
-        &format!("DELETE FROM ps_row_operations WHERE operation = (SELECT min(id) FROM ps_operations)"),
-        changed,
-    );
+    assert_found("DELETE FROM ps_row_operations WHERE operation = (SELECT min(id) FROM ps_operations)", changed);
     // Sums that older versions stored signed or unreduced are right.
     assert_found("UPDATE ps_buckets SET op_checksum = op_checksum - 4294967296", json!([]));
     assert_found("UPDATE ps_buckets SET op_checksum = op_checksum + 4294967296", json!([]));

@@ -153,12 +153,13 @@ const GATE_OBJECT: &str = "SELECT json_object('open', json(iif(state = 'open', '
 
 const GATE_OBJECT_END: &str = " UNION SELECT row_type, row_id FROM main.ps_updated_rows WHERE downloaded))), 'remedy', remedy) FROM gate LEFT JOIN remedies ON of_state = state";
 
-const BUCKETS: &str = "WITH held AS (SELECT (operation >> 34) & 4194303 AS bucket, count(*) AS settled \
-    FROM main.ps_row_operations GROUP BY 1), pending AS (SELECT bucket, count(*) AS pending FROM ";
+// Joined by the buckets' ids: SQLite would compare each bucket with each count.
+const BUCKETS: &str = "WITH buckets AS (SELECT *, (add_checksum + op_checksum) & 4294967295 AS checksum FROM \
+    (SELECT of_bucket, sum(is_settled) AS held, sum(is_pending) AS waiting FROM \
+      (SELECT (operation >> 34) & 4194303 AS of_bucket, 1 AS is_settled, 0 AS is_pending FROM main.ps_row_operations \
+        UNION ALL SELECT id, 0, 0 FROM main.ps_buckets UNION ALL SELECT bucket, 0, 1 FROM ";
 
-const BUCKETS_END: &str = " GROUP BY 1), buckets AS (SELECT *, coalesce(held.settled, 0) AS held, \
-    coalesce(pending, 0) AS waiting, (add_checksum + op_checksum) & 4294967295 AS checksum FROM main.ps_buckets AS bucket \
-    LEFT JOIN held ON held.bucket = bucket.id LEFT JOIN pending ON pending.bucket = bucket.id ORDER BY name) \
+const BUCKETS_END: &str = ") GROUP BY of_bucket) CROSS JOIN main.ps_buckets AS bucket ON bucket.id = of_bucket ORDER BY name) \
   SELECT json_group_array(json_object('name', name, 'last_op', CAST(iif(in_checkpoint, \
         max(last_op, coalesce((SELECT last_op FROM main.ps_checkpoint), 0)), last_op) AS TEXT), \
     'last_applied_op', CAST(last_applied_op AS TEXT), 'operations', held + waiting, 'bytes', downloaded_size, \

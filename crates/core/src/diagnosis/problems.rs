@@ -136,10 +136,11 @@ impl List {
 fn write_member(json: &mut String, name: &str, value: Option<&str>) -> Result<()> {
     write_string(json, name)?;
     write_raw(json, ":")?;
-    Ok(match value {
+    match value {
         Some(value) => write_string(json, value)?,
         None => write_raw(json, "null")?,
-    })
+    }
+    Ok(())
 }
 
 /// What is done with problems.

@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod errors;
+mod findings;
 mod gate;
 mod host;
 mod life;
