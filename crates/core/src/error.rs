@@ -81,6 +81,19 @@ impl Error {
         Self::new(ErrorKind::LocalData, message)
     }
 
+    /// The error for JSON that was given as an argument and is read by SQL: text in it that is not Unicode is no fault of
+    /// the database.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn in_given_json(self) -> Self {
+        match self.kind() {
+            ErrorKind::LocalData => {
+                Self::argument("the JSON has text that is not Unicode, such as half a surrogate pair")
+            }
+            _ => self,
+        }
+    }
+
     /// The kind of this error.
     pub(crate) fn kind(&self) -> &ErrorKind {
         &self.0.kind

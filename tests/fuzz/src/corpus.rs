@@ -33,6 +33,7 @@ pub fn made(target: &Target) -> Vec<Vec<u8>> {
     let scenarios = scenarios();
     let mut inputs = match (target.name, target.format) {
         ("schema", _) => schemas(&scenarios),
+        ("upload_queue", _) => calls(&scenarios),
         ("json_text", _) => lines(&scenarios).iter().flat_map(rows).collect(),
         (_, Format::Json) => {
             let of_scenarios = lines(&scenarios).into_iter().map(|line| line.to_string().into_bytes());
@@ -86,6 +87,21 @@ fn rows(line: &Value) -> Vec<Vec<u8>> {
     let texts: Vec<&str> = entries.iter().filter_map(|entry| entry["data"].as_str()).collect();
     let text = |pair: &[&str]| pair.join("\n").into_bytes();
     texts.windows(2).map(text).chain(texts.iter().map(|one| text(&[one, "{}"]))).collect()
+}
+
+/// The calls of scenarios that give their arguments as parameters.
+fn calls(scenarios: &[Value]) -> Vec<Vec<u8>> {
+    let steps = |scenario: &Value| -> String {
+        let steps = scenario["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+        steps.iter().filter_map(call).collect()
+    };
+    scenarios.iter().map(steps).filter(|calls| !calls.is_empty()).map(String::into_bytes).collect()
+}
+
+fn call(step: &Value) -> Option<String> {
+    let name = step["sql"].as_str()?.strip_prefix("SELECT powersync_")?.strip_suffix("(?, ?)")?;
+    let arguments: Vec<&str> = step["parameters"].as_array()?.iter().filter_map(Value::as_str).collect();
+    Some(format!("{name} {}\n", arguments.join("|").replace('\n', " ")))
 }
 
 fn schemas(scenarios: &[Value]) -> Vec<Vec<u8>> {

@@ -15,6 +15,7 @@ mod json_text;
 mod schema;
 mod script;
 mod sync_client;
+mod upload_queue;
 
 pub mod corpus;
 pub mod mutation;
@@ -38,7 +39,7 @@ pub struct Target {
 /// How the inputs of a target are written, which decides how they are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON text, or several separated by line feeds.
+    /// JSON texts in lines that may hold other things too.
     Json,
     /// One BSON document.
     Bson,
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: schema::run, format: Format::Json },
     Target { name: "sync_client", run: sync_client::run, format: Format::Script },
     Target { name: "damaged_tables", run: damaged_tables::run, format: Format::Script },
+    Target { name: "upload_queue", run: upload_queue::run, format: Format::Json },
 ];
 
 /// A new database in memory with the library loaded.

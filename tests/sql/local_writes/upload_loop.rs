@@ -303,6 +303,36 @@ fn a_damaged_entry_is_named_and_can_be_rejected() {
 }
 
 /// Nothing about the rows has changed, so that triggers would record empty updates.
+/// SQLite makes of `\\ud800` bytes that are no text.
+#[test]
+fn half_surrogate_pairs_are_refused_in_arguments_and_named_in_the_queue() {
+    let host = with_writes();
+    let before = transactions(&host);
+    let text = "the JSON has text that is not Unicode, such as half a surrogate pair";
+    for result in [
+        r#"{"status":"\ud800"}"#,
+        r#"{"status":"fatal_error","failed_operation":{"error_code":"\ud800"}}"#,
+        r#"{"status":"fatal_error","message":"\ud800"}"#,
+    ] {
+        let call = format!("SELECT powersync_crud_results('[{result}]', '{{\"transaction_ids\":[\"1\"]}}')");
+        refused(&host, &call, text);
+    }
+    refused(
+        &host,
+        r#"SELECT powersync_crud_results('[{"status":"success"}]', '{"transaction_ids":["\ud800"]}')"#,
+        text,
+    );
+    assert_eq!(transactions(&host), before);
+    host.execute("DELETE FROM ps_crud");
+    let entry = r#"{"op":"PUT","type":"lists","id":"\ud800","data":{}}"#;
+    host.execute(&format!("INSERT INTO ps_crud(tx_id, data) VALUES (50, '{{}}'), (51, '{{}}'), (51, '{entry}')"));
+    assert_eq!(json_of(&host, "SELECT powersync_crud_next(9)")["transactions"].as_array().unwrap().len(), 1);
+    host.execute("DELETE FROM ps_crud WHERE tx_id = 50");
+    let error = host.error("SELECT powersync_crud_next(9)");
+    assert_eq!(error.code, 11);
+    assert!(error.message.contains("is no JSON: powersync_crud_reject(51, …)"), "{error}");
+}
+
 #[test]
 fn a_transaction_that_is_tried_again_at_once_is_uploaded_as_it_was() {
     let host = with_writes();

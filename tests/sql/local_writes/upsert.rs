@@ -46,6 +46,12 @@ fn what_does_not_fit_changes_nothing() {
     let host = host();
     for (table, rows, message) in [
         ("lists", r#"[{"id": "a"}, {"id": "b", "colour": 1, "shape": 2}]"#, "table lists has no column colour"),
+        (
+            "lists",
+            r#"{"id": "a", "\ud800": 1}"#,
+            "the JSON has text that is not Unicode, such as half a surrogate pair",
+        ),
+        ("lists", r#"{"id": "\ud800"}"#, "the JSON has text that is not Unicode, such as half a surrogate pair"),
         ("lists", r#"{"name": "A"}"#, "a row of lists needs an id"),
         ("lists", r#"{"id": null}"#, "a row of lists needs an id"),
         ("missing", r#"{"id": "a"}"#, "there is no table missing with a column id"),

@@ -21,7 +21,7 @@ pub(super) fn upsert(session: &Session, context: &Context<'_>, arguments: &[&Val
         return Err(Error::argument("the table and the JSON must be text"));
     }
     let (table, json) = (table.text()?, json.text()?);
-    let written = database.in_savepoint(|| write_rows(&database, table, json))?;
+    let written = database.in_savepoint(|| write_rows(&database, table, json)).map_err(Error::in_given_json)?;
     context.result_integer(written);
     Ok(())
 }

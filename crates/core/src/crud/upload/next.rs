@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use rowtide_json::writer::{begin, write_integer, write_raw, write_string};
 use sqlite_nostd::Row;
 
@@ -32,13 +32,17 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
             }
             batch.open(transaction)?;
         }
-        let is_json = row.integer(8) != 0;
+        let added = if row.integer(8) != 0 { batch.add(&row, entry).map(|()| true) } else { Ok(false) };
+        let is_json = match added {
+            // Half a surrogate pair.
+            Err(error) if *error.kind() == ErrorKind::LocalData => false,
+            added => added?,
+        };
         if !is_json && batch.closed == 0 {
             return Err(Error::local_data(format!(
                 "entry {entry} of the upload queue is no JSON: powersync_crud_reject({transaction}, …) takes its transaction out"
             )));
         }
-        batch.add(&row, entry)?;
         if !is_json || batch.closed > 0 && batch.json.len() > max_bytes {
             batch.undo()?;
             break;

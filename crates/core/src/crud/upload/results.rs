@@ -50,7 +50,7 @@ struct Answered {
 /// # Errors
 /// An argument error, before anything changes, if the two do not fit to each other or to the queue; errors of SQLite.
 pub(crate) fn apply_results(database: &Database<'_>, results: &str, options: &str, now: i64) -> Result<String> {
-    let answered = read(database, results, options)?;
+    let answered = read(database, results, options).map_err(Error::in_given_json)?;
     let (mut completed, mut rejected) = (0_i64, String::new());
     let (mut blocked_by, mut retry_after) = (None, None);
     for Answered { transaction, first_entry, behind, verdict } in &answered {
