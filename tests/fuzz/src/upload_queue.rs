@@ -94,18 +94,17 @@ fn call(host: &Host, name: &str, arguments: Vec<SqlValue>) {
 
 /// Checks a result, given how many entries were queued or rejected before.
 fn check(host: &Host, name: &str, result: &Value, entries: i64) {
-    let read = |text: &Value| serde_json::from_str::<Value>(text.as_str().unwrap_or_default()).expect("JSON");
+    // SQLite reads it: what is copied as it was given may have numbers and escapes that serde_json refuses.
+    let read = |path: &str| host.value_with("SELECT ?1 ->> ?2", [result.as_str().unwrap_or_default(), path]);
     let lost = entries - count(host);
     match name {
-        "crud_complete" => assert_eq!(read(result)["removed"], lost),
+        "crud_complete" => assert_eq!(read("$.removed"), lost),
         "crud_results" => {
-            let done = read(result);
-            assert!(lost >= done["completed"].as_i64().expect("a number"), "{done}");
-            assert_eq!(done["empty"], host.value("SELECT count(*) = 0 FROM ps_crud") == 1);
+            assert!(lost >= read("$.completed").as_i64().expect("a number"), "{result}");
+            assert_eq!(read("$.empty"), host.value("SELECT count(*) = 0 FROM ps_crud"), "{result}");
         }
         "crud_next" => {
-            let taken = read(result);
-            assert!(taken["transactions"].is_array() && taken["more"].is_boolean(), "{taken}");
+            assert_eq!(read("$.more").as_i64().map(|more| more & !1), Some(0), "{result}");
             assert_eq!(lost, 0);
         }
         "crud_reject" | "crud_retry" | "explain" => assert_eq!(lost, 0),
