@@ -132,7 +132,7 @@ pub(super) const ORPHANS: &[(&str, &str)] = &[
         "ps_row_operations",
         "INSERT INTO ps_row_operations SELECT 'lists', 'another', operation FROM ps_row_operations LIMIT 1",
     ),
-    ("ps_updated_rows", "INSERT INTO ps_updated_rows VALUES (NULL, 'x'), ('x', NULL)"),
+    ("ps_updated_rows", "INSERT INTO ps_updated_rows(row_type, row_id) VALUES (NULL, 'x'), ('x', NULL)"),
     ("ps_untyped", "INSERT INTO ps_untyped VALUES ('lists', '1', '{}')"),
     ("ps_untyped", "INSERT INTO ps_untyped VALUES ('direct', '1', '{}')"),
     ("ps_sync_state", "INSERT INTO ps_sync_state VALUES (4, 5)"),

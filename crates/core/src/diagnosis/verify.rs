@@ -56,7 +56,7 @@ ps_updated_rows;row_type IS NULL OR row_id IS NULL;marks are of no row\n\
 ps_untyped;type IN (SELECT value FROM json_each(?1));rows are of types that have a table\n\
 ps_sync_state;priority NOT BETWEEN 0 AND 3 AND priority <> 2147483647;rows are of no priority\n\
 ps_stream_subscriptions;NOT json_valid(local_params);subscriptions have parameters that are no JSON\n\
-ps_diagnostics;kind NOT IN ('attempt', 'checksum', 'stream', 'operation') OR NOT coalesce(json_valid(detail), 0)\
+ps_diagnostics;kind NOT IN ('attempt', 'checksum', 'stream', 'operation', 'untyped') OR NOT coalesce(json_valid(detail), kind = 'untyped')\
     ;rows are of no known kind";
 
 /// Rows of type ?1 that are published, with those of its table: id, whether local writes or a later publish explain a
