@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::cell::RefCell;
 
 use const_format::formatcp;
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::now;
@@ -89,12 +89,11 @@ impl FailedRow {
 }
 
 fn describe(row_type: &str, row_id: &str, error: &Error) -> Result<String> {
-    let mut json = String::new();
+    let mut json = Json::default();
     let message = text::format(format_args!("{error}"))?;
     for (separator, part) in [("[", row_type), (",", row_id), (",", &message)] {
-        write_raw(&mut json, separator)?;
-        write_string(&mut json, part)?;
+        json.string(separator, part);
     }
-    write_raw(&mut json, "]")?;
-    Ok(json)
+    json.raw("]");
+    Ok(json.finish()?)
 }

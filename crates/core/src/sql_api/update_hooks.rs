@@ -1,10 +1,9 @@
 //! `powersync_update_hooks(op)`: reports changed tables to SDKs whose SQLite driver has no update hook.
 
 use alloc::rc::Rc;
-use alloc::string::String;
 use core::cell::RefCell;
 
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
 use crate::connection::changed_tables::{ChangedTables, Versions};
@@ -91,14 +90,14 @@ impl UpdateHooks {
             ));
         }
         let mut tables = observer.tables.borrow_mut();
-        let mut json = String::new();
-        write_raw(&mut json, "[")?;
-        for (index, table) in tables.committed(&observer.versions).sorted()?.into_iter().enumerate() {
-            write_raw(&mut json, if index > 0 { "," } else { "" })?;
-            write_string(&mut json, table)?;
+        let mut json = Json::default();
+        json.raw("[");
+        for table in tables.committed(&observer.versions).sorted()? {
+            json.comma();
+            json.string("", table);
         }
-        write_raw(&mut json, "]")?;
-        context.try_result_json(&json)?;
+        json.raw("]");
+        context.try_result_json(&json.finish()?)?;
         context.settle()?;
         tables.forget_committed();
         Ok(())
