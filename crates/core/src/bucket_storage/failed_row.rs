@@ -11,6 +11,7 @@ use rowtide_json::writer::Json;
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::now;
+use crate::cell;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text;
@@ -49,14 +50,14 @@ impl FailedRow {
         if is_meant.contains(&code)
             && let Ok(failure) = describe(row_type, row_id, &error)
         {
-            self.0.replace(State::Failed(failure));
+            cell::replace(&self.0, State::Failed(failure));
         }
         error
     }
 
     /// Everything was published.
     pub(super) fn published(&self) {
-        self.0.replace(State::Published);
+        cell::replace(&self.0, State::Published);
     }
 
     /// Stores the row, or that there is none any more, when an iteration ends.

@@ -6,6 +6,7 @@ use core::cell::RefCell;
 use rowtide_json::writer::Json;
 use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
+use crate::cell;
 use crate::connection::changed_tables::{ChangedTables, Versions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql_api::session::Session;
@@ -58,13 +59,13 @@ impl Hooks for Observer {
 impl UpdateHooks {
     /// Installs the hooks, unless they are.
     fn install(&self, connection: Connection<'_>) -> Result<()> {
-        let mut installed = self.installed.borrow_mut();
+        let mut installed = cell::write(&self.installed);
         match &mut *installed {
             Some((hooks, _)) if hooks.are_in_place() => {}
             // The same ones again: others would find those that are still in place, and take them for foreign ones.
             Some((hooks, observer)) => {
                 hooks.restore()?;
-                observer.tables.borrow_mut().resume();
+                cell::write(&observer.tables).resume();
             }
             None => {
                 let observer = Rc::new(Observer { tables: RefCell::default(), versions: connection.data_versions() });
@@ -79,7 +80,7 @@ impl UpdateHooks {
     /// # Errors
     /// The hooks are not in place, so that changes may be missing; the result is too long, or out of memory.
     fn give(&self, context: &Context<'_>) -> Result<()> {
-        let installed = self.installed.borrow();
+        let installed = cell::read(&self.installed);
         let Some((hooks, observer)) = &*installed else {
             return Err(Error::state("no hooks are installed: call powersync_update_hooks('install') first"));
         };
@@ -89,7 +90,7 @@ impl UpdateHooks {
                  changes may be missing: let it remove its own, and call powersync_update_hooks('install') again",
             ));
         }
-        let mut tables = observer.tables.borrow_mut();
+        let mut tables = cell::write(&observer.tables);
         let mut json = Json::default();
         json.raw("[");
         for table in tables.committed(&observer.versions).sorted()? {
