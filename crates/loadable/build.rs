@@ -1,5 +1,7 @@
 //! Linker arguments of the loadable library.
 
+use std::path::Path;
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
@@ -17,4 +19,19 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--no-eh-frame-hdr");
         println!("cargo::rerun-if-changed=discard.ld");
     }
+    // Functions that compile to the same code are one.
+    if is("TARGET", LLD_TARGET) && has_lld() {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--icf=all");
+    }
+}
+
+/// The target for which Rust links with LLD by default; GNU's linker does not know all of its arguments.
+const LLD_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Whether the toolchain comes with LLD: some distributions leave it out.
+fn has_lld() -> bool {
+    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let Ok(output) = std::process::Command::new(compiler).args(["--print", "sysroot"]).output() else { return false };
+    let sysroot = String::from_utf8_lossy(&output.stdout);
+    Path::new(sysroot.trim()).join(format!("lib/rustlib/{LLD_TARGET}/bin/gcc-ld/ld.lld")).exists()
 }

@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 mod bucket_storage;
+mod cell;
 mod collections;
 mod connection;
 mod crud;

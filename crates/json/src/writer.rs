@@ -9,16 +9,110 @@ use alloc::string::String;
 use core::fmt;
 
 use super::scan::find_quote_backslash_or_control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// An empty text with memory for what most calls write, so that it need not grow step by step.
-///
-/// # Errors
-/// Out of memory.
-pub fn begin() -> Result<String> {
-    let mut json = String::new();
-    json.try_reserve_exact(1000)?;
-    Ok(json)
+/// A JSON text that is being written. It keeps an error until the end, so that code that writes need not look after each
+/// step: that code is most of what writing takes. Methods take the text in front of a value, such as a member's name.
+#[derive(Debug, Default)]
+pub struct Json {
+    text: String,
+    error: Option<Error>,
+}
+
+impl Json {
+    /// An empty text with memory for what most calls write, so that it need not grow step by step.
+    pub fn with_room() -> Self {
+        let mut text = String::new();
+        let error = text.try_reserve_exact(1000).err().map(Error::from);
+        Self { text, error }
+    }
+
+    /// What is written up to now.
+    pub fn written(&self) -> &str {
+        &self.text
+    }
+
+    /// Takes away what was written behind the first `length` bytes.
+    pub fn shorten(&mut self, length: usize) {
+        while self.text.len() > length && self.text.pop().is_some() {}
+    }
+
+    /// Appends `text` as it is.
+    pub fn raw(&mut self, text: &str) {
+        if self.error.is_none() {
+            self.error = write_raw(&mut self.text, text).err();
+        }
+    }
+
+    /// Appends a comma, unless it is the first element or member that follows.
+    pub fn comma(&mut self) {
+        if !matches!(self.text.as_bytes().last(), None | Some(b'[' | b'{')) {
+            self.raw(",");
+        }
+    }
+
+    /// Appends `before`, and a text that is JSON.
+    pub fn json(&mut self, before: &str, json: &str) {
+        self.raw(before);
+        self.raw(json);
+    }
+
+    /// Appends `before`, and a string; see [`write_string`].
+    pub fn string(&mut self, before: &str, text: &str) {
+        self.raw(before);
+        if self.error.is_none() {
+            self.error = write_string(&mut self.text, text).err();
+        }
+    }
+
+    /// Appends `before`, and a string or `null`.
+    pub fn optional_string(&mut self, before: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.string(before, text),
+            None => self.json(before, "null"),
+        }
+    }
+
+    /// Appends `before`, and an integer.
+    pub fn integer(&mut self, before: &str, integer: i64) {
+        self.json(before, itoa::Buffer::new().format(integer));
+    }
+
+    /// Appends `before`, and an integer or `null`.
+    pub fn optional_integer(&mut self, before: &str, integer: Option<i64>) {
+        match integer {
+            Some(integer) => self.integer(before, integer),
+            None => self.json(before, "null"),
+        }
+    }
+
+    /// Appends `before`, and an integer as a string: a number in JSON loses digits above 2⁵³ in many readers.
+    pub fn id(&mut self, before: &str, id: i64) {
+        self.json(before, "\"");
+        self.integer("", id);
+        self.raw("\"");
+    }
+
+    /// Appends `before`, and `true` or `false`.
+    pub fn bool(&mut self, before: &str, value: bool) {
+        self.json(before, if value { "true" } else { "false" });
+    }
+
+    /// Appends a real; see [`write_real`].
+    pub fn real(&mut self, real: f64) {
+        format_real(real, |text| self.raw(text));
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn finish(self) -> Result<String> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.text),
+        }
+    }
 }
 
 /// Appends `text` as it is.
@@ -91,14 +185,6 @@ const CONTROL_ESCAPES: &str = "\
 /// Out of memory.
 pub fn write_integer(json: &mut String, integer: i64) -> Result<()> {
     write_raw(json, itoa::Buffer::new().format(integer))
-}
-
-/// Appends `true` or `false`.
-///
-/// # Errors
-/// Out of memory.
-pub fn write_bool(json: &mut String, value: bool) -> Result<()> {
-    write_raw(json, if value { "true" } else { "false" })
 }
 
 /// Appends a real. NaN, which SQLite cannot hold, becomes `null`.
@@ -186,12 +272,40 @@ mod tests {
     }
 
     #[test]
-    fn integers_and_booleans() {
-        let mut json = String::new();
-        write_integer(&mut json, i64::MIN).unwrap();
-        write_raw(&mut json, ",").unwrap();
-        write_bool(&mut json, true).unwrap();
-        assert_eq!(json, "-9223372036854775808,true");
+    fn values_follow_what_is_before_them() {
+        let mut json = Json::with_room();
+        json.raw("[");
+        for id in [1, i64::MIN] {
+            json.comma();
+            json.id("{\"id\":", id);
+            json.integer(",\"n\":", id);
+            json.optional_integer(",\"o\":", None);
+            json.raw("}");
+        }
+        let length = json.written().len();
+        json.comma();
+        json.bool("", true);
+        json.shorten(length);
+        json.comma();
+        json.optional_string("", Some("\"é"));
+        json.optional_string(",", None);
+        json.json(",", "{}");
+        json.bool(",", false);
+        json.comma();
+        json.real(0.5);
+        json.raw("]");
+        let expected = r#"[{"id":"1","n":1,"o":null},{"id":"-9223372036854775808","n":-9223372036854775808,"o":null},"\"é",null,{},false,0.5]"#;
+        assert_eq!(json.finish().unwrap(), expected);
+    }
+
+    #[test]
+    fn an_error_is_kept() {
+        let mut json = Json { text: String::new(), error: Some(Error::invalid("no memory")) };
+        json.comma();
+        json.string("", "a");
+        json.integer("", 1);
+        assert_eq!(json.written(), "");
+        assert_eq!(json.finish(), Err(Error::invalid("no memory")));
     }
 
     proptest! {

@@ -7,10 +7,11 @@ use alloc::string::String;
 use core::cell::RefCell;
 
 use const_format::formatcp;
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::now;
+use crate::cell;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text;
@@ -49,14 +50,14 @@ impl FailedRow {
         if is_meant.contains(&code)
             && let Ok(failure) = describe(row_type, row_id, &error)
         {
-            self.0.replace(State::Failed(failure));
+            cell::replace(&self.0, State::Failed(failure));
         }
         error
     }
 
     /// Everything was published.
     pub(super) fn published(&self) {
-        self.0.replace(State::Published);
+        cell::replace(&self.0, State::Published);
     }
 
     /// Stores the row, or that there is none any more, when an iteration ends.
@@ -89,12 +90,11 @@ impl FailedRow {
 }
 
 fn describe(row_type: &str, row_id: &str, error: &Error) -> Result<String> {
-    let mut json = String::new();
+    let mut json = Json::default();
     let message = text::format(format_args!("{error}"))?;
     for (separator, part) in [("[", row_type), (",", row_id), (",", &message)] {
-        write_raw(&mut json, separator)?;
-        write_string(&mut json, part)?;
+        json.string(separator, part);
     }
-    write_raw(&mut json, "]")?;
-    Ok(json)
+    json.raw("]");
+    Ok(json.finish()?)
 }

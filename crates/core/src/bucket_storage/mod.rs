@@ -36,6 +36,7 @@ use publish::{RowLocations, RowSinks};
 use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
 
+use crate::cell;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use repair::{
     delete_orphans, drop_bucket, end_for_repair, forget_request_id, republish, visit_damaged_request_ids,
@@ -102,7 +103,7 @@ impl<'c> SqliteStorage<'c> {
         self.note_writer()?;
         let sinks = RowSinks::new(&self.database, self.memory, self.schemas)?;
         // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
-        self.memory.pending_rows.borrow_mut().clear();
+        cell::write(&self.memory.pending_rows).clear();
         publish::publish(&self.database, sinks, changed, scope, holds_back)?;
         self.memory.failed_row.published();
         Ok(())
@@ -195,7 +196,7 @@ impl Storage for SqliteStorage<'_> {
             }
             _ => return Ok(None),
         };
-        let mut pending_rows = self.memory.pending_rows.borrow_mut();
+        let mut pending_rows = cell::write(&self.memory.pending_rows);
         let stored = operations::store_line(&self.database, &mut pending_rows, bucket, line, line_size)?;
         drop(pending_rows);
         if stored.new_operations > 0 {

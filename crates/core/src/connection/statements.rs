@@ -9,6 +9,7 @@ use core::cell::RefCell;
 use sqlite_nostd::Statement;
 
 use super::ConnectionState;
+use crate::cell;
 use crate::collections::{Index, Key};
 use crate::error::Result;
 use crate::text;
@@ -84,7 +85,7 @@ impl Statements {
     /// # Errors
     /// Out of memory.
     pub(super) fn take(&self, text: &StatementText<'_>) -> Result<Result<Box<Kept>, Place>> {
-        let mut cache = self.0.borrow_mut();
+        let mut cache = cell::write(&self.0);
         let found = cache.index.find(text.key(), &key_at(&cache.entries));
         if let Some(position) = found {
             let kept = cache.entries.get_mut(position).and_then(|entry| entry.kept.take());
@@ -94,14 +95,14 @@ impl Statements {
             // Statements are dropped when the cache is free again.
             drop(cache);
             self.clear();
-            cache = self.0.borrow_mut();
+            cache = cell::write(&self.0);
         }
         cache.add(text).map(Err)
     }
 
     /// Puts a statement back where it was taken from, unless the cache was emptied meanwhile.
     pub(super) fn put_back(&self, kept: Box<Kept>) {
-        let mut cache = self.0.borrow_mut();
+        let mut cache = cell::write(&self.0);
         let is_current = kept.place.generation == cache.generation;
         let entry = cache.entries.get_mut(kept.place.position).filter(|_| is_current);
         // Another one may be there after a nested use of the same SQL. It goes when the cache is free again.
@@ -115,7 +116,7 @@ impl Statements {
 
     /// Finalizes all statements that are not in use.
     pub(super) fn clear(&self) {
-        let mut cache = self.0.borrow_mut();
+        let mut cache = cell::write(&self.0);
         let generation = cache.generation.wrapping_add(1);
         let released = core::mem::replace(&mut *cache, Cache { generation, ..Cache::default() });
         drop(cache);

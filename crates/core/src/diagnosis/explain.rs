@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_json::writer::{write_integer, write_raw, write_real, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::{Row, ValueType};
 
 use super::GATE;
@@ -224,20 +224,19 @@ fn place(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Res
 
 /// The columns of a row as a JSON object, without `id`. A blob is null.
 fn object(row: &Row<'_>, names: &[String]) -> Result<String> {
-    let mut json = String::new();
+    let mut json = Json::default();
+    json.raw("{");
     for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != "id") {
-        let separator = if json.is_empty() { "{" } else { "," };
-        write_raw(&mut json, separator)?;
-        write_string(&mut json, name)?;
-        write_raw(&mut json, ":")?;
+        json.comma();
+        json.string("", name);
+        json.raw(":");
         match row.column_type(index) {
-            ValueType::Integer => write_integer(&mut json, row.integer(index))?,
-            ValueType::Real => write_real(&mut json, row.real(index))?,
-            ValueType::Text => write_string(&mut json, row.text(index)?)?,
-            ValueType::Null | ValueType::Blob => write_raw(&mut json, "null")?,
+            ValueType::Integer => json.integer("", row.integer(index)),
+            ValueType::Real => json.real(row.real(index)),
+            ValueType::Text => json.string("", row.text(index)?),
+            ValueType::Null | ValueType::Blob => json.raw("null"),
         }
     }
-    let end = if json.is_empty() { "{}" } else { "}" };
-    write_raw(&mut json, end)?;
-    Ok(json)
+    json.raw("}");
+    Ok(json.finish()?)
 }

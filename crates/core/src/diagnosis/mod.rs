@@ -13,7 +13,7 @@ mod verify;
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_json::writer::{begin, write_raw};
+use rowtide_json::writer::Json;
 use sqlite_nostd::{Parameter, ResultCode};
 
 pub(crate) use explain::explain;
@@ -62,7 +62,7 @@ pub(crate) fn diagnose(
     let mut snapshot = database.prepare("SELECT 1 FROM main.sqlite_schema")?;
     let mut rows = snapshot.query(&[])?;
     rows.next()?;
-    Ok(report(database, schemas, iteration, verifies, None)?.json)
+    Ok(report(database, schemas, iteration, verifies, None)?.json.finish()?)
 }
 
 /// Repairs the problems with a code, or of all with `all`, and with a subject if that is given. Returns which were
@@ -98,14 +98,13 @@ fn report<'c>(
     let format = format(database)?;
     let is_current = Version::from_number(format) == Some(LATEST);
     let repairs = repair.is_some();
-    let mut report = Report { database, is_current, json: begin()?, problems: Problems::new(repair)? };
+    let mut report = Report { database, is_current, json: Json::with_room(), problems: Problems::new(repair) };
     report.problems.add_format(format)?;
-    write_raw(&mut report.json, "{\"versions\":")?;
+    report.json.raw("{\"versions\":");
     report.json_of(VERSIONS, &[VERSION.into(), format.into()])?;
     report.part("client_id", "null", CLIENT_ID)?;
     report.part("gate", "null", &[GATE, GATE_OBJECT, PENDING, GATE_OBJECT_END].concat())?;
-    write_raw(&mut report.json, ",\"iteration\":")?;
-    write_raw(&mut report.json, iteration.unwrap_or("null"))?;
+    report.json.json(",\"iteration\":", iteration.unwrap_or("null"));
     report.part("last_attempt", "null", ATTEMPT)?;
     report.part("buckets", "[]", &[BUCKETS, PENDING, BUCKETS_END].concat())?;
     report.part("subscriptions", "[]", SUBSCRIPTIONS)?;
@@ -113,14 +112,14 @@ fn report<'c>(
     report.part("sync_times", "[]", SYNC_TIMES)?;
     report.part("rejected", "0", REJECTED)?;
     report.find_problems(schemas, iteration.is_some())?;
-    write_raw(&mut report.json, ",\"problems\":")?;
+    report.json.raw(",\"problems\":");
     report.write_problems(repairs)?;
     if verifies {
         verify::write(&mut report, schemas)?;
         report.write_problems(repairs)?;
-        write_raw(&mut report.json, "}")?;
+        report.json.raw("}");
     }
-    write_raw(&mut report.json, "}")?;
+    report.json.raw("}");
     Ok(report)
 }
 
@@ -178,31 +177,34 @@ struct Report<'c> {
     database: &'c Database<'c>,
     /// Whether the internal tables are in the newest format. Otherwise they are not read.
     is_current: bool,
-    json: String,
+    json: Json,
     problems: Problems<'c>,
 }
 
 impl Report<'_> {
     /// Adds the member `name`: the JSON that `sql` gives, or `otherwise`.
     fn part(&mut self, name: &str, otherwise: &str, sql: &str) -> Result<()> {
-        write_raw(&mut self.json, &format!(",\"{name}\":"))?;
-        let length = self.json.len();
+        self.json.raw(&format!(",\"{name}\":"));
+        let length = self.json.written().len();
         if self.is_current
             && let Err(error) = self.json_of(sql, &[])
         {
             self.tolerate(name, error)?;
         }
-        if self.json.len() == length { Ok(write_raw(&mut self.json, otherwise)?) } else { Ok(()) }
+        if self.json.written().len() == length {
+            self.json.raw(otherwise);
+        }
+        Ok(())
     }
 
     /// Adds what `sql` gives, nothing if it gives no row.
     fn json_of(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
         let mut statement = self.database.prepare(sql)?;
         let mut rows = statement.query(parameters)?;
-        match rows.next()? {
-            Some(row) => Ok(write_raw(&mut self.json, row.optional_text(0)?.unwrap_or("null"))?),
-            None => Ok(()),
+        if let Some(row) = rows.next()? {
+            self.json.raw(row.optional_text(0)?.unwrap_or("null"));
         }
+        Ok(())
     }
 
     /// Makes a problem of an error that damaged data give.
@@ -272,6 +274,7 @@ impl Report<'_> {
     /// Adds the problems found up to now, unless they are repaired.
     fn write_problems(&mut self, repairs: bool) -> Result<()> {
         let problems = if repairs { String::from("[]") } else { self.problems.take()? };
-        Ok(write_raw(&mut self.json, &problems)?)
+        self.json.raw(&problems);
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_json::writer::{begin, write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::Parameter;
 
 use super::repair::{Attempt, Fix, Repair};
@@ -73,16 +73,16 @@ const LISTED: i64 = 100;
 
 /// Problems as a JSON array that is being written.
 pub(super) struct List {
-    json: String,
-    /// The names of the members for the text and the remedy, as far as these are written.
-    members: &'static [&'static str],
+    json: Json,
+    /// What is before the text, if that and the remedy are written.
+    text: Option<&'static str>,
     /// How many there are of each code.
     counts: Vec<(String, i64)>,
 }
 
 impl List {
-    pub(super) fn new(members: &'static [&'static str]) -> Result<Self> {
-        Ok(Self { json: begin()?, members, counts: Vec::new() })
+    pub(super) fn new(text: Option<&'static str>) -> Self {
+        Self { json: Json::with_room(), text, counts: Vec::new() }
     }
 
     /// Adds a problem, or counts it if there are enough of the kind.
@@ -99,20 +99,22 @@ impl List {
                 true
             }
         };
-        if is_listed { self.write(problem) } else { Ok(()) }
+        if is_listed {
+            self.write(problem);
+        }
+        Ok(())
     }
 
-    fn write(&mut self, problem: &Problem<'_>) -> Result<()> {
+    fn write(&mut self, problem: &Problem<'_>) {
         let json = &mut self.json;
-        write_raw(json, if json.is_empty() { "{" } else { ",{" })?;
-        write_member(json, "code", Some(problem.code))?;
-        write_raw(json, ",")?;
-        write_member(json, "subject", problem.subject)?;
-        for (name, value) in self.members.iter().zip([problem.text, problem.remedy]) {
-            write_raw(json, ",")?;
-            write_member(json, name, Some(value))?;
+        json.comma();
+        json.string("{\"code\":", problem.code);
+        json.optional_string(",\"subject\":", problem.subject);
+        if let Some(before) = self.text {
+            json.string(before, problem.text);
+            json.string(",\"remedy\":", problem.remedy);
         }
-        Ok(write_raw(json, "}")?)
+        json.raw("}");
     }
 
     /// The array. What was only counted is its last elements.
@@ -126,21 +128,11 @@ impl List {
                     text: &text,
                     remedy: "As for those listed.",
                     fix: Fix::Nothing,
-                })?;
+                });
             }
         }
-        Ok(format!("[{}]", self.json))
+        Ok(format!("[{}]", self.json.finish()?))
     }
-}
-
-fn write_member(json: &mut String, name: &str, value: Option<&str>) -> Result<()> {
-    write_string(json, name)?;
-    write_raw(json, ":")?;
-    match value {
-        Some(value) => write_string(json, value)?,
-        None => write_raw(json, "null")?,
-    }
-    Ok(())
 }
 
 /// What is done with problems.
@@ -152,14 +144,14 @@ pub(super) struct Problems<'p> {
 }
 
 impl<'p> Problems<'p> {
-    pub(super) fn new(repair: Option<Repair<'p>>) -> Result<Self> {
-        let members = if repair.is_some() { &["why", "remedy"] } else { &["text", "remedy"] };
-        Ok(Self { list: List::new(members)?, repair })
+    pub(super) fn new(repair: Option<Repair<'p>>) -> Self {
+        let text = if repair.is_some() { ",\"why\":" } else { ",\"text\":" };
+        Self { list: List::new(Some(text)), repair }
     }
 
     /// Those found up to now, as JSON.
     pub(super) fn take(&mut self) -> Result<String> {
-        let empty = List::new(self.list.members)?;
+        let empty = List::new(self.list.text);
         core::mem::replace(&mut self.list, empty).finish()
     }
 

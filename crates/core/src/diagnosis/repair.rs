@@ -76,7 +76,7 @@ impl<'r> Repair<'r> {
         if !CODES.split(' ').any(|known| known == code) {
             return Err(Error::argument(format!("{code} is no code of a problem, and not 'all'")));
         }
-        Ok(Self { database, memory, schemas, code, subject, repaired: List::new(&[])?, has_schema: false })
+        Ok(Self { database, memory, schemas, code, subject, repaired: List::new(None), has_schema: false })
     }
 
     /// Repairs a problem, if it is meant and that is possible.

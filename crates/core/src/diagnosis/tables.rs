@@ -2,8 +2,6 @@
 
 use alloc::format;
 
-use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
-
 use super::Report;
 use super::problems::Problem;
 use super::repair::Fix;
@@ -21,32 +19,32 @@ struct Table<'t> {
 
 /// Adds the member `tables`.
 pub(super) fn write(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<()> {
-    write_raw(&mut report.json, ",\"tables\":[")?;
+    report.json.raw(",\"tables\":[");
     if report.is_current {
-        let start = report.json.len();
-        if let Err(error) = stored(report, start) {
+        if let Err(error) = stored(report) {
             report.tolerate("tables", error)?;
         }
-        raw(report, schemas, start)?;
-        if let Err(error) = untyped(report, start) {
+        raw(report, schemas)?;
+        if let Err(error) = untyped(report) {
             report.tolerate("ps_untyped", error)?;
         }
     }
-    Ok(write_raw(&mut report.json, "]")?)
+    report.json.raw("]");
+    Ok(())
 }
 
 /// JSON and direct tables.
-fn stored(report: &mut Report<'_>, start: usize) -> Result<()> {
+fn stored(report: &mut Report<'_>) -> Result<()> {
     for table in data_tables(report.database)? {
         let rows = Some(count(report, &table.name)?);
         let kind = if table.is_direct { "direct" } else { "json" };
-        add(report, start, &Table { name: &table.row_type, kind, local_only: table.local_only, rows })?;
+        add(report, &Table { name: &table.row_type, kind, local_only: table.local_only, rows });
     }
     Ok(())
 }
 
 /// Raw tables of the schemas that this connection was given.
-fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<()> {
+fn raw(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<()> {
     for table in &schemas.raw_tables(report.database)? {
         let stored_in = table.table_name.as_deref().unwrap_or(&table.name);
         let rows = count(report, stored_in).ok();
@@ -63,18 +61,18 @@ fn raw(report: &mut Report<'_>, schemas: &KnownSchemas, start: usize) -> Result<
                 fix: Fix::Nothing,
             })?;
         }
-        add(report, start, &Table { name: &table.name, kind: "raw", local_only: false, rows })?;
+        add(report, &Table { name: &table.name, kind: "raw", local_only: false, rows });
     }
     Ok(())
 }
 
 /// Types without a table.
-fn untyped(report: &mut Report<'_>, start: usize) -> Result<()> {
+fn untyped(report: &mut Report<'_>) -> Result<()> {
     let mut statement = report.database.prepare("SELECT type, count(*) FROM main.ps_untyped GROUP BY type")?;
     let mut rows = statement.query(&[])?;
     while let Some(row) = rows.next()? {
         let rows = Some(row.integer(1));
-        add(report, start, &Table { name: row.text(0)?, kind: "untyped", local_only: false, rows })?;
+        add(report, &Table { name: row.text(0)?, kind: "untyped", local_only: false, rows });
     }
     Ok(())
 }
@@ -85,18 +83,12 @@ fn count(report: &Report<'_>, table: &str) -> Result<i64> {
     Ok(rows.next()?.map_or(0, |row| row.integer(0)))
 }
 
-fn add(report: &mut Report<'_>, start: usize, table: &Table<'_>) -> Result<()> {
+fn add(report: &mut Report<'_>, table: &Table<'_>) {
     let json = &mut report.json;
-    write_raw(json, if json.len() == start { "{\"name\":" } else { ",{\"name\":" })?;
-    write_string(json, table.name)?;
-    write_raw(json, ",\"kind\":")?;
-    write_string(json, table.kind)?;
-    write_raw(json, ",\"local_only\":")?;
-    write_bool(json, table.local_only)?;
-    write_raw(json, ",\"rows\":")?;
-    match table.rows {
-        Some(rows) => write_integer(json, rows)?,
-        None => write_raw(json, "null")?,
-    }
-    Ok(write_raw(json, "}")?)
+    json.comma();
+    json.string("{\"name\":", table.name);
+    json.string(",\"kind\":", table.kind);
+    json.bool(",\"local_only\":", table.local_only);
+    json.optional_integer(",\"rows\":", table.rows);
+    json.raw("}");
 }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use const_format::formatcp;
-use rowtide_json::writer::{write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 
 use super::problems::Problem;
 use super::repair::Fix;
@@ -135,10 +135,9 @@ pub(super) fn write(report: &mut Report<'_>, schemas: &KnownSchemas) -> Result<(
         (",\"checked_rows\":", rows.checked),
         (",\"skipped_rows\":", rows.skipped),
     ] {
-        write_raw(json, name)?;
-        write_integer(json, count)?;
+        json.integer(name, count);
     }
-    write_raw(json, ",\"findings\":")?;
+    json.raw(",\"findings\":");
     Ok(())
 }
 
@@ -155,18 +154,18 @@ fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows)
             checked.push(Table { row_type: &raw.name, kind: Kind::Raw, name });
         }
     }
-    let mut types = String::from("[");
+    let mut types = Json::default();
+    types.raw("[");
     for table in &tables {
         if !table.local_only && known.insert(&table.row_type) {
             let kind = if table.is_direct { Kind::Direct } else { Kind::Json };
             checked.push(Table { row_type: &table.row_type, kind, name: &table.name });
-            let separator = if types.len() > 1 { "," } else { "" };
-            write_raw(&mut types, separator)?;
-            write_string(&mut types, &table.row_type)?;
+            types.comma();
+            types.string("", &table.row_type);
         }
     }
-    types.push(']');
-    find_orphans(report, &types)?;
+    types.raw("]");
+    find_orphans(report, &types.finish()?)?;
     for table in &checked {
         check(report, table, false, counts)?;
     }

@@ -36,7 +36,7 @@ mod v14;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::{Json, write_raw};
 use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
@@ -295,16 +295,14 @@ fn apply(database: &Database<'_>, migration: &Migration, journey: Journey) -> Re
 
 /// Statements as `ps_migration.down_migrations` holds them; several can be in one text, see `statements!`.
 fn down_migrations_json(texts: &mut dyn Iterator<Item = &str>) -> Result<String> {
-    let mut json = String::new();
+    let mut json = Json::default();
     for text in texts {
         for statement in text.split('\0') {
-            let separator = if json.is_empty() { "[" } else { "," };
-            write_raw(&mut json, separator)?;
-            write_raw(&mut json, "{\"sql\":")?;
-            write_string(&mut json, statement)?;
-            write_raw(&mut json, "}")?;
+            json.raw(if json.written().is_empty() { "[" } else { "," });
+            json.string("{\"sql\":", statement);
+            json.raw("}");
         }
     }
-    write_raw(&mut json, "]")?;
-    Ok(json)
+    json.raw("]");
+    Ok(json.finish()?)
 }

@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::Json;
 use rowtide_json::{RowData, UNREADABLE_ROW, publishable};
 use sqlite_nostd::Row;
 
@@ -95,7 +95,7 @@ fn replace(database: &Database<'_>, row: &Row<'_>, table: Option<&str>, data: &s
 /// What there is to report, as a JSON array of texts.
 #[derive(Default)]
 struct Notes {
-    json: String,
+    json: Json,
     count: usize,
 }
 
@@ -114,25 +114,25 @@ impl Notes {
         let mut bucket = database.cached("SELECT name FROM main.ps_buckets WHERE id = (?1 >> 34) & 4194303")?;
         let mut buckets = bucket.query(&[row.integer(0).into()])?;
         let name = buckets.next()?.map(|bucket| bucket.text(0).map(String::from)).transpose()?;
-        self.push(&operation.describe(name.as_deref().unwrap_or_default())?)
+        self.push(&operation.describe(name.as_deref().unwrap_or_default())?);
+        Ok(())
     }
 
-    fn push(&mut self, text: &str) -> Result<()> {
-        let separator = if self.json.is_empty() { "[" } else { "," };
-        write_raw(&mut self.json, separator)?;
-        Ok(write_string(&mut self.json, text)?)
+    fn push(&mut self, text: &str) {
+        let separator = if self.json.written().is_empty() { "[" } else { "," };
+        self.json.string(separator, text);
     }
 
     fn store(mut self, database: &Database<'_>) -> Result<()> {
         const STORE: &str = "INSERT OR REPLACE INTO main.ps_kv(key, value) VALUES ('powersync_unreadable_rows', ?1)";
         let more = self.count.saturating_sub(MOST_NOTES);
         if more > 0 {
-            self.push(&format!("{more} more operations cannot be published as they are"))?;
+            self.push(&format!("{more} more operations cannot be published as they are"));
         }
         if self.count == 0 {
             return Ok(());
         }
-        write_raw(&mut self.json, "]")?;
-        database.execute(STORE, &[self.json.as_str().into()])
+        self.json.raw("]");
+        database.execute(STORE, &[self.json.finish()?.as_str().into()])
     }
 }

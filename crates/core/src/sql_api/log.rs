@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use sqlite_nostd::{Cell, Connection, EponymousTable, FunctionError, ResultCode, Value};
 
 use crate::bucket_storage::now;
+use crate::cell;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::sql_api::session::Session;
@@ -58,7 +59,7 @@ impl Log {
             let Instruction::LogLine { severity, line } = instruction else { continue };
             if at.is_none() {
                 at = Some(now(database)?);
-                self.0.borrow_mut().entries.try_reserve(COUNT)?;
+                cell::write(&self.0).entries.try_reserve(COUNT)?;
             }
             entries.try_reserve(1)?;
             entries.push(Entry { at, severity: severity.name(), code: None, text: shortened(line) });
@@ -68,7 +69,7 @@ impl Log {
 
     /// Adds entries; the oldest are dropped.
     pub(super) fn add(&self, entries: Vec<Entry>) {
-        let mut kept = self.0.borrow_mut();
+        let mut kept = cell::write(&self.0);
         for entry in entries {
             kept.add(entry);
         }
@@ -82,7 +83,7 @@ impl Log {
             code: Some(error.code.0.into()),
             text: shortened(&error.message),
         };
-        self.0.borrow_mut().add(entry);
+        cell::write(&self.0).add(entry);
     }
 }
 
@@ -128,7 +129,7 @@ impl EponymousTable for LogTable {
 
     fn rows(&self) -> Vec<Box<[Cell]>> {
         let integer = |value: Option<i64>| value.map_or(Cell::Null, Cell::Integer);
-        let kept = self.0.log.0.borrow();
+        let kept = cell::read(&self.0.log.0);
         let rows = kept.entries.iter().map(|(id, entry)| -> Box<[Cell]> {
             Box::new([
                 Cell::Integer(*id),

@@ -31,9 +31,8 @@ use session::Session;
 
 use crate::error::Result;
 
-/// An SQL function.
+/// An SQL function, whose name is at the same place in [`NAMES`].
 struct Function {
-    name: &'static str,
     /// -1: any number.
     argument_count: i32,
     flags: FunctionFlags,
@@ -55,52 +54,62 @@ const DIRECT_JSON: FunctionFlags = JSON.and(FunctionFlags::DIRECT_ONLY);
 const PURE: FunctionFlags = INNOCUOUS.and(FunctionFlags::DETERMINISTIC);
 const PURE_JSON: FunctionFlags = PURE.and(JSON);
 
-#[rustfmt::skip]
-static FUNCTIONS: &[Function] = &[
-    function("gen_random_uuid", 0, NONE, identity::uuid),
-    function("powersync_adopt", 0, DIRECT_JSON, warm_start::adopt),
-    function("powersync_clear", 1, NONE, clear::clear),
-    function("powersync_client_id", 0, NONE, identity::client_id),
-    function("powersync_control", 2, DIRECT_JSON, control::control),
-    function("powersync_create_raw_table_crud_trigger", 3, NONE, schema::create_raw_table_crud_trigger),
-    function("powersync_crud_complete", 1, DIRECT_JSON, upload_queue::crud_complete),
-    function("powersync_crud_complete", 2, DIRECT_JSON, upload_queue::crud_complete),
-    function("powersync_crud_discard", 1, DIRECT, upload_queue::crud_discard),
-    function("powersync_crud_next", 1, DIRECT_JSON, upload_queue::crud_next),
-    function("powersync_crud_next", 2, DIRECT_JSON, upload_queue::crud_next),
-    function("powersync_crud_reject", 3, DIRECT, upload_queue::crud_reject),
-    function("powersync_crud_reject", 4, DIRECT, upload_queue::crud_reject),
-    function("powersync_crud_results", 2, DIRECT_JSON, upload_queue::crud_results),
-    function("powersync_crud_retry", 1, DIRECT, upload_queue::crud_retry),
-    function("powersync_diagnose", 0, DIRECT_JSON, diagnosis::diagnose),
-    function("powersync_diagnose", 1, DIRECT_JSON, diagnosis::diagnose),
-    function("powersync_diff", 2, PURE_JSON, json_functions::diff),
-    function("powersync_drop_view", 1, NONE, schema::drop_view),
-    function("powersync_explain", 2, DIRECT_JSON, diagnosis::explain),
-    function("powersync_export", 1, DIRECT_JSON, warm_start::export),
-    function("powersync_export", 2, DIRECT_JSON, warm_start::export),
-    function("powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation),
-    function("powersync_init", 0, NONE, migration::init),
-    function("powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry),
-    function("powersync_json_merge", -1, PURE_JSON, json_functions::json_merge),
-    function("powersync_last_synced_at", 0, NONE, sync_state::last_synced_at),
-    function("powersync_offline_sync_status", 0, DIRECT_JSON, sync_state::offline_sync_status),
-    function("powersync_remove_duplicate_key_encoding", 1, PURE, json_functions::remove_duplicate_key_encoding),
-    function("powersync_repair", 1, DIRECT_JSON, diagnosis::repair),
-    function("powersync_repair", 2, DIRECT_JSON, diagnosis::repair),
-    function("powersync_replace_schema", 1, NONE, schema::replace_schema),
-    function("powersync_row_json", -1, PURE_JSON, row_functions::row_json),
-    function("powersync_row_old", -1, PURE_JSON, row_functions::row_old),
-    function("powersync_row_patch", -1, PURE_JSON, row_functions::row_patch),
-    function("powersync_row_put", -1, PURE_JSON, row_functions::row_put),
-    function("powersync_rs_version", 0, NONE, identity::version),
-    function("powersync_strip_subtype", 1, PURE, json_functions::strip_subtype),
-    function("powersync_test_migration", 1, NONE, migration::test_migration),
-    function("powersync_trigger_resync", 1, NONE, clear::trigger_resync),
-    function("powersync_update_hooks", 1, JSON, update_hooks::update_hooks),
-    function("powersync_upsert", 2, DIRECT, upsert::upsert),
-    function("uuid", 0, NONE, identity::uuid),
-];
+/// The table of functions: name, number of arguments, flags, implementation. The names are one text, because each text
+/// of a table takes 40 bytes more, for its place.
+macro_rules! functions {
+    ($($name:literal, $arguments:literal, $flags:expr, $implementation:expr;)*) => {
+        /// The names, each followed by a space.
+        const NAMES: &str = concat!($($name, " "),*);
+        static FUNCTIONS: &[Function] =
+            &[$(Function { argument_count: $arguments, flags: $flags, implementation: $implementation }),*];
+    };
+}
+
+functions! {
+    "gen_random_uuid", 0, NONE, identity::uuid;
+    "powersync_adopt", 0, DIRECT_JSON, warm_start::adopt;
+    "powersync_clear", 1, NONE, clear::clear;
+    "powersync_client_id", 0, NONE, identity::client_id;
+    "powersync_control", 2, DIRECT_JSON, control::control;
+    "powersync_create_raw_table_crud_trigger", 3, NONE, schema::create_raw_table_crud_trigger;
+    "powersync_crud_complete", 1, DIRECT_JSON, upload_queue::crud_complete;
+    "powersync_crud_complete", 2, DIRECT_JSON, upload_queue::crud_complete;
+    "powersync_crud_discard", 1, DIRECT, upload_queue::crud_discard;
+    "powersync_crud_next", 1, DIRECT_JSON, upload_queue::crud_next;
+    "powersync_crud_next", 2, DIRECT_JSON, upload_queue::crud_next;
+    "powersync_crud_reject", 3, DIRECT, upload_queue::crud_reject;
+    "powersync_crud_reject", 4, DIRECT, upload_queue::crud_reject;
+    "powersync_crud_results", 2, DIRECT_JSON, upload_queue::crud_results;
+    "powersync_crud_retry", 1, DIRECT, upload_queue::crud_retry;
+    "powersync_diagnose", 0, DIRECT_JSON, diagnosis::diagnose;
+    "powersync_diagnose", 1, DIRECT_JSON, diagnosis::diagnose;
+    "powersync_diff", 2, PURE_JSON, json_functions::diff;
+    "powersync_drop_view", 1, NONE, schema::drop_view;
+    "powersync_explain", 2, DIRECT_JSON, diagnosis::explain;
+    "powersync_export", 1, DIRECT_JSON, warm_start::export;
+    "powersync_export", 2, DIRECT_JSON, warm_start::export;
+    "powersync_in_sync_operation", 0, INNOCUOUS, sync_state::in_sync_operation;
+    "powersync_init", 0, NONE, migration::init;
+    "powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry;
+    "powersync_json_merge", -1, PURE_JSON, json_functions::json_merge;
+    "powersync_last_synced_at", 0, NONE, sync_state::last_synced_at;
+    "powersync_offline_sync_status", 0, DIRECT_JSON, sync_state::offline_sync_status;
+    "powersync_remove_duplicate_key_encoding", 1, PURE, json_functions::remove_duplicate_key_encoding;
+    "powersync_repair", 1, DIRECT_JSON, diagnosis::repair;
+    "powersync_repair", 2, DIRECT_JSON, diagnosis::repair;
+    "powersync_replace_schema", 1, NONE, schema::replace_schema;
+    "powersync_row_json", -1, PURE_JSON, row_functions::row_json;
+    "powersync_row_old", -1, PURE_JSON, row_functions::row_old;
+    "powersync_row_patch", -1, PURE_JSON, row_functions::row_patch;
+    "powersync_row_put", -1, PURE_JSON, row_functions::row_put;
+    "powersync_rs_version", 0, NONE, identity::version;
+    "powersync_strip_subtype", 1, PURE, json_functions::strip_subtype;
+    "powersync_test_migration", 1, NONE, migration::test_migration;
+    "powersync_trigger_resync", 1, NONE, clear::trigger_resync;
+    "powersync_update_hooks", 1, JSON, update_hooks::update_hooks;
+    "powersync_upsert", 2, DIRECT, upsert::upsert;
+    "uuid", 0, NONE, identity::uuid;
+}
 
 static VIRTUAL_TABLES: &[(&str, RegisterTable)] = &[
     ("powersync_crud", virtual_table::<QueueTable<FromParts>>),
@@ -110,15 +119,6 @@ static VIRTUAL_TABLES: &[(&str, RegisterTable)] = &[
 ];
 
 type RegisterTable = fn(Connection<'_>, &str, &Rc<Session>) -> sqlite_nostd::Result<()>;
-
-const fn function(
-    name: &'static str,
-    argument_count: i32,
-    flags: FunctionFlags,
-    implementation: Implementation,
-) -> Function {
-    Function { name, argument_count, flags, implementation }
-}
 
 fn virtual_table<T: EponymousTable<State = Session>>(
     connection: Connection<'_>,
@@ -130,14 +130,15 @@ fn virtual_table<T: EponymousTable<State = Session>>(
 
 /// A function on a connection.
 struct Registered {
+    name: &'static str,
     function: &'static Function,
     session: Rc<Session>,
 }
 
 fn call(registered: &Registered, context: &Context<'_>, arguments: &[&Value]) -> Result<(), FunctionError> {
-    let Registered { function, session } = registered;
+    let Registered { name, function, session } = registered;
     (function.implementation)(session, context, arguments).map_err(|error| {
-        let error = error.in_function(function.name);
+        let error = error.in_function(name);
         session.log.add_error(&Database::new(context.connection(), &session.connection), &error);
         error
     })
@@ -146,9 +147,9 @@ fn call(registered: &Registered, context: &Context<'_>, arguments: &[&Value]) ->
 /// Registers everything on a connection. Does not touch the database file.
 pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
     let session = Rc::new(Session::default());
-    for function in FUNCTIONS {
-        let Function { name, argument_count, flags, .. } = *function;
-        let registered = Registered { function, session: Rc::clone(&session) };
+    for (function, name) in FUNCTIONS.iter().zip(NAMES.split(' ')) {
+        let Function { argument_count, flags, .. } = *function;
+        let registered = Registered { name, function, session: Rc::clone(&session) };
         connection.create_scalar_function(name, argument_count, flags, Rc::new(registered), call)?;
     }
     for (name, register) in VIRTUAL_TABLES {

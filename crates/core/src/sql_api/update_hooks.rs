@@ -1,12 +1,12 @@
 //! `powersync_update_hooks(op)`: reports changed tables to SDKs whose SQLite driver has no update hook.
 
 use alloc::rc::Rc;
-use alloc::string::String;
 use core::cell::RefCell;
 
-use rowtide_json::writer::{write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::{Connection, Context, DataVersions, Hooks, InstalledHooks, ResultCode, Value};
 
+use crate::cell;
 use crate::connection::changed_tables::{ChangedTables, Versions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql_api::session::Session;
@@ -59,13 +59,13 @@ impl Hooks for Observer {
 impl UpdateHooks {
     /// Installs the hooks, unless they are.
     fn install(&self, connection: Connection<'_>) -> Result<()> {
-        let mut installed = self.installed.borrow_mut();
+        let mut installed = cell::write(&self.installed);
         match &mut *installed {
             Some((hooks, _)) if hooks.are_in_place() => {}
             // The same ones again: others would find those that are still in place, and take them for foreign ones.
             Some((hooks, observer)) => {
                 hooks.restore()?;
-                observer.tables.borrow_mut().resume();
+                cell::write(&observer.tables).resume();
             }
             None => {
                 let observer = Rc::new(Observer { tables: RefCell::default(), versions: connection.data_versions() });
@@ -80,7 +80,7 @@ impl UpdateHooks {
     /// # Errors
     /// The hooks are not in place, so that changes may be missing; the result is too long, or out of memory.
     fn give(&self, context: &Context<'_>) -> Result<()> {
-        let installed = self.installed.borrow();
+        let installed = cell::read(&self.installed);
         let Some((hooks, observer)) = &*installed else {
             return Err(Error::state("no hooks are installed: call powersync_update_hooks('install') first"));
         };
@@ -90,15 +90,15 @@ impl UpdateHooks {
                  changes may be missing: let it remove its own, and call powersync_update_hooks('install') again",
             ));
         }
-        let mut tables = observer.tables.borrow_mut();
-        let mut json = String::new();
-        write_raw(&mut json, "[")?;
-        for (index, table) in tables.committed(&observer.versions).sorted()?.into_iter().enumerate() {
-            write_raw(&mut json, if index > 0 { "," } else { "" })?;
-            write_string(&mut json, table)?;
+        let mut tables = cell::write(&observer.tables);
+        let mut json = Json::default();
+        json.raw("[");
+        for table in tables.committed(&observer.versions).sorted()? {
+            json.comma();
+            json.string("", table);
         }
-        write_raw(&mut json, "]")?;
-        context.try_result_json(&json)?;
+        json.raw("]");
+        context.try_result_json(&json.finish()?)?;
         context.settle()?;
         tables.forget_committed();
         Ok(())

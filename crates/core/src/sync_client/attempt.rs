@@ -5,10 +5,9 @@
 
 use alloc::string::String;
 
-use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 
 use super::change::Change;
-use super::instruction::write_decimal_string;
 use super::iteration::Iteration;
 use super::memory::copy;
 use super::phase::{Phase, Waiting};
@@ -102,29 +101,21 @@ impl Attempt {
         }
     }
 
-    fn write(&self, json: &mut String, status: &Status, line: Option<ReceivedLine>) -> Result<()> {
+    fn write(&self, json: &mut Json, status: &Status, line: Option<ReceivedLine>) {
         let (lines, bytes, last_line_at) = self.with(line);
-        write_raw(json, "{\"started_at\":")?;
-        write_integer(json, self.started_at)?;
-        write_raw(json, ",\"connected\":")?;
-        write_bool(json, status.connection == Connection::Connected)?;
-        write_raw(json, ",\"lines\":")?;
-        write_integer(json, lines)?;
-        write_raw(json, ",\"bytes\":")?;
-        write_integer(json, bytes)?;
-        write_raw(json, ",\"last_line_at\":")?;
-        write_time(json, last_line_at)?;
-        write_raw(json, ",\"completed\":")?;
-        write_bool(json, self.completed)?;
-        write_raw(json, ",\"last_error\":")?;
-        let Some(Failure { at, class, message }) = &self.failure else { return Ok(write_raw(json, "null")?) };
-        write_raw(json, "{\"at\":")?;
-        write_time(json, *at)?;
-        write_raw(json, ",\"class\":")?;
-        write_string(json, class)?;
-        write_raw(json, ",\"message\":")?;
-        write_string(json, message)?;
-        Ok(write_raw(json, "}")?)
+        json.integer("{\"started_at\":", self.started_at);
+        json.bool(",\"connected\":", status.connection == Connection::Connected);
+        json.integer(",\"lines\":", lines);
+        json.integer(",\"bytes\":", bytes);
+        json.optional_integer(",\"last_line_at\":", last_line_at);
+        json.bool(",\"completed\":", self.completed);
+        let Some(Failure { at, class, message }) = &self.failure else {
+            return json.raw(",\"last_error\":null");
+        };
+        json.optional_integer(",\"last_error\":{\"at\":", *at);
+        json.string(",\"class\":", class);
+        json.string(",\"message\":", message);
+        json.raw("}");
     }
 }
 
@@ -157,12 +148,11 @@ impl Iteration {
             EndedBy::Service => "service",
             EndedBy::Instruction => "instruction",
         };
-        let mut json = String::new();
-        self.attempt.write(&mut json, change.status.as_ref().unwrap_or(&self.status), change.line)?;
-        write_raw(&mut json, ",\"ended_by\":")?;
-        write_string(&mut json, by)?;
-        write_raw(&mut json, "}")?;
-        Ok(json)
+        let mut json = Json::default();
+        self.attempt.write(&mut json, change.status.as_ref().unwrap_or(&self.status), change.line);
+        json.string(",\"ended_by\":", by);
+        json.raw("}");
+        Ok(json.finish()?)
     }
 
     /// The running iteration as JSON.
@@ -170,26 +160,22 @@ impl Iteration {
     /// # Errors
     /// Out of memory.
     pub(super) fn describe(&self) -> Result<String> {
-        let mut json = String::new();
-        self.attempt.write(&mut json, &self.status, None)?;
-        write_raw(&mut json, ",\"state\":")?;
-        write_string(&mut json, self.state_name())?;
-        write_raw(&mut json, ",\"checkpoint\":")?;
+        let mut json = Json::default();
+        self.attempt.write(&mut json, &self.status, None);
+        json.string(",\"state\":", self.state_name());
         match self.phase.target() {
-            None => write_raw(&mut json, "null")?,
+            None => json.raw(",\"checkpoint\":null"),
             Some(target) => {
-                write_raw(&mut json, "{\"last_op_id\":")?;
-                write_decimal_string(&mut json, target.last_op_id)?;
-                write_raw(&mut json, ",\"write_checkpoint\":")?;
+                json.id(",\"checkpoint\":{\"last_op_id\":", target.last_op_id);
                 match target.write_checkpoint {
-                    Some(id) => write_decimal_string(&mut json, id)?,
-                    None => write_raw(&mut json, "null")?,
+                    Some(id) => json.id(",\"write_checkpoint\":", id),
+                    None => json.raw(",\"write_checkpoint\":null"),
                 }
-                write_raw(&mut json, "}")?;
+                json.raw("}");
             }
         }
-        write_raw(&mut json, "}")?;
-        Ok(json)
+        json.raw("}");
+        Ok(json.finish()?)
     }
 
     fn state_name(&self) -> &'static str {
@@ -201,14 +187,6 @@ impl Iteration {
             Phase::Checkpoint { .. } => "idle",
         }
     }
-}
-
-fn write_time(json: &mut String, time: Option<Timestamp>) -> Result<()> {
-    match time {
-        Some(time) => write_integer(json, time)?,
-        None => write_raw(json, "null")?,
-    }
-    Ok(())
 }
 
 /// The name of an error's class (docs/reference/tables.md#ps_diagnostics).

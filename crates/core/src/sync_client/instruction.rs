@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 
 use rowtide_json::Result;
-use rowtide_json::writer::{self, write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 use rowtide_protocol::Priority;
 
 /// One instruction.
@@ -144,51 +144,44 @@ impl Instruction {
     }
 
     /// Appends the instruction as a JSON object.
-    fn write(&self, json: &mut String) -> Result<()> {
+    fn write(&self, json: &mut Json) {
         match self {
             Self::LogLine { severity, line } => {
-                write_raw(json, r#"{"LogLine":{"severity":""#)?;
-                write_raw(json, severity.name())?;
-                write_raw(json, r#"","line":"#)?;
-                write_string(json, line)?;
-                write_raw(json, "}}")
+                json.json(r#"{"LogLine":{"severity":""#, severity.name());
+                json.string(r#"","line":"#, line);
+                json.raw("}}");
             }
             Self::UpdateSyncStatus { status } => {
-                write_raw(json, r#"{"UpdateSyncStatus":{"status":"#)?;
-                write_raw(json, status)?;
-                write_raw(json, "}}")
+                json.json(r#"{"UpdateSyncStatus":{"status":"#, status);
+                json.raw("}}");
             }
             Self::EstablishSyncStream { request, checkpoint_request } => {
-                write_raw(json, r#"{"EstablishSyncStream":{"request":"#)?;
-                write_raw(json, request)?;
+                json.json(r#"{"EstablishSyncStream":{"request":"#, request);
                 if let Some(checkpoint_request) = checkpoint_request {
-                    checkpoint_request.write(json)?;
+                    checkpoint_request.write(json);
                 }
-                write_raw(json, "}}")
+                json.raw("}}");
             }
             Self::FetchCredentials { did_expire } => {
-                write_raw(json, r#"{"FetchCredentials":{"did_expire":"#)?;
-                write_bool(json, *did_expire)?;
-                write_raw(json, "}}")
+                json.bool(r#"{"FetchCredentials":{"did_expire":"#, *did_expire);
+                json.raw("}}");
             }
             Self::CloseSyncStream { hide_disconnect } => {
-                write_raw(json, r#"{"CloseSyncStream":{"hide_disconnect":"#)?;
-                write_bool(json, *hide_disconnect)?;
-                write_raw(json, "}}")
+                json.bool(r#"{"CloseSyncStream":{"hide_disconnect":"#, *hide_disconnect);
+                json.raw("}}");
             }
             Self::DidCompleteSync { applied_checkpoint_request_id } => {
-                write_raw(json, r#"{"DidCompleteSync":{"#)?;
+                json.raw(r#"{"DidCompleteSync":{"#);
                 if let Some(id) = applied_checkpoint_request_id {
-                    write_raw(json, r#""applied_checkpoint_request_id":"#)?;
-                    write_decimal_string(json, *id)?;
+                    json.id(r#""applied_checkpoint_request_id":"#, *id);
                 }
-                write_raw(json, "}}")
+                json.raw("}}");
             }
-            Self::CheckpointDelayedDueToLocalData => write_raw(json, r#"{"CheckpointDelayedDueToLocalData":{}}"#),
+            Self::CheckpointDelayedDueToLocalData => json.raw(r#"{"CheckpointDelayedDueToLocalData":{}}"#),
             Self::HandleDiagnostics(diagnostics) => {
-                write_raw(json, r#"{"HandleDiagnostics":"#)?;
-                diagnostics.write(json)?;
-                write_raw(json, "}")
+                json.raw(r#"{"HandleDiagnostics":"#);
+                diagnostics.write(json);
+                json.raw("}");
             }
         }
     }
@@ -206,39 +199,33 @@ impl Severity {
 }
 
 impl CheckpointRequest {
-    fn write(&self, json: &mut String) -> Result<()> {
-        write_raw(json, r#","checkpoint_request":{"client_id":"#)?;
-        write_string(json, &self.client_id)?;
-        write_raw(json, r#","checkpoint_request_id":"#)?;
-        write_decimal_string(json, self.checkpoint_request_id)?;
-        write_raw(json, "}")
+    fn write(&self, json: &mut Json) {
+        json.string(r#","checkpoint_request":{"client_id":"#, &self.client_id);
+        json.id(r#","checkpoint_request_id":"#, self.checkpoint_request_id);
+        json.raw("}");
     }
 }
 
 impl Diagnostics {
-    fn write(&self, json: &mut String) -> Result<()> {
+    fn write(&self, json: &mut Json) {
         match self {
             Self::BucketStateChange { changes, incremental } => {
-                write_raw(json, r#"{"BucketStateChange":{"changes":["#)?;
-                for (index, change) in changes.iter().enumerate() {
-                    write_raw(json, if index == 0 { r#"{"name":"# } else { r#",{"name":"# })?;
-                    write_string(json, &change.name)?;
-                    write_raw(json, r#","progress":"#)?;
-                    change.progress.write(json)?;
-                    write_raw(json, "}")?;
+                json.raw(r#"{"BucketStateChange":{"changes":["#);
+                for change in changes {
+                    json.comma();
+                    json.string(r#"{"name":"#, &change.name);
+                    json.raw(r#","progress":"#);
+                    change.progress.write(json);
+                    json.raw("}");
                 }
-                write_raw(json, r#"],"incremental":"#)?;
-                write_bool(json, *incremental)?;
-                write_raw(json, "}}")
+                json.bool(r#"],"incremental":"#, *incremental);
+                json.raw("}}");
             }
             Self::SchemaChange { table, column, value_type } => {
-                write_raw(json, r#"{"SchemaChange":{"table":"#)?;
-                write_string(json, table)?;
-                write_raw(json, r#","column":"#)?;
-                write_string(json, column)?;
-                write_raw(json, r#","value_type":""#)?;
-                write_raw(json, value_type.name())?;
-                write_raw(json, r#""}}"#)
+                json.string(r#"{"SchemaChange":{"table":"#, table);
+                json.string(r#","column":"#, column);
+                json.json(r#","value_type":""#, value_type.name());
+                json.raw(r#""}}"#);
             }
         }
     }
@@ -246,17 +233,13 @@ impl Diagnostics {
 
 impl BucketProgress {
     /// Appends the progress as a JSON object.
-    pub(super) fn write(self, json: &mut String) -> Result<()> {
+    pub(super) fn write(self, json: &mut Json) {
         let Self { priority, at_last, since_last, target_count } = self;
-        write_raw(json, r#"{"priority":"#)?;
-        write_integer(json, priority.into())?;
-        write_raw(json, r#","at_last":"#)?;
-        write_integer(json, at_last)?;
-        write_raw(json, r#","since_last":"#)?;
-        write_integer(json, since_last)?;
-        write_raw(json, r#","target_count":"#)?;
-        write_integer(json, target_count)?;
-        write_raw(json, "}")
+        json.integer(r#"{"priority":"#, priority.into());
+        json.integer(r#","at_last":"#, at_last);
+        json.integer(r#","since_last":"#, since_last);
+        json.integer(r#","target_count":"#, target_count);
+        json.raw("}");
     }
 }
 
@@ -270,28 +253,19 @@ impl ValueType {
     }
 }
 
-/// Appends an integer as a JSON string: a number in JSON loses digits above 2⁵³ in many readers.
-pub(super) fn write_decimal_string(json: &mut String, integer: i64) -> Result<()> {
-    write_raw(json, "\"")?;
-    write_integer(json, integer)?;
-    write_raw(json, "\"")
-}
-
 /// The JSON array of `instructions`.
 ///
 /// # Errors
 /// Out of memory.
 pub(crate) fn to_json(instructions: &[Instruction]) -> Result<String> {
-    let mut json = writer::begin()?;
-    write_raw(&mut json, "[")?;
-    for (index, instruction) in instructions.iter().enumerate() {
-        if index > 0 {
-            write_raw(&mut json, ",")?;
-        }
-        instruction.write(&mut json)?;
+    let mut json = Json::with_room();
+    json.raw("[");
+    for instruction in instructions {
+        json.comma();
+        instruction.write(&mut json);
     }
-    write_raw(&mut json, "]")?;
-    Ok(json)
+    json.raw("]");
+    json.finish()
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use alloc::string::String;
 use core::hash::{BuildHasher as _, Hasher};
 
 use hashbrown::HashMap;
-use rowtide_json::writer::{write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
-use super::instruction::{CheckpointRequest, Instruction, write_decimal_string};
+use super::instruction::{CheckpointRequest, Instruction};
 use super::requested::RequestedSubscription;
 use crate::error::Result;
 use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
@@ -73,42 +73,30 @@ fn body(
     (client_id, positions): (&str, &mut Positions),
     storage: &mut dyn Storage,
 ) -> Result<String> {
-    let mut json = String::new();
-    write_raw(&mut json, r#"{"buckets":["#)?;
-    let mut is_first = true;
+    let mut json = Json::default();
+    json.raw(r#"{"buckets":["#);
     storage.visit_buckets(&mut |bucket| {
-        write_raw(&mut json, if is_first { r#"{"name":"# } else { r#",{"name":"# })?;
-        is_first = false;
-        write_string(&mut json, bucket.name)?;
-        write_raw(&mut json, r#","after":"#)?;
-        positions.add(bucket.name, bucket.last_op)?;
-        write_decimal_string(&mut json, bucket.last_op.max(0))?;
-        Ok(write_raw(&mut json, "}")?)
+        json.comma();
+        json.string(r#"{"name":"#, bucket.name);
+        json.id(r#","after":"#, bucket.last_op.max(0));
+        json.raw("}");
+        positions.add(bucket.name, bucket.last_op)
     })?;
-    write_raw(&mut json, r#"],"include_checksum":true,"raw_data":true,"binary_data":true,"client_id":"#)?;
-    write_string(&mut json, client_id)?;
-    write_raw(&mut json, r#","parameters":"#)?;
-    write_raw(&mut json, options.parameters.as_deref().unwrap_or("null"))?;
-    write_raw(&mut json, r#","streams":{"include_defaults":"#)?;
-    write_bool(&mut json, options.include_defaults)?;
-    write_raw(&mut json, r#","subscriptions":["#)?;
-    for (index, subscription) in subscriptions.iter().enumerate() {
-        write_raw(&mut json, if index == 0 { r#"{"stream":"# } else { r#",{"stream":"# })?;
-        write_string(&mut json, &subscription.stream)?;
-        write_raw(&mut json, r#","parameters":"#)?;
-        write_raw(&mut json, &subscription.parameters)?;
-        write_raw(&mut json, r#","override_priority":"#)?;
-        match subscription.override_priority {
-            Some(priority) => write_integer(&mut json, priority)?,
-            None => write_raw(&mut json, "null")?,
-        }
-        write_raw(&mut json, "}")?;
+    json.string(r#"],"include_checksum":true,"raw_data":true,"binary_data":true,"client_id":"#, client_id);
+    json.json(r#","parameters":"#, options.parameters.as_deref().unwrap_or("null"));
+    json.bool(r#","streams":{"include_defaults":"#, options.include_defaults);
+    json.raw(r#","subscriptions":["#);
+    for subscription in subscriptions {
+        json.comma();
+        json.string(r#"{"stream":"#, &subscription.stream);
+        json.json(r#","parameters":"#, &subscription.parameters);
+        json.optional_integer(r#","override_priority":"#, subscription.override_priority);
+        json.raw("}");
     }
-    write_raw(&mut json, "]}")?;
+    json.raw("]}");
     if let Some(app_metadata) = &options.app_metadata {
-        write_raw(&mut json, r#","app_metadata":"#)?;
-        write_raw(&mut json, app_metadata)?;
+        json.json(r#","app_metadata":"#, app_metadata);
     }
-    write_raw(&mut json, "}")?;
-    Ok(json)
+    json.raw("}");
+    Ok(json.finish()?)
 }

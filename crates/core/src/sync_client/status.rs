@@ -6,9 +6,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_json::writer::{self, write_bool, write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 
-use super::instruction::{BucketProgress, write_decimal_string};
+use super::instruction::BucketProgress;
 use super::progress::{ProgressSums, Sum};
 use super::streams::{StreamRow, unrelated};
 use crate::error::Result;
@@ -71,88 +71,68 @@ impl Status {
 
     /// The status as JSON text, with `progress` of the buckets of the current checkpoint.
     pub(super) fn to_json(&self, streams: &[StreamRow], progress: &ProgressSums) -> rowtide_json::Result<String> {
-        let mut json = writer::begin()?;
-        write_raw(&mut json, r#"{"connected":"#)?;
-        write_bool(&mut json, self.connection == Connection::Connected)?;
-        write_raw(&mut json, r#","connecting":"#)?;
-        write_bool(&mut json, self.connection == Connection::Connecting)?;
-        self.write_sync_times(&mut json)?;
-        self.write_downloading(&mut json, progress)?;
-        write_raw(&mut json, r#","streams":["#)?;
-        for (index, row) in streams.iter().enumerate() {
-            write_raw(&mut json, if index == 0 { "{" } else { ",{" })?;
-            self.write_stream(&mut json, row, progress)?;
+        let mut json = Json::with_room();
+        json.bool(r#"{"connected":"#, self.connection == Connection::Connected);
+        json.bool(r#","connecting":"#, self.connection == Connection::Connecting);
+        self.write_sync_times(&mut json);
+        self.write_downloading(&mut json, progress);
+        json.raw(r#","streams":["#);
+        for row in streams {
+            json.comma();
+            self.write_stream(&mut json, row, progress);
         }
-        write_raw(&mut json, "]")?;
+        json.raw("]");
         if let Some(id) = self.last_applied_request_id {
-            write_raw(&mut json, r#","internal_last_applied_checkpoint_request_id":"#)?;
-            write_decimal_string(&mut json, id)?;
+            json.id(r#","internal_last_applied_checkpoint_request_id":"#, id);
         }
-        write_raw(&mut json, "}")?;
-        Ok(json)
+        json.raw("}");
+        json.finish()
     }
 
-    fn write_sync_times(&self, json: &mut String) -> rowtide_json::Result<()> {
-        write_raw(json, r#","priority_status":["#)?;
-        for (index, (priority, time)) in self.sync_times.iter().enumerate() {
-            write_raw(json, if index == 0 { r#"{"priority":"# } else { r#",{"priority":"# })?;
-            write_integer(json, *priority)?;
-            write_raw(json, r#","last_synced_at":"#)?;
-            write_integer(json, *time)?;
-            write_raw(json, r#","has_synced":true}"#)?;
+    fn write_sync_times(&self, json: &mut Json) {
+        json.raw(r#","priority_status":["#);
+        for (priority, time) in &self.sync_times {
+            json.comma();
+            json.integer(r#"{"priority":"#, *priority);
+            json.integer(r#","last_synced_at":"#, *time);
+            json.raw(r#","has_synced":true}"#);
         }
-        write_raw(json, "]")
+        json.raw("]");
     }
 
-    fn write_downloading(&self, json: &mut String, progress: &ProgressSums) -> rowtide_json::Result<()> {
+    fn write_downloading(&self, json: &mut Json, progress: &ProgressSums) {
         if !self.is_downloading {
-            return write_raw(json, r#","downloading":null"#);
+            json.raw(r#","downloading":null"#);
+            return;
         }
-        write_raw(json, r#","downloading":{"buckets":{"#)?;
-        for (index, (priority, sum)) in progress.priorities().enumerate() {
-            write_raw(json, if index == 0 { r#""prio_"# } else { r#","prio_"# })?;
-            write_integer(json, priority.into())?;
-            write_raw(json, r#"":"#)?;
+        json.raw(r#","downloading":{"buckets":{"#);
+        for (priority, sum) in progress.priorities() {
+            json.comma();
+            json.integer(r#""prio_"#, priority.into());
+            json.raw(r#"":"#);
             let (since_last, target_count) = (sum.downloaded(), sum.total());
-            BucketProgress { priority, at_last: 0, since_last, target_count }.write(json)?;
+            BucketProgress { priority, at_last: 0, since_last, target_count }.write(json);
         }
-        write_raw(json, "}}")
+        json.raw("}}");
     }
 
-    fn write_stream(&self, json: &mut String, row: &StreamRow, progress: &ProgressSums) -> rowtide_json::Result<()> {
+    fn write_stream(&self, json: &mut Json, row: &StreamRow, progress: &ProgressSums) {
         let stored = &row.stored;
-        write_raw(json, r#""name":"#)?;
-        write_string(json, &stored.stream_name)?;
-        write_raw(json, r#","parameters":"#)?;
-        write_raw(json, &stored.parameters)?;
-        write_raw(json, r#","priority":"#)?;
-        write_optional(json, row.priority(progress).map(i64::from))?;
-        write_raw(json, r#","active":"#)?;
-        write_bool(json, stored.active)?;
-        write_raw(json, r#","is_default":"#)?;
-        write_bool(json, stored.is_default)?;
-        write_raw(json, r#","has_explicit_subscription":"#)?;
-        write_bool(json, stored.ttl.is_some())?;
-        write_raw(json, r#","expires_at":"#)?;
-        write_optional(json, stored.expires_at)?;
-        write_raw(json, r#","last_synced_at":"#)?;
-        write_optional(json, stored.last_synced_at)?;
+        json.string(r#"{"name":"#, &stored.stream_name);
+        json.json(r#","parameters":"#, &stored.parameters);
+        json.optional_integer(r#","priority":"#, row.priority(progress).map(i64::from));
+        json.bool(r#","active":"#, stored.active);
+        json.bool(r#","is_default":"#, stored.is_default);
+        json.bool(r#","has_explicit_subscription":"#, stored.ttl.is_some());
+        json.optional_integer(r#","expires_at":"#, stored.expires_at);
+        json.optional_integer(r#","last_synced_at":"#, stored.last_synced_at);
         let sum = match row.reason {
             Some(reason) if self.is_downloading => progress.of_reason(reason).sum,
             _ => Sum::default(),
         };
-        write_raw(json, r#","progress":{"total":"#)?;
-        write_integer(json, sum.total())?;
-        write_raw(json, r#","downloaded":"#)?;
-        write_integer(json, sum.downloaded())?;
-        write_raw(json, "}}")
-    }
-}
-
-fn write_optional(json: &mut String, integer: Option<i64>) -> rowtide_json::Result<()> {
-    match integer {
-        Some(integer) => write_integer(json, integer),
-        None => write_raw(json, "null"),
+        json.integer(r#","progress":{"total":"#, sum.total());
+        json.integer(r#","downloaded":"#, sum.downloaded());
+        json.raw("}}");
     }
 }
 

@@ -12,7 +12,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use rowtide_json::writer::{write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 use rowtide_protocol::{Priority, SubscriptionReason, SubscriptionReference};
 
 use super::event::{StreamKey, Subscribe};
@@ -238,13 +238,11 @@ pub(super) fn record_errors(described: &[DescribedStream], storage: &mut dyn Sto
     let mut details: Vec<(&str, String)> = Vec::new();
     for stream in described {
         let Some((_, message)) = stream.errors.first() else { continue };
-        let mut detail = String::new();
-        write_raw(&mut detail, "{\"message\":")?;
-        write_string(&mut detail, message)?;
-        write_raw(&mut detail, ",\"errors\":")?;
-        write_integer(&mut detail, i64::try_from(stream.errors.len()).unwrap_or(i64::MAX))?;
-        write_raw(&mut detail, "}")?;
-        push(&mut details, (&stream.name, detail))?;
+        let mut detail = Json::default();
+        detail.string("{\"message\":", message);
+        detail.integer(",\"errors\":", i64::try_from(stream.errors.len()).unwrap_or(i64::MAX));
+        detail.raw("}");
+        push(&mut details, (&stream.name, detail.finish()?))?;
     }
     record(FindingKind::Stream, &details, storage, &|_| true)
 }

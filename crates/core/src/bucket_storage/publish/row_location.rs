@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::cell;
 use crate::collections::ByName;
 use crate::error::Result;
 
@@ -64,7 +65,7 @@ impl RowLocations {
             rollbacks: transaction.rollbacks(),
             schemas: schemas.newest_first(database)?,
         };
-        let mut found = self.found.borrow_mut();
+        let mut found = cell::write(&self.found);
         if !found.circumstances.as_ref().is_some_and(|before| before.are_same(&now)) {
             found.places = None;
         }
@@ -74,14 +75,14 @@ impl RowLocations {
 
     /// Where rows of a type live.
     pub(crate) fn find(&self, database: &Database<'_>, row_type: &str) -> Result<RowLocation> {
-        if let Some(places) = &mut self.found.borrow_mut().places {
+        if let Some(places) = &mut cell::write(&self.found).places {
             return places.find(row_type);
         }
-        debug_assert!(self.found.borrow().circumstances.is_some(), "rows are located before it is known where");
-        let schemas = self.found.borrow().circumstances.as_ref().map(|now| now.schemas.clone()).unwrap_or_default();
+        debug_assert!(cell::read(&self.found).circumstances.is_some(), "rows are located before it is known where");
+        let schemas = cell::read(&self.found).circumstances.as_ref().map(|now| now.schemas.clone()).unwrap_or_default();
         let mut places = Places::read(database, &schemas)?;
         let location = places.find(row_type)?;
-        self.found.borrow_mut().places = Some(places);
+        cell::write(&self.found).places = Some(places);
         Ok(location)
     }
 }

@@ -4,11 +4,10 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::error::{Error, ErrorKind, Result};
-use rowtide_json::writer::{begin, write_integer, write_raw, write_string};
+use rowtide_json::writer::Json;
 use sqlite_nostd::Row;
 
 use crate::connection::Database;
-use crate::text::copy;
 
 /// The oldest transactions, as JSON: at most `max_transactions`, and no more than `max_bytes` of JSON, but one in any case.
 ///
@@ -21,16 +20,16 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
         ORDER BY id";
     let max_bytes = max_bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(0));
     let mut rows = database.query(SELECT, &[])?;
-    let mut batch = Batch::new()?;
+    let mut batch = Batch::new();
     while let Some(row) = rows.next()? {
         let (entry, transaction) = (row.integer(0), row.integer(1));
         if batch.open.as_ref().is_none_or(|open| open.transaction != transaction) {
-            batch.close()?;
+            batch.close();
             if batch.closed >= max_transactions {
                 batch.has_more = true;
                 break;
             }
-            batch.open(transaction)?;
+            batch.open(transaction);
         }
         let added = if row.integer(8) != 0 { batch.add(&row, entry).map(|()| true) } else { Ok(false) };
         let is_json = match added {
@@ -43,8 +42,8 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
                 "entry {entry} of the upload queue is no JSON: powersync_crud_reject({transaction}, …) takes its transaction out"
             )));
         }
-        if !is_json || batch.closed > 0 && batch.json.len() > max_bytes {
-            batch.undo()?;
+        if !is_json || batch.closed > 0 && batch.json.written().len() > max_bytes {
+            batch.undo();
             break;
         }
     }
@@ -54,7 +53,7 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
 
 /// Transactions as they are read.
 struct Batch {
-    json: String,
+    json: Json,
     /// How many are complete.
     closed: i64,
     open: Option<Open>,
@@ -71,74 +70,58 @@ struct Open {
 }
 
 impl Batch {
-    fn new() -> Result<Self> {
-        let mut json = begin()?;
-        write_raw(&mut json, "{\"transactions\":[")?;
-        Ok(Self { json, closed: 0, open: None, has_more: false })
+    fn new() -> Self {
+        let mut json = Json::with_room();
+        json.raw("{\"transactions\":[");
+        Self { json, closed: 0, open: None, has_more: false }
     }
 
-    fn open(&mut self, transaction: i64) -> Result<()> {
-        self.open = Some(Open { transaction, start: self.json.len(), last_entry: 0 });
-        write_raw(&mut self.json, if self.closed == 0 { "{\"transaction_id\":" } else { ",{\"transaction_id\":" })?;
-        write_id(&mut self.json, transaction)?;
-        Ok(write_raw(&mut self.json, ",\"crud\":[")?)
+    fn open(&mut self, transaction: i64) {
+        self.open = Some(Open { transaction, start: self.json.written().len(), last_entry: 0 });
+        self.json.comma();
+        self.json.id("{\"transaction_id\":", transaction);
+        self.json.raw(",\"crud\":[");
     }
 
     fn add(&mut self, row: &Row<'_>, entry: i64) -> Result<()> {
         let json = &mut self.json;
         let Some(open) = &mut self.open else { return Ok(()) };
-        write_raw(json, if open.last_entry == 0 { "{\"entry_id\":" } else { ",{\"entry_id\":" })?;
         open.last_entry = entry;
-        write_id(json, entry)?;
+        json.comma();
+        json.id("{\"entry_id\":", entry);
         for (column, name) in [(2, ",\"op\":"), (3, ",\"table\":"), (4, ",\"id\":")] {
-            write_raw(json, name)?;
-            match row.optional_text(column)? {
-                Some(text) => write_string(json, text)?,
-                None => write_raw(json, "null")?,
-            }
+            json.optional_string(name, row.optional_text(column)?);
         }
         for (column, name) in [(5, ",\"op_data\":"), (6, ",\"previous_values\":")] {
             if let Some(value) = row.optional_text(column)? {
-                write_raw(json, name)?;
-                write_raw(json, value)?;
+                json.json(name, value);
             }
         }
         if let Some(metadata) = row.optional_text(7)? {
-            write_raw(json, ",\"metadata\":")?;
-            write_string(json, metadata)?;
+            json.string(",\"metadata\":", metadata);
         }
-        Ok(write_raw(json, "}")?)
+        json.raw("}");
+        Ok(())
     }
 
-    fn close(&mut self) -> Result<()> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        write_raw(&mut self.json, "],\"last_entry_id\":")?;
-        write_id(&mut self.json, open.last_entry)?;
-        write_raw(&mut self.json, "}")?;
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        self.json.id("],\"last_entry_id\":", open.last_entry);
+        self.json.raw("}");
         self.closed = self.closed.saturating_add(1);
-        Ok(())
     }
 
     /// Leaves the transaction that is being read for the next call.
-    fn undo(&mut self) -> Result<()> {
+    fn undo(&mut self) {
         if let Some(open) = self.open.take() {
-            // Truncating would panic within a character.
-            self.json = copy(self.json.get(..open.start).unwrap_or_default())?;
+            self.json.shorten(open.start);
         }
         self.has_more = true;
-        Ok(())
     }
 
     fn finish(mut self) -> Result<String> {
-        self.close()?;
-        write_raw(&mut self.json, if self.has_more { "],\"more\":true}" } else { "],\"more\":false}" })?;
-        Ok(self.json)
+        self.close();
+        self.json.raw(if self.has_more { "],\"more\":true}" } else { "],\"more\":false}" });
+        Ok(self.json.finish()?)
     }
-}
-
-/// Writes an id as a string: JavaScript's numbers do not hold all of them.
-pub(super) fn write_id(json: &mut String, id: i64) -> Result<()> {
-    write_raw(json, "\"")?;
-    write_integer(json, id)?;
-    Ok(write_raw(json, "\"")?)
 }

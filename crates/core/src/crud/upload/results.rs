@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, Result};
 use rowtide_json::parse_integer;
-use rowtide_json::writer::{begin, write_integer, write_raw};
+use rowtide_json::writer::Json;
 use sqlite_nostd::Row;
 
-use super::next::write_id;
 use super::rejected::{Refusal, move_entries};
 use super::{delete_up_to, is_empty};
 use crate::connection::Database;
@@ -51,7 +50,7 @@ struct Answered {
 /// An argument error, before anything changes, if the two do not fit to each other or to the queue; errors of SQLite.
 pub(crate) fn apply_results(database: &Database<'_>, results: &str, options: &str, now: i64) -> Result<String> {
     let answered = read(database, results, options).map_err(Error::in_given_json)?;
-    let (mut completed, mut rejected) = (0_i64, String::new());
+    let (mut completed, mut rejected) = (0_i64, Json::default());
     let (mut blocked_by, mut retry_after) = (None, None);
     for Answered { transaction, first_entry, behind, verdict } in &answered {
         match verdict {
@@ -63,9 +62,8 @@ pub(crate) fn apply_results(database: &Database<'_>, results: &str, options: &st
                 let refusal =
                     Refusal { code: code.as_deref(), message: message.as_deref(), details: details.as_deref() };
                 move_entries(database, *transaction, *first_entry, *behind, refusal, now)?;
-                let separator = if rejected.is_empty() { "" } else { "," };
-                write_raw(&mut rejected, separator)?;
-                write_id(&mut rejected, *transaction)?;
+                rejected.comma();
+                rejected.id("", *transaction);
             }
             Verdict::NeedsHandling { failed_operation } => {
                 blocked_by = Some((transaction, failed_operation));
@@ -78,29 +76,21 @@ pub(crate) fn apply_results(database: &Database<'_>, results: &str, options: &st
             Verdict::NotAttempted => break,
         }
     }
-    let mut json = begin()?;
-    write_raw(&mut json, "{\"completed\":")?;
-    write_integer(&mut json, completed)?;
-    write_raw(&mut json, ",\"rejected\":[")?;
-    write_raw(&mut json, &rejected)?;
-    write_raw(&mut json, "],\"blocked_by\":")?;
+    let mut json = Json::with_room();
+    json.integer("{\"completed\":", completed);
+    json.json(",\"rejected\":[", &rejected.finish()?);
     match blocked_by {
         Some((transaction, failed_operation)) => {
-            write_raw(&mut json, "{\"transaction_id\":")?;
-            write_id(&mut json, *transaction)?;
-            write_raw(&mut json, ",\"failed_operation\":")?;
-            write_raw(&mut json, failed_operation)?;
-            write_raw(&mut json, "}")?;
+            json.id("],\"blocked_by\":{\"transaction_id\":", *transaction);
+            json.json(",\"failed_operation\":", failed_operation);
+            json.raw("}");
         }
-        None => write_raw(&mut json, "null")?,
+        None => json.raw("],\"blocked_by\":null"),
     }
-    write_raw(&mut json, ",\"retry_after_ms\":")?;
-    match retry_after {
-        Some(after) => write_integer(&mut json, after)?,
-        None => write_raw(&mut json, "null")?,
-    }
-    write_raw(&mut json, if is_empty(database)? { ",\"empty\":true}" } else { ",\"empty\":false}" })?;
-    Ok(json)
+    json.optional_integer(",\"retry_after_ms\":", retry_after);
+    json.bool(",\"empty\":", is_empty(database)?);
+    json.raw("}");
+    Ok(json.finish()?)
 }
 
 /// The transactions of the answer, which are those at the head of the queue, in order.

@@ -7,6 +7,7 @@ use core::cell::{OnceCell, RefCell};
 use rowtide_json::writer::write_raw;
 use sqlite_nostd::ResultCode;
 
+use crate::cell;
 use crate::connection::Database;
 use crate::connection::transaction::TrackedState;
 use crate::error::{Error, Result};
@@ -72,7 +73,7 @@ impl AppliedSchema {
         if is_stored {
             // A rollback need not undo this: it leads back to a database of which this holds just as well, unless it
             // undoes what this connection has stored, which is remembered as a change.
-            self.current.replace(Some(Rc::new(Applied::new(json, Some(version))?)));
+            cell::replace(&self.current, Some(Rc::new(Applied::new(json, Some(version))?)));
         }
         Ok(is_stored)
     }
@@ -98,9 +99,9 @@ impl AppliedSchema {
         let applied = Applied::new(json, version)?;
         // It is new, so that there is none yet.
         let _ = applied.schema.set(Rc::new(schema));
-        let replaced = self.current.replace(Some(Rc::new(applied)));
+        let replaced = cell::replace(&self.current, Some(Rc::new(applied)));
         if !transaction.has_changed(TrackedState::Schema) {
-            self.before.replace(replaced);
+            cell::replace(&self.before, replaced);
         }
         transaction.track_change(TrackedState::Schema);
         Ok(())
@@ -117,9 +118,9 @@ impl AppliedSchema {
     /// What is remembered, after forgetting what was rolled back.
     fn current(&self, database: &Database<'_>) -> Option<Rc<Applied>> {
         if database.state().transaction().take_undone(TrackedState::Schema) {
-            self.current.replace(self.before.borrow().clone());
+            cell::replace(&self.current, cell::read(&self.before).clone());
         }
-        self.current.borrow().clone()
+        cell::read(&self.current).clone()
     }
 }
 

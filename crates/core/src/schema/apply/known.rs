@@ -7,6 +7,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::cell;
 use crate::error::Result;
 
 use crate::connection::Database;
@@ -41,7 +42,7 @@ impl KnownSchemas {
 
     /// Remembers a `start`, which has succeeded.
     pub(crate) fn start(&self, started: Started) {
-        self.started.replace(started);
+        cell::replace(&self.started, started);
     }
 
     /// The schemas, the newer one first.
@@ -50,7 +51,7 @@ impl KnownSchemas {
     /// Out of memory.
     pub(crate) fn newest_first(&self, database: &Database<'_>) -> Result<[Option<Rc<Schema>>; 2]> {
         let applied = self.applied.schema(database)?;
-        let Started { schema: started, applied: before } = &*self.started.borrow();
+        let Started { schema: started, applied: before } = &*cell::read(&self.started);
         let started = started.clone();
         Ok(if is_same_schema(&applied, before) { [started, applied] } else { [applied, started] })
     }

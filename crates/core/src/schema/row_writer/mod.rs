@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
+use crate::cell;
 use crate::error::{Error, Result};
 
 use crate::connection::{CachedStatement, Database};
@@ -42,13 +43,13 @@ impl RowTable {
         make: fn(&Database<'_>, &RawTable) -> Result<RowStatement>,
     ) -> Result<Prepared<'c>> {
         let in_table = |error: Error| error.with_context(format_args!("table of type {}", self.table.name));
-        let kept = place.borrow().clone();
+        let kept = cell::read(place).clone();
         let statement = match kept {
             Some(statement) => statement,
             None => Rc::new(make(database, &self.table).map_err(in_table)?),
         };
         let prepared = statement.prepare(database).map_err(in_table)?;
-        place.replace(Some(Rc::clone(&statement)));
+        cell::replace(place, Some(Rc::clone(&statement)));
         Ok(Prepared { statement, prepared })
     }
 }

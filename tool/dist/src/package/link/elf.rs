@@ -26,7 +26,7 @@ pub(super) fn loadable(link: &Link<'_>) -> Result<()> {
     let mut linker = link.toolchain.linker("gnu");
     linker.args(["-shared", "-m", link.target.linker_architecture, "-soname", "libpowersync.so"]);
     // Both: Android before API level 23 reads only the older one.
-    linker.args(["--hash-style=both", "--build-id=sha1", "--gc-sections", "-O2"]);
+    linker.args(["--hash-style=both", "--build-id=sha1", "--gc-sections", "--icf=all", "-O2"]);
     linker.args(["-z", "relro", "-z", "now", "-z", "noexecstack"]);
     // As in the build script of the loadable library: the prebuilt `core` mentions the unwinder.
     linker.args(UNWINDER.iter().map(|name| format!("--defsym={name}=0")));
