@@ -35,7 +35,12 @@ fn read(instructions: &Value) -> Step<Told> {
             "DidCompleteSync" => told.is_complete = true,
             "CheckpointDelayedDueToLocalData" => told.is_delayed = true,
             "CloseSyncStream" => told.is_closed = true,
-            "LogLine" => told.has_warning |= content["severity"] == "WARNING",
+            "LogLine" => {
+                // Rows of types without a table are part of the sessions.
+                let is_untyped =
+                    content["line"].as_str().is_some_and(|line| line.starts_with("The schema has no table"));
+                told.has_warning |= content["severity"] == "WARNING" && !is_untyped;
+            }
             "UpdateSyncStatus" => {
                 check_progress(&content["status"])?;
                 told.is_downloading = Some(!content["status"]["downloading"].is_null());
