@@ -7,10 +7,10 @@ use alloc::string::String;
 use rowtide_json::{parse_integer, whole_number};
 use sqlite_nostd::ValueType;
 
+use crate::bucket_storage::warnings::lines;
 use crate::connection::Database;
 use crate::error::{Error, Result};
 use crate::sync_client::storage::RequestId;
-use crate::text::copy;
 
 /// The key in `ps_kv` that holds a request id.
 pub(super) const fn key(id: RequestId) -> &'static str {
@@ -39,8 +39,7 @@ write checkpoint from the service and store it with target_checkpoint_request_id
         FROM (SELECT (SELECT count(*) FROM (SELECT 1 FROM main.ps_crud LIMIT 1000)) AS queued, \
             max(iif(key = 'target_checkpoint_request_id', value, NULL)) AS target, \
             max(iif(key = 'last_seen_checkpoint_request_id', value, 0)) AS seen FROM main.ps_kv)";
-    let mut rows = database.query(SQL, &[event.into()])?;
-    copy(rows.next()?.map_or(Ok(None), |row| row.optional_text(0))?.unwrap_or(event))
+    Ok(lines(database, SQL, &[event.into()])?.pop().unwrap_or_default())
 }
 
 /// The stored id, None if not set.

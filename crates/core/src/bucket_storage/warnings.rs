@@ -4,6 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use sqlite_nostd::Parameter;
+
 use crate::bucket_storage::now;
 use crate::connection::Database;
 use crate::error::Result;
@@ -15,7 +17,7 @@ pub(super) fn take(database: &Database<'_>) -> Result<Vec<String>> {
         FROM main.ps_kv AS stored, json_each(iif(json_valid(stored.value), stored.value, '[]')) AS warning \
         WHERE stored.key = 'powersync_unreadable_rows'";
     const DELETE: &str = "DELETE FROM main.ps_kv WHERE key = 'powersync_unreadable_rows'";
-    let warnings = lines(database, SELECT)?;
+    let warnings = lines(database, SELECT, &[])?;
     if !warnings.is_empty() {
         database.execute(DELETE, &[])?;
     }
@@ -42,12 +44,12 @@ pub(super) fn take_untyped(database: &Database<'_>) -> Result<Vec<String>> {
         WHERE kind = 'untyped' AND detail IS NULL \
         RETURNING 'The schema has no table for downloaded rows of type ' || subject || ': ' || (detail ->> '$.rows') || \
             '. Add the table, or stop syncing the type.'";
-    lines(database, COUNT)
+    lines(database, COUNT, &[])
 }
 
 /// The texts that a statement gives.
-fn lines(database: &Database<'_>, sql: &'static str) -> Result<Vec<String>> {
-    let mut rows = database.query(sql, &[])?;
+pub(super) fn lines(database: &Database<'_>, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<String>> {
+    let mut rows = database.query(sql, parameters)?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         lines.try_reserve(1)?;

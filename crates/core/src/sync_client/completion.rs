@@ -128,24 +128,23 @@ impl Iteration {
         else {
             return Ok(Transition::only(NextStep::Continue));
         };
-        let keep_waiting = |line| Ok(Transition::with(vec![Instruction::warning(line)], NextStep::Continue));
         match gate::acknowledgement(target.write_checkpoint, storage)? {
             Acknowledgement::Sufficient => {}
             Acknowledgement::Outstanding => return Ok(Transition::only(NextStep::Continue)),
-            Acknowledgement::NotRequested => return keep_waiting(storage.explain_gate(STILL_WAITING)?),
+            Acknowledgement::NotRequested => return Ok(keep_waiting(&storage.explain_gate(STILL_WAITING)?)),
         }
         if *waiting == Waiting::Overtaken {
-            return keep_waiting(OVERTAKEN.into());
+            return Ok(keep_waiting(OVERTAKEN));
         }
         let changed = match self.validate(target, None, storage)? {
             Verdict::Valid(changed) => changed,
-            Verdict::Ahead { .. } => return keep_waiting(OVERTAKEN.into()),
+            Verdict::Ahead { .. } => return Ok(keep_waiting(OVERTAKEN)),
             Verdict::Gone => return Ok(download_again()),
             Verdict::Invalid(invalid) => return delete_invalid("checkpoint", &invalid, target, None, storage),
         };
         self.record_validated(target, &changed, storage)?;
         if !gate::is_open(storage)? {
-            return keep_waiting(storage.explain_gate(STILL_WAITING)?);
+            return Ok(keep_waiting(&storage.explain_gate(STILL_WAITING)?));
         }
         self.publish_all(target, &changed, "Applied pending checkpoint after completed upload", storage)
     }
@@ -348,6 +347,12 @@ impl Iteration {
         let stored = if self.others.were_noticed() { storage.request_id(id)? } else { None };
         storage.set_request_id(id, stored.max(Some(write_checkpoint)))
     }
+}
+
+/// Says why a checkpoint keeps waiting.
+#[inline(never)]
+fn keep_waiting(line: &str) -> Transition<'static> {
+    Transition::with(vec![Instruction::warning(line)], NextStep::Continue)
 }
 
 /// Ends the iteration, so that the next one requests buckets that another iteration has deleted.
