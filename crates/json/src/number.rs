@@ -1,7 +1,5 @@
 //! The values of numbers in JSON texts.
 
-use lexical_parse_float::FromLexical;
-
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
@@ -18,8 +16,8 @@ pub fn parse_number(text: &str) -> Number {
 
 /// The float nearest to `text`, a number as JSON writes it; infinite beyond what floats hold.
 fn parse_real(text: &str) -> f64 {
-    let real = f64::from_lexical(text.as_bytes());
-    debug_assert!(real.is_ok(), "every JSON number is one of the parser's");
+    let real = text.parse();
+    debug_assert!(real.is_ok(), "every JSON number is one of Rust");
     real.unwrap_or_default()
 }
 
