@@ -22,6 +22,7 @@ mod nesting;
 mod nonstandard;
 mod number;
 mod oplog_key;
+mod real;
 mod row_data;
 mod row_object;
 mod scan;

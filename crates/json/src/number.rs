@@ -1,5 +1,7 @@
 //! The values of numbers in JSON texts.
 
+use crate::real::parse_real;
+
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
@@ -12,13 +14,6 @@ pub enum Number {
 /// The value of `text`, which is a number as JSON writes it.
 pub fn parse_number(text: &str) -> Number {
     parse_integer(text).map_or_else(|| Number::Real(parse_real(text)), Number::Integer)
-}
-
-/// The float nearest to `text`, a number as JSON writes it; infinite beyond what floats hold.
-fn parse_real(text: &str) -> f64 {
-    let real = text.parse();
-    debug_assert!(real.is_ok(), "every JSON number is one of Rust");
-    real.unwrap_or_default()
 }
 
 /// The integer that `text` writes, if it is one of 64 bits and nothing else.
