@@ -80,18 +80,18 @@ CREATE TABLE main.ps_schema(
     // The generation starts anywhere, so that an iteration that was running before a journey down and up notices it.
     "INSERT INTO main.ps_checkpoint(id, generation, last_op) VALUES (1, abs(random() >> 2), 0);
 
-CREATE TABLE main.ps_staged_updated_rows AS
-  SELECT row_type, row_id FROM main.ps_updated_rows
-   UNION
-  SELECT row_type, row_id FROM main.ps_oplog
-   WHERE bucket IN (SELECT bucket FROM main.ps_oplog EXCEPT SELECT id FROM main.ps_buckets)
+CREATE TABLE main.ps_staged_updated_rows AS \
+  SELECT row_type, row_id FROM main.ps_updated_rows \
+   UNION \
+  SELECT row_type, row_id FROM main.ps_oplog \
+   WHERE bucket IN (SELECT bucket FROM main.ps_oplog EXCEPT SELECT id FROM main.ps_buckets) \
      AND row_type IS NOT NULL AND row_id IS NOT NULL;
 DROP TABLE main.ps_updated_rows;
 CREATE TABLE main.ps_updated_rows(
   row_type TEXT,
   row_id TEXT
 ) STRICT;
-INSERT INTO main.ps_updated_rows(row_type, row_id)
+INSERT INTO main.ps_updated_rows(row_type, row_id) \
   SELECT row_type, row_id FROM main.ps_staged_updated_rows ORDER BY rowid;
 DROP TABLE main.ps_staged_updated_rows;
 
@@ -101,14 +101,14 @@ DROP TABLE main.ps_staged_updated_rows;
 DROP INDEX IF EXISTS main.ps_oplog_opid;
 DROP INDEX IF EXISTS main.ps_oplog_key;
 
-CREATE TABLE main.ps_staged_buckets(source_id INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, name, last_applied_op,
+CREATE TABLE main.ps_staged_buckets(source_id INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, name, last_applied_op, \
   last_op, checksum, pending_delete, count_at_last, count_since_last, downloaded_size);
-INSERT INTO main.ps_staged_buckets(source_id, id, name, last_applied_op, last_op, checksum, pending_delete,
-    count_at_last, count_since_last, downloaded_size)
-  SELECT id,
-         iif((SELECT min(id) >= 1 AND max(id) <= 4194303 FROM main.ps_buckets), id, row_number() OVER (ORDER BY id)),
-         name, last_applied_op, last_op, (add_checksum & 4294967295) + (op_checksum & 4294967295), pending_delete,
-         count_at_last, count_since_last, downloaded_size
+INSERT INTO main.ps_staged_buckets(source_id, id, name, last_applied_op, last_op, checksum, pending_delete, \
+    count_at_last, count_since_last, downloaded_size) \
+  SELECT id, \
+         iif((SELECT min(id) >= 1 AND max(id) <= 4194303 FROM main.ps_buckets), id, row_number() OVER (ORDER BY id)), \
+         name, last_applied_op, last_op, (add_checksum & 4294967295) + (op_checksum & 4294967295), pending_delete, \
+         count_at_last, count_since_last, downloaded_size \
     FROM main.ps_buckets;
 DROP TABLE main.ps_buckets;
 CREATE TABLE main.ps_buckets(
@@ -130,48 +130,48 @@ CREATE UNIQUE INDEX main.ps_buckets_name ON ps_buckets (name);",
 
 /// Lengths are counted in bytes of blobs, as SQLite's text functions stop at a NUL character. How many bytes a
 /// character has depends on the database's encoding.
-const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed)
-  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash,
-         iif(numbered.is_readable, 0, 2)
-    FROM (
-      SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey,
-             is_readable
-        FROM (
-          SELECT bucket, source, max(op_id) AS op_id,
-                 coalesce(substr(key, 1, length(prefix)) = prefix, 0) AS is_readable,
-                 nullif(iif(substr(key, 1, length(prefix)) = prefix, CAST(substr(key, length(prefix) + 1) AS TEXT), NULL),
-                        'null') AS subkey
-            FROM (
-              SELECT bucket.id AS bucket, held.rowid AS source, held.op_id, held.row_type, held.row_id,
-                     CAST(held.key AS BLOB) AS key, CAST(held.row_type || '/' || held.row_id || '/' AS BLOB) AS prefix
-                FROM main.ps_oplog AS held
-                JOIN main.ps_staged_buckets AS bucket ON bucket.source_id = held.bucket
-               WHERE held.row_type IS NOT NULL AND held.row_id IS NOT NULL
-            )
-           GROUP BY bucket, row_type, row_id, subkey
-        )
-    ) AS numbered
+const UP_OPERATIONS: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed) \
+  SELECT numbered.id, oplog.op_id, oplog.row_type, oplog.row_id, numbered.subkey, coalesce(oplog.data, '{}'), oplog.hash, \
+         iif(numbered.is_readable, 0, 2) \
+    FROM ( \
+      SELECT (bucket << 34) | row_number() OVER (PARTITION BY bucket ORDER BY op_id, source) AS id, source, subkey, \
+             is_readable \
+        FROM ( \
+          SELECT bucket, source, max(op_id) AS op_id, \
+                 coalesce(substr(key, 1, length(prefix)) = prefix, 0) AS is_readable, \
+                 nullif(iif(substr(key, 1, length(prefix)) = prefix, CAST(substr(key, length(prefix) + 1) AS TEXT), NULL), \
+                        'null') AS subkey \
+            FROM ( \
+              SELECT bucket.id AS bucket, held.rowid AS source, held.op_id, held.row_type, held.row_id, \
+                     CAST(held.key AS BLOB) AS key, CAST(held.row_type || '/' || held.row_id || '/' AS BLOB) AS prefix \
+                FROM main.ps_oplog AS held \
+                JOIN main.ps_staged_buckets AS bucket ON bucket.source_id = held.bucket \
+               WHERE held.row_type IS NOT NULL AND held.row_id IS NOT NULL \
+            ) \
+           GROUP BY bucket, row_type, row_id, subkey \
+        ) \
+    ) AS numbered \
    CROSS JOIN main.ps_oplog AS oplog ON oplog.rowid = numbered.source;
 DROP TABLE main.ps_oplog;
 
-INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete,
-    count_at_last, count_since_last, downloaded_size, settled)
-  SELECT bucket.id, name, last_applied_op, last_op,
-         (checksum - coalesce(sum(operation.hash & 4294967295), 0)) & 4294967295,
-         coalesce(sum(operation.hash & 4294967295), 0) & 4294967295,
-         pending_delete, count_at_last, count_since_last, downloaded_size, count(operation.id)
-    FROM main.ps_staged_buckets AS bucket
-    LEFT JOIN main.ps_operations AS operation
-      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) | 17179869183
-     AND operation.op_id <= bucket.last_applied_op
+INSERT INTO main.ps_buckets(id, name, last_applied_op, last_op, add_checksum, op_checksum, pending_delete, \
+    count_at_last, count_since_last, downloaded_size, settled) \
+  SELECT bucket.id, name, last_applied_op, last_op, \
+         (checksum - coalesce(sum(operation.hash & 4294967295), 0)) & 4294967295, \
+         coalesce(sum(operation.hash & 4294967295), 0) & 4294967295, \
+         pending_delete, count_at_last, count_since_last, downloaded_size, count(operation.id) \
+    FROM main.ps_staged_buckets AS bucket \
+    LEFT JOIN main.ps_operations AS operation \
+      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) | 17179869183 \
+     AND operation.op_id <= bucket.last_applied_op \
    GROUP BY bucket.source_id;
 DROP TABLE main.ps_staged_buckets;
 
-INSERT INTO main.ps_row_operations(row_type, row_id, operation)
-  SELECT operation.row_type, operation.row_id, operation.id
-    FROM main.ps_buckets AS bucket
-   CROSS JOIN main.ps_operations AS operation
-      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) + bucket.settled
+INSERT INTO main.ps_row_operations(row_type, row_id, operation) \
+  SELECT operation.row_type, operation.row_id, operation.id \
+    FROM main.ps_buckets AS bucket \
+   CROSS JOIN main.ps_operations AS operation \
+      ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) + bucket.settled \
    ORDER BY operation.row_type, operation.row_id, operation.id;";
 
 /// To this format, 2 means an operation that was removed.

@@ -22,6 +22,10 @@ pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(
 
 fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     database.execute_batch(UP)?;
+    // As before, but for operations whose subkey is not known.
+    database.execute_batch(&v1001::VIEW.replace("NOT held.removed", "held.removed IN (0, 2)"))?;
+    const REPAIRED: &str = ",\n         removed = iif(removed = 2, 0, removed)\n   WHERE id";
+    database.execute_batch(&v1001::KEY_REPAIR.replace("\n   WHERE id", REPAIRED))?;
     mark_unknown_subkeys(database, journey)?;
     database.execute_batch(UP_MISTAKEN_TYPES)?;
     make_readable(database)?;
@@ -73,56 +77,32 @@ ALTER TABLE main.ps_buckets ADD COLUMN requested_by INTEGER NOT NULL DEFAULT 0;
   id INTEGER PRIMARY KEY CHECK (id = 1),
   next_check INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-DELETE FROM main.ps_updated_rows
+DELETE FROM main.ps_updated_rows \
  WHERE rowid NOT IN (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id);
 
 DROP VIEW main.ps_oplog;
 ",
-    // As before, but for operations whose subkey is not known.
-    "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
-  SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
-         newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
-         operation.data, operation.hash, operation.id
-    FROM (
-      SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
-        FROM ps_operations AS held
-       CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
-       GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
-      HAVING held.removed IN (0, 2)
-    ) AS newest
-   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
-CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
-  WHEN NEW.key IS NOT OLD.key
-   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
-     = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
-BEGIN
-  UPDATE ps_operations
-     SET subkey = nullif(CAST(substr(
-           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null'),
-         removed = iif(removed = 2, 0, removed)
-   WHERE id = OLD.operation;
-END;",
 );
 
 /// Earlier builds wrote rows of types that differ only in case to one data table. The next full publish looks at the
 /// rows of such a type, and at those that its table may have in their place. Types are found one by one in the index.
-const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id)
-  WITH RECURSIVE
-    row_types(name) AS (
-      SELECT min(row_type) FROM main.ps_row_operations
-       UNION ALL
-      SELECT (SELECT min(row_type) FROM main.ps_row_operations WHERE row_type > name)
-        FROM row_types WHERE name IS NOT NULL
-    ),
-    mistaken(name, table_type) AS (
-      SELECT row_types.name, substr(object.name, length('ps_data__') + 1)
-        FROM row_types CROSS JOIN main.sqlite_schema AS object
-       WHERE object.type = 'table' AND object.name = 'ps_data__' || row_types.name COLLATE NOCASE
-         AND object.name GLOB 'ps_data__*' AND object.name <> 'ps_data__' || row_types.name
-    )
-  SELECT iif(side.is_table, mistaken.table_type, mistaken.name), entry.row_id
-    FROM mistaken
-   CROSS JOIN main.ps_row_operations AS entry ON entry.row_type = mistaken.name
+const UP_MISTAKEN_TYPES: &str = "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) \
+  WITH RECURSIVE \
+    row_types(name) AS ( \
+      SELECT min(row_type) FROM main.ps_row_operations \
+       UNION ALL \
+      SELECT (SELECT min(row_type) FROM main.ps_row_operations WHERE row_type > name) \
+        FROM row_types WHERE name IS NOT NULL \
+    ), \
+    mistaken(name, table_type) AS ( \
+      SELECT row_types.name, substr(object.name, length('ps_data__') + 1) \
+        FROM row_types CROSS JOIN main.sqlite_schema AS object \
+       WHERE object.type = 'table' AND object.name = 'ps_data__' || row_types.name COLLATE NOCASE \
+         AND object.name GLOB 'ps_data__*' AND object.name <> 'ps_data__' || row_types.name \
+    ) \
+  SELECT iif(side.is_table, mistaken.table_type, mistaken.name), entry.row_id \
+    FROM mistaken \
+   CROSS JOIN main.ps_row_operations AS entry ON entry.row_type = mistaken.name \
    CROSS JOIN (SELECT 0 AS is_table UNION ALL SELECT 1) AS side;";
 
 /// Undone in the opposite order of [`UP`]. Tables are copied aside: columns cannot be dropped in a file with a view
