@@ -43,7 +43,7 @@ pub(super) fn visit_by_row(
     ranges: impl Iterator<Item = (i64, i64)>,
     visit: &mut dyn FnMut(&str, &str, i64) -> Result<()>,
 ) -> Result<()> {
-    visit_runs(database, ranges, RunSize::LARGE, &mut |keys| keys.visit_sorted(&mut *visit))
+    visit_runs(database, ranges, RunSize::LARGE, &mut |keys| keys.visit_sorted(visit))
 }
 
 /// Calls `visit` with the keys of each run.
@@ -155,7 +155,7 @@ impl<'c> OperationsByRow<'c> {
         visit_runs(database, ranges, RunSize::MERGED, &mut |keys| {
             let mut sorted = Vec::new();
             sorted.try_reserve_exact(keys.len())?;
-            keys.visit_sorted(|_, _, operation| {
+            keys.visit_sorted(&mut |_, _, operation| {
                 sorted.push(operation);
                 Ok(())
             })?;

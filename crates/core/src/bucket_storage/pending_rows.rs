@@ -5,10 +5,7 @@
 //! check that they find an operation of the right key. A missing entry costs a row that is dropped when it is
 //! settled.
 
-use core::hash::BuildHasher;
-
-use hashbrown::HashMap;
-
+use crate::collections::ByHash;
 use crate::sync_client::storage::BucketId;
 
 /// Operations remembered at most, which bounds the memory to some 10 MB: 16 bytes for each, and room to grow.
@@ -17,30 +14,27 @@ const CAPACITY: usize = 400_000;
 /// Pending operations by the hash of bucket, type, id and subkey.
 #[derive(Default)]
 pub(super) struct PendingRows {
-    operations: HashMap<u64, i64>,
+    operations: ByHash,
 }
 
 impl PendingRows {
     /// Remembers `operation` for the key with this hash, and gives the one that was remembered before.
     pub(super) fn replace(&mut self, hash: u64, operation: i64) -> Option<i64> {
-        if let Some(known) = self.operations.get_mut(&hash) {
-            return Some(core::mem::replace(known, operation));
+        if self.operations.len() >= CAPACITY && self.operations.get(hash).is_none() {
+            return None;
         }
         // Without memory for it there is no hint.
-        if self.operations.len() < CAPACITY && self.operations.try_reserve(1).is_ok() {
-            self.operations.insert(hash, operation);
-        }
-        None
+        self.operations.set(hash, operation.cast_unsigned()).ok().flatten().map(u64::cast_signed)
     }
 
     /// The hash of a key.
     pub(super) fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
-        self.operations.hasher().hash_one((bucket.0, row_type, row_id, subkey))
+        self.operations.hash((bucket.0, row_type, row_id, subkey))
     }
 
     /// Forgets everything, and gives the memory back.
     pub(super) fn clear(&mut self) {
-        self.operations = HashMap::new();
+        self.operations = ByHash::default();
     }
 }
 

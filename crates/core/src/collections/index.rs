@@ -22,10 +22,13 @@ pub(crate) enum Key<'k> {
 /// The key of the entry at a position.
 pub(crate) type KeyFn<'k> = dyn Fn(usize) -> Key<'k> + 'k;
 
+/// A hash and a number: what tables of all kinds hold, so that their code exists once.
+pub(super) type Entry = (u64, u64);
+
 /// Positions by key. Methods are given the way to the keys of positions that are in the index.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    positions: HashTable<(u64, usize)>,
+    positions: HashTable<Entry>,
     hasher: DefaultHashBuilder,
 }
 
@@ -49,14 +52,14 @@ impl Index {
     /// The position of the entry with that key.
     pub(crate) fn find<'k>(&self, key: Key<'_>, key_of: &KeyFn<'k>) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
-        let matches = |entry: &(u64, usize)| {
+        let matches = |entry: &Entry| {
             entry.0 == hash && {
                 #[cfg(test)]
                 COMPARED.set(COMPARED.get() + 1);
-                key_of(entry.1) == key
+                key_of(position(entry)) == key
             }
         };
-        self.positions.find(hash, matches).map(|entry| entry.1)
+        self.positions.find(hash, matches).map(position)
     }
 
     /// Makes room for more entries.
@@ -70,13 +73,13 @@ impl Index {
     /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
     pub(crate) fn insert(&mut self, key: Key<'_>, position: usize) {
         let hash = self.hasher.hash_one(key);
-        self.positions.insert_unique(hash, (hash, position), hash_of);
+        self.positions.insert_unique(hash, (hash, position as u64), hash_of);
     }
 
     /// Takes out the entry with that key.
     pub(crate) fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyFn<'k>) {
         let hash = self.hasher.hash_one(key);
-        if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(entry.1) == key) {
+        if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(position(entry)) == key) {
             entry.remove();
         }
     }
@@ -98,8 +101,12 @@ pub(super) fn compared() -> usize {
     COMPARED.get()
 }
 
-fn hash_of(entry: &(u64, usize)) -> u64 {
+pub(super) fn hash_of(entry: &Entry) -> u64 {
     entry.0
+}
+
+fn position(entry: &Entry) -> usize {
+    entry.1 as usize
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Collections whose code exists once, whatever they hold, and which can reserve memory fallibly.
 
+mod by_hash;
 mod by_name;
 mod index;
 mod names;
 mod row_keys;
 
+pub(crate) use by_hash::{ByHash, Numbers};
 pub(crate) use by_name::ByName;
 pub(crate) use index::{Index, Key};
 pub(crate) use names::Names;

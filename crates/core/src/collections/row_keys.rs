@@ -71,7 +71,7 @@ impl RowKeys {
     ///
     /// # Errors
     /// The first one of `visit`.
-    pub(crate) fn visit_sorted(&mut self, mut visit: impl FnMut(&str, &str, i64) -> Result<()>) -> Result<()> {
+    pub(crate) fn visit_sorted(&mut self, visit: &mut dyn FnMut(&str, &str, i64) -> Result<()>) -> Result<()> {
         let (row_types, row_ids) = (&self.row_types, self.row_ids.as_str());
         let type_name = |key: &RowKey| type_name(row_types, key.row_type);
         let row_id = |key: &RowKey| {
@@ -127,7 +127,7 @@ mod tests {
 
     fn sorted(keys: &mut RowKeys) -> Vec<(String, String, i64)> {
         let mut sorted = Vec::new();
-        keys.visit_sorted(|row_type, row_id, operation| {
+        keys.visit_sorted(&mut |row_type, row_id, operation| {
             sorted.push((row_type.into(), row_id.into(), operation));
             Ok(())
         })
@@ -177,7 +177,7 @@ mod tests {
             keys.push("t", "1", operation).unwrap();
         }
         let mut visited = 0;
-        let result = keys.visit_sorted(|_, _, operation| {
+        let result = keys.visit_sorted(&mut |_, _, operation| {
             visited += 1;
             if operation == 2 { Err(Error::argument("two")) } else { Ok(()) }
         });

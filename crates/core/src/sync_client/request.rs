@@ -3,33 +3,32 @@
 //! file.
 
 use alloc::string::String;
-use core::hash::{BuildHasher as _, Hasher};
+use core::hash::Hasher;
 
-use hashbrown::HashMap;
 use rowtide_json::writer::Json;
 use siphasher::sip::SipHasher13;
 
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction};
 use super::requested::RequestedSubscription;
+use crate::collections::ByHash;
 use crate::error::Result;
 use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
 
 /// Up to which operation the service takes buckets as received, by the hash of their name.
 #[derive(Debug, Default)]
-pub(super) struct Positions(HashMap<u64, i64>);
+pub(super) struct Positions(ByHash);
 
 impl Positions {
     /// Adds a bucket that the service takes as received up to `last_op`.
     fn add(&mut self, name: &str, last_op: i64) -> Result<()> {
-        self.0.try_reserve(1)?;
-        self.0.insert(self.0.hasher().hash_one(name), last_op);
+        self.0.set(self.0.hash(name), last_op.cast_unsigned())?;
         Ok(())
     }
 
     /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
     pub(super) fn get(&self, name: &str) -> i64 {
-        self.0.get(&self.0.hasher().hash_one(name)).copied().unwrap_or(0)
+        self.0.get(self.0.hash(name)).map_or(0, u64::cast_signed)
     }
 }
 

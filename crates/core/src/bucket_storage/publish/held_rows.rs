@@ -3,25 +3,22 @@
 //! A row that is left out is marked as downloaded, so that a later publish shows it. Only hashes of rows are kept, 16
 //! bytes for each. If two rows have the same, one is held back for longer than it has to be.
 
-use core::hash::BuildHasher;
-
-use hashbrown::HashMap;
-
+use crate::collections::ByHash;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::updated_rows;
 
 /// It was written locally, and no published checkpoint has acknowledged that.
-const HELD: i64 = 1;
+const HELD: u64 = 1;
 
 /// It is marked as downloaded already.
-const MARKED: i64 = 2;
+const MARKED: u64 = 2;
 
 /// Rows with local writes, and rows marked as downloaded.
 #[derive(Default)]
 pub(super) struct HeldRows {
     /// [`HELD`] and [`MARKED`] by the hash of type and id.
-    rows: HashMap<u64, i64>,
+    rows: ByHash,
 }
 
 impl HeldRows {
@@ -36,33 +33,24 @@ impl HeldRows {
         while let Some(row) = rows.next()? {
             // An entry that names no row holds none back.
             let (Some(row_type), Some(row_id)) = (row.optional_text(0)?, row.optional_text(1)?) else { continue };
-            let (hash, flag) = (held.hash(row_type, row_id), row.integer(2));
-            match held.rows.get_mut(&hash) {
-                Some(flags) => *flags |= flag,
-                None => {
-                    held.rows.try_reserve(1)?;
-                    held.rows.insert(hash, flag);
-                }
-            }
+            let hash = held.rows.hash((row_type, row_id));
+            let flags = held.rows.get(hash).unwrap_or(0) | row.integer(2).cast_unsigned();
+            held.rows.set(hash, flags)?;
         }
         Ok(held)
     }
 
-    fn hash(&self, row_type: &str, row_id: &str) -> u64 {
-        self.rows.hasher().hash_one((row_type, row_id))
-    }
-
     /// Whether the row was written locally.
     pub(super) fn contains(&self, row_type: &str, row_id: &str) -> bool {
-        self.rows.get(&self.hash(row_type, row_id)).is_some_and(|flags| flags & HELD != 0)
+        self.rows.get(self.rows.hash((row_type, row_id))).is_some_and(|flags| flags & HELD != 0)
     }
 
     /// Leaves the row out if it was written locally; false if it was not.
     pub(super) fn hold_back(&mut self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
-        let hash = self.hash(row_type, row_id);
-        let Some(flags) = self.rows.get_mut(&hash).filter(|flags| **flags & HELD != 0) else { return Ok(false) };
-        if *flags & MARKED == 0 {
-            *flags |= MARKED;
+        let hash = self.rows.hash((row_type, row_id));
+        let Some(flags) = self.rows.get(hash).filter(|flags| flags & HELD != 0) else { return Ok(false) };
+        if flags & MARKED == 0 {
+            self.rows.set(hash, flags | MARKED)?;
             updated_rows::mark_downloaded(database, row_type, row_id)?;
         }
         Ok(true)

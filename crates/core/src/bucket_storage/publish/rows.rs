@@ -4,7 +4,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::HashSet;
 use rowtide_protocol::Checksum;
 use sqlite_nostd::Row;
 
@@ -14,7 +13,7 @@ use crate::bucket_storage::publish::pending::Pending;
 use crate::bucket_storage::publish::row_sink::RowSinks;
 use crate::bucket_storage::publish::versions::{Kind, RowVersions, Version};
 use crate::bucket_storage::publish::waiting::WaitingRows;
-use crate::collections::RowKeys;
+use crate::collections::{Numbers, RowKeys};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::sync_client::storage::{ChangedBucket, Scope};
@@ -68,7 +67,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let shared = shared_operations(self.database)?;
         // Operations whose row was looked at together with an earlier one.
-        let mut is_done = HashSet::new();
+        let mut is_done = Numbers::default();
         let ranges: Vec<(i64, i64)> = self.pending.ranges().collect();
         let mut waiting = WaitingRows::default();
         let mut statement = self.database.cached(SELECT)?;
@@ -78,13 +77,14 @@ impl<'a, 'c> Publisher<'a, 'c> {
             while let Some(row) = rows.next()? {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
                 let is_removal = Kind::from_column(row.integer(4)) == Kind::Remove;
-                if is_removal || shared.contains(&operation) {
-                    if !is_done.remove(&operation) {
+                if is_removal || shared.contains(operation) {
+                    if !is_done.remove(operation) {
                         self.seek_row(row_type, row_id, Counted::Pending)?;
                         let current = self.versions.iter().filter(|version| version.is_current());
                         let others = current.map(|version| version.operation).filter(|other| *other != operation);
-                        is_done.try_reserve(self.versions.len())?;
-                        is_done.extend(others.filter(|other| self.pending.is_new(*other)));
+                        for other in others.filter(|other| self.pending.is_new(*other)) {
+                            is_done.insert(other)?;
+                        }
                     }
                     continue;
                 }
@@ -129,7 +129,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// Looks at rows in their order, each once. They come with 0 if they have no operations.
     fn publish_rows(&mut self, keys: &mut RowKeys) -> Result<()> {
         let (mut row_type, mut row_id, mut is_first) = (String::new(), String::new(), true);
-        keys.visit_sorted(|next_type, next_id, operations| {
+        keys.visit_sorted(&mut |next_type, next_id, operations| {
             if next_id == row_id && next_type == row_type && !is_first {
                 return Ok(());
             }
@@ -261,17 +261,18 @@ impl<'a, 'c> Publisher<'a, 'c> {
 
 /// Finds the operations of rows that have several, in one pass over all of them: where much is pending, that is cheaper
 /// than a look-up for each row.
-fn shared_operations(database: &Database<'_>) -> Result<HashSet<i64>> {
+fn shared_operations(database: &Database<'_>) -> Result<Numbers> {
     const SELECT: &str =
         "SELECT row_type, row_id, operation FROM main.ps_row_operations ORDER BY row_type, row_id, operation";
-    let mut shared = HashSet::new();
+    let mut shared = Numbers::default();
     let (mut row_type, mut row_id, mut previous) = (String::new(), String::new(), None);
     let mut rows = database.query(SELECT, &[])?;
     while let Some(row) = rows.next()? {
         let (next_type, next_id, operation) = (row.text(0)?, row.text(1)?, row.integer(2));
         if next_id == row_id && next_type == row_type {
-            shared.try_reserve(2)?;
-            shared.extend(previous.into_iter().chain([operation]));
+            for operation in previous.into_iter().chain([operation]) {
+                shared.insert(operation)?;
+            }
         } else {
             overwrite(&mut row_type, next_type)?;
             overwrite(&mut row_id, next_id)?;

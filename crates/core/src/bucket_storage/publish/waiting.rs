@@ -57,7 +57,7 @@ impl WaitingRows {
     /// As for [`Self::put`].
     pub(super) fn publish(&mut self, sinks: &mut RowSinks<'_, '_>) -> Result<()> {
         let (data, ends) = (self.data.as_str(), self.ends.as_slice());
-        self.keys.visit_sorted(|row_type, row_id, index| {
+        self.keys.visit_sorted(&mut |row_type, row_id, index| {
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             let start = index.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
             let data = start.zip(ends.get(index)).and_then(|(start, end)| data.get(start..*end));
