@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use sqlite_nostd::{Context, Value, ValueType};
 
 use crate::connection::Database;
-use crate::crud::upsert::{Tables, upsert_row};
+use crate::crud::upsert::{RowUpserts, Tables};
 use crate::migrations::require_latest;
 use crate::sql_api::session::Session;
 
@@ -32,10 +32,10 @@ fn write_rows(database: &Database<'_>, table: &str, json: &str) -> Result<i64> {
         "SELECT iif(json_valid(?1), json_type(?1) IN ('object', 'array') + (json_type(?1) = 'array'), 0)";
     const ROWS: &str = "SELECT value, type FROM json_each(?1)";
     let mut tables = Tables::new(database);
-    let table = tables.find(table)?;
+    let mut upserts = RowUpserts::new(database, tables.find(table)?);
     match database.integer(TYPE, &[json.into()])? {
         Some(1) => {
-            upsert_row(database, table, None, json, None)?;
+            upserts.upsert(None, json, None)?;
             return Ok(1);
         }
         Some(2) => {}
@@ -47,7 +47,7 @@ fn write_rows(database: &Database<'_>, table: &str, json: &str) -> Result<i64> {
         if row.text(1)? != "object" {
             return Err(Error::argument(format!("element {written} of the rows is no object")));
         }
-        upsert_row(database, table, None, row.text(0)?, None)?;
+        upserts.upsert(None, row.text(0)?, None)?;
         written = written.saturating_add(1);
     }
     Ok(written)

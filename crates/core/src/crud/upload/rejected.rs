@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 use crate::connection::Database;
 use crate::crud::LocalWrites;
-use crate::crud::upsert::{Tables, delete_row, upsert_row};
+use crate::crud::upsert::{RowUpserts, Tables, delete_row};
 
 /// Why a transaction was refused, in the backend's words.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +91,8 @@ fn apply(database: &Database<'_>, transaction: i64) -> Result<()> {
         if operation == "DELETE" {
             delete_row(database, table, id)?;
         } else {
-            upsert_row(database, table, Some(id), row.optional_text(3)?.unwrap_or("{}"), row.optional_text(4)?)?;
+            let members = row.optional_text(3)?.unwrap_or("{}");
+            RowUpserts::new(database, table).upsert(Some(id), members, row.optional_text(4)?)?;
         }
     }
     if count == 0 { Err(no_such(transaction)) } else { Ok(()) }
