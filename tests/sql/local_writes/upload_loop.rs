@@ -345,3 +345,16 @@ fn a_transaction_that_is_tried_again_at_once_is_uploaded_as_it_was() {
     assert_eq!(host.table("SELECT data FROM ps_crud ORDER BY id"), before);
     assert_eq!(host.value("SELECT value FROM ps_kv WHERE key = 'target_checkpoint_request_id'"), SENTINEL);
 }
+
+#[test]
+fn a_transaction_that_changes_nothing_when_it_is_tried_again_stays_one() {
+    let host = host();
+    host.execute("INSERT INTO lists(id, name) VALUES ('a', 'A')");
+    host.execute("BEGIN; UPDATE lists SET name = 'A'; UPDATE lists SET name = 'A'; COMMIT");
+    let last = host.value("SELECT max(tx_id) FROM ps_crud").as_i64().unwrap();
+    host.transaction("SELECT powersync_crud_reject(?, 'no', NULL)", [last]);
+    let new = host.transaction("SELECT powersync_crud_retry(?)", [last]);
+    let ids = host.table("SELECT tx_id FROM ps_crud WHERE tx_id > 1");
+    let new: i64 = new[0][0].as_str().unwrap().parse().unwrap();
+    assert_eq!(ids, json!([[new], [new]]));
+}

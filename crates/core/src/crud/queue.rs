@@ -92,6 +92,8 @@ impl LocalWrites {
     pub(super) fn transaction_id(&self, database: &Database<'_>) -> Result<i64> {
         let transaction = database.state().transaction();
         if !transaction.has_changed(TrackedState::TransactionId) {
+            // Entries that are put back into the queue do not come through a table that takes part in the transaction.
+            transaction.join(database)?;
             self.transaction_id.set(transaction_id::take(database)?);
             transaction.track_change(TrackedState::TransactionId);
         }
