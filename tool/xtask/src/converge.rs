@@ -10,7 +10,7 @@ use tool_support::process::{self, cargo};
 const SESSIONS: &str = "3000";
 
 /// Rounds of the long session in CI: about two minutes. Counted rather than timed, so that it is the same everywhere.
-const ROUNDS: &str = "2500";
+const ROUNDS: &str = "800";
 
 /// Runs random sessions for some minutes.
 ///
