@@ -171,6 +171,10 @@ codes! {
     ParameterQuery "C051" Error "See the rules for parameter queries.";
     PriorityTwice "C052" Error "Set the priority in one place.";
     MissingId "C053" Error "Select a column `id`, for instance `SELECT uuid AS id`.";
+    WriteTable "C060" Error "Name a table of the database that clients write to.";
+    WriteColumn "C061" Error "Name a column of the table in the database.";
+    WriteKey "C062" Error "Name a column that is unique with `key`, for instance `key: uuid`.";
+    WriteExpression "C063" Error "Write rules use auth.user_id(), auth.parameter() and tables of the database.";
     UnusedCte "C101" Warning "Remove it, or use it in a query.";
     CteHidesTable "C102" Warning "Rename the common table expression.";
     DeprecatedEdition "C103" Warning "Use `edition: 3`.";
@@ -186,4 +190,6 @@ codes! {
     AddParentheses "C113" Warning "Add parentheses; PostgreSQL or SQLite would group this differently.";
     NeverTrue "C114" Warning "Check the condition.";
     NoWildcard "C115" Warning "table_suffix() is empty unless the table's name ends with %.";
+    AllWritable "C116" Warning "Use `default: deny`, and name the tables that clients may write.";
+    NoCheck "C117" Warning "Add `check`, for instance `check: owner_id = auth.user_id()`.";
 }

@@ -46,6 +46,14 @@ pub use plan::{
 };
 pub use value::{Value, key_text};
 
+/// The syntax of a configuration, for other files that hold expressions of the same language: YAML whose nodes know
+/// their place, and the tree of an expression.
+pub mod syntax {
+    pub use crate::sql::ast::{Expr, ExprKind, FromItem, FromSource, InRight, Name, Operator, Query, SelectItem};
+    pub use crate::sql::parse_expression;
+    pub use crate::yaml::{Node, Text, Yaml, load};
+}
+
 /// Where expressions differ from SQLite on purpose.
 ///
 /// - `lower` and `upper` map all of Unicode one character to one; SQLite maps ASCII.

@@ -6,7 +6,7 @@ mod request;
 mod row;
 
 pub use request::{
-    BucketRequest, EvaluatedBucket, Limits, LookupSource, Reason, Request, RequestResult, StreamError, Subscription,
-    evaluate_request,
+    BucketRequest, EvaluatedBucket, FailureCause, Limits, LookupSource, Reason, Request, RequestResult, StreamError,
+    Subscription, evaluate_request,
 };
 pub use row::{BoundTable, BucketEntry, Layout, MissingColumn, ParameterEntry, RowProblem, RowResult, TableName};

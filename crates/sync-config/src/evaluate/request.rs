@@ -93,8 +93,21 @@ pub struct StreamError {
     pub stream: usize,
     /// Which way failed.
     pub reason: Reason,
+    /// What kind of failure it is.
+    pub cause: FailureCause,
     /// For the client; it holds no values of rows.
     pub message: String,
+}
+
+/// Why a stream could not be evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// An expression has no value for this request.
+    Expression,
+    /// It needs more than [`Limits`] permit.
+    Limit,
+    /// Parameter indexes could not be read.
+    Lookup,
 }
 
 /// The answer.
@@ -125,6 +138,7 @@ pub fn evaluate_request(
         limits,
         cache: HashMap::new(),
         rows_read: 0,
+        rows_wasted: 0,
         malformed: Cell::new(0),
         positions: HashMap::new(),
         result: RequestResult::default(),
@@ -149,23 +163,28 @@ pub fn evaluate_request(
     evaluation.result
 }
 
+/// How many times the limit of rows may be read for ways that fail.
+const WASTE: usize = 10;
+
 struct Evaluation<'a> {
     request: &'a Request<'a>,
     source: &'a dyn LookupSource,
     limits: &'a Limits,
     cache: HashMap<(usize, String), Vec<Vec<Value>>>,
     rows_read: usize,
+    /// Rows read for ways that failed, which do not count in `rows_read`.
+    rows_wasted: usize,
     malformed: Cell<u64>,
     /// Where a bucket is in the result.
     positions: HashMap<BucketRequest, usize>,
     result: RequestResult,
 }
 
-/// What failed, for the client.
-type Failure = String;
+/// What failed: its kind, and a message for the client.
+struct Failure(FailureCause, String);
 
 fn no_value(error: EvalError) -> Failure {
-    format!("Error evaluating bucket ids: {error}")
+    Failure(FailureCause::Expression, format!("Error evaluating bucket ids: {error}"))
 }
 
 impl Evaluation<'_> {
@@ -175,6 +194,7 @@ impl Evaluation<'_> {
             Value::text(parameters.unwrap_or("{}")),
             Value::text(self.request.parameters),
         ];
+        let rows_before = self.rows_read;
         let mut found: Vec<(BucketRequest, u8)> = Vec::new();
         let mut failure = None;
         for querier in &stream.queriers {
@@ -183,16 +203,22 @@ impl Evaluation<'_> {
                     let priority = querier.priority.unwrap_or(priority);
                     (BucketRequest { definition: querier.definition, key }, priority)
                 })),
-                Err(message) => failure = Some(message),
+                Err(failed) => failure = Some(failed),
             }
         }
         let new: BTreeSet<&BucketRequest> =
             found.iter().map(|(bucket, _)| bucket).filter(|bucket| !self.positions.contains_key(bucket)).collect();
         if self.result.buckets.len() + new.len() > self.limits.buckets {
-            failure = Some(format!("Too many buckets: the limit is {} per connection", self.limits.buckets));
+            let message = format!("Too many buckets: the limit is {} per connection", self.limits.buckets);
+            failure = Some(Failure(FailureCause::Limit, message));
         }
-        if let Some(message) = failure {
-            self.result.errors.push(StreamError { stream: position, reason, message });
+        if let Some(Failure(cause, message)) = failure {
+            // The others have the limit for themselves, as long as not too many fail.
+            self.rows_wasted += self.rows_read - rows_before;
+            if self.rows_wasted <= self.limits.rows.saturating_mul(WASTE) {
+                self.rows_read = rows_before;
+            }
+            self.result.errors.push(StreamError { stream: position, reason, cause, message });
             return;
         }
         for (bucket, priority) in found {
@@ -255,7 +281,8 @@ impl Evaluation<'_> {
             let inputs = self.values(&inputs, context, &row)?;
             for outputs in self.outputs(&step.source, &inputs)? {
                 if outputs.len() != step.outputs.len() {
-                    return Err("Error reading parameters: an entry does not fit its index".to_owned());
+                    let message = "Error reading parameters: an entry does not fit its index";
+                    return Err(Failure(FailureCause::Lookup, message.to_owned()));
                 }
                 let mut joined = row.clone();
                 joined.extend(outputs);
@@ -306,7 +333,9 @@ impl Evaluation<'_> {
         }
         self.result.lookups.insert(place.clone());
         let mut rows = Vec::new();
-        self.source.lookup(index, &place.1, &mut rows).map_err(|error| format!("Error reading parameters: {error}"))?;
+        self.source
+            .lookup(index, &place.1, &mut rows)
+            .map_err(|error| Failure(FailureCause::Lookup, format!("Error reading parameters: {error}")))?;
         self.rows_read += rows.len();
         if self.rows_read > self.limits.rows {
             return Err(too_many_rows(self.limits));
@@ -317,7 +346,8 @@ impl Evaluation<'_> {
 }
 
 fn too_many_rows(limits: &Limits) -> Failure {
-    format!("Too many parameter query results: the limit is {} per connection", limits.rows)
+    let message = format!("Too many parameter query results: the limit is {} per connection", limits.rows);
+    Failure(FailureCause::Limit, message)
 }
 
 impl Plan {

@@ -47,6 +47,16 @@ impl Plan {
         text
     }
 
+    /// The table, conditions and key of an evaluator, as text; empty if there is none of this number.
+    pub fn describe_evaluator(&self, number: usize) -> String {
+        self.evaluators.get(number).map(|evaluator| rows(&evaluator.program)).unwrap_or_default()
+    }
+
+    /// The table, conditions and key of a parameter index, as text; empty if there is none of this number.
+    pub fn describe_index(&self, number: usize) -> String {
+        self.indexes.get(number).map(|index| rows(&index.program)).unwrap_or_default()
+    }
+
     fn describe_querier(&self, querier: &Querier, text: &mut String) {
         if !querier.filters.is_empty() {
             write(text, format_args!("if {}\n", list(querier.filters.iter().map(request_text))));

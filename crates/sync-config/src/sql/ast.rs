@@ -5,46 +5,72 @@ use crate::value::Value;
 
 /// An identifier, folded to lower case unless it was quoted.
 #[derive(Clone, Debug)]
-pub(crate) struct Name {
-    pub(crate) text: String,
-    pub(crate) quoted: bool,
-    pub(crate) span: Span,
+pub struct Name {
+    /// Without quotes.
+    pub text: String,
+    /// Whether it was quoted.
+    pub quoted: bool,
+    /// Where it is.
+    pub span: Span,
 }
 
 /// A SELECT statement.
 #[derive(Clone, Debug)]
-pub(crate) struct Query {
-    pub(crate) items: Vec<SelectItem>,
-    pub(crate) from: Vec<FromItem>,
-    pub(crate) filter: Option<Expr>,
-    pub(crate) span: Span,
+pub struct Query {
+    /// The select list.
+    pub items: Vec<SelectItem>,
+    /// FROM
+    pub from: Vec<FromItem>,
+    /// WHERE
+    pub filter: Option<Expr>,
+    /// Where it is.
+    pub span: Span,
 }
 
 /// An item of the select list.
 #[derive(Clone, Debug)]
-pub(crate) enum SelectItem {
+pub enum SelectItem {
     /// `*` or `table.*`
-    Star { table: Option<Name>, span: Span },
+    Star {
+        /// The table before the dot.
+        table: Option<Name>,
+        /// Where it is.
+        span: Span,
+    },
     /// An expression with its source text, which names the column when there is no alias.
-    Expr { expr: Expr, alias: Option<Name>, text: String },
+    Expr {
+        /// The expression.
+        expr: Expr,
+        /// The name after AS.
+        alias: Option<Name>,
+        /// Its source text.
+        text: String,
+    },
 }
 
 /// An item of FROM with the condition that joins it to those before.
 #[derive(Clone, Debug)]
-pub(crate) struct FromItem {
-    pub(crate) source: FromSource,
-    pub(crate) alias: Option<Name>,
-    pub(crate) columns: Vec<Name>,
-    pub(crate) on: Option<Expr>,
-    pub(crate) using: Vec<Name>,
-    pub(crate) span: Span,
+pub struct FromItem {
+    /// What it names.
+    pub source: FromSource,
+    /// Its alias.
+    pub alias: Option<Name>,
+    /// Names of columns after the alias.
+    pub columns: Vec<Name>,
+    /// The condition after ON.
+    pub on: Option<Expr>,
+    /// The columns after USING.
+    pub using: Vec<Name>,
+    /// Where it is.
+    pub span: Span,
 }
 
 /// What an item of FROM names.
 #[derive(Clone, Debug)]
-pub(crate) enum FromSource {
+pub enum FromSource {
     /// `[schema .] table`, or a common table expression.
     Table(Vec<Name>),
+    /// A subquery.
     Query(Box<Query>),
     /// `json_each(expr)`
     Each(Box<Expr>),
@@ -52,16 +78,19 @@ pub(crate) enum FromSource {
 
 /// An expression.
 #[derive(Clone, Debug)]
-pub(crate) struct Expr {
-    pub(crate) kind: ExprKind,
-    pub(crate) span: Span,
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it is.
+    pub span: Span,
     /// Whether it is in parentheses.
-    pub(crate) parens: bool,
+    pub parens: bool,
 }
 
 /// Operators with two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operator {
+#[allow(missing_docs, reason = "the names are those of SQL")]
+pub enum Operator {
     And,
     Or,
     Eq,
@@ -88,7 +117,8 @@ pub(crate) enum Operator {
 
 /// The kinds of expressions.
 #[derive(Clone, Debug)]
-pub(crate) enum ExprKind {
+#[allow(missing_docs, reason = "the names are those of SQL")]
+pub enum ExprKind {
     Literal(Value),
     /// `[table .] column`
     Column {
@@ -142,7 +172,8 @@ pub(crate) enum ExprKind {
 
 /// The right side of IN.
 #[derive(Clone, Debug)]
-pub(crate) enum InRight {
+#[allow(missing_docs, reason = "the names are those of SQL")]
+pub enum InRight {
     Query(Box<Query>),
     List(Vec<Expr>),
     /// A JSON array, or the name of a common table expression.

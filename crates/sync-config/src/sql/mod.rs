@@ -11,4 +11,5 @@ mod primary;
 mod query;
 mod tokens;
 
+pub use query::parse_expression;
 pub(crate) use query::parse_query;

@@ -26,6 +26,21 @@ pub(crate) fn parse_query(source: &Text, warnings: &mut Vec<Diagnostic>) -> Resu
     Ok(query)
 }
 
+/// Parses the expression that `source` is; warnings go to `warnings`.
+///
+/// # Errors
+/// The first thing that is not part of the grammar.
+pub fn parse_expression(source: &Text, warnings: &mut Vec<Diagnostic>) -> Result<Expr, Diagnostic> {
+    let tokens = tokenize(source)?;
+    let end = source.locate(source.text.len(), source.text.len());
+    let mut parser = Parser { source: &source.text, tokens, at: 0, end, depth: 0, operators: 0, warnings };
+    let expr = parser.expr()?;
+    if parser.at < parser.tokens.len() {
+        return Err(parser.unexpected("the end of the expression"));
+    }
+    Ok(expr)
+}
+
 pub(super) type Parsed<T> = Result<T, Diagnostic>;
 
 pub(super) struct Parser<'a> {

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// All findings: a syntax error ends the parse, several duplicate keys are all reported.
-pub(crate) fn load(source: &str) -> Result<Node, Vec<Diagnostic>> {
+pub fn load(source: &str) -> Result<Node, Vec<Diagnostic>> {
     let mut loader = Loader {
         source,
         offsets: byte_offsets(source),

@@ -3,14 +3,14 @@
 mod load;
 mod scalar;
 
-pub(crate) use load::load;
-pub(crate) use scalar::Text;
+pub use load::load;
+pub use scalar::Text;
 
 use crate::diagnostic::Span;
 
 /// A node of the document.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub struct Node {
     /// What it is.
     pub value: Yaml,
     /// Where it is.
@@ -19,7 +19,7 @@ pub(crate) struct Node {
 
 /// The kinds of nodes. Scalars are resolved by the core schema: only a plain scalar can be other than a string.
 #[derive(Clone, Debug)]
-pub(crate) enum Yaml {
+pub enum Yaml {
     /// Empty, `~`, or `null`.
     Null,
     /// `true` or `false`.
@@ -38,7 +38,7 @@ pub(crate) enum Yaml {
 
 impl Node {
     /// What the node is, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self.value {
             Yaml::Null => "nothing",
             Yaml::Bool(_) => "a boolean",

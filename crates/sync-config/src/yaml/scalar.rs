@@ -9,7 +9,7 @@ use crate::diagnostic::Span;
 
 /// A decoded scalar.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Text {
+pub struct Text {
     /// The decoded text.
     pub text: String,
     /// Where the scalar is in the file, quotes included.

@@ -1,7 +1,9 @@
 //! Requests: defaults, subscriptions, priorities, limits, errors, and which lookups an answer depends on.
 
 use super::support::{Store, codes, plan, stream};
-use sync_config::{Limits, LookupSource, Plan, Reason, Request, RequestResult, Subscription, Value, evaluate_request};
+use sync_config::{
+    FailureCause, Limits, LookupSource, Plan, Reason, Request, RequestResult, Subscription, Value, evaluate_request,
+};
 
 const CONFIG: &str = "config: {edition: 3}
 streams:
@@ -107,12 +109,33 @@ fn only_the_stream_over_the_limit_fails() {
     assert_eq!(result.buckets.len(), 2);
     assert_eq!(result.errors.len(), 1);
     assert_eq!(result.errors[0].reason, Reason::Subscription(0));
+    assert_eq!(result.errors[0].cause, FailureCause::Limit);
     assert_eq!(
         result.errors[0].to_json(),
         "{\"subscription\":0,\"message\":\"Too many buckets: the limit is 3 per connection\"}"
     );
     let limits = Limits { rows: 1, ..Limits::default() };
     assert_eq!(ask(&plan, &store, true, &[subscription("all_todos", "{}")], limits).errors.len(), 1);
+}
+
+#[test]
+fn rows_of_a_failed_stream_do_not_count_for_the_next_one() {
+    let query = |table: &str| format!("SELECT * FROM t WHERE x IN (SELECT id FROM {table} WHERE u = auth.user_id())");
+    let plan = plan(&format!(
+        "config: {{edition: 3}}\nstreams:\n  many: {{query: \"{}\"}}\n  few: {{query: \"{}\"}}\n",
+        query("many"),
+        query("few")
+    ));
+    let mut store = Store::default();
+    let columns = ["id".to_owned(), "u".to_owned()];
+    let rows = |count: i64| (0..count).map(|id| vec![id.into(), "u1".into()]).collect::<Vec<Vec<Value>>>();
+    store.add(&plan, "many", &columns, &rows(5));
+    store.add(&plan, "few", &columns, &rows(3));
+    let limits = Limits { rows: 4, ..Limits::default() };
+    let result = ask(&plan, &store, false, &[subscription("many", "{}"), subscription("few", "{}")], limits);
+    assert_eq!(result.errors.len(), 1);
+    assert_eq!(result.errors[0].reason, Reason::Subscription(0));
+    assert_eq!(result.buckets.len(), 3);
 }
 
 struct Broken;
@@ -129,6 +152,7 @@ fn errors_fail_one_stream() {
     let result = ask(&plan, &Broken, true, &[subscription("all_todos", "{}")], Limits::default());
     assert_eq!(result.buckets.len(), 2);
     assert_eq!(result.errors[0].message, "Error reading parameters: disk");
+    assert_eq!(result.errors[0].cause, FailureCause::Lookup);
     let plan = super::support::plan(&stream(&[
         "SELECT * FROM t WHERE x = abs(auth.parameter('n')) AND auth.parameter('n') IS NOT NULL",
     ]));
@@ -140,6 +164,7 @@ fn errors_fail_one_stream() {
     };
     let result = evaluate_request(&plan, &request("{\"n\":-9223372036854775808}"), &Broken, &Limits::default());
     assert_eq!(result.errors[0].message, "Error evaluating bucket ids: integer overflow");
+    assert_eq!(result.errors[0].cause, FailureCause::Expression);
     let result = evaluate_request(&plan, &request("{\"n\":-3}"), &Broken, &Limits::default());
     assert_eq!(result.buckets[0].bucket.key, "[3]");
     let result = evaluate_request(&plan, &request("not json"), &Broken, &Limits::default());
