@@ -1,0 +1,34 @@
+//! Keeps the buckets, parameters and positions of the sync service in one SQLite file.
+//!
+//! [`SqliteStore`] is a [`Store`](sync_engine::store::Store): one connection writes, and readers on other threads share a
+//! pool of read-only connections. All content is versioned by operation ids and commit numbers, so a reader needs no
+//! transaction between its calls, and a slow client never keeps the write-ahead log from being reused.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `open` | opening, settings, format |
+//! | `schema` | tables |
+//! | `store` | what the writer reads |
+//! | `records` | tables, configurations, definitions and jobs as they are stored |
+//! | `commit` | what a batch writes |
+//! | `compact`, `dropped` | what is made smaller or deleted in the background |
+//! | `reader` | what connections read |
+//! | `shared` | the newest checkpoint, and which ones readers need |
+//! | `encoding` | values and states of rows as bytes |
+//! | `error` | errors of SQLite as those of a store |
+
+#![forbid(unsafe_code)]
+
+mod commit;
+mod compact;
+mod dropped;
+mod encoding;
+mod error;
+mod open;
+mod reader;
+mod records;
+mod schema;
+mod shared;
+mod store;
+
+pub use open::{Options, SqliteStore};
