@@ -1,0 +1,12 @@
+//! Sync streams: connected clients, and the body of each stream.
+
+mod chunks;
+mod counters;
+mod hub;
+mod seat;
+mod stream;
+
+pub(crate) use counters::get;
+pub(crate) use hub::{Hub, shutting_down};
+pub(crate) use seat::{ClientInfo, Seat};
+pub(crate) use stream::{Opening, open};

@@ -1,0 +1,20 @@
+//! The service over HTTP, with a source in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod checkpoints;
+mod dev;
+mod encodings;
+mod errors;
+mod faulty;
+mod gated;
+mod isolation;
+mod keys;
+mod logs;
+mod slow;
+mod status;
+mod storage;
+mod streams;
+mod stress;
+mod support;
+mod writes;
