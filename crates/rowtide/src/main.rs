@@ -1,22 +1,29 @@
-//! `rowtide`: shows and checks the extension on the command line, without an app or a server.
+//! `rowtide`: the sync service, its configurations, and what shows and checks the extension without an app or a server.
 
+mod config;
 mod demo;
+mod dev;
+mod diagnostics;
+mod exit;
 mod extension;
+mod grid;
+mod logs;
 mod progress;
 mod query;
 mod replay;
+mod running;
+mod serve;
 mod session;
 mod table;
+mod token;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Tries out the PowerSync SQLite extension without an app or a server.
-///
-/// The extension turns an SQLite database into a synced copy of server-side data. Apps use it through an SDK; this
-/// program plays the part of the SDK, so that you can watch the extension work, feed it recorded sync streams, and look
-/// into databases that use its functions.
+use crate::exit::{Outcome, Usage};
+
+/// Syncs a database to SQLite files in apps: a sync service, and tools around it.
 #[derive(Parser)]
 #[command(name = "rowtide", version, after_help = EXAMPLES)]
 struct Arguments {
@@ -25,36 +32,56 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  rowtide demo                               a small sync, a local write and its upload, step by step
-  rowtide demo --db demo.db                  the same, kept in a file that you can look into
+  rowtide dev                                a sync service with a small todo app, ready to be tried
+  rowtide serve --config sync.yaml --source sqlite:app.db
+  rowtide config check sync.yaml             what is wrong with a sync configuration, and where
+  rowtide demo                               a sync, a local write and its upload
   rowtide replay stream.ndjson               feeds a recorded stream to a database in memory
-  rowtide replay --db app.db stream.bson.gz  … to a database file
-  rowtide query demo.db 'SELECT * FROM todos LIMIT 5'";
+  rowtide query demo.db 'SELECT * FROM todos LIMIT 5'
+
+Exit codes: 0 fine, 1 something is wrong with the data or the service, 2 wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows a sync, a local write, and how the two meet, with data that come with this program
+    Dev(dev::DevArguments),
+    Serve(serve::Serve),
+    Token(token::Token),
+    /// Checks and explains sync configurations
+    #[command(subcommand)]
+    Config(config::Config),
     Demo(demo::Demo),
-    /// Feeds a recorded sync stream to a database and reports the result
     Replay(replay::Replay),
-    /// Runs SQL on a database file with the extension loaded, and prints the rows as a table
     Query(query::Query),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = extension::load_into_new_connections().and_then(|()| match arguments.command {
-        Command::Demo(command) => command.run(),
-        Command::Replay(command) => command.run(),
-        Command::Query(command) => command.run(),
-    });
+    if !matches!(arguments.command, Command::Serve(_) | Command::Dev(_)) {
+        // A reader that has seen enough, as `head`, ends the program silently. A service outlives the reader of its output.
+        sigpipe::reset();
+    }
+    let result = match arguments.command {
+        Command::Dev(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Demo(command) => with_extension(|| command.run()),
+        Command::Replay(command) => with_extension(|| command.run()),
+        Command::Query(command) => with_extension(|| command.run()),
+    };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<Usage>() { Outcome::Usage } else { Outcome::Problem }.into()
         }
     }
+}
+
+/// Only where databases of apps are opened: the service's own do without.
+fn with_extension(command: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Outcome> {
+    extension::load_into_new_connections()?;
+    command().map(|()| Outcome::Fine)
 }
 
 #[cfg(test)]
