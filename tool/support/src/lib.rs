@@ -1,6 +1,7 @@
-//! What the project's commands share: starting programs, building the libraries, running the examples of documents.
+//! What the project's commands share: starting programs, building the libraries, examples and tables of documents.
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod examples;
 pub mod library;
 pub mod node;

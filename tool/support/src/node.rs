@@ -1,4 +1,5 @@
-//! `cargo xtask node`: runs the published JavaScript SDK on the library, in the project `tests/hosts/node`.
+//! `cargo xtask node`: runs the published JavaScript SDK on the library and against the sync service, in the project
+//! `tests/hosts/node`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,9 @@ use crate::process::{self, repository};
 
 /// Names another library than the one built here.
 const LIBRARY_VARIABLE: &str = "POWERSYNC_LIBRARY";
+
+/// Names another program than the one built here.
+const PROGRAM_VARIABLE: &str = "ROWTIDE";
 
 /// Stands for the library that the SDK brings along.
 const PUBLISHED: &str = "published";
@@ -23,18 +27,28 @@ pub const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// Written after installing: what was installed, and for which Node.js.
 const STAMP: &str = "node_modules/.installed-for";
 
-/// Builds the library unless another one is named, installs the project's packages unless they are there, runs its tests,
-/// and gives what they print to `look`, line by line.
+/// Builds the library and the program unless others are named, installs the project's packages unless they are there, runs
+/// its tests, and gives what they print to `look`, line by line.
 ///
 /// # Errors
 /// If one of them fails.
 pub fn run(look: impl FnMut(&str)) -> Result<()> {
-    let library = match std::env::var_os(LIBRARY_VARIABLE).filter(|name| !name.is_empty()) {
+    let library = match named(LIBRARY_VARIABLE) {
         Some(name) if name == PUBLISHED => PathBuf::from(name),
         Some(name) => std::path::absolute(name)?,
         None => library::build()?,
     };
-    process::watch(npm(&project()?, &["test"]).env(LIBRARY_VARIABLE, library), look)
+    let program = match named(PROGRAM_VARIABLE) {
+        Some(name) => std::path::absolute(name)?,
+        None => library::built(&mut process::cargo(&["build", "--bin", "rowtide", library::JSON_MESSAGES]), "bin")?,
+    };
+    let mut tests = npm(&project()?, &["test"]);
+    process::watch(tests.env(LIBRARY_VARIABLE, library).env(PROGRAM_VARIABLE, program), look)
+}
+
+/// What a variable names, unless it is empty.
+fn named(variable: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(variable).filter(|name| !name.is_empty())
 }
 
 /// The project, with its packages installed, among them `better-sqlite3`.

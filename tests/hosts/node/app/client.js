@@ -7,7 +7,6 @@ import { Worker } from 'node:worker_threads';
 import { LogLevels } from '@powersync/common';
 import { PowerSyncDatabase } from '@powersync/node';
 import Database from 'better-sqlite3';
-import { Connector } from './connector.js';
 import { library } from './library.js';
 import { within } from './promises.js';
 
@@ -41,16 +40,17 @@ export class Client {
   expectedErrors = [];
 
   /**
+   * @param {object} connector of the model or of the real service
    * @param {string} file
    * @param {object} options
    * @param {import('@powersync/common').Schema} options.schema
    * @param {number | null} [options.readers] number of connections for reading; null is the SDK's own default
    * @param {string} [options.path] of another library than the one under test
    */
-  constructor(service, source, file, { schema, readers = 1, path = library.path }) {
+  constructor(connector, file, { schema, readers = 1, path = library.path }) {
     this.file = file;
     this.#library = path;
-    this.connector = new Connector(service, source);
+    this.connector = connector;
     this.db = new PowerSyncDatabase({
       schema,
       database: { dbFilename: file, readWorkerCount: readers, openWorker: (_, options) => this.#openWorker(options) },
@@ -85,6 +85,7 @@ export class Client {
 
   /** Connects, and waits until the service answers. */
   async connect(options = {}) {
+    await this.connector.beforeConnect?.();
     await within(this.db.connect(this.connector, { ...CONNECT_OPTIONS, ...options }), 'connecting');
   }
 

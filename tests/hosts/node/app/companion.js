@@ -3,12 +3,13 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { Schema } from '@powersync/common';
+import { Connector } from '../model/connector.js';
 import { Client } from './client.js';
-import { TABLES } from './model.js';
+import { TABLES } from './example.js';
 import { withResolvers } from './promises.js';
 
 const [url, file, path] = process.argv.slice(2);
-const client = new Client({ url }, undefined, file, { schema: new Schema(TABLES), path });
+const client = new Client(new Connector({ url }), file, { schema: new Schema(TABLES), path });
 const uploads = new Map();
 
 client.connector.uploadData = async (database) => {

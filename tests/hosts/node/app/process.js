@@ -16,8 +16,8 @@ export class Companion {
   uploads = [];
 
   /**
-   * @param {import('../service/service.js').SyncService} service
-   * @param {import('../service/source.js').Source} source takes what is uploaded
+   * @param {import('../model/service.js').SyncService} service
+   * @param {import('../model/source.js').Source} source takes what is uploaded
    */
   constructor(service, source, file) {
     this.#child = fork(PROGRAM, [service.url, file, library.path]);

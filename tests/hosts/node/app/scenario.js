@@ -1,80 +1,166 @@
-// Tests with a service and clients: each runs once with BSON lines and once with JSON lines, as older services send them.
+// Tests with a service and clients: each runs once with BSON lines and once with JSON lines.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Schema } from '@powersync/common';
 import { Client } from './client.js';
+import { CONFIG, SEED, TABLES, WRITES } from './example.js';
 import { library } from './library.js';
 import { Companion } from './process.js';
-import { ROUTING, STREAMS, TABLES } from './model.js';
-import { BSON, NDJSON } from '../service/format.js';
-import { SyncService } from '../service/service.js';
+import { Connector as ModelConnector } from '../model/connector.js';
+import { ROUTING, STREAMS } from '../model/example.js';
+import * as modelFormats from '../model/format.js';
+import { SyncService } from '../model/service.js';
+import { Source as ModelSource } from '../model/source.js';
+import { Connector } from '../service/connector.js';
+import { Program } from '../service/program.js';
 import { Source } from '../service/source.js';
+import { SECRET } from '../service/token.js';
+import { BSON, NDJSON, Wire } from '../service/wire.js';
 
 /** The SDK would send requests through a proxy that the environment names. */
 process.env.NO_PROXY = process.env.no_proxy = '127.0.0.1';
 
-/** A service, its source database, and the clients that a test opens. */
+/** Clients that a test opens, in a directory of its own. */
 class Stage {
   #clients = [];
-  #companions = [];
-  #directory;
 
-  constructor({ streams = STREAMS, routing = ROUTING, tables = TABLES }, format) {
-    this.service = new SyncService(streams);
-    this.service.formats = [format];
-    this.source = new Source(this.service, routing);
-    this.schema = new Schema(tables);
-  }
-
-  async #setUp() {
-    this.#directory = await mkdtemp(join(tmpdir(), 'powersync-node-'));
-    await this.service.listen();
-  }
-
-  /** Opens the client's database; `options` are those of `Client`. */
-  async open(options = {}) {
-    const file = join(this.#directory, 'client.db');
-    const client = new Client(this.service, this.source, file, { schema: this.schema, ...options });
+  /** Opens a client's database; `options` are those of `Client`, and `device` for another than the first. */
+  async open({ device = 'client', user = 'user', ...options } = {}) {
+    const file = join(this.directory, `${device}.db`);
+    const client = new Client(this.connector(user), file, { schema: this.schema, ...options });
     this.#clients.push(client);
     await client.db.waitForReady();
     return client;
   }
 
+  /** Runs a test, then closes everything. After a failure nothing more is checked. */
+  async run(body) {
+    this.directory = await mkdtemp(join(tmpdir(), 'powersync-node-'));
+    try {
+      await this.setUp();
+      await body(this);
+      for (const client of this.#clients) await client.close();
+      await this.check();
+    } finally {
+      await Promise.all(this.#clients.map((client) => client.abandon()));
+      await this.tearDown();
+      await rm(this.directory, { recursive: true });
+    }
+  }
+}
+
+/** With the program `rowtide` on an SQLite file. */
+class ServiceStage extends Stage {
+  constructor({ config = CONFIG, writes = WRITES, seed = SEED, tables = TABLES }, format) {
+    super();
+    this.files = { config, writes, seed };
+    this.format = format;
+    this.schema = new Schema(tables);
+  }
+
+  async setUp() {
+    const { config, writes, seed } = this.files;
+    await writeFile(join(this.directory, 'sync.yaml'), config);
+    await writeFile(join(this.directory, 'writes.yaml'), writes);
+    /** The source, which this process changes and the program follows. */
+    this.source = new Source(join(this.directory, 'source.db'), seed);
+    const files = ['--config', 'sync.yaml', '--writes', 'writes.yaml', '--source', this.source.url];
+    const more = ['--storage', 'sqlite:storage.db', '--jwt-secret', SECRET, '--log', 'warn'];
+    this.program = new Program(this.directory, ['serve', ...files, ...more]);
+    await this.program.start();
+    /** What clients connect to. */
+    this.service = this.format === undefined ? this.program : new Wire(this.program, this.format);
+    await this.service.listen?.();
+  }
+
+  connector(user) {
+    return new Connector(this.service, user);
+  }
+
+  /** Gives the service another configuration; `outcome` is what it says about it. */
+  async deploy(config, outcome = 'sync.yaml: deployed') {
+    await writeFile(join(this.directory, 'sync.yaml'), config);
+    const start = this.program.printed;
+    this.program.signal('SIGHUP');
+    await this.program.prints(outcome, start);
+  }
+
+  async check() {
+    await this.program.stop();
+  }
+
+  async tearDown() {
+    if (this.service instanceof Wire) await this.service.close();
+    await this.program?.kill();
+    this.source?.close();
+  }
+}
+
+/** With the model of a service. */
+class ModelStage extends Stage {
+  #companions = [];
+
+  constructor({ streams = STREAMS, routing = ROUTING, tables = TABLES }, format) {
+    super();
+    this.service = new SyncService(streams, format);
+    this.source = new ModelSource(this.service, routing);
+    this.schema = new Schema(tables);
+  }
+
+  setUp() {
+    return this.service.listen();
+  }
+
+  connector() {
+    return new ModelConnector(this.service);
+  }
+
   /** Starts another process that opens the client's database. */
   async fork() {
-    const companion = new Companion(this.service, this.source, join(this.#directory, 'client.db'));
+    const companion = new Companion(this.service, this.source, join(this.directory, 'client.db'));
     this.#companions.push(companion);
     await companion.ready();
     return companion;
   }
 
-  /** Runs a test, then closes everything. After a failure nothing more is checked. */
-  async run(body) {
-    await this.#setUp();
-    try {
-      await body(this);
-      for (const client of this.#clients) await client.close();
-    } finally {
-      await Promise.all(this.#clients.map((client) => client.abandon()));
-      this.#companions.forEach((companion) => companion.abandon());
-      await this.service.close();
-      await rm(this.#directory, { recursive: true });
-    }
+  async check() {}
+
+  async tearDown() {
+    this.#companions.forEach((companion) => companion.abandon());
+    await this.service.close();
+  }
+}
+
+function define(name, { ours }, makeStage, body) {
+  const skip = ours !== undefined && !library.isOurs && `not in the published library: ${ours}`;
+  test(name, { skip }, () => makeStage().run(body));
+}
+
+/**
+ * Defines a test with the real service. `options` may change its files (`config`, `writes`, `seed`) and the schema
+ * (`tables`), and say that the published library fails, `ours`: with the reason, for what we do better on purpose.
+ * With `direct`, BSON lines come without the wire in between, and compressed; `stage.service` then is the program.
+ *
+ * @param {(stage: ServiceStage) => Promise<void>} body
+ */
+export function scenario(name, options, body) {
+  const formats = options.direct ? [undefined, NDJSON] : [BSON, NDJSON];
+  for (const format of formats) {
+    define(`${name} (${format?.name ?? 'direct'})`, options, () => new ServiceStage(options, format), body);
   }
 }
 
 /**
- * Defines a test. `options` may change the service (`streams`, `routing`), the schema (`tables`), and say that the
- * published library fails, `ours`: with the reason, for what we do better on purpose.
+ * Defines a test with the model, for what a real service does not do. `options` are those of `scenario`, but the service
+ * has `streams` and `routing`.
  *
- * @param {(stage: Stage) => Promise<void>} body
+ * @param {(stage: ModelStage) => Promise<void>} body
  */
-export function scenario(name, options, body) {
-  const skip = options.ours !== undefined && !library.isOurs && `not in the published library: ${options.ours}`;
-  for (const format of [BSON, NDJSON]) {
-    test(`${name} (${format.name})`, { skip }, () => new Stage(options, format).run(body));
+export function modelled(name, options, body) {
+  for (const format of [modelFormats.BSON, modelFormats.NDJSON]) {
+    define(`${name} (${format.name}, model)`, options, () => new ModelStage(options, format), body);
   }
 }

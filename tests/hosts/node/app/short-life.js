@@ -5,11 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Schema } from '@powersync/common';
+import { Connector } from '../service/connector.js';
 import { Client } from './client.js';
-import { TABLES } from './model.js';
+import { TABLES } from './example.js';
 
 const directory = await mkdtemp(join(tmpdir(), 'powersync-node-'));
-const client = new Client({ url: process.argv[2] }, undefined, join(directory, 'client.db'), {
+const client = new Client(new Connector({ url: process.argv[2] }, 'user'), join(directory, 'client.db'), {
   schema: new Schema(TABLES)
 });
 await client.sync();

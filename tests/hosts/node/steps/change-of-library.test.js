@@ -1,8 +1,8 @@
 // An application changes to our library with its next release, and back: its database goes on as it is.
 
 import assert from 'node:assert/strict';
+import { fillWithMany, firstLineOf, holdSecondLine, MANY } from '../app/example.js';
 import { published } from '../app/library.js';
-import { LISTS } from '../app/model.js';
 import { within } from '../app/promises.js';
 import { scenario } from '../app/scenario.js';
 
@@ -43,22 +43,21 @@ scenario('from the published library and back, without downloading anything agai
   await after.db.execute("UPDATE lists SET name = 'Holidays'");
   await after.uploaded();
 
+  const buckets = (await service.stream(1)).buckets();
   for (let number = 1; number <= 3; number++) {
     const { request, operations } = await service.stream(number);
-    assert.deepEqual(request.buckets.map(({ name }) => name), number === 1 ? [] : [LISTS]);
+    assert.deepEqual(request.buckets.map(({ name }) => name), number === 1 ? [] : buckets);
     const ids = operations.map(({ op_id: id }) => Number(id));
     const after = Number(request.buckets[0]?.after ?? 0);
     assert.ok(ids.every((id) => id > after), String([after, ids]));
   }
   assert.equal(service.streamCount, 3);
-  assert.deepEqual([...source.table('lists').values()], [{ id: 'l3', name: 'Holidays' }]);
+  assert.deepEqual([...source.table('lists').values()], [{ id: 'l3', name: 'Holidays', rank: null }]);
 });
 
 scenario('with writes that wait for their upload, and a download that is not complete', {}, async (stage) => {
   const { service, source } = stage;
-  service.operationsPerLine = 1;
-  source.put('lists', 'l1', { name: 'Groceries' });
-  source.put('lists', 'l2', { name: 'Garden' });
+  fillWithMany(source);
   const libraries = [published, undefined, published];
   for (const [index, path] of libraries.entries()) {
     const id = `w${index}`;
@@ -68,11 +67,10 @@ scenario('with writes that wait for their upload, and a download that is not com
     await client.db.execute("INSERT INTO lists (id, name) VALUES (?, 'waits')", [id]);
     if (index === 0) {
       client.connector.beforeUpload = () => Promise.reject(new Error('no upload yet'));
-      const cut = service.hold((line) => line.data?.after === '1');
+      const cut = holdSecondLine(service);
       await client.connect();
       await within(cut.reached, 'the second line of data');
-      const arrived = (status) => status.downloadProgress?.downloadedOperations === 1;
-      await client.status(arrived, 'the first line of data');
+      await firstLineOf(client);
     }
     await client.close();
   }
@@ -81,8 +79,10 @@ scenario('with writes that wait for their upload, and a download that is not com
   await last.connect();
   await last.uploaded();
   assert.deepEqual(last.connector.uploads.flat().map(({ id }) => id), ['w0', 'w1', 'w2']);
-  assert.deepEqual((await service.stream(2)).request.buckets, [{ name: LISTS, after: '1' }]);
+  const [{ data }] = (await service.stream(1)).lines.filter((line) => line.data !== undefined);
+  assert.deepEqual((await service.stream(2)).request.buckets, [{ name: data.bucket, after: data.next_after }]);
   await last.status((status) => status.hasSynced, 'the first sync');
   const waiting = ['w0', 'w1', 'w2'].map((id) => ({ id, name: 'waits' }));
-  await last.shows(NAMES, [{ id: 'l1', name: 'Groceries' }, { id: 'l2', name: 'Garden' }, ...waiting]);
+  await last.shows("SELECT id, name FROM lists WHERE id LIKE 'w%' ORDER BY id", waiting);
+  assert.deepEqual(await last.rows('SELECT count(*) AS rows FROM lists'), [{ rows: MANY + waiting.length }]);
 });

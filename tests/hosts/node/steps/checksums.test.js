@@ -1,9 +1,9 @@
 // Data that do not match their checksum: never shown, thrown away, and downloaded again.
 
 import assert from 'node:assert/strict';
-import { LISTS } from '../app/model.js';
+import { LISTS } from '../model/example.js';
 import { within } from '../app/promises.js';
-import { scenario } from '../app/scenario.js';
+import { modelled } from '../app/scenario.js';
 
 const NAMES = 'SELECT name FROM lists ORDER BY id';
 
@@ -15,7 +15,7 @@ function damage(line) {
 
 const isData = (line) => line.data !== undefined;
 
-scenario('at the first sync', {}, async (stage) => {
+modelled('at the first sync', {}, async (stage) => {
   const { service, source } = stage;
   source.put('lists', 'l1', { name: 'Groceries' });
   service.change(isData, damage);
@@ -33,7 +33,7 @@ scenario('at the first sync', {}, async (stage) => {
   assert.deepEqual(await client.rows(NAMES), [{ name: 'Groceries' }]);
 });
 
-scenario('later: what was shown stays until the repair', {}, async (stage) => {
+modelled('later: what was shown stays until the repair', {}, async (stage) => {
   const { service, source } = stage;
   source.put('lists', 'l1', { name: 'Groceries' });
   source.put('lists', 'l2', { name: 'Garden' });
@@ -64,7 +64,7 @@ const priorities = {
   },
   routing: { lists: () => '1#urgent|0[]', todos: () => '1#bulk|0[]' }
 };
-scenario('of one priority: the bucket alone is downloaded again', priorities, async (stage) => {
+modelled('of one priority: the bucket alone is downloaded again', priorities, async (stage) => {
   const { service, source } = stage;
   source.put('lists', 'l1', { name: 'Groceries' });
   source.put('todos', 't1', { title: 'Milk' });

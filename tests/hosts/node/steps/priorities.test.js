@@ -4,19 +4,16 @@ import assert from 'node:assert/strict';
 import { withResolvers, within } from '../app/promises.js';
 import { scenario } from '../app/scenario.js';
 
-const URGENT = '1#urgent|0[]';
-const BULK = '1#bulk|0[]';
-
 /** Lists are urgent, todos are not. */
 const withPriority = (priority) => ({
-  streams: {
-    urgent: { isDefault: true, priority, buckets: () => [URGENT] },
-    bulk: { isDefault: true, priority: 3, buckets: () => [BULK] }
-  },
-  routing: { lists: () => URGENT, todos: () => BULK }
+  config: `config: {edition: 3}
+streams:
+  urgent: {auto_subscribe: true, priority: ${priority}, query: SELECT * FROM lists}
+  bulk: {auto_subscribe: true, priority: 3, query: SELECT * FROM todos}
+`
 });
 
-const isBulk = (line) => line.data?.bucket === BULK;
+const isBulk = (line) => line.data?.data.some(({ object_type: type }) => type === 'todos');
 
 scenario('urgent data show while the rest is downloaded', withPriority(1), async (stage) => {
   const { service, source } = stage;
@@ -61,8 +58,10 @@ scenario('urgent data are known to be synced after a restart', withPriority(1), 
   assert.equal(after.db.currentStatus.hasSynced, false);
   assert.equal(after.db.currentStatus.statusForPriority(1).hasSynced, true);
   await after.sync();
-  const { request } = await service.stream(2);
-  assert.ok(request.buckets.some(({ name }) => name === URGENT));
+  const [urgent] = (await service.stream(1)).buckets('urgent');
+  const { request, operations } = await service.stream(2);
+  assert.ok(request.buckets.some(({ name }) => name === urgent));
+  assert.deepEqual(operations.map(({ object_type: type }) => type), ['todos']);
   assert.deepEqual(await after.rows('SELECT title FROM todos'), [{ title: 'Milk' }]);
 });
 

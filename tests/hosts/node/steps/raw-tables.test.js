@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { Schema } from '@powersync/common';
-import { scenario } from '../app/scenario.js';
+import { SEED } from '../app/example.js';
+import { modelled, scenario } from '../app/scenario.js';
 
 /** A schema without tables of the SDK, only with raw ones. */
 function rawSchema(tables) {
@@ -30,7 +31,8 @@ const given = {
 };
 const CREATE_GIVEN = 'CREATE TABLE IF NOT EXISTS my_lists (id TEXT PRIMARY KEY, name TEXT NOT NULL, others TEXT)';
 
-scenario('given statements: put, delete, clear', {}, async (stage) => {
+const coloured = { seed: SEED.replace('rank INTEGER', 'rank INTEGER, colour TEXT') };
+scenario('given statements: put, delete, clear', coloured, async (stage) => {
   const { source } = stage;
   source.put('lists', 'l1', { name: 'Groceries', rank: 1 });
   source.put('lists', 'l2', { name: 'Garden', rank: 2, colour: 'green' });
@@ -111,7 +113,7 @@ scenario('a table that fails stops the sync with its error, and goes on when it 
 });
 
 const nested = 'it binds NULL for arrays and objects';
-scenario('arrays and objects arrive as JSON text', { ours: nested }, async (stage) => {
+modelled('arrays and objects arrive as JSON text', { ours: nested }, async (stage) => {
   stage.source.put('lists', 'l1', { name: { first: ['a', 1.5, null] } });
   const client = await openRaw(stage, CREATE_GIVEN, given);
   await client.sync();

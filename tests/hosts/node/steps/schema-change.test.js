@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { column, Schema, Table } from '@powersync/common';
-import { STREAMS, TABLES, todosOf } from '../app/model.js';
+import { ALL, TABLES } from '../app/example.js';
 import { scenario } from '../app/scenario.js';
 
-const both = { streams: { ...STREAMS, todos: { isDefault: true, buckets: () => [todosOf('l1')] } } };
+const both = { config: ALL };
 
 function fill(source) {
   source.put('lists', 'l1', { name: 'Groceries', rank: 1 });
@@ -94,5 +94,5 @@ scenario('from local-only to synced, as when signing in', { tables: drafts(true)
     { id: 'd1', name: 'Draft' },
     { id: 'l1', name: 'Groceries' }
   ]);
-  assert.deepEqual(source.table('lists').get('d1'), { id: 'd1', name: 'Draft' });
+  assert.deepEqual(source.table('lists').get('d1'), { id: 'd1', name: 'Draft', rank: null });
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { within } from '../app/promises.js';
-import { scenario } from '../app/scenario.js';
+import { modelled } from '../app/scenario.js';
 
 const ROWS = 3000;
 const HEARTBEATS = 10;
@@ -23,7 +23,7 @@ const ACKNOWLEDGED = `SELECT NOT EXISTS (SELECT 1 FROM ps_crud) AND
 const ours = 'there each start ends the iterations of all other connections';
 
 for (const latency of [0, 150]) {
-  scenario(`two processes, ${latency} ms from the service`, { ours }, async (stage) => {
+  modelled(`two processes, ${latency} ms from the service`, { ours }, async (stage) => {
     const { service, source } = stage;
     service.latency = latency;
     service.operationsPerLine = 100;

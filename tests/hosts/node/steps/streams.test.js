@@ -1,9 +1,10 @@
 // Streams: subscribing with parameters, waiting for their data, and letting go of them.
 
 import assert from 'node:assert/strict';
-import { STREAMS, todosOf } from '../app/model.js';
+import { CONFIG } from '../app/example.js';
 import { within } from '../app/promises.js';
-import { scenario } from '../app/scenario.js';
+import { modelled, scenario } from '../app/scenario.js';
+import { STREAMS } from '../model/example.js';
 
 const subscription = (list, priority = null) => ({
   stream: 'todos',
@@ -134,10 +135,11 @@ scenario('a subscription with its own priority', {}, async (stage) => {
 });
 
 scenario('a stream tells its own progress', {}, async (stage) => {
-  const { service, source } = stage;
+  const { source } = stage;
   fill(source);
-  source.put('todos', 't3', { list_id: 'l1', title: 'Bread' });
-  service.operationsPerLine = 1;
+  source.transaction(() => {
+    for (let i = 0; i < 1499; i++) source.put('todos', `more${i}`, { list_id: 'l1', title: 'Bread' });
+  });
   const client = await stage.open();
   const todos = await client.db.syncStream('todos', { list: 'l1' }).subscribe();
   await client.sync();
@@ -145,11 +147,11 @@ scenario('a stream tells its own progress', {}, async (stage) => {
     .map((status) => status.forStream(todos)?.progress)
     .filter((value) => value)
     .map(({ downloadedOperations, totalOperations }) => `${downloadedOperations}/${totalOperations}`);
-  assert.deepEqual([...new Set(progress)], ['0/2', '1/2', '2/2']);
+  assert.deepEqual([...new Set(progress)], ['0/1500', '1000/1500', '1500/1500']);
 });
 
 const failing = { streams: { ...STREAMS, broken: { error: 'no such parameter', buckets: () => [] } } };
-scenario('errors of a stream are logged, and the others go on', failing, async (stage) => {
+modelled('errors of a stream are logged, and the others go on', failing, async (stage) => {
   fill(stage.source);
   const client = await stage.open();
   await client.db.syncStream('broken', { a: 1 }).subscribe();
@@ -173,9 +175,12 @@ scenario('parameters, metadata and streams of the connection', {}, async (stage)
   assert.deepEqual(await client.rows(TITLES), [{ title: 'Rake' }]);
 });
 
-const shared = { streams: { ...STREAMS, all: { buckets: () => [todosOf('l1'), todosOf('l2')] } } };
+const shared = {
+  config: `${CONFIG}  all: {query: SELECT * FROM todos WHERE list_id IN (SELECT id FROM lists)}\n`
+};
 scenario('a bucket of two streams stays while one of them is in use', shared, async (stage) => {
   fill(stage.source);
+  stage.source.put('lists', 'l2', { name: 'Garden' });
   const client = await stage.open();
   const one = client.db.syncStream('todos', { list: 'l1' });
   const all = client.db.syncStream('all');

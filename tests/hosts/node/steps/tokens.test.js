@@ -1,30 +1,66 @@
 // Tokens: refreshed before they expire, and replaced when the service does not take them any more.
 
 import assert from 'node:assert/strict';
-import { LISTS } from '../app/model.js';
 import { within } from '../app/promises.js';
-import { scenario } from '../app/scenario.js';
+import { modelled, scenario } from '../app/scenario.js';
+import { tokenOf } from '../service/token.js';
 
-/** The number of a token such as `token-3`. */
-const number = (token) => Number(token.split('-')[1]);
+const NAMES = 'SELECT name FROM lists ORDER BY id';
 
 scenario('a token that expires soon is refreshed without an error', {}, async (stage) => {
   const { service, source } = stage;
   source.put('lists', 'l1', { name: 'Groceries' });
   const client = await stage.open();
+  client.connector.token = (number) => tokenOf('user', { lifetime: number === 1 ? 15 : 3600 });
+  client.connector.beforeCredentials = async () => {
+    if (service.streamCount === 1) await client.status((status) => status.hasSynced, 'the first sync');
+  };
   await client.sync();
-  const first = await service.stream(1);
-  await first.send({ token_expires_in: 25 });
-  const second = await within(service.stream(2), 'the next connection');
-  assert.ok(number(second.token) > number(first.token));
-  assert.deepEqual(second.request.buckets, [{ name: LISTS, after: String(service.lastOpId) }]);
+  const [first, second] = [await service.stream(1), await within(service.stream(2), 'the next connection')];
+  assert.notEqual(second.token, first.token);
   source.put('lists', 'l2', { name: 'Garden' });
-  await client.shows('SELECT name FROM lists ORDER BY id', [{ name: 'Groceries' }, { name: 'Garden' }]);
+  await client.shows(NAMES, [{ name: 'Groceries' }, { name: 'Garden' }]);
   await client.status((status) => status.connected, 'the connection');
   assert.ok(client.statuses.every((status) => status.downloadError === undefined));
+  assert.equal(service.streamCount, 2);
+  assert.equal(first.lines.filter((line) => line.token_expires_in !== undefined).length, 1, 'it is said once');
+  const received = [...first.operations, ...second.operations].map(({ object_id: id }) => id);
+  assert.deepEqual(received, ['l1', 'l2'], 'nothing comes twice');
 });
 
-scenario('a long-lived token is left alone', {}, async (stage) => {
+scenario('a token that expires while the application has no other: the sync goes on with the next', {}, async (stage) => {
+  const { service, source } = stage;
+  const client = await stage.open();
+  client.connector.token = (number) => tokenOf('user', { lifetime: number === 1 ? 2 : 3600 });
+  client.connector.beforeCredentials = async () => {
+    if (service.streamCount === 1) await (await service.stream(1)).closed;
+  };
+  client.expectedErrors.push(/Sync error/);
+  source.put('lists', 'l1', { name: 'Groceries' });
+  await client.sync();
+  const [first, second] = [await service.stream(1), await within(service.stream(2), 'the next connection')];
+  assert.equal(first.lines.at(-1).token_expires_in, 0, JSON.stringify(first.lines));
+  assert.notEqual(second.token, first.token);
+  source.put('lists', 'l2', { name: 'Garden' });
+  await client.shows(NAMES, [{ name: 'Groceries' }, { name: 'Garden' }]);
+  const received = [...first.operations, ...second.operations].map(({ object_id: id }) => id);
+  assert.deepEqual(received, ['l1', 'l2'], 'nothing comes twice');
+});
+
+scenario('a token that is refused is replaced', {}, async (stage) => {
+  const { service, source } = stage;
+  source.put('lists', 'l1', { name: 'Groceries' });
+  const client = await stage.open();
+  client.connector.token = (number) => (number < 3 ? `${tokenOf('user')}x` : tokenOf('user'));
+  client.expectedErrors.push(/401/, /Unauthorized/);
+  await client.connect();
+  await client.status((status) => status.hasSynced && status.downloadError === undefined, 'the first sync');
+  assert.equal(client.connector.credentialRequests, 3);
+  assert.equal(service.streamCount, 1);
+  assert.deepEqual(await client.rows(NAMES), [{ name: 'Groceries' }]);
+});
+
+modelled('a long-lived token is left alone', {}, async (stage) => {
   const { service, source } = stage;
   const client = await stage.open();
   await client.sync();
@@ -33,30 +69,4 @@ scenario('a long-lived token is left alone', {}, async (stage) => {
   await client.shows('SELECT name FROM lists', [{ name: 'Groceries' }]);
   assert.equal(service.streamCount, 1);
   assert.equal(client.connector.credentialRequests, 1);
-});
-
-scenario('an expired token is replaced', {}, async (stage) => {
-  const { service, source } = stage;
-  source.put('lists', 'l1', { name: 'Groceries' });
-  const client = await stage.open();
-  await client.sync();
-  const first = await service.stream(1);
-  await first.send({ token_expires_in: 0 });
-  first.end();
-  const second = await within(service.stream(2), 'the next connection');
-  assert.ok(number(second.token) > number(first.token));
-  source.put('lists', 'l2', { name: 'Garden' });
-  await client.shows('SELECT name FROM lists ORDER BY id', [{ name: 'Groceries' }, { name: 'Garden' }]);
-});
-
-scenario('a token that is refused is replaced', {}, async (stage) => {
-  const { service, source } = stage;
-  source.put('lists', 'l1', { name: 'Groceries' });
-  service.accepts = (token) => number(token) >= 3;
-  const client = await stage.open();
-  client.expectedErrors.push(/401/, /Unauthorized/);
-  await client.connect();
-  await client.status((status) => status.hasSynced && status.downloadError === undefined, 'the first sync');
-  assert.equal((await service.stream(1)).token, 'token-3');
-  assert.deepEqual(await client.rows('SELECT name FROM lists'), [{ name: 'Groceries' }]);
 });

@@ -1,6 +1,4 @@
-// The example that most tests use: lists that everyone gets, and their todos, which a client asks for list by list.
-
-import { column, Table } from '@powersync/common';
+// The example of `app/example.js` as the model knows it.
 
 /** Bucket names of the streams below. */
 export const LISTS = '1#lists|0[]';
@@ -13,8 +11,3 @@ export const STREAMS = {
 };
 
 export const ROUTING = { lists: () => LISTS, todos: ({ list_id: list }) => todosOf(list) };
-
-export const TABLES = {
-  lists: new Table({ name: column.text, rank: column.integer }),
-  todos: new Table({ list_id: column.text, title: column.text, done: column.integer }, { indexes: { by_list: ['list_id'] } })
-};

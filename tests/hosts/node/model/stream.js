@@ -13,14 +13,11 @@ export class SyncStream {
   #checkpoints = 0;
   #open = true;
 
-  constructor(service, request, response, format, token) {
+  constructor(service, request, response) {
     this.service = service;
     /** The request, as the client sent it. */
     this.request = request;
     this.response = response;
-    this.format = format;
-    /** The token that the client showed. */
-    this.token = token;
     /** Lines sent so far. */
     this.lines = [];
     /** Done when the connection is closed, by either side. */
@@ -54,19 +51,7 @@ export class SyncStream {
     const intercepted = await Promise.race([this.service.intercept(line, this), this.closed]);
     if (!this.#open || intercepted === undefined) return;
     this.lines.push(intercepted);
-    this.response.write(this.format.encode(intercepted));
-  }
-
-  /** Ends the response properly, as the service does when a token expires or a new configuration is deployed. */
-  end() {
-    this.#open = false;
-    this.response.end();
-  }
-
-  /** Breaks the connection in the middle. */
-  drop() {
-    this.#open = false;
-    this.response.destroy();
+    this.response.write(this.service.format.encode(intercepted));
   }
 
   /** One checkpoint: its line, the operations by priority, and the line that ends it. */

@@ -24,7 +24,7 @@ export function evaluate(definitions, request) {
     if (index !== -1) return index;
     return streams.push({ name, is_default: definitions[name].isDefault === true, errors: [] }) - 1;
   };
-  const include = (name, parameters, subscription, override) => {
+  const include = (name, parameters, subscription) => {
     const definition = definitions[name];
     if (definition === undefined) return;
     const index = indexOf(name);
@@ -32,7 +32,7 @@ export function evaluate(definitions, request) {
       streams[index].errors.push({ subscription: subscription ?? 'default', message: definition.error });
       return;
     }
-    const priority = override ?? definition.priority ?? 3;
+    const priority = definition.priority ?? 3;
     const reason = subscription === undefined ? { default: index } : { sub: subscription };
     for (const bucket of definition.buckets(parameters ?? {})) {
       const known = buckets.get(bucket) ?? { priority, reasons: [] };
@@ -44,8 +44,6 @@ export function evaluate(definitions, request) {
   if (defaults) {
     for (const [name, { isDefault }] of Object.entries(definitions)) if (isDefault) include(name);
   }
-  subscriptions.forEach(({ stream, parameters, override_priority: override }, index) =>
-    include(stream, parameters, index, override)
-  );
+  subscriptions.forEach(({ stream, parameters }, index) => include(stream, parameters, index));
   return { streams, buckets };
 }
