@@ -1,0 +1,116 @@
+//! From a write in the source to the line that a client gets.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rowtide_service::{Keys, Service, ServiceOptions, Storage};
+use rusqlite::params;
+use serde_json::Value;
+use sync_config::Value as Cell;
+use sync_engine::source::Source;
+use sync_sources::memory::MemorySource;
+use tokio::runtime::Runtime;
+
+use crate::Stage;
+use crate::client::{ADMIN, Client, Coding, Lines, SECRET};
+use crate::data::{CONFIG, Data, group_id, now, user_of};
+use crate::figures::{Figures, percentile};
+use crate::program::Program;
+
+/// Time between two writes.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Measures the program, with its SQLite file.
+pub(crate) fn measure_program(stage: &Stage<'_>, program: &Program, data: &Data, figures: &mut Figures) -> Result<()> {
+    let mut times = measure(stage, &program.client, |id| {
+        let mut insert = data.connection.prepare_cached("INSERT INTO items VALUES (?1, ?2, '', ?3, 0, '')")?;
+        insert.execute(params![id, group_id(0), now().to_string()])?;
+        Ok(())
+    })?;
+    figures.add("write to line, SQLite file, p50", percentile(&mut times, 50).as_secs_f64() * 1e3, "ms", "≤ 10");
+    figures.add("write to line, SQLite file, p99", percentile(&mut times, 99).as_secs_f64() * 1e3, "ms", "≤ 40");
+    Ok(())
+}
+
+/// Measures a service in this process, with a source that tells at once what was written. The storage is a file.
+pub(crate) fn measure_in_memory(stage: &Stage<'_>, figures: &mut Figures) -> Result<()> {
+    let source = MemorySource::new();
+    source.create_table("items", &["id", "group_id", "note"], &["id"])?;
+    source.create_table("members", &["id", "user_id", "group_id"], &["id"])?;
+    let texts = |values: [&str; 3]| values.map(Cell::text).to_vec();
+    source.begin().put("members", texts(["m", &user_of(0), &group_id(0)])).commit()?;
+    source.begin().put("items", texts(["first", &group_id(0), "0"])).commit()?;
+    let running = InProcess::start(stage, Arc::new(source.clone()), CONFIG, "latency.db")?;
+    let mut times = measure(stage, &running.client, |id| {
+        source.begin().put("items", texts([id, &group_id(0), &now().to_string()])).commit()?;
+        Ok(())
+    })?;
+    running.stop();
+    figures.add("write to line, source in memory, p50", percentile(&mut times, 50).as_secs_f64() * 1e3, "ms", "≤ 10");
+    figures.add("write to line, source in memory, p99", percentile(&mut times, 99).as_secs_f64() * 1e3, "ms", "≤ 40");
+    Ok(())
+}
+
+/// Writes 100 rows a second, which hold the time, and gives how late a client has seen each.
+fn measure(stage: &Stage<'_>, client: &Client, write: impl Fn(&str) -> Result<()>) -> Result<Vec<Duration>> {
+    let rows = stage.scaled(1000, 50);
+    let mut lines = client.stream(&user_of(0), Coding::Plain)?;
+    lines.checkpoint()?;
+    let watching = thread::spawn(move || watch(lines, rows));
+    let mut next = Instant::now();
+    for number in 0..rows {
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+        next += PAUSE;
+        write(&format!("late-{number}"))?;
+    }
+    let times = watching.join().ok().context("the thread of a client has failed")??;
+    ensure!(times.len() == rows, "a client has seen {} rows of {rows}", times.len());
+    Ok(times)
+}
+
+fn watch(mut lines: Lines, rows: usize) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    while times.len() < rows {
+        let line = lines.next()?;
+        let seen = now();
+        for operation in line.data.into_iter().flat_map(|data| data.data) {
+            let row: Value = serde_json::from_str(operation.data.as_deref().unwrap_or("null"))?;
+            let written = row.get("note").and_then(Value::as_str).context("a row has no time")?;
+            times.push(Duration::from_micros(seen.saturating_sub(written.parse()?)));
+        }
+    }
+    Ok(times)
+}
+
+/// A service in this process.
+pub(crate) struct InProcess {
+    runtime: Runtime,
+    service: Service,
+    pub(crate) client: Client,
+}
+
+impl InProcess {
+    /// Starts it, and waits until clients can sync.
+    pub(crate) fn start(stage: &Stage<'_>, source: Arc<dyn Source>, config: &str, storage: &str) -> Result<Self> {
+        let runtime = Runtime::new()?;
+        let storage = Storage::Sqlite(stage.folder.path().join(storage)).opener(false).map_err(anyhow::Error::msg)?;
+        let mut keys = Keys::new();
+        keys.add_secret(SECRET)?;
+        let options = ServiceOptions::new(source, storage, config);
+        let service = runtime.block_on(async {
+            let service =
+                Service::start(ServiceOptions { keys, admin_token: Some(ADMIN.to_owned()), ..options }).await?;
+            service.ready().await;
+            anyhow::Ok(service)
+        })?;
+        let client = Client::new(service.url())?;
+        Ok(Self { runtime, service, client })
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self) {
+        self.runtime.block_on(self.service.stop());
+    }
+}
