@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
+use tool_support::document;
 
 use crate::child;
 use crate::database::Cache;
-use crate::document;
 use crate::goals;
 use crate::workloads::{self, WORKLOADS, Workload};
 

@@ -6,7 +6,6 @@
 mod child;
 mod comparison;
 mod database;
-mod document;
 mod goals;
 mod growth;
 mod measurement;

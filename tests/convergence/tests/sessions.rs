@@ -74,6 +74,6 @@ fn a_process_that_ends_is_an_error_with_its_last_words() {
 #[test]
 fn memory_and_files_stay_small() {
     let directory = tempfile::tempdir().unwrap();
-    let report = soak::run(2, soak::Limit::Rounds(150), directory.path()).unwrap();
+    let report = soak::run(2, soak::Limit::Rounds(240), directory.path()).unwrap();
     assert!(report.before.allocated > 0 && report.before.files > 0, "{report:?}");
 }

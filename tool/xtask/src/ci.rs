@@ -31,10 +31,12 @@ const STEPS: &[Step] = &[
     ("platforms", platforms),
     ("README examples", examples::run),
     ("benchmark", bench::smoke),
+    ("benchmark of the service", bench::service_smoke),
     ("panics", || dist::run("panics", [])),
     ("memory", memcheck::run),
     ("fuzzing", fuzz::check),
     ("convergence", converge::bounded),
+    ("simulation", simulation),
 ];
 
 /// Runs all steps and, last, the tests.
@@ -84,6 +86,16 @@ fn platforms() -> Result<()> {
     dist::run("verify", TARGETS)?;
     dist::run("hosts", ["--only", "x86-64 Linux glibc,aarch64 Linux,WebAssembly"])?;
     dist::run("browser", ["--check"])
+}
+
+/// A million steps: of the service's writer alone, and of the whole system. Targets are chosen by name and not by package,
+/// since features of dependencies, and so what is built again, depend on the packages.
+fn simulation() -> Result<()> {
+    let run = |steps: &str, arguments: &[&str]| {
+        process::run(cargo(&["test", "--quiet"]).args(arguments).env("ROWTIDE_SIMULATION_STEPS", steps))
+    };
+    run("800000", &["--lib", "writer::tests::simulation"])?;
+    run("200000", &["--test", "sessions"])
 }
 
 fn documentation() -> Result<()> {

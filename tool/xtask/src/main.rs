@@ -60,7 +60,7 @@ enum Command {
         #[arg(long, conflicts_with = "bump")]
         check: bool,
     },
-    /// Runs the published JavaScript SDK on the library, against a small sync service
+    /// Runs the published JavaScript SDK on the library, against the sync service and a model of one
     Node,
     /// Runs sessions with the release library under valgrind's memcheck
     Memcheck,
@@ -76,7 +76,8 @@ enum Command {
     },
     /// Runs the examples of the README
     Readme,
-    /// Measures the release library, alone or against another one; `--help` lists the options
+    /// Measures the release library, alone or against another one, or with the word `service` the sync service; `--help`
+    /// lists the options
     Bench(Options),
     /// Runs random sessions of several clients, which are killed now and then: all must converge
     Converge {
@@ -169,7 +170,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(options: &[String]) -> Result<()> {
-    process::run(process::cargo(&["run", "--package", "rowtide", "--", "demo"]).args(options))
+    process::run(process::cargo(&["run", "--bin", "rowtide", "--", "demo"]).args(options))
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
+use tool_support::document;
 
 use crate::child;
-use crate::document;
 use client::Client;
 pub(crate) use client::Sizes;
 
