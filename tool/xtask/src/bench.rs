@@ -45,7 +45,7 @@ fn service(folder: &str, profile: &[&str], options: &[String]) -> Result<()> {
 pub(crate) fn smoke() -> Result<()> {
     let library = library::build()?;
     let run = |options: &[&str]| {
-        let mut command = cargo(&["run", "--quiet", "--package", "rowtide-bench", "--"]);
+        let mut command = cargo(&["run", "--quiet", "--profile", "test", "--bin", "rowtide-bench", "--"]);
         process::run(command.args(options).arg("--library").arg(&library))
     };
     run(&["--runs", "1", "--scale", "0.005"])?;

@@ -38,9 +38,9 @@ pub(crate) fn bounded() -> Result<()> {
     program(&["soak", "--rounds", ROUNDS])
 }
 
-/// Runs the program with the release library.
+/// Runs the program with the release library. It has the settings and features of tests, so that nothing is compiled twice.
 fn program(arguments: &[&str]) -> Result<()> {
     let library = library::build()?;
-    let mut command = cargo(&["run", "--quiet", "--package", "rowtide-convergence", "--"]);
+    let mut command = cargo(&["run", "--quiet", "--profile", "test", "--bin", "rowtide-convergence", "--"]);
     process::run(command.args(arguments).env("POWERSYNC_LIBRARY", library))
 }

@@ -71,9 +71,9 @@ fn drive(target: Option<&str>, seconds: u64, seed: u64) -> Result<()> {
     process::run(&mut command)
 }
 
-/// The stable driver.
+/// The stable driver, with the settings and features that it has in tests, so that nothing is compiled twice.
 fn driver(arguments: &[&str]) -> Command {
-    let mut command = process::cargo(&["run", "--quiet", "--package", "rowtide-fuzz", "--"]);
+    let mut command = process::cargo(&["run", "--quiet", "--profile", "test", "--bin", "rowtide-fuzz", "--"]);
     command.args(arguments);
     command
 }
