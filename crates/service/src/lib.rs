@@ -30,7 +30,7 @@ mod sync;
 mod writer;
 
 pub use auth::{KeyError, Keys};
-pub use dev::{Dev, DevOptions, TokenOptions, create_source, development_token};
+pub use dev::{Dev, DevOptions, TODO_SEED, TokenOptions, create_source, development_token};
 pub use options::{OpenStore, ServiceLimits, ServiceOptions};
 pub use reload::{ConfigFile, FileUse, Reload};
 pub use rules::{WritesError, open_writes, sqlite_path};

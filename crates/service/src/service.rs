@@ -14,7 +14,7 @@ use tokio::task;
 use tokio::time::timeout;
 
 use crate::auth::Rules;
-use crate::http::{App, Gate, Requests, Times, router, serve};
+use crate::http::{Administrators, App, Gate, Requests, Times, router, serve};
 use crate::options::ServiceOptions;
 use crate::sync::Hub;
 use crate::writer::{self, WriterHandle};
@@ -119,11 +119,16 @@ impl Service {
     /// # Errors
     /// The configuration has errors, the storage cannot be opened, or the address is taken.
     pub async fn start(options: ServiceOptions) -> Result<Self, StartError> {
-        Self::start_with(options, Router::new()).await
+        Self::start_with(options, None).await
     }
 
-    /// Starts the service with further routes.
-    pub(crate) async fn start_with(options: ServiceOptions, routes: Router<Arc<App>>) -> Result<Self, StartError> {
+    /// Starts the service. One for development has further routes, and without an admin token it can be administered from
+    /// this machine.
+    pub(crate) async fn start_with(
+        options: ServiceOptions,
+        development: Option<Router<Arc<App>>>,
+    ) -> Result<Self, StartError> {
+        let (is_for_development, routes) = (development.is_some(), development.unwrap_or_default());
         let default_schema = options.source.describe().default_schema;
         let compile_options = CompileOptions { default_schema, ..CompileOptions::default() };
         let compiled = compile(&options.config, &compile_options);
@@ -141,12 +146,18 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let stop_timeout = limits.stop_timeout;
         let times = Times { header: limits.header_timeout, stall: limits.stall_timeout, stop: stop_timeout };
+        let administrators = match options.admin_token {
+            Some(token) => Administrators::Token(token),
+            None if is_for_development => Administrators::ThisMachine,
+            None => Administrators::Nobody,
+        };
         let app = App {
             keys: options.keys,
             rules: Rules { audiences: options.audiences },
             hub: Arc::clone(&hub),
             writer: writer.clone(),
-            admin_token: options.admin_token,
+            administrators,
+            source: options.source,
             has_public_metrics: options.has_public_metrics,
             checkpoints: Gate::new(limits.max_checkpoint_requests),
             requests: Requests::default(),

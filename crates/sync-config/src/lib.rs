@@ -28,6 +28,7 @@ mod compile;
 mod diagnostic;
 mod document;
 mod evaluate;
+pub mod explain;
 mod expr;
 mod options;
 mod plan;

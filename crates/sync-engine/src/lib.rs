@@ -11,7 +11,8 @@
 //! | the live plan | [`live`] | configurations as stored, the writer and connections |
 //!
 //! What clients send is read by [`request`], a [`connection`] answers it in [`lines`], and [`interests`] finds the
-//! connections that a notice affects.
+//! connections that a notice affects. [`explain`] says why a client has a row or not,
+//! [`client_schema`] which tables and columns clients can have.
 //! [`memory`] is a store for simulations and tests.
 //!
 //! The *writer* is one state machine for each deployment. It takes source events and gives batches that a
@@ -20,7 +21,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod client_schema;
 pub mod connection;
+pub mod explain;
 pub mod interests;
 pub mod lines;
 pub mod live;

@@ -71,7 +71,8 @@ pub(crate) struct Received {
 
 impl Client {
     pub(crate) fn new(url: String) -> Result<Self> {
-        let http = Http::builder().timeout(None).pool_max_idle_per_host(0).build()?;
+        // What comes over the wire is counted, whatever features other crates want of the same client.
+        let http = Http::builder().timeout(None).no_gzip().no_zstd().pool_max_idle_per_host(0).build()?;
         Ok(Self { http, url })
     }
 

@@ -11,7 +11,8 @@ use crate::storage::random;
 
 const SYNC: &str = include_str!("todo/sync.yaml");
 const WRITES: &str = include_str!("todo/writes.yaml");
-const SEED: &str = include_str!("todo/seed.sql");
+/// The SQL script that the source of the todo app begins with, where nothing else is given.
+pub const TODO_SEED: &str = include_str!("todo/seed.sql");
 
 /// Files that nobody wants in a repository.
 const IGNORED: &str = "*.db*\njwt-secret\n";
@@ -59,7 +60,7 @@ impl Folder {
         Ok(TodoApp {
             config: self.provide("sync.yaml", SYNC)?,
             writes: self.provide("writes.yaml", WRITES)?,
-            seed: self.provide("seed.sql", SEED)?,
+            seed: self.provide("seed.sql", TODO_SEED)?,
         })
     }
 

@@ -17,6 +17,7 @@ use sync_engine::source::Source;
 use sync_sources::open_source;
 use sync_sources::sqlite::SqliteSource;
 
+pub use self::folder::TODO_SEED;
 use self::folder::{Folder, TodoApp};
 pub use self::token::{TokenOptions, development_token};
 use crate::auth::Keys;
@@ -49,7 +50,7 @@ pub struct DevOptions {
     pub users: Vec<String>,
     /// The secret that tokens are signed with, in base64url; none: a random one, which is kept in the folder.
     pub secret: Option<String>,
-    /// The token of those who may administer the service; none: nobody may.
+    /// The token of those who may administer the service; none: programs and pages of this machine may.
     pub admin_token: Option<String>,
     /// Makes names of buckets and the secret the same each time.
     pub is_deterministic: bool,
@@ -126,7 +127,7 @@ impl Dev {
         let prepared = prepared.map_err(|error| StartError::Other(error.to_string()))?;
         let Prepared { folder, files, service: options, shared, rules } = prepared?;
         let (yaml, writes) = (options.config.clone(), options.writes.clone());
-        let service = Service::start_with(options, routes::router(Arc::clone(&shared))).await?;
+        let service = Service::start_with(options, Some(routes::router(Arc::clone(&shared)))).await?;
         let _ = shared.url.set(service.url());
         let config_file = ConfigFile::follow(&files.config, yaml, FileUse::Config(service.deployer()), true);
         let writes_file = writes

@@ -1,20 +1,22 @@
-//! Routes that only the development service has: a page of links, tokens for anybody, and going back to the seed.
+//! Routes that only the development service has: a page of links, tokens for anybody, the schema of clients, and going
+//! back to the seed.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::header::{ACCEPT, HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use sync_engine::client_schema::{ClientSchema, client_schema, typed_tables};
 
 use super::Shared;
 use crate::error::{ApiError, ErrorKind};
-use crate::http::App;
+use crate::http::{App, only_from_here};
+use crate::sync::shutting_down;
 
 /// The routes.
 pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<App>> {
@@ -23,6 +25,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<App>> {
         .route("/dev/token", get(token))
         .route("/dev/reset", post(reset))
         .with_state(shared)
+        .merge(Router::new().route("/dev/schema", get(schema)))
 }
 
 /// What there is.
@@ -31,7 +34,7 @@ async fn links(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     if wants_json(&headers) {
         let links = json!({
             "url": url, "stream": format!("{url}/sync/stream"), "token": format!("{url}/dev/token?user=NAME"),
-            "reset": format!("{url}/dev/reset"), "readiness": format!("{url}/probes/readiness"), "users": dev.users,
+            "schema": format!("{url}/dev/schema"), "reset": format!("{url}/dev/reset"), "readiness": format!("{url}/probes/readiness"), "users": dev.users,
         });
         return Json(links).into_response();
     }
@@ -39,6 +42,7 @@ async fn links(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Response {
         "This is rowtide dev, a sync service for development.\n\n\
          POST {url}/sync/stream             what clients sync with\n\
          GET  {url}/dev/token?user=NAME     a token for a user\n\
+         GET  {url}/dev/schema              the schema of clients\n\
          POST {url}/dev/reset               the source goes back to its seed\n\
          GET  {url}/probes/readiness        whether clients can sync\n"
     )
@@ -70,37 +74,19 @@ async fn reset(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Result<Jso
     Ok(Json(json!({"reset": true})))
 }
 
+/// The schema of clients, as `powersync_replace_schema` takes it.
+async fn schema(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<ClientSchema>, ApiError> {
+    only_from_here(&headers)?;
+    let plan = app.hub.plan_changes().borrow().clone();
+    let plan = plan.ok_or_else(|| ApiError::new(ErrorKind::NoConfig, "No sync configuration is active yet."))?;
+    let source = Arc::clone(&app.source);
+    let read = tokio::task::spawn_blocking(move || {
+        typed_tables(&*source).map(|tables| client_schema(&plan.plan, Some(&tables)).0)
+    });
+    let schema = read.await.map_err(|_| shutting_down())?;
+    schema.map(Json).map_err(|error| ApiError::new(ErrorKind::Unavailable, format!("Reading the source: {error}")))
+}
+
 fn wants_json(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("application/json"))
-}
-
-/// The service listens on the loopback address alone, but any web page that a browser on this machine shows can send
-/// requests there. Pages of other hosts, also those whose name leads to this machine, get no tokens.
-fn only_from_here(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let host = headers.get(HOST).map(text).unwrap_or_default();
-    // Emulators of phones reach this machine by other addresses; a page cannot make a browser name one.
-    let is_host =
-        host_of(&format!("http://{host}")).is_some_and(|host| is_local_name(&host) || address(&host).is_some());
-    let is_origin = headers.get(ORIGIN).map(text).is_none_or(|origin| {
-        host_of(&origin).is_some_and(|host| is_local_name(&host) || address(&host).is_some_and(|ip| ip.is_loopback()))
-    });
-    if is_host && is_origin {
-        return Ok(());
-    }
-    let message =
-        "Only programs and pages of this machine may use /dev: call it as localhost, from a page of localhost.";
-    Err(ApiError::new(ErrorKind::Token, message))
-}
-
-fn host_of(url: &str) -> Option<String> {
-    Some(url.parse::<Uri>().ok()?.host()?.to_owned())
-}
-
-fn is_local_name(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost")
-}
-
-fn address(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }

@@ -5,7 +5,9 @@ mod body;
 mod checkpoints;
 mod configs;
 mod dead_letters;
+mod explain;
 mod gate;
+mod local;
 mod metrics;
 mod negotiate;
 mod probes;
@@ -22,6 +24,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use sync_engine::source::Source;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
@@ -34,8 +37,19 @@ use crate::sync::Hub;
 use crate::writer::WriterHandle;
 
 pub(crate) use gate::Gate;
+pub(crate) use local::only_from_here;
 pub(crate) use requests::Requests;
 pub(crate) use server::{Times, serve};
+
+/// Who may administer the service.
+pub(crate) enum Administrators {
+    /// Those who have this token.
+    Token(String),
+    /// Programs and pages of this machine.
+    ThisMachine,
+    /// Nobody.
+    Nobody,
+}
 
 /// What handlers use.
 pub(crate) struct App {
@@ -43,7 +57,8 @@ pub(crate) struct App {
     pub(crate) rules: Rules,
     pub(crate) hub: Arc<Hub>,
     pub(crate) writer: WriterHandle,
-    pub(crate) admin_token: Option<String>,
+    pub(crate) administrators: Administrators,
+    pub(crate) source: Arc<dyn Source>,
     pub(crate) has_public_metrics: bool,
     pub(crate) limits: ServiceLimits,
     pub(crate) checkpoints: Gate,
@@ -78,6 +93,7 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .route("/api/sync-rules/v1/deploy", post(configs::deploy))
         .route("/api/sync-rules/v1/validate", post(configs::validate))
         .route("/api/sync-rules/v1/current", get(configs::current))
+        .route("/api/admin/v1/explain", post(explain::explain))
         .route("/api/data", post(writes::upload))
         .route("/api/admin/v1/dead-letters", get(dead_letters::list))
         .route("/api/admin/v1/dead-letters/{id}", get(dead_letters::show))
@@ -106,11 +122,14 @@ impl App {
 
     /// Whether a request may administer the service.
     fn admin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if let Administrators::ThisMachine = &self.administrators {
+            return only_from_here(headers);
+        }
         let token = bearer(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()))?;
-        match &self.admin_token {
-            Some(expected) if is_equal(token.as_bytes(), expected.as_bytes()) => Ok(()),
-            Some(_) => Err(ApiError::new(ErrorKind::Token, "The admin token is another one.")),
-            None => {
+        match &self.administrators {
+            Administrators::Token(expected) if is_equal(token.as_bytes(), expected.as_bytes()) => Ok(()),
+            Administrators::Token(_) => Err(ApiError::new(ErrorKind::Token, "The admin token is another one.")),
+            Administrators::ThisMachine | Administrators::Nobody => {
                 Err(ApiError::new(ErrorKind::Token, "This service has no admin token: start it with --admin-token."))
             }
         }

@@ -26,6 +26,8 @@ pub(crate) struct Faulty {
     failed_chunks: Arc<AtomicUsize>,
     /// While it is true, the head is not given.
     held: Arc<(Mutex<bool>, Condvar)>,
+    /// While it is true, no events are given.
+    holds_events: Arc<AtomicBool>,
 }
 
 impl Faulty {
@@ -37,6 +39,7 @@ impl Faulty {
             chunks_to_fail: Arc::default(),
             failed_chunks: Arc::default(),
             held: Arc::default(),
+            holds_events: Arc::default(),
         }
     }
 
@@ -58,6 +61,10 @@ impl Faulty {
         changed.notify_all();
     }
 
+    pub(crate) fn hold_events(&self, hold: bool) {
+        self.holds_events.store(hold, Ordering::SeqCst);
+    }
+
     pub(crate) fn heads(&self) -> usize {
         self.heads.load(Ordering::SeqCst)
     }
@@ -70,7 +77,8 @@ impl Faulty {
     }
 }
 
-struct FaultyStream(Faulty, Box<dyn SourceStream>);
+/// The stream, and events that are held.
+struct FaultyStream(Faulty, Box<dyn SourceStream>, Vec<SourceEvent>);
 
 impl SourceStream for FaultyStream {
     fn next(&mut self, wait: Duration) -> Result<Vec<SourceEvent>, SourceError> {
@@ -78,7 +86,11 @@ impl SourceStream for FaultyStream {
         let events = self.1.next(wait)?;
         // What arrived after the connection was lost has not arrived.
         self.0.check()?;
-        Ok(events)
+        self.2.extend(events);
+        if self.0.holds_events.load(Ordering::SeqCst) {
+            return Ok(Vec::new());
+        }
+        Ok(std::mem::take(&mut self.2))
     }
 }
 
@@ -117,7 +129,7 @@ impl Source for Faulty {
 
     fn stream(&self, from: Option<&Position>) -> Result<Box<dyn SourceStream>, SourceError> {
         self.check()?;
-        Ok(Box::new(FaultyStream(self.clone(), self.inner.stream(from)?)))
+        Ok(Box::new(FaultyStream(self.clone(), self.inner.stream(from)?, Vec::new())))
     }
 
     fn refetch(&self, table: &SourceTable, keys: &[Vec<Value>]) -> Result<Refetched, SourceError> {

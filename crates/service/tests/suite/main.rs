@@ -6,6 +6,7 @@ mod checkpoints;
 mod dev;
 mod encodings;
 mod errors;
+mod explain;
 mod faulty;
 mod gated;
 mod isolation;

@@ -120,7 +120,9 @@ impl Running {
         let mut options = options(read, Box::new(move || Ok(Box::new(store.clone()))));
         change(&mut options);
         let service = Service::start(options).await.unwrap();
-        Self { service, source, http: reqwest::Client::new() }
+        // Tests look at what comes over the wire, whatever features other crates want of the same client.
+        let http = reqwest::Client::builder().no_gzip().no_zstd().build().unwrap();
+        Self { service, source, http }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -18,12 +18,7 @@ impl Plan {
             indexes: Vec::new(),
             unbound: Vec::new(),
         };
-        let binder = |suffix| Binder {
-            table,
-            suffix,
-            layout,
-            columns: layout.columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect(),
-        };
+        let binder = |suffix| Binder::new(table, suffix, layout);
         let suffix =
             |program: &RowProgram| program.table.suffix(table.connection, table.schema, table.table).map(str::to_owned);
         for (number, evaluator) in self.evaluators.iter().enumerate() {
@@ -63,15 +58,23 @@ impl Plan {
     }
 }
 
-struct Binder<'a> {
+/// Resolves the names of expressions for one table.
+pub(crate) struct Binder<'a> {
     table: &'a TableName<'a>,
     suffix: String,
     layout: &'a Layout<'a>,
     columns: HashMap<&'a str, usize>,
 }
 
+impl<'a> Binder<'a> {
+    pub(crate) fn new(table: &'a TableName<'a>, suffix: String, layout: &'a Layout<'a>) -> Self {
+        let columns = layout.columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        Self { table, suffix, layout, columns }
+    }
+}
+
 impl Binder<'_> {
-    fn expr(&self, expr: &Expr<RowRef>) -> Result<Expr<Slot>, EvalError> {
+    pub(crate) fn expr(&self, expr: &Expr<RowRef>) -> Result<Expr<Slot>, EvalError> {
         expr.replace(&mut |leaf| {
             Ok(match leaf {
                 RowRef::Column(name) => match (self.columns.get(name.as_str()), self.layout.missing) {
@@ -110,7 +113,7 @@ impl Binder<'_> {
     }
 
     /// Columns in order; a later one of the same name takes the place of the earlier.
-    fn outputs(&self, outputs: &[Output]) -> Result<Vec<(String, Expr<Slot>)>, EvalError> {
+    pub(crate) fn outputs(&self, outputs: &[Output]) -> Result<Vec<(String, Expr<Slot>)>, EvalError> {
         let mut columns: Vec<(String, Expr<Slot>)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut put = |name: &str, expr: Expr<Slot>, replace: bool| {

@@ -132,17 +132,7 @@ pub fn evaluate_request(
     source: &dyn LookupSource,
     limits: &Limits,
 ) -> RequestResult {
-    let mut evaluation = Evaluation {
-        request,
-        source,
-        limits,
-        cache: HashMap::new(),
-        rows_read: 0,
-        rows_wasted: 0,
-        malformed: Cell::new(0),
-        positions: HashMap::new(),
-        result: RequestResult::default(),
-    };
+    let mut evaluation = Evaluation::new(request, source, limits);
     for (number, stream) in plan.streams.iter().enumerate() {
         let default = stream.auto_subscribe && request.include_defaults;
         let subscriptions = || request.subscriptions.iter().enumerate().filter(|(_, s)| s.stream == stream.name);
@@ -166,7 +156,7 @@ pub fn evaluate_request(
 /// How many times the limit of rows may be read for ways that fail.
 const WASTE: usize = 10;
 
-struct Evaluation<'a> {
+pub(super) struct Evaluation<'a> {
     request: &'a Request<'a>,
     source: &'a dyn LookupSource,
     limits: &'a Limits,
@@ -181,19 +171,36 @@ struct Evaluation<'a> {
 }
 
 /// What failed: its kind, and a message for the client.
-struct Failure(FailureCause, String);
+pub(super) struct Failure(pub(super) FailureCause, pub(super) String);
 
-fn no_value(error: EvalError) -> Failure {
+pub(super) fn no_value(error: EvalError) -> Failure {
     Failure(FailureCause::Expression, format!("Error evaluating bucket ids: {error}"))
+}
+
+/// The values of a request before the slots, for one subscription.
+pub(crate) fn context(request: &Request<'_>, parameters: Option<&str>) -> [Value; CONTEXT] {
+    [Value::text(request.claims), Value::text(parameters.unwrap_or("{}")), Value::text(request.parameters)]
+}
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(request: &'a Request<'a>, source: &'a dyn LookupSource, limits: &'a Limits) -> Self {
+        Self {
+            request,
+            source,
+            limits,
+            cache: HashMap::new(),
+            rows_read: 0,
+            rows_wasted: 0,
+            malformed: Cell::new(0),
+            positions: HashMap::new(),
+            result: RequestResult::default(),
+        }
+    }
 }
 
 impl Evaluation<'_> {
     fn stream(&mut self, stream: &Stream, position: usize, reason: Reason, parameters: Option<&str>, priority: u8) {
-        let context = [
-            Value::text(self.request.claims),
-            Value::text(parameters.unwrap_or("{}")),
-            Value::text(self.request.parameters),
-        ];
+        let context = context(self.request, parameters);
         let rows_before = self.rows_read;
         let mut found: Vec<(BucketRequest, u8)> = Vec::new();
         let mut failure = None;
@@ -258,17 +265,22 @@ impl Evaluation<'_> {
         Ok(keys)
     }
 
-    fn frame<'f>(&'f self, context: &'f [Value; CONTEXT], extra: &'f [Value]) -> Frame<'f> {
+    pub(super) fn frame<'f>(&'f self, context: &'f [Value; CONTEXT], extra: &'f [Value]) -> Frame<'f> {
         Frame { row: context, extra, malformed: &self.malformed }
     }
 
-    fn values(&self, exprs: &[Expr<Slot>], context: &[Value; CONTEXT], row: &[Value]) -> Result<Vec<Value>, Failure> {
+    pub(super) fn values(
+        &self,
+        exprs: &[Expr<Slot>],
+        context: &[Value; CONTEXT],
+        row: &[Value],
+    ) -> Result<Vec<Value>, Failure> {
         let frame = self.frame(context, row);
         exprs.iter().map(|expr| expr.eval(&frame).map(Cow::into_owned).map_err(no_value)).collect()
     }
 
     /// Joins the rows so far with those of a step.
-    fn step(&mut self, step: &Step, context: &[Value; CONTEXT], before: Rows) -> Result<Rows, Failure> {
+    pub(super) fn step(&mut self, step: &Step, context: &[Value; CONTEXT], before: Rows) -> Result<Rows, Failure> {
         let inputs = match &step.source {
             StepSource::Each { arg, .. } => vec![bind(arg, &before.slots)],
             StepSource::Lookup { key, .. } => bind_all(key, &before.slots),
@@ -307,7 +319,7 @@ impl Evaluation<'_> {
     }
 
     /// The rows that a step gives for its inputs.
-    fn outputs(&mut self, source: &StepSource, inputs: &[Value]) -> Result<Vec<Vec<Value>>, Failure> {
+    pub(super) fn outputs(&mut self, source: &StepSource, inputs: &[Value]) -> Result<Vec<Vec<Value>>, Failure> {
         match source {
             StepSource::Lookup { index, .. } => match key_text(inputs, false) {
                 Some(key) => self.lookup(*index, key),

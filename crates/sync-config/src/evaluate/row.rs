@@ -11,7 +11,7 @@ use crate::value::{Value, key_text, write_json};
 const MAX_ROW: usize = 15 * 1024 * 1024;
 
 /// Columns of each attached function in a row: key, value, type.
-pub(super) const EACH_COLUMNS: usize = 3;
+pub(crate) const EACH_COLUMNS: usize = 3;
 
 /// A table of the source.
 #[derive(Clone, Copy, Debug)]
@@ -296,7 +296,7 @@ impl BoundEvaluator {
 }
 
 /// The id as text; an integral real is an integer here.
-fn id_text(value: &Value) -> Option<String> {
+pub(crate) fn id_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::Real(real) if real.trunc() == *real && real.abs() < 9e15 => Some(format!("{}", *real as i64)),
         Value::Blob(_) => None,
