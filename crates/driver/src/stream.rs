@@ -100,11 +100,22 @@ impl fmt::Display for StreamError {
 
 impl std::error::Error for StreamError {}
 
+/// Where a line begins in the (decompressed) stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Its number, counted from 1. Blank lines count too, as in an editor.
+    pub line: u64,
+    /// Offset of its first byte.
+    pub offset: u64,
+}
+
 /// The lines of one stream, in order. Ends after the first error.
 pub struct Lines<'r> {
     source: Box<dyn BufRead + 'r>,
     encoding: Encoding,
-    line: u64,
+    /// Of the line that was read last.
+    position: Position,
+    /// Of what is read next.
     offset: u64,
     failed: bool,
 }
@@ -124,7 +135,7 @@ impl<'r> Lines<'r> {
         };
         let encoding = detect(&start);
         let source = Box::new(BufReader::new(source));
-        Ok(Lines { source, encoding, line: 0, offset: 0, failed: false })
+        Ok(Lines { source, encoding, position: Position::default(), offset: 0, failed: false })
     }
 
     /// How the lines are written; JSON for an empty stream.
@@ -132,11 +143,20 @@ impl<'r> Lines<'r> {
         self.encoding
     }
 
+    /// Where the line begins that was read last.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
     fn read_line(&mut self) -> Result<Option<Line>, Problem> {
         match self.encoding {
             Encoding::Json => self.read_json(),
             Encoding::Bson => self.read_bson(),
         }
+    }
+
+    fn begin_line(&mut self) {
+        self.position = Position { line: self.position.line + 1, offset: self.offset };
     }
 
     fn read_json(&mut self) -> Result<Option<Line>, Problem> {
@@ -152,6 +172,7 @@ impl<'r> Lines<'r> {
             }
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 self.offset += length as u64;
+                self.begin_line();
                 continue;
             }
             bytes.truncate(bytes.trim_ascii_end().len());
@@ -198,11 +219,11 @@ impl Iterator for Lines<'_> {
         if self.failed {
             return None;
         }
-        let offset = self.offset;
-        self.line += 1;
+        self.begin_line();
         let result = self.read_line();
         self.failed = result.is_err();
-        result.map_err(|problem| StreamError { line: self.line, offset, problem }).transpose()
+        let Position { line, offset } = self.position;
+        result.map_err(|problem| StreamError { line, offset, problem }).transpose()
     }
 }
 
@@ -242,6 +263,14 @@ mod tests {
     fn json_lines_are_split() {
         let lines = read(b"{\"a\":1}\r\n\n  \n{\"b\":2}\n{\"c\":3}").unwrap();
         assert_eq!(lines, ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"].map(|text| Line::Text(text.into())));
+    }
+
+    #[test]
+    fn blank_lines_count() {
+        let mut lines = Lines::new(b"{}\n\n  \n{}\n\n\xff".as_slice()).unwrap();
+        let positions = [1, 2].map(|_| lines.next().map(|_| lines.position()));
+        assert_eq!(positions, [Some(Position { line: 1, offset: 0 }), Some(Position { line: 4, offset: 7 })]);
+        assert_eq!(lines.next().unwrap().unwrap_err().to_string(), "line 6 at byte 11: the JSON text is not UTF-8");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 
 use crate::diagnostics::{self, Source};
 use crate::exit::{Outcome, usage};
+use crate::hint;
 use crate::logs::{Level, Logs};
 use crate::running::{self, Asked, ForScripts, Signals, Waiting};
 use crate::serve::read_file;
@@ -43,7 +44,7 @@ pub(crate) struct DevArguments {
     /// The shared secret of tokens, in base64url [default: a random one, kept in the folder]
     #[arg(long, value_name = "BASE64URL", env = "ROWTIDE_JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
-    /// The token of those who may administer the service [default: nobody may]
+    /// The token of those who may administer the service [default: programs and pages of this machine may]
     #[arg(long, value_name = "TOKEN", env = "ROWTIDE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
     /// Keeps everything in a temporary folder, which is removed at the end
@@ -66,7 +67,7 @@ impl DevArguments {
     }
 
     async fn serve(&self) -> Result<Outcome> {
-        let mut signals = Signals::new()?;
+        let mut signals = self.scripts.signals()?;
         let options = DevOptions {
             folder: (!self.ephemeral).then(|| self.dir.clone()),
             config: self.config.clone(),
@@ -156,26 +157,31 @@ fn write_screen(dev: &Dev, out: &mut String) -> std::fmt::Result {
     if let Some(writes) = dev.writes() {
         line("writes", &format!("{} (loaded again, too)", shown(writes)))?;
     }
-    writeln!(out, "\nTry next, in another terminal:\n")?;
-    writeln!(out, "  # what a client of {user} gets; leave it running")?;
-    writeln!(out, "  TOKEN=$(curl -s '{url}/dev/token?user={user}')")?;
-    writeln!(out, "  curl -N -H \"Authorization: Token $TOKEN\" -d '{{}}' \\")?;
-    writeln!(out, "    {url}/sync/stream\n")?;
+    write_hints(dev, user, out)?;
+    writeln!(out, "Ctrl-C stops it.")
+}
+
+fn write_hints(dev: &Dev, user: &str, out: &mut String) -> std::fmt::Result {
+    let (url, program) = (dev.url(), hint::program());
+    writeln!(out, "\nTry next, in other terminals:\n")?;
+    writeln!(out, "  # a device of {user}; leave it running")?;
+    writeln!(out, "  {program} sync --url {url} \\\n    --dev-user {user} {user}.db\n")?;
+    if dev.is_todo_app() {
+        writeln!(out, "  # write on it, as an app does")?;
+        writeln!(out, "  {program} shell --write {user}.db \\")?;
+        writeln!(out, "    \"UPDATE todos SET done = 1 WHERE id = 'todo-1'\"\n")?;
+    }
     if let Some(source) = dev.source() {
-        if dev.is_todo_app() {
-            writeln!(out, "  # change a row, and see it arrive")?;
-            writeln!(out, "  sqlite3 {} \\", shown(source))?;
-            writeln!(out, "    \"UPDATE todos SET done = 1 WHERE id = 'todo-1'\"\n")?;
-        } else {
-            writeln!(out, "  # change a row, and see it arrive")?;
-            writeln!(out, "  sqlite3 {}\n", shown(source))?;
-        }
+        writeln!(out, "  # change a row at the server, and see it arrive")?;
+        let statement =
+            if dev.is_todo_app() { " \\\n    \"UPDATE todos SET done = 1 WHERE id = 'todo-3'\"" } else { "" };
+        writeln!(out, "  {program} shell --write {}{statement}\n", hint::quoted(&shown(source)))?;
     }
     if dev.has_seed() {
         writeln!(out, "  # go back to the rows at the beginning")?;
         writeln!(out, "  curl -X POST {url}/dev/reset\n")?;
     }
-    writeln!(out, "Ctrl-C stops it.")
+    Ok(())
 }
 
 /// A path as somebody in this folder would write it.

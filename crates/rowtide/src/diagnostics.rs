@@ -1,42 +1,17 @@
 //! Findings in a configuration, as people read them: place, message, the line with a mark, and what to do.
 
 use std::fmt::Write;
-use std::io;
 
 use serde_json::{Value, json};
 use sync_config::{Diagnostic, Severity, position};
 use unicode_width::UnicodeWidthStr;
 
-use crate::logs::has_colour;
+pub(crate) use crate::output::Style;
 
 /// The configuration that the findings are in.
 pub(crate) struct Source<'a> {
     pub(crate) name: &'a str,
     pub(crate) text: &'a str,
-}
-
-/// Whether there are colours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    Plain,
-    Coloured,
-}
-
-impl Style {
-    pub(crate) fn of_stderr() -> Self {
-        if has_colour(&io::stderr()) { Self::Coloured } else { Self::Plain }
-    }
-
-    pub(crate) fn of_stdout() -> Self {
-        if has_colour(&io::stdout()) { Self::Coloured } else { Self::Plain }
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
-        }
-    }
 }
 
 /// All findings, each with its line.

@@ -1,9 +1,11 @@
 //! What the service logs, and where: standard error, as lines for people or as JSON.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+use crate::output::has_colour;
 
 /// Flags of commands that log.
 #[derive(clap::Args)]
@@ -47,9 +49,4 @@ impl Logs {
         };
         debug_assert!(started.is_ok(), "logging is started once");
     }
-}
-
-/// Whether output may be coloured.
-pub(crate) fn has_colour(output: &impl IsTerminal) -> bool {
-    output.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

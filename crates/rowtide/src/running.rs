@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::future::Future;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use indicatif::{HumanCount, ProgressBar};
 use rowtide_service::{BuildProgress, Reload};
 use serde_json::{Value, json};
 use sync_config::Diagnostic;
+use tokio::sync::oneshot;
 
 use crate::diagnostics::{self, Source};
 
@@ -26,12 +27,20 @@ pub(crate) struct ForScripts {
     /// Names buckets the same each time that a storage is created; `dev` also has the same secret each time
     #[arg(long)]
     pub(crate) deterministic: bool,
+    /// Stops when standard input ends: with the program that has started this one, whatever ends that
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 /// Says that a service is ready, until this is dropped.
 pub(crate) struct ReadyFile(Option<PathBuf>);
 
 impl ForScripts {
+    /// What asks this process to stop.
+    pub(crate) fn signals(&self) -> Result<Signals> {
+        Ok(Signals { input: self.stop_with_stdin.then(end_of_input), ..Signals::new()? })
+    }
+
     /// A file of an earlier run would say something that is not true.
     pub(crate) fn begin(&self) -> Result<()> {
         match self.ready_file.as_deref().map(fs::remove_file) {
@@ -136,8 +145,15 @@ impl Drop for Waiting {
     }
 }
 
-/// Signals to this process. They count from the time that this is made.
+/// What asks this process to stop or to reload. It counts from the time that this is made.
 pub(crate) struct Signals {
+    system: System,
+    /// When standard input ends, if that counts.
+    input: Option<oneshot::Receiver<()>>,
+}
+
+/// The signals of the operating system.
+struct System {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -146,15 +162,35 @@ pub(crate) struct Signals {
     hangup: tokio::signal::unix::Signal,
 }
 
-/// What a signal asks for.
+/// What is asked for.
 pub(crate) enum Asked {
     Stop,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has a signal for it"))]
     Reload,
 }
 
+/// Waits for the end of standard input. Whatever comes before is not for anybody.
+fn end_of_input() -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    // Reading cannot be cancelled, so that it must not be a thread that somebody waits for.
+    std::thread::spawn(move || {
+        let mut input = std::io::stdin().lock();
+        let mut ignored = [0; 1024];
+        loop {
+            match input.read(&mut ignored) {
+                Ok(read) if read > 0 => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
+        }
+        let _ = ended.send(());
+    });
+    end
+}
+
 #[cfg(unix)]
-impl Signals {
-    pub(crate) fn new() -> Result<Self> {
+impl System {
+    fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).context("Listening to signals");
         Ok(Self {
@@ -164,7 +200,7 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.terminate.recv() => Asked::Stop,
@@ -174,21 +210,42 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> Result<Self> {
+impl System {
+    fn new() -> Result<Self> {
         Ok(Self {})
     }
 
-    pub(crate) async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> Asked {
         let _ = tokio::signal::ctrl_c().await;
         Asked::Stop
     }
 }
 
 impl Signals {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { system: System::new()?, input: None })
+    }
+
+    /// Waits until something is asked for; cancelling it loses nothing.
+    pub(crate) async fn next(&mut self) -> Asked {
+        let input = &mut self.input;
+        let end = async {
+            match input {
+                // The thread that would send something can only end by doing so.
+                Some(end) => drop(end.await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = end => Asked::Stop,
+            asked = self.system.next() => asked,
+        }
+    }
+
     /// Waits for the end of `stopping`; another signal ends the process at once.
     pub(crate) async fn while_stopping(mut self, stopping: impl Future<Output = ()>) {
-        let again = async { while !matches!(self.next().await, Asked::Stop) {} };
+        // Not the end of the input: a program that stops this one also closes it when it ends itself.
+        let again = async { while !matches!(self.system.next().await, Asked::Stop) {} };
         tokio::select! {
             () = stopping => {}
             () = again => std::process::exit(130),

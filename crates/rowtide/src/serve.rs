@@ -18,7 +18,7 @@ use write_path::WritePath;
 use crate::diagnostics::{self, Source};
 use crate::exit::{Outcome, usage};
 use crate::logs::{Level, Logs};
-use crate::running::{self, Asked, ForScripts, Signals, Waiting};
+use crate::running::{self, Asked, ForScripts, Waiting};
 
 /// Runs the sync service.
 ///
@@ -113,7 +113,7 @@ impl Serve {
     }
 
     async fn serve(&self, options: ServiceOptions, yaml: String, rules: String) -> Result<()> {
-        let mut signals = Signals::new()?;
+        let mut signals = self.scripts.signals()?;
         let writes = options.writes.clone();
         let service = Service::start(options).await?;
         let mut file = ConfigFile::follow(&self.config, yaml, FileUse::Config(service.deployer()), self.watch);

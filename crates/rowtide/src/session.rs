@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rowtide_driver::stream::Line;
+use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 /// A connection with the extension loaded.
@@ -23,14 +23,6 @@ impl Session {
             Some(path) => Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?,
             None => Connection::open_in_memory()?,
         };
-        Ok(Self { connection })
-    }
-
-    /// Opens a database file that must exist.
-    pub(crate) fn open_existing(file: &Path) -> Result<Self> {
-        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
-        let connection =
-            Connection::open_with_flags(file, flags).with_context(|| format!("cannot open {}", file.display()))?;
         Ok(Self { connection })
     }
 

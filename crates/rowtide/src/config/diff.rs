@@ -10,7 +10,7 @@ use sync_config::{Hash, Plan, Stream};
 
 use super::{Common, Document, File, table_name};
 use crate::exit::Outcome;
-use crate::grid::Grid;
+use crate::output::Grid;
 
 /// Says what deploying NEW over OLD would change
 #[derive(clap::Args)]

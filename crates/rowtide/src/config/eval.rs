@@ -6,7 +6,7 @@ use sync_config::{Layout, MissingColumn, Plan, RowProblem, RowResult, TableName,
 
 use super::{Common, Document, File};
 use crate::exit::{Outcome, usage};
-use crate::grid::Grid;
+use crate::output::Grid;
 
 /// Says which buckets a row would be in, and how clients would get it
 #[derive(clap::Args)]

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod eval;
 mod plan;
+mod schema;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(crate) enum Config {
     Plan(plan::Plan),
     Diff(diff::Diff),
     Eval(eval::Eval),
+    Schema(schema::Schema),
 }
 
 impl Config {
@@ -30,6 +32,7 @@ impl Config {
             Self::Plan(command) => command.run(),
             Self::Diff(command) => command.run(),
             Self::Eval(command) => command.run(),
+            Self::Schema(command) => command.run(),
         }
     }
 }
@@ -56,6 +59,11 @@ struct Document {
 impl Document {
     /// Reads and compiles a file; `-` is standard input.
     fn read(file: &Path, common: &Common) -> Result<Self> {
+        Self::read_with(file, &common.default_schema)
+    }
+
+    /// The same with this schema for tables that are named without one.
+    fn read_with(file: &Path, default_schema: &str) -> Result<Self> {
         let text = if file.as_os_str() == "-" {
             let mut text = String::new();
             let read = std::io::stdin().read_to_string(&mut text);
@@ -64,7 +72,7 @@ impl Document {
         } else {
             crate::serve::read_file(file)?
         };
-        let options = CompileOptions { default_schema: common.default_schema.clone(), ..CompileOptions::default() };
+        let options = CompileOptions { default_schema: default_schema.to_owned(), ..CompileOptions::default() };
         let compiled = compile(&text, &options);
         let name = file.display().to_string();
         Ok(Self { name, text, plan: compiled.plan, findings: compiled.diagnostics })

@@ -10,7 +10,7 @@ use sync_config::{
 
 use super::{Common, Document, File, sizes, table_name, tables};
 use crate::exit::{Outcome, usage};
-use crate::grid::Grid;
+use crate::output::Grid;
 use crate::token::claims;
 
 /// Shows streams, buckets and tables, and with --user what that user would get

@@ -98,7 +98,7 @@ fn a_diff_compares_contents() {
     assert_eq!(diff["snapshots"], json!(["public.notes"]));
 
     let (_, output, _) = config(&other, &["diff", "sync.yaml", "other.yaml"]);
-    assert!(output.contains("\nnotes   changed  0     1    1\n"), "plain columns when piped: {output}");
+    assert!(output.contains("\nnotes   changed     0    1        1\n"), "plain columns when piped: {output}");
     let (_, diff) = config_json(CONFIG, &["diff", "sync.yaml", "other.yaml"]);
     assert_eq!(diff["streams"][0]["state"], "same");
 }
@@ -135,4 +135,90 @@ fn a_closed_pipe_ends_it_silently() {
     plan.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(errors, "");
     plan.wait().unwrap();
+}
+
+const SOURCE: &str = "
+CREATE TABLE lists (id TEXT PRIMARY KEY, name VARCHAR(10), rank INTEGER, share REAL, made DATETIME, done BOOLEAN, icon BLOB);
+CREATE TABLE items_a (id INTEGER PRIMARY KEY, n INT);
+CREATE TABLE items_b (id INTEGER PRIMARY KEY, n DOUBLE, note TEXT);
+";
+
+const SCHEMA_CONFIG: &str = "config: {edition: 3}
+streams:
+  lists: {query: SELECT * FROM lists}
+  items: {query: SELECT * FROM \"items_%\" AS items}
+  each: {query: SELECT * FROM \"items_%\"}
+  named:
+    queries:
+      - SELECT id, name AS title, length(name) AS size, rank * 2 AS double, rank / 2.0 AS half, upper(name) AS loud,
+        rank = 1 AS first, CAST(rank AS text) AS shown, icon FROM lists AS short
+      - SELECT id, share AS size, hex(icon) AS more FROM lists AS short
+";
+
+/// Tables with columns and types, as text.
+fn schema(json: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(json).unwrap();
+    let column = |column: &Value| format!("{} {}", column["name"].as_str().unwrap(), column["type"].as_str().unwrap());
+    let tables = schema["tables"].as_array().unwrap().iter().map(|table| {
+        let columns: Vec<String> = table["columns"].as_array().unwrap().iter().map(column).collect();
+        format!("{}({})", table["name"].as_str().unwrap(), columns.join(", "))
+    });
+    tables.collect()
+}
+
+#[test]
+fn the_schema_of_clients_has_the_types_of_the_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    crate::support::write(&path.join("source.db"), SOURCE);
+    fs::write(path.join("sync.yaml"), SCHEMA_CONFIG).unwrap();
+    let arguments = ["config", "schema", "sync.yaml", "--source", "sqlite:source.db"];
+    let output = run(path, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let expected = [
+        "lists(name text, rank integer, share real, made text, done integer)",
+        "items(n real, note text)",
+        "items_a(n integer)",
+        "items_b(n real, note text)",
+        "short(title text, size real, double integer, half real, loud text, first integer, shown text, more text)",
+    ];
+    assert_eq!(schema(&text(&output.stdout)), expected);
+    let javascript = text(&run(path, &[&arguments[..], &["--language", "js"]].concat()).stdout);
+    assert!(
+        javascript.contains("lists: new Table({\n    name: column.text,\n    rank: column.integer,"),
+        "{javascript}"
+    );
+    fs::write(path.join("schema.json"), &output.stdout).unwrap();
+    fs::write(path.join("empty.ndjson"), "").unwrap();
+    let applied = run(path, &["replay", "--schema", "schema.json", "empty.ndjson"]);
+    assert!(applied.status.success(), "the extension takes it: {}", text(&applied.stderr));
+
+    let output = run(path, &["config", "schema", "sync.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("SELECT * from public.lists are not known without the source: give --source")
+    );
+    fs::write(
+        path.join("named.yaml"),
+        "config: {edition: 3}\nstreams:\n  a: {query: 'SELECT id, x, length(y) AS n FROM t AS u'}\n",
+    )
+    .unwrap();
+    assert_eq!(schema(&text(&run(path, &["config", "schema", "named.yaml"]).stdout)), ["u(x text, n integer)"]);
+    let missing = run(path, &["config", "schema", "named.yaml", "--source", "sqlite:source.db"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("the source does not have the table main.t"), "{}", text(&missing.stderr));
+}
+
+#[test]
+fn columns_without_a_type_have_that_of_their_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::create_dir(path.join("data")).unwrap();
+    let rows =
+        r#"[{"id": "a", "n": 1, "x": 1, "s": "t", "b": true}, {"id": "b", "n": 2, "x": 1.5, "s": 5, "o": {"k": 1}}]"#;
+    fs::write(path.join("data/things.json"), rows).unwrap();
+    fs::write(path.join("sync.yaml"), "config: {edition: 3}\nstreams:\n  a: {query: SELECT * FROM things}\n").unwrap();
+    let output = run(path, &["config", "schema", "sync.yaml", "--source", "json:data"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(schema(&text(&output.stdout)), ["things(n integer, x real, s text, b integer, o text)"]);
 }

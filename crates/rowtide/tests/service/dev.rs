@@ -1,7 +1,7 @@
 //! `rowtide dev`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -84,6 +84,27 @@ fn it_serves_a_configuration_of_ones_own() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the configuration and the seed");
 }
 
+/// Whoever has started it may be killed, or be unable to send signals; its end of a pipe closes all the same.
+#[test]
+fn it_stops_with_its_standard_input_if_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["dev", "--port", "0", "--json", "--ephemeral"];
+    let asked = command(folder.path(), &[&arguments[..], &["--stop-with-stdin"]].concat());
+    let (mut service, mut input) = Running::start_with_input(asked);
+    let kept = std::path::PathBuf::from(service.line["folder"].as_str().unwrap());
+    input.write_all(b"anything\n").unwrap();
+    let mut stream = service.stream(&token_of(&service, "bob"));
+    stream.checkpoint();
+    assert!(kept.exists());
+    drop(input);
+    while stream.next().is_some() {}
+    assert_eq!(service.ended().code(), Some(0));
+    assert!(!kept.exists(), "what is ephemeral is removed");
+
+    let service = Running::start(command(folder.path(), &arguments));
+    assert_eq!(service.stream(&token_of(&service, "bob")).checkpoint().len(), 5, "otherwise its input does not matter");
+}
+
 #[test]
 fn its_screen_fits_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
@@ -97,7 +118,13 @@ fn its_screen_fits_a_terminal() {
     assert!(too_wide.is_empty(), "{too_wide:?}");
     let screen = screen.join("\n");
     assert!(!screen.contains('\u{1b}'), "it is plain when it is piped");
-    for part in ["/dev/token?user=alice", "rowtide-dev/sync.yaml", "sqlite3 rowtide-dev/source.db", "/dev/reset"] {
+    for part in [
+        "/dev/token?user=alice",
+        "rowtide-dev/sync.yaml",
+        "--dev-user alice alice.db",
+        "shell --write rowtide-dev/source.db",
+        "/dev/reset",
+    ] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod config;
+mod dead_letters;
 mod dev;
+mod explain;
 mod serve;
 mod support;
 mod usage;

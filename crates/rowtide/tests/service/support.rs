@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,18 @@ impl Running {
 
     /// Starts a command with `--json`, and waits until it is ready.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_as_it_is(command.stdin(Stdio::null()))
+    }
+
+    /// The same, with a standard input that goes on until somebody drops it.
+    pub(crate) fn start_with_input(mut command: Command) -> (Self, ChildStdin) {
+        let mut running = Self::start_as_it_is(command.stdin(Stdio::piped()));
+        let input = running.child.stdin.take().unwrap();
+        (running, input)
+    }
+
+    fn start_as_it_is(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());

@@ -1,9 +1,21 @@
-//! Follows the sync status: a progress bar, a count of operations, and the messages for a person in between.
+//! Shows that something is going on, on a terminal; and follows the sync status: a bar, a count of operations, and the
+//! messages for a person in between.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+
+use super::terminal::Terminal;
+
+/// How wide a bar is; what is beside it needs the rest.
+const BAR: u16 = 40;
+const BESIDE: u16 = 60;
+
+/// What takes no longer is done before anybody has read a line about it.
+const SHORT: Duration = Duration::from_millis(500);
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +43,12 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar without length, until the first status says what is to be downloaded.
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        let template = "{bar:40} {pos}/{len} operations {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let width = Terminal::stderr().width_of_changing_lines().unwrap_or_default();
+        let template = match width.saturating_sub(BESIDE).min(BAR) {
+            0..=9 => "{human_pos}/{human_len} operations {msg}".to_owned(),
+            bar => format!("{{bar:{bar}}} {{human_pos}}/{{human_len}} operations {{msg}}"),
+        };
+        let bar = line(&template);
         Progress { bar, started: Instant::now(), finished: 0, running: 0, checkpoints: 0, delayed: 0 }
     }
 
@@ -45,11 +60,6 @@ impl Progress {
     /// Time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    /// Operations per second so far.
-    pub(crate) fn rate(&self) -> f64 {
-        self.operations() as f64 / self.elapsed().as_secs_f64().max(1e-9)
     }
 
     /// Shows what a call brought.
@@ -71,10 +81,11 @@ impl Progress {
         outcome
     }
 
+    /// Standard output is for results.
     fn log(&self, body: &Value) {
         let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if member("severity") != "DEBUG" {
-            self.bar.suspend(|| println!("{}: {}", member("severity").to_lowercase(), member("line")));
+            self.bar.suspend(|| eprintln!("{}: {}", member("severity").to_lowercase(), member("line")));
         }
     }
 
@@ -88,11 +99,47 @@ impl Progress {
         self.running = sum("since_last");
         self.bar.set_length(sum("target_count"));
         self.bar.set_position(self.running);
-        self.bar.set_message(format!("({:.0} rows/s)", self.rate()));
+        let rate = self.operations() as f64 / self.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_message(format!("({rate:.0}/s)"));
     }
 
     /// Leaves the bar as it is and ends the line.
     pub(crate) fn finish(&self) {
         self.bar.abandon();
     }
+}
+
+/// Says what is being done, and for how long, if it takes a moment.
+pub(crate) fn working<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    if Terminal::stderr().width_of_changing_lines().is_none() {
+        return work();
+    }
+    let (done, is_done) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(SHORT) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let line = line("{spinner} {msg} ({elapsed})");
+            let line = line.with_elapsed(SHORT);
+            line.set_message(what.to_owned());
+            line.enable_steady_tick(Duration::from_millis(100));
+            // Ends with an error, as nothing is sent.
+            let _ = is_done.recv();
+            line.finish_and_clear();
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// A line that changes, where that can be shown.
+fn line(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if Terminal::stderr().width_of_changing_lines().is_none() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }
