@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tool_support::process::{self, cargo};
 use tool_support::{examples, node};
 
-use crate::{bench, bindings, converge, dependencies, dist, fuzz, memcheck, python, version};
+use crate::{bench, bindings, converge, dependencies, dist, fuzz, memcheck, python, todo, version};
 
 /// Names the recorded data; without it the tests that need them would be left out.
 const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     ("packages", || dist::run("consumers", [])),
     ("platforms", platforms),
     ("README examples", examples::run),
+    ("todo examples", || todo::run(None)),
     ("benchmark", bench::smoke),
     ("benchmark of the service", bench::service_smoke),
     ("panics", || dist::run("panics", [])),

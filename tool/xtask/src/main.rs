@@ -12,6 +12,7 @@ mod fuzz;
 mod memcheck;
 mod miri;
 mod python;
+mod todo;
 mod version;
 
 use std::process::ExitCode;
@@ -76,6 +77,13 @@ enum Command {
     },
     /// Runs the examples of the README
     Readme,
+    /// Runs the todo programs of `docs/examples`, one for each language, against `rowtide dev` (needs apsw, libcurl's headers
+    /// and Node.js)
+    Examples {
+        /// Only those of languages with this text in their names
+        #[arg(long, value_name = "LANGUAGE")]
+        only: Option<String>,
+    },
     /// Measures the release library, alone or against another one, or with the word `service` the sync service; `--help`
     /// lists the options
     Bench(Options),
@@ -107,7 +115,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Builds libraries and packages into `target/dist`: for this machine, with `--all` for all targets
+    /// Builds libraries, or the program, and packages into `target/dist`: for this machine, with `--all` for all targets
     Package(Options),
     /// Checks the libraries and packages in `target/dist`, without running them
     Verify(Options),
@@ -149,6 +157,7 @@ fn main() -> ExitCode {
         Command::Converge { minutes, seed } => converge::run(minutes, seed),
         Command::Soak { minutes, seed } => converge::soak(minutes, seed),
         Command::Readme => examples::run(),
+        Command::Examples { only } => todo::run(only.as_deref()),
         Command::Package(options) => dist::run("package", options.iter()),
         Command::Verify(options) => dist::run("verify", options.iter()),
         Command::Hosts(options) => dist::run("hosts", options.iter()),
