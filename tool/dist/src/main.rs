@@ -26,8 +26,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds libraries and packages into `target/dist`: for this machine, with `--all` for all targets
+    /// Builds libraries, or the program, and packages into `target/dist`: for this machine, with `--all` for all targets
     Package {
+        /// What is built
+        #[arg(value_enum, default_value_t = package::What::Libraries)]
+        what: package::What,
         /// Only these platforms (linux, android, apple, windows, wasm) or targets of rustc, separated by commas
         #[arg(long, value_delimiter = ',', conflicts_with = "all")]
         only: Vec<String>,
@@ -92,10 +95,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Package { only, all, require_all, check_reproducible } => {
+        Command::Package { what, only, all, require_all, check_reproducible } => {
             let targets = package::chosen(only, all);
-            package::run(&targets, require_all).and_then(|()| match check_reproducible {
-                true => package::reproducible::check(&targets),
+            package::run(what, &targets, require_all).and_then(|()| match check_reproducible {
+                true => package::reproducible::check(what, &targets),
                 false => Ok(()),
             })
         }

@@ -4,10 +4,12 @@
 mod c;
 mod dart;
 mod npm;
+mod program;
 mod rust;
 mod wheel;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -26,8 +28,15 @@ pub(crate) enum Outcome {
 /// A kind of application: its name, and what tries it in its own directory.
 type Consumer = (&'static str, fn(&Distribution, &Path) -> Result<Outcome>);
 
-const CONSUMERS: &[Consumer] =
-    &[("npm", npm::check), ("python", wheel::check), ("c", c::check), ("dart", dart::check), ("rust", rust::check)];
+const CONSUMERS: &[Consumer] = &[
+    ("npm", npm::check),
+    ("python", wheel::check),
+    ("npm-program", program::check_npm),
+    ("python-program", program::check_wheel),
+    ("c", c::check),
+    ("dart", dart::check),
+    ("rust", rust::check),
+];
 
 /// Consumers that take long to build and are tried only when they are named.
 const SLOW_CONSUMERS: &[Consumer] = &[("rust-sdk", rust::check_sdk)];
@@ -75,6 +84,13 @@ fn write_example(readme: &str, file: &Path) -> Result<String> {
         <[_; 1]>::try_from(examples::examples(&text)).ok().with_context(|| format!("{readme}: not one example"))?;
     std::fs::write(file, &example.code)?;
     Ok(example.code)
+}
+
+/// A program that is started in a directory.
+fn in_place(program: &str, arguments: &[&str], place: &Path) -> Command {
+    let mut command = process::program(program, arguments);
+    command.current_dir(place);
+    command
 }
 
 /// Whether a program can be started: it knows `--version`.

@@ -2,13 +2,12 @@
 //! and from TypeScript.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::consumers::{Outcome, write_example};
+use crate::consumers::{Outcome, in_place, write_example};
 use crate::packages::distribution::Distribution;
-use crate::packages::npm::NAME;
+use crate::packages::npm::{Family, LIBRARY};
 use crate::packages::platform;
 use tool_support::examples;
 use tool_support::node::{self, NPM};
@@ -19,7 +18,7 @@ const TYPESCRIPT: &[&str] =
     &["--yes", "--package=typescript@5", "tsc", "--noEmit", "--strict", "--module", "nodenext", "types.ts"];
 
 /// How npm's command to run packages is started.
-const NPX: &str = if cfg!(windows) { "npx.cmd" } else { "npx" };
+pub(super) const NPX: &str = if cfg!(windows) { "npx.cmd" } else { "npx" };
 
 /// Installs and uses.
 ///
@@ -35,9 +34,10 @@ pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome
     std::fs::write(place.join("package.json"), r#"{"private": true}"#)?;
     let mut install = process::program("node", &[]);
     install.arg(programs.join("registry.mjs")).arg(&distribution.directory).arg(NPM);
-    install.args(["install", "--no-audit", "--no-fund", "--cache", "npm-cache", NAME]).current_dir(place);
+    install.args(["install", "--no-audit", "--no-fund", "--cache", "npm-cache", LIBRARY.name]).current_dir(place);
     process::run(&mut install)?;
-    only_this_platform(place)?;
+    let (installed, expected) = installed_platforms(LIBRARY, place)?;
+    ensure!(installed == expected, "npm installed {installed:?}, expected {expected:?}");
     let better = node::project()?;
     process::run(in_place("node", &["use.mjs", "better-sqlite3"], place).env("POWERSYNC_BETTER_SQLITE3", better))?;
     // The registry's package of that name is Node.js itself, in a version that has the module.
@@ -50,22 +50,16 @@ pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome
     Ok(Outcome::Works)
 }
 
-fn in_place(program: &str, arguments: &[&str], place: &Path) -> Command {
-    let mut command = process::program(program, arguments);
-    command.current_dir(place);
-    command
-}
-
-/// npm must have installed one library and left out those of all other platforms.
-fn only_this_platform(place: &Path) -> Result<()> {
+/// The packages for platforms that npm has installed, and those that it should have: one, without those of all others.
+pub(super) fn installed_platforms(family: &Family, place: &Path) -> Result<(Vec<String>, Vec<String>)> {
+    let start = format!("{}-", family.name);
     let mut installed = Vec::new();
     for entry in std::fs::read_dir(place.join("node_modules"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&format!("{NAME}-")) {
+        if name.starts_with(&start) {
             installed.push(name);
         }
     }
-    let expected = platform::host().map(|host| format!("{NAME}-{}-{}", host.node.0, host.node.1));
-    ensure!(installed.iter().eq(&expected), "npm installed {installed:?}, expected {expected:?}");
-    Ok(())
+    let expected = platform::host().map(|host| format!("{start}{}-{}", host.node.0, host.node.1));
+    Ok((installed, expected.into_iter().collect()))
 }

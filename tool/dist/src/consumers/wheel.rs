@@ -1,6 +1,7 @@
 //! Installs the wheel into a new virtual environment and uses it with apsw and with Python's own module sqlite3.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -25,13 +26,10 @@ pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome
     let environment = place.join("environment");
     let new = &["-m", "venv", "--clear", "--without-pip"];
     process::run(process::program(capable.unwrap_or("python3"), new).arg(&environment))?;
-    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let python = python.to_str().context("the path is not UTF-8")?;
-
-    let pip = ["-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"];
-    process::run(process::program("python3", &pip).arg("apsw"))?;
+    let python = &python_of(&environment)?;
+    process::run(pip(python).arg("apsw"))?;
     let ours = ["--no-index", "powersync-sqlite-core", "--find-links"];
-    process::run(process::program("python3", &pip).args(ours).arg(&distribution.directory))?;
+    process::run(pip(python).args(ours).arg(&distribution.directory))?;
 
     let program = repository().join("tests/hosts/python/installed.py");
     process::run(process::program(python, &[]).arg(&program).arg("apsw"))?;
@@ -45,4 +43,15 @@ pub(super) fn check(distribution: &Distribution, place: &Path) -> Result<Outcome
         println!("SKIPPED: the module sqlite3 of this machine's Pythons cannot load extensions");
     }
     Ok(Outcome::Works)
+}
+
+/// The Python of a virtual environment.
+pub(super) fn python_of(environment: &Path) -> Result<String> {
+    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    Ok(python.to_str().context("the path is not UTF-8")?.to_owned())
+}
+
+/// What installs packages for a Python.
+pub(super) fn pip(python: &str) -> Command {
+    process::program("python3", &["-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"])
 }

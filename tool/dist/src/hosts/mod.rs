@@ -1,7 +1,8 @@
 //! `cargo xtask hosts`: runs the artefacts of `target/dist`, each in a small C program on its processor (emulated where it
-//! is another than this machine's) with the newest SQLite: all scenarios of `tests/scenarios`.
+//! is another than this machine's) with the newest SQLite: all scenarios of `tests/scenarios`. The program is run as it is.
 
 mod c_program;
+mod program;
 mod static_image;
 pub(crate) mod table;
 pub(crate) mod web;
@@ -33,6 +34,9 @@ pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
         run(host.name, host.obstacle(), &|| run_one(host));
     }
     for host in web::HOSTS.iter().filter(|host| fits(host.name)) {
+        run(host.name, host.obstacle(), &|| host.run());
+    }
+    for host in program::HOSTS.iter().filter(|host| fits(host.name)) {
         run(host.name, host.obstacle(), &|| host.run());
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));

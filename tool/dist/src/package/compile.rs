@@ -34,29 +34,31 @@ pub(super) fn compile(toolchain: &Toolchain, target: &Target, core: Core, packag
     if let Some(apple) = target.platform.apple() {
         command.env(apple.variable, target.minimum);
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain, target, core)?.join("\u{1f}")).env_remove("RUSTFLAGS");
+    let mut flags = without_places(toolchain, "/powersync")?;
+    flags.extend(as_library(target, core).map(str::to_owned));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     library::built(&mut command, "staticlib").with_context(|| format!("cannot compile {package} for {}", target.triple))
 }
 
-fn flags(toolchain: &Toolchain, target: &Target, core: Core) -> Result<Vec<String>> {
+/// What keeps paths of this machine out of what is compiled; the repository is called by the name.
+pub(super) fn without_places(toolchain: &Toolchain, name: &'static str) -> Result<Vec<String>> {
     let places = [
         // Debug information for Windows names object files, which are in the repository or elsewhere.
         (toolchain.target_directory.clone(), "/target"),
-        (repository().to_owned(), "/powersync"),
+        (repository().to_owned(), name),
         (process::cargo_home()?, "/cargo"),
         (toolchain.sources(), "/rust"),
         (toolchain.sysroot.clone(), "/toolchain"),
     ];
     // The last one that fits counts.
-    let mut flags: Vec<String> =
-        places.iter().rev().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect();
+    Ok(places.iter().rev().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect())
+}
+
+/// What the libraries need beside the profile's settings.
+fn as_library(target: &Target, core: Core) -> impl Iterator<Item = &'static str> {
     // Nothing unwinds through the library. Windows insists on its tables.
-    if core == Core::Source && target.platform.format() != Format::Pe {
-        flags.push("-Cforce-unwind-tables=no".to_owned());
-    }
+    let tables = (core == Core::Source && target.platform.format() != Format::Pe).then_some("-Cforce-unwind-tables=no");
     // Otherwise each atomic operation asks the C library what the processor can do.
-    if target.triple == "aarch64-unknown-linux-gnu" {
-        flags.push("-Ctarget-feature=-outline-atomics".to_owned());
-    }
-    Ok(flags)
+    let atomics = (target.triple == "aarch64-unknown-linux-gnu").then_some("-Ctarget-feature=-outline-atomics");
+    tables.into_iter().chain(atomics)
 }

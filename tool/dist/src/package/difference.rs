@@ -29,7 +29,8 @@ pub(crate) fn of_trees(one: &Tree, other: &Tree) -> Vec<String> {
     let mut differences = Vec::new();
     for path in paths {
         match (one.node(path), other.node(path)) {
-            (Some(Node::File(one)), Some(Node::File(other))) => {
+            (Some(Node::File(one)), Some(Node::File(other)))
+            | (Some(Node::Program(one)), Some(Node::Program(other))) => {
                 differences.extend(of_files(path, one, other).into_iter().map(|place| format!("{path}: {place}")));
             }
             (Some(one), Some(other)) if one != other => differences.push(format!("{path}: another kind of file")),

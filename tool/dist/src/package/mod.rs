@@ -8,25 +8,28 @@ mod archive;
 pub(crate) mod checksums;
 mod compile;
 pub(crate) mod difference;
+pub(crate) mod licences;
 pub(crate) mod link;
+pub(crate) mod program;
 pub(crate) mod reproducible;
 pub(crate) mod sbom;
 pub(crate) mod slices;
 pub(crate) mod target;
 pub(crate) mod toolchain;
 pub(crate) mod universal;
+mod zig;
 
 pub(crate) use archive::{ENTRY_POINTS, FROM_C_LIBRARY};
 pub(crate) use link::ENTRY_POINT;
 
 use std::fs::create_dir_all;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::packages::{self, distribution::Distribution};
 use link::Link;
-use target::{Core, Platform, TARGETS, Target};
+use target::{Core, PROGRAMS, Platform, TARGETS, Target};
 use tool_support::process::repository;
 use toolchain::Toolchain;
 
@@ -41,6 +44,15 @@ pub(crate) fn distribution() -> PathBuf {
     repository().join("target/dist")
 }
 
+/// What is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum What {
+    /// The extension
+    Libraries,
+    /// The program `rowtide`, with a C compiler of PyPI
+    Program,
+}
+
 /// The words that select targets: those given with `--only`, none for all of them, else this machine's target.
 pub(crate) fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
     if all || !only.is_empty() {
@@ -53,7 +65,7 @@ pub(crate) fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
         other => other,
     };
     let target = format!("{}-{system}", std::env::consts::ARCH);
-    println!("building for this machine ({target}); --all builds for all {} targets", TARGETS.len());
+    println!("building for this machine ({target}); --all builds for all targets");
     vec![target]
 }
 
@@ -63,11 +75,45 @@ pub(crate) fn chosen(only: Vec<String>, all: bool) -> Vec<String> {
 /// # Errors
 /// If a word selects none.
 pub(crate) fn select(only: &[String]) -> Result<Vec<&'static Target>> {
-    let fits = |target: &Target, word: &str| target.platform.group() == word || target.triple.starts_with(word);
+    select_of(TARGETS, only)
+}
+
+/// The same of the targets that the program is built for.
+///
+/// # Errors
+/// If a word selects none.
+pub(crate) fn select_programs(only: &[String]) -> Result<Vec<&'static Target>> {
+    select_of(PROGRAMS, only)
+}
+
+/// The targets of libraries, and those of the program.
+///
+/// # Errors
+/// If a word selects none of either.
+pub(crate) fn select_both(only: &[String]) -> Result<(Vec<&'static Target>, Vec<&'static Target>)> {
+    let all: Vec<&'static Target> = TARGETS.iter().chain(PROGRAMS).collect();
+    check_words(&all, only)?;
+    let selected = |targets: &'static [Target]| targets.iter().filter(|target| is_selected(target, only)).collect();
+    Ok((selected(TARGETS), selected(PROGRAMS)))
+}
+
+fn select_of(targets: &'static [Target], only: &[String]) -> Result<Vec<&'static Target>> {
+    check_words(&targets.iter().collect::<Vec<_>>(), only)?;
+    Ok(targets.iter().filter(|target| is_selected(target, only)).collect())
+}
+
+fn check_words(targets: &[&Target], only: &[String]) -> Result<()> {
     for word in only {
-        ensure!(TARGETS.iter().any(|target| fits(target, word)), "--only {word:?} selects no target");
+        let is_known = targets.iter().any(|target| is_selected(target, std::slice::from_ref(word)));
+        ensure!(is_known, "--only {word:?} selects no target");
     }
-    Ok(TARGETS.iter().filter(|target| only.is_empty() || only.iter().any(|word| fits(target, word))).collect())
+    Ok(())
+}
+
+/// Whether one of the words fits a target, or there are none.
+pub(crate) fn is_selected(target: &Target, only: &[String]) -> bool {
+    let fits = |word: &String| target.platform.group() == word || target.triple.starts_with(word.as_str());
+    only.is_empty() || only.iter().any(fits)
 }
 
 /// Builds what is selected, and the packages that are complete with it. What does not build is named at the end; a
@@ -75,7 +121,14 @@ pub(crate) fn select(only: &[String]) -> Result<Vec<&'static Target>> {
 ///
 /// # Errors
 /// Lists what could not be built.
-pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
+pub(crate) fn run(what: What, only: &[String], require_all: bool) -> Result<()> {
+    match what {
+        What::Libraries => libraries_and_packages(only, require_all),
+        What::Program => program::run(only, require_all),
+    }
+}
+
+fn libraries_and_packages(only: &[String], require_all: bool) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let directory = distribution();
     if only.is_empty() && directory.exists() {
@@ -92,11 +145,16 @@ pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
         Ok(Built::Libraries)
     });
     slices::join()?;
+    complete(&mut outcome, &directory)?;
+    outcome.into_result(require_all)
+}
+
+/// Makes what is there once: packages, lists and sums.
+fn complete(outcome: &mut Outcome, directory: &Path) -> Result<()> {
     std::fs::copy(repository().join("crates/static/include").join(HEADER), directory.join(HEADER))?;
     outcome.failed.extend(packages::write(&Distribution::complete()).err().map(|problem| format!("{problem:#}")));
-    sbom::write(&directory)?;
-    checksums::write(&directory)?;
-    outcome.into_result(require_all)
+    sbom::write(directory)?;
+    checksums::write(directory)
 }
 
 /// What became of a target.
@@ -244,6 +302,12 @@ mod tests {
         let names = |word: &str| select(&[word.to_owned()]).map(|targets| targets.len());
         assert_eq!((names("linux").unwrap(), names("x86_64-apple").unwrap()), (5, 4));
         assert!(names("amiga").is_err());
+        let both =
+            |word: &str| select_both(&[word.to_owned()]).map(|(libraries, programs)| (libraries.len(), programs.len()));
+        assert_eq!((both("linux").unwrap(), both("x86_64-unknown-linux-musl").unwrap()), ((5, 4), (0, 1)));
+        assert!(both("amiga").is_err());
+        assert_eq!(select_programs(&["windows".to_owned()]).unwrap().len(), 1);
+        assert!(select_programs(&["wasm".to_owned()]).is_err());
         assert_eq!(select(&[]).unwrap().len(), TARGETS.len());
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::package::{difference, distribution};
+use crate::package::{What, difference, distribution};
 use crate::packages::tree::Tree;
 use tool_support::process::{self, repository};
 
@@ -19,7 +19,7 @@ const COMMIT: &str = "POWERSYNC_GIT_HASH";
 ///
 /// # Errors
 /// Lists what differs and where; also if the second build fails.
-pub(crate) fn check(only: &[String]) -> Result<()> {
+pub(crate) fn check(what: What, only: &[String]) -> Result<()> {
     let place = repository().join(PLACE);
     if place.exists() {
         std::fs::remove_dir_all(&place)?;
@@ -27,10 +27,10 @@ pub(crate) fn check(only: &[String]) -> Result<()> {
     let sources = place.join("sources of the same commit");
     copy_sources(&sources)?;
     println!("once more, in {}", sources.display());
-    build(&place, &sources, only)?;
+    build(&place, &sources, what, only)?;
     let (first, second) = (Tree::from_directory(&distribution())?, Tree::from_directory(&sources.join("target/dist"))?);
     ensure!(!second.is_empty(), "the second build made nothing");
-    compare(first, &second, !only.is_empty())?;
+    compare(first, &second, what == What::Program || !only.is_empty())?;
     println!("{} files are the same", second.iter().count());
     std::fs::remove_dir_all(&place)?;
     Ok(())
@@ -62,7 +62,7 @@ fn copy_sources(place: &Path) -> Result<()> {
     Ok(())
 }
 
-fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
+fn build(place: &Path, sources: &Path, what: What, only: &[String]) -> Result<()> {
     let mut command = process::cargo(&["run", "--quiet", "--locked", "--package", "xtask", "--", "package"]);
     command.current_dir(sources).env("CARGO_TARGET_DIR", place.join("build"));
     command.env("TZ", "Pacific/Kiritimati").env("SOURCE_DATE_EPOCH", "1");
@@ -74,6 +74,9 @@ fn build(place: &Path, sources: &Path, only: &[String]) -> Result<()> {
     }
     if let Some(home) = cargo_home(place)? {
         command.env("CARGO_HOME", home);
+    }
+    if what == What::Program {
+        command.arg("program").args(only.is_empty().then_some("--all"));
     }
     if !only.is_empty() {
         command.arg("--only").arg(only.join(","));

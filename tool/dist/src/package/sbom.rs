@@ -1,4 +1,4 @@
-//! The software bill of materials: which packages the libraries are made of, as CycloneDX 1.5 in JSON.
+//! The software bills of materials: which packages the libraries and the program are made of, as CycloneDX 1.5 in JSON.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,39 +8,86 @@ use serde_json::{Value, json};
 
 use tool_support::process;
 
-/// Its name.
-pub(crate) const FILE: &str = "powersync-sqlite-core.cdx.json";
+/// What a list is about.
+pub(crate) struct Product {
+    name: &'static str,
+    kind: &'static str,
+    /// The packages of this repository that become it.
+    packages: &'static [&'static str],
+}
 
-/// The packages of which libraries are made.
-const LIBRARIES: &[&str] = &["rowtide-loadable", "rowtide-static"];
+impl Product {
+    /// The list's name.
+    pub(crate) fn file(&self) -> String {
+        format!("{}.cdx.json", self.name)
+    }
+}
 
-/// Writes the list: what Cargo links into the libraries, without what only builds and tests use.
+pub(crate) const LIBRARIES: &Product =
+    &Product { name: "powersync-sqlite-core", kind: "library", packages: &["rowtide-loadable", "rowtide-static"] };
+
+pub(crate) const PROGRAM: &Product = &Product { name: "rowtide", kind: "application", packages: &["rowtide"] };
+
+/// Writes the lists: what Cargo links, without what only builds and tests use.
 ///
 /// # Errors
 /// If Cargo cannot be asked.
 pub(crate) fn write(directory: &Path) -> Result<()> {
-    let text = process::output(&mut process::cargo(&["metadata", "--locked", "--format-version=1"]))?;
-    let document = describe(&serde_json::from_str(&text)?)?;
-    Ok(std::fs::write(directory.join(FILE), format!("{document:#}\n"))?)
+    let metadata = metadata()?;
+    for product in [LIBRARIES, PROGRAM] {
+        let document = describe(&metadata, product)?;
+        std::fs::write(directory.join(product.file()), format!("{document:#}\n"))?;
+    }
+    Ok(())
 }
 
-fn describe(metadata: &Value) -> Result<Value> {
+/// What Cargo knows of all packages.
+///
+/// # Errors
+/// If it cannot be asked.
+pub(crate) fn metadata() -> Result<Value> {
+    let text = process::output(&mut process::cargo(&["metadata", "--locked", "--format-version=1"]))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// The packages that are linked into a product, other than its own.
+///
+/// # Errors
+/// If it is not what Cargo says.
+pub(crate) fn linked<'m>(metadata: &'m Value, product: &Product) -> Result<Vec<&'m Value>> {
+    let (packages, _, linked) = closure(metadata, product)?;
+    let is_wanted = |package: &&Value| {
+        let id = package["id"].as_str().unwrap_or_default();
+        linked.contains(id) && !product.packages.iter().any(|name| package["name"] == *name)
+    };
+    Ok(packages.iter().filter(is_wanted).collect())
+}
+
+/// All packages, what they need, and the identifiers of those that are linked.
+type Closure<'m> = (&'m Vec<Value>, &'m Vec<Value>, BTreeSet<&'m str>);
+
+fn closure<'m>(metadata: &'m Value, product: &Product) -> Result<Closure<'m>> {
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     let nodes =
         metadata.pointer("/resolve/nodes").and_then(Value::as_array).context("cargo metadata resolves nothing")?;
-    let is_library = |package: &&Value| LIBRARIES.iter().any(|name| package["name"] == *name);
-    let mut waiting: Vec<&str> =
-        packages.iter().filter(is_library).filter_map(|package| package["id"].as_str()).collect();
+    let is_own = |package: &&Value| product.packages.iter().any(|name| package["name"] == *name);
+    let mut waiting: Vec<&str> = packages.iter().filter(is_own).filter_map(|package| package["id"].as_str()).collect();
     let mut linked = BTreeSet::new();
     while let Some(id) = waiting.pop() {
         if linked.insert(id) {
             waiting.extend(nodes.iter().filter(|node| node["id"] == *id).flat_map(normal_dependencies));
         }
     }
+    Ok((packages, nodes, linked))
+}
+
+fn describe(metadata: &Value, product: &Product) -> Result<Value> {
+    let (packages, nodes, linked) = closure(metadata, product)?;
+    let is_own = |package: &&Value| product.packages.iter().any(|name| package["name"] == *name);
     let version = env!("CARGO_PKG_VERSION");
     let found = |id: &str| packages.iter().find(|package| package["id"] == *id);
     let components: Vec<Value> =
-        linked.iter().filter_map(|id| found(id)).filter(|package| !is_library(package)).map(component).collect();
+        linked.iter().filter_map(|id| found(id)).filter(|package| !is_own(package)).map(component).collect();
     let dependencies: Vec<Value> = linked
         .iter()
         .filter_map(|id| found(id).zip(nodes.iter().find(|node| node["id"] == **id)))
@@ -54,7 +101,7 @@ fn describe(metadata: &Value) -> Result<Value> {
         "specVersion": "1.5",
         "version": 1,
         "metadata": { "component": {
-            "type": "library", "bom-ref": "powersync-sqlite-core", "name": "powersync-sqlite-core", "version": version,
+            "type": product.kind, "bom-ref": product.name, "name": product.name, "version": version,
             "licenses": [{ "license": { "id": "Apache-2.0" } }],
         } },
         "components": components,
@@ -115,7 +162,7 @@ mod tests {
                 { "id": "itoa", "deps": [] },
             ] },
         });
-        let document = describe(&metadata).unwrap();
+        let document = describe(&metadata, LIBRARIES).unwrap();
         let names: Vec<&Value> =
             document["components"].as_array().unwrap().iter().map(|component| &component["name"]).collect();
         assert_eq!(names, ["inner", "itoa"]);

@@ -137,6 +137,12 @@ impl Target {
         }
     }
 
+    /// The file name of the program.
+    pub(crate) fn program_name(&self) -> String {
+        let end = if self.platform == Platform::Windows { ".exe" } else { "" };
+        format!("rowtide_{}.{}{end}", self.architecture, self.platform.name())
+    }
+
     /// Whether debug information can be removed from its objects: `objcopy` crashes on those for arm64_32 (LLVM 22),
     /// and cannot change WebAssembly. These are compiled without.
     pub(crate) fn can_be_stripped(&self) -> bool {
@@ -228,3 +234,24 @@ pub(crate) const TARGETS: &[Target] = &[
     windows("aarch64-pc-windows-msvc", "aarch64", "arm64"),
     Target { is_loadable: false, ..elf("wasm32-unknown-unknown", Platform::Wasm, "wasm32", "") },
 ];
+
+/// What the program is built for: systems with threads and a C library. On Linux that is linked into it, so that it runs
+/// with any, and with none.
+pub(crate) const PROGRAMS: &[Target] = &[
+    program("x86_64-unknown-linux-musl", Platform::Linux, "x64", ""),
+    program("aarch64-unknown-linux-musl", Platform::Linux, "aarch64", ""),
+    program("armv7-unknown-linux-musleabihf", Platform::Linux, "armv7", ""),
+    program("riscv64gc-unknown-linux-musl", Platform::Linux, "riscv64gc", ""),
+    program("aarch64-apple-darwin", Platform::MacOs, "aarch64", "11.0"),
+    program("x86_64-apple-darwin", Platform::MacOs, "x64", "10.12"),
+    program("x86_64-pc-windows-gnu", Platform::Windows, "x64", ""),
+];
+
+const fn program(
+    triple: &'static str,
+    platform: Platform,
+    architecture: &'static str,
+    minimum: &'static str,
+) -> Target {
+    Target { minimum, is_loadable: false, ..elf(triple, platform, architecture, "") }
+}

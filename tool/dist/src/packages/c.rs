@@ -26,7 +26,7 @@ const LIBRARY: &str = "lib/libpowersync.a";
 /// # Errors
 /// If a file is missing, or what was written is not as it should be.
 pub(crate) fn write(distribution: &Distribution) -> Result<()> {
-    for (platform, library) in distribution.available(|platform| platform.static_library) {
+    for (platform, library) in distribution.available(|platform| Some(platform.static_library)) {
         let name = name(platform, distribution.version)?;
         let mut archive = Tree::default();
         archive.add_tree(&name, files(&std::fs::read(library)?, distribution.version)?);

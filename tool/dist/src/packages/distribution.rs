@@ -29,7 +29,7 @@ impl Distribution {
         Self::of(package::distribution(), package::slices::directory())
     }
 
-    /// A new directory with the libraries of the platform that this program runs on, which are built.
+    /// A new directory with the libraries and the program of the platform that this program runs on, which are built.
     ///
     /// # Errors
     /// If they do not build, or nothing is published for the platform.
@@ -43,6 +43,9 @@ impl Distribution {
         std::fs::create_dir_all(&directory)?;
         std::fs::copy(loadable, directory.join(host.library))?;
         std::fs::copy(linkable, directory.join(host.static_library))?;
+        if let Some(program) = host.program {
+            package::program::build_for_tests(&directory.join(program))?;
+        }
         Ok(Self::in_directory(&directory))
     }
 
@@ -56,13 +59,13 @@ impl Distribution {
     }
 
     /// The platforms of which an artefact is there, which the function names, with its path. Says which are missing.
-    pub(crate) fn available(&self, name: fn(&Platform) -> &'static str) -> Vec<(&'static Platform, PathBuf)> {
-        let path = |platform| self.directory.join(name(platform));
-        let (there, missing): (Vec<_>, Vec<_>) = PLATFORMS.iter().partition(|platform| path(platform).is_file());
+    pub(crate) fn available(&self, name: fn(&Platform) -> Option<&'static str>) -> Vec<(&'static Platform, PathBuf)> {
+        let named = PLATFORMS.iter().filter_map(|platform| Some((platform, name(platform)?)));
+        let (there, missing): (Vec<_>, Vec<_>) = named.partition(|(_, name)| self.directory.join(name).is_file());
         if !missing.is_empty() {
-            println!("not made, missing: {}", missing.into_iter().map(name).collect::<Vec<_>>().join(", "));
+            println!("not made, missing: {}", missing.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", "));
         }
-        there.into_iter().map(|platform| (platform, path(platform))).collect()
+        there.into_iter().map(|(platform, name)| (platform, self.directory.join(name))).collect()
     }
 }
 

@@ -30,6 +30,8 @@ type Step = (&'static str, fn(&Distribution) -> Result<()>);
 const STEPS: &[Step] = &[
     ("npm packages", npm::write),
     ("Python wheels", wheel::write),
+    ("npm packages with the program", npm::write_program),
+    ("Python wheels with the program", wheel::write_program),
     ("archives for C", c::write),
     ("Android archive", aar::write),
     ("Maven repository", maven::write),

@@ -13,9 +13,12 @@ pub(crate) struct Platform {
     pub file: &'static str,
     /// The static library among the artefacts.
     pub static_library: &'static str,
+    /// The program among the artefacts; None if it is not built for the platform.
+    pub program: Option<&'static str>,
     /// Operating system and processor as Node.js names them.
     pub node: (&'static str, &'static str),
-    /// Platform tags of a wheel, separated by dots. The Linux libraries use no C library, so that they run with any.
+    /// Platform tags of a wheel, separated by dots. The Linux libraries use no C library, and the programs for Linux bring
+    /// theirs, so that they run with any.
     pub wheel: &'static str,
 }
 
@@ -24,6 +27,13 @@ const LINUX: &str = "libpowersync.so";
 const MACOS: &str = "libpowersync.dylib";
 const WINDOWS: &str = "powersync.dll";
 
+impl Platform {
+    /// The program inside of a package.
+    pub(crate) fn program_file(&self) -> &'static str {
+        if self.node.0 == "win32" { "rowtide.exe" } else { "rowtide" }
+    }
+}
+
 /// All of them.
 pub(crate) const PLATFORMS: &[Platform] = &[
     Platform {
@@ -31,6 +41,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_x64.linux.so",
         file: LINUX,
         static_library: "libpowersync_x64.linux.a",
+        program: Some("rowtide_x64.linux"),
         node: ("linux", "x64"),
         wheel: "manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64",
     },
@@ -39,6 +50,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_aarch64.linux.so",
         file: LINUX,
         static_library: "libpowersync_aarch64.linux.a",
+        program: Some("rowtide_aarch64.linux"),
         node: ("linux", "arm64"),
         wheel: "manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64",
     },
@@ -47,6 +59,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_armv7.linux.so",
         file: LINUX,
         static_library: "libpowersync_armv7.linux.a",
+        program: Some("rowtide_armv7.linux"),
         node: ("linux", "arm"),
         wheel: "manylinux_2_17_armv7l.manylinux2014_armv7l.musllinux_1_1_armv7l",
     },
@@ -55,6 +68,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_riscv64gc.linux.so",
         file: LINUX,
         static_library: "libpowersync_riscv64gc.linux.a",
+        program: Some("rowtide_riscv64gc.linux"),
         node: ("linux", "riscv64"),
         wheel: "manylinux_2_31_riscv64.musllinux_1_2_riscv64",
     },
@@ -63,6 +77,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_x86.linux.so",
         file: LINUX,
         static_library: "libpowersync_x86.linux.a",
+        program: None,
         node: ("linux", "ia32"),
         wheel: "manylinux_2_17_i686.manylinux2014_i686.musllinux_1_1_i686",
     },
@@ -71,6 +86,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_x64.macos.dylib",
         file: MACOS,
         static_library: "libpowersync_x64.macos.a",
+        program: Some("rowtide_x64.macos"),
         node: ("darwin", "x64"),
         wheel: "macosx_10_12_x86_64",
     },
@@ -79,6 +95,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "libpowersync_aarch64.macos.dylib",
         file: MACOS,
         static_library: "libpowersync_aarch64.macos.a",
+        program: Some("rowtide_aarch64.macos"),
         node: ("darwin", "arm64"),
         wheel: "macosx_11_0_arm64",
     },
@@ -87,6 +104,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "powersync_x64.dll",
         file: WINDOWS,
         static_library: "libpowersync_x64.windows.a",
+        program: Some("rowtide_x64.windows.exe"),
         node: ("win32", "x64"),
         wheel: "win_amd64",
     },
@@ -95,6 +113,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "powersync_x86.dll",
         file: WINDOWS,
         static_library: "libpowersync_x86.windows.a",
+        program: None,
         node: ("win32", "ia32"),
         wheel: "win32",
     },
@@ -103,6 +122,7 @@ pub(crate) const PLATFORMS: &[Platform] = &[
         library: "powersync_aarch64.dll",
         file: WINDOWS,
         static_library: "libpowersync_aarch64.windows.a",
+        program: None,
         node: ("win32", "arm64"),
         wheel: "win_arm64",
     },
@@ -111,4 +131,17 @@ pub(crate) const PLATFORMS: &[Platform] = &[
 /// The platform that this program runs on; None if no packages are made for it.
 pub(crate) fn host() -> Option<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.rust == (OS, ARCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::target::PROGRAMS;
+
+    #[test]
+    fn each_program_goes_into_packages() {
+        let named: Vec<&str> = PLATFORMS.iter().filter_map(|platform| platform.program).collect();
+        assert_eq!(named.len(), PROGRAMS.len());
+        assert!(PROGRAMS.iter().all(|target| named.contains(&target.program_name().as_str())));
+    }
 }

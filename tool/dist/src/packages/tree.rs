@@ -16,21 +16,41 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 pub(crate) enum Node {
     /// A file's content.
     File(Vec<u8>),
+    /// The content of a file that can be executed.
+    Program(Vec<u8>),
     /// Where a symbolic link points to, relative to its own directory.
     Link(String),
+}
+
+impl Node {
+    /// A file with these permissions.
+    fn with_mode(mode: u32, content: Vec<u8>) -> Self {
+        if mode & 0o111 == 0 { Self::File(content) } else { Self::Program(content) }
+    }
+
+    /// Its permissions.
+    fn mode(&self) -> u32 {
+        if matches!(self, Self::Program(_)) { PROGRAM_MODE } else { MODE }
+    }
 }
 
 /// Files and symbolic links by path; paths are relative and have slashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tree(BTreeMap<String, Node>);
 
-/// Permissions of all files: nothing in a package is a program.
+/// Permissions of files, and of those that can be executed.
 const MODE: u32 = 0o644;
+const PROGRAM_MODE: u32 = 0o755;
 
 impl Tree {
     /// Adds a file.
     pub(crate) fn add(&mut self, path: &str, content: impl Into<Vec<u8>>) {
         self.0.insert(path.to_owned(), Node::File(content.into()));
+    }
+
+    /// Adds a file that can be executed.
+    pub(crate) fn add_program(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        self.0.insert(path.to_owned(), Node::Program(content.into()));
     }
 
     /// Adds a symbolic link.
@@ -81,7 +101,7 @@ impl Tree {
     /// If there is no such file.
     pub(crate) fn file(&self, path: &str) -> Result<&[u8]> {
         match self.0.get(path) {
-            Some(Node::File(content)) => Ok(content),
+            Some(Node::File(content) | Node::Program(content)) => Ok(content),
             Some(Node::Link(target)) => bail!("{path} is a link to {target}, not a file"),
             None => bail!("there is no {path}"),
         }
@@ -107,7 +127,7 @@ impl Tree {
             let place = directory.join(path);
             std::fs::create_dir_all(place.parent().unwrap_or(directory))?;
             match node {
-                Node::File(content) => std::fs::write(&place, content),
+                Node::File(content) | Node::Program(content) => std::fs::write(&place, content),
                 Node::Link(target) => link(target, &place),
             }
             .with_context(|| format!("cannot write {}", place.display()))?;
@@ -143,16 +163,17 @@ impl Tree {
     /// If a path does not fit into one.
     pub(crate) fn to_zip(&self) -> Result<Vec<u8>> {
         // Without a time, files have the earliest one that zip knows: 1980.
-        let options =
-            SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).unix_permissions(MODE);
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (path, node) in &self.0 {
             match node {
-                Node::File(content) => {
-                    zip.start_file(path.as_str(), options)?;
+                Node::File(content) | Node::Program(content) => {
+                    zip.start_file(path.as_str(), options.unix_permissions(node.mode()))?;
                     zip.write_all(content)?;
                 }
-                Node::Link(target) => zip.add_symlink(path.as_str(), target.as_str(), options)?,
+                Node::Link(target) => {
+                    zip.add_symlink(path.as_str(), target.as_str(), options.unix_permissions(MODE))?
+                }
             }
         }
         Ok(zip.finish()?.into_inner())
@@ -173,7 +194,7 @@ impl Tree {
             if entry.is_symlink() {
                 tree.add_link(&path, &String::from_utf8(content)?);
             } else if entry.is_file() {
-                tree.add(&path, content);
+                tree.0.insert(path, Node::with_mode(entry.unix_mode().unwrap_or(MODE), content));
             }
         }
         Ok(tree)
@@ -188,9 +209,9 @@ impl Tree {
         for (path, node) in &self.0 {
             // A new header has no time and no owner.
             let mut header = Header::new_gnu();
-            header.set_mode(MODE);
+            header.set_mode(node.mode());
             match node {
-                Node::File(content) => {
+                Node::File(content) | Node::Program(content) => {
                     header.set_size(u64::try_from(content.len())?);
                     tar.append_data(&mut header, path, content.as_slice())?;
                 }
@@ -222,7 +243,7 @@ impl Tree {
                 EntryType::Regular => {
                     let mut content = Vec::new();
                     entry.read_to_end(&mut content)?;
-                    tree.add(&path, content);
+                    tree.0.insert(path, Node::with_mode(entry.header().mode()?, content));
                 }
                 other => bail!("{path} is of kind {other:?}"),
             }
@@ -297,6 +318,7 @@ mod tests {
         let mut tree = Tree::default();
         tree.add("a/b.txt", "text");
         tree.add("a/empty", "");
+        tree.add_program("a/program", "code");
         tree.add(&format!("{}/long", "directory/".repeat(20)), vec![0; 70_000]);
         tree.add_link("link", "a/b.txt");
         tree.add_link("a/directory", "../directory");

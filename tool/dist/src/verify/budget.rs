@@ -62,6 +62,15 @@ const BUDGETS: &[(&str, u64)] = &[
     (".xcframework.zip", 4_059_000),
 ];
 
+/// The same for files that begin with the name of the program.
+const PROGRAM_BUDGETS: &[(&str, u64)] = &[
+    ("linux", 20_000_000),
+    ("macos", 20_000_000),
+    (".windows.exe", 20_000_000),
+    (".tgz", 8_000_000),
+    (".whl", 8_000_000),
+];
+
 /// Checks a file's size.
 ///
 /// # Errors
@@ -72,7 +81,8 @@ pub(crate) fn check(path: &Path) -> Result<()> {
 }
 
 fn within(name: &str, size: u64) -> Result<()> {
-    let budget = BUDGETS.iter().find(|(end, _)| name.ends_with(end)).map(|(_, budget)| *budget);
+    let budgets = if name.starts_with("rowtide") { PROGRAM_BUDGETS } else { BUDGETS };
+    let budget = budgets.iter().find(|(end, _)| name.ends_with(end)).map(|(_, budget)| *budget);
     let budget = budget.with_context(|| format!("nothing says how large {name} may be"))?;
     ensure!(size <= budget, "{size} bytes are more than {budget}");
     Ok(())
@@ -81,7 +91,7 @@ fn within(name: &str, size: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::package::target::TARGETS;
+    use crate::package::target::{PROGRAMS, TARGETS};
 
     #[test]
     fn each_library_has_a_budget() {
@@ -92,6 +102,16 @@ mod tests {
             }
         }
         assert!(within("libpowersync_x64.other.so", 0).is_err());
+    }
+
+    #[test]
+    fn each_program_has_a_budget() {
+        for target in PROGRAMS {
+            within(&target.program_name(), 0).unwrap();
+            assert!(within(&target.program_name(), 20_000_001).is_err());
+        }
+        within("rowtide-linux-x64-0.5.100.tgz", 1_000_000).unwrap();
+        assert!(within("powersync-sqlite-core-linux-x64-0.5.100.tgz", 1_000_000).is_err());
     }
 
     #[test]

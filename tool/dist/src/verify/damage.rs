@@ -148,8 +148,8 @@ fn linux_libraries() {
     });
     says("made for machine", &|content| content[18] = 3);
     says("exported", &|content| content[example.find(ENTRY_POINT.as_bytes())] = b'x');
-    let home = std::env::home_dir().unwrap().to_string_lossy().into_owned();
-    says("the library names", &|content| content.extend(home.as_bytes()));
+    let place = format!("{}/source.rs", std::env::home_dir().unwrap().display());
+    says("it names", &|content| content.extend(place.as_bytes()));
 }
 
 #[test]

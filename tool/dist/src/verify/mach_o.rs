@@ -12,18 +12,18 @@ use crate::package::FROM_C_LIBRARY;
 use crate::package::target::Target;
 
 /// The only library that is needed: it is in every process.
-const SYSTEM: &str = "/usr/lib/libSystem.B.dylib";
+pub(super) const SYSTEM: &str = "/usr/lib/libSystem.B.dylib";
 
 /// What the dynamic linker reads in a library.
 #[derive(Debug, Default)]
-struct Contents {
+pub(super) struct Contents {
     /// What it calls itself.
     name: Option<String>,
-    needed: Vec<String>,
+    pub(super) needed: Vec<String>,
     /// The platform's number, the oldest system, and the claimed SDK.
-    platform: Option<(u32, String, String)>,
+    pub(super) platform: Option<(u32, String, String)>,
     /// Where the signature is, from and to which byte.
-    signature: Option<Range<usize>>,
+    pub(super) signature: Option<Range<usize>>,
     has_uuid: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn check(target: &Target, content: &[u8], install_name: &str) -> Resu
     };
     ensure!(header.cputype(endian) == processor, "made for processor {:?}", header.cputype(endian));
 
-    let found = read(header.load_commands(endian, content, 0)?, endian)?;
+    let found = contents(&file, content)?;
     ensure!(found.name.as_deref() == Some(install_name), "the library calls itself {:?}", found.name);
     ensure!(found.needed == [SYSTEM], "needed libraries: {:?}", found.needed);
     let expected = (apple.number, target.minimum.to_owned(), apple.sdk.to_owned());
@@ -64,6 +64,11 @@ pub(super) fn check(target: &Target, content: &[u8], install_name: &str) -> Resu
     let known = |name: &String| FROM_C_LIBRARY.contains(&name.as_str()) || name == "dyld_stub_binder";
     ensure!(imported.iter().all(known), "imported: {imported:?}");
     Ok(())
+}
+
+/// What the dynamic linker reads in a file.
+pub(super) fn contents(file: &MachOFile<'_, MachHeader64<Endianness>>, content: &[u8]) -> Result<Contents> {
+    read(file.macho_header().load_commands(file.endian(), content, 0)?, file.endian())
 }
 
 /// A symbol's name in C.

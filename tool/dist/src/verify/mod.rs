@@ -12,6 +12,7 @@ pub(crate) mod elf;
 mod header;
 mod mach_o;
 mod pe;
+mod program;
 mod signature;
 mod slices;
 
@@ -31,18 +32,24 @@ use tool_support::process::repository;
 /// All that is wrong; also if nothing is there, or if all is required and something is missing.
 pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
     let (mut problems, mut missing, mut checked) = (Vec::new(), Vec::new(), 0);
-    for target in package::select(only)? {
-        for (path, check) in artefacts(target) {
-            let name = path.file_name().unwrap_or_default().display().to_string();
-            if !path.is_file() {
-                missing.push(name);
-                continue;
-            }
-            checked += 1;
-            match check(target, &path) {
-                Ok(()) => println!("{:>8}  {name}", std::fs::metadata(&path)?.len()),
-                Err(problem) => problems.push(format!("{name}: {problem:#}")),
-            }
+    let (libraries, programs) = package::select_both(only)?;
+    let libraries = libraries
+        .into_iter()
+        .flat_map(|target| artefacts(target).into_iter().map(move |(path, check)| (target, path, check)));
+    let programs = programs.into_iter().map(|target| {
+        let check: Check = program::check;
+        (target, package::distribution().join(target.program_name()), check)
+    });
+    for (target, path, check) in libraries.chain(programs) {
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        if !path.is_file() {
+            missing.push(name);
+            continue;
+        }
+        checked += 1;
+        match check(target, &path) {
+            Ok(()) => println!("{:>8}  {name}", std::fs::metadata(&path)?.len()),
+            Err(problem) => problems.push(format!("{name}: {problem:#}")),
         }
     }
     ensure!(checked > 0, "no artefacts: cargo xtask package builds them");
@@ -117,9 +124,9 @@ fn common(content: &[u8]) -> Result<()> {
 pub(crate) fn says_nothing_of_places(content: &[u8]) -> Result<()> {
     let home = std::env::home_dir().context("there is no home directory")?;
     for place in [repository(), &home] {
-        let text = place.to_string_lossy();
+        let text = format!("{}{}", place.display(), std::path::MAIN_SEPARATOR);
         let found = content.windows(text.len()).any(|part| part == text.as_bytes());
-        ensure!(!found || text.len() < 4, "the library names {text}");
+        ensure!(!found || text.len() < 4, "it names {text}");
     }
     Ok(())
 }
