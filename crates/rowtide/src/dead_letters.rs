@@ -3,12 +3,13 @@
 mod page;
 mod place;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use self::place::{Place, PlaceArguments};
+use crate::confirm;
 use crate::exit::{Outcome, usage};
 use crate::member::at;
 use crate::output::visible;
@@ -160,11 +161,8 @@ fn confirmed(place: &Place, ids: &[i64], verb: &str, is_agreed: bool) -> Result<
         let answer = place.show(*id)?;
         writeln!(out, "{}", visible(&page::summary(at(&answer, "dead_letter")), false))?;
     }
-    write!(out, "{verb} {}? [y/N] ", if ids.len() == 1 { "it" } else { "them" })?;
-    out.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("reading the answer")?;
-    let is_agreed = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    let question = format!("{verb} {}?", if ids.len() == 1 { "it" } else { "them" });
+    let is_agreed = confirm::ask(&question).context("reading the answer")?.unwrap_or_default();
     if !is_agreed {
         writeln!(out, "Nothing was changed.")?;
     }

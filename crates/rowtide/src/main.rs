@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod confirm;
 mod database;
 mod dead_letters;
 mod demo;

@@ -29,14 +29,15 @@ fn row(output: &str, first: &str) -> Vec<Vec<String>> {
     rows.filter(|cells: &Vec<String>| cells.first().is_some_and(|cell| cell == first)).collect()
 }
 
-fn demo_part(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo").join(name);
+/// A recorded stream: 5 lists and 600 todos.
+fn download() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/download.ndjson");
     path.to_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_replay_counts_what_it_got() {
-    let output = succeeds(&["replay", &demo_part("1-download.ndjson")]);
+    let output = succeeds(&["replay", &download()]);
     assert!(output.contains("35 lines"), "{output}");
     assert!(output.contains("605 operations"), "{output}");
     assert_eq!(row(&output, "todos"), [["todos", "600"]]);

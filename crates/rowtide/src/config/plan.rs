@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 
 use anyhow::Result;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use sync_config::{
     Limits, LookupSource, Plan as CompiledPlan, Reason, Request, RequestResult, Subscription, Value, evaluate_request,
 };
 
 use super::{Common, Document, File, sizes, table_name, tables};
 use crate::exit::{Outcome, usage};
+use crate::member::object;
 use crate::output::Grid;
 use crate::token::claims;
 
@@ -88,14 +89,6 @@ impl LookupSource for Asked {
     fn lookup(&self, index: usize, key: &str, _: &mut Vec<Vec<Value>>) -> Result<(), String> {
         self.0.borrow_mut().push((index, key.to_owned()));
         Ok(())
-    }
-}
-
-fn object(json: &str, flag: &str) -> Result<Map<String, Json>> {
-    let parsed: Json = serde_json::from_str(json).map_err(|error| usage(format!("{flag} is no JSON: {error}")))?;
-    match parsed {
-        Json::Object(members) => Ok(members),
-        _ => Err(usage(format!("{flag} must be a JSON object"))),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::member::at;
-use crate::output::{Grid, item, moment, visible, wrapped};
+use crate::member::{at, plain};
+use crate::output::{Grid, item, moment, wrapped};
 
 pub(super) fn print_list(answer: &Value, state: &str) {
     let letters = at(answer, "dead_letters").as_array().map(Vec::as_slice).unwrap_or_default();
@@ -95,13 +95,4 @@ fn sentence(operation: &Value) -> String {
 /// The first member that is there.
 fn first<'a>(object: &'a Value, names: &[&str]) -> &'a Value {
     names.iter().map(|name| at(object, name)).find(|member| !member.is_null()).unwrap_or(&Value::Null)
-}
-
-/// A value without quotes; nothing for null. Rows may hold anything.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => visible(text, false),
-        other => visible(&other.to_string(), false),
-    }
 }

@@ -7,11 +7,12 @@ mod page;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use self::client::Client;
 use crate::admin::{Admin, AdminToken};
 use crate::exit::{Outcome, usage};
+use crate::member::object;
 use crate::token::claims;
 
 /// Says why a row is in a database file or not.
@@ -89,14 +90,6 @@ impl Explain {
             if subscriptions.is_empty() { client.subscriptions().into() } else { subscriptions.into() },
         );
         Admin::new(url, &self.token)?.post("/api/admin/v1/explain", &body)
-    }
-}
-
-fn object(json: &str, flag: &str) -> Result<Map<String, Value>> {
-    match serde_json::from_str(json) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(usage(format!("{flag} must be a JSON object"))),
-        Err(error) => Err(usage(format!("{flag} is no JSON: {error}"))),
     }
 }
 

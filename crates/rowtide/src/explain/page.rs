@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Explain;
 use super::client::Client;
 use super::conclusion::Conclusion;
-use crate::member::at;
+use crate::member::{at, plain};
 use crate::output::{Grid, Style, item, visible, wrapped};
 
 /// Prints the page.
@@ -110,13 +110,4 @@ fn service_half(question: &Explain, answer: &Value, style: Style) {
         }
     }
     println!();
-}
-
-/// A value without quotes; nothing for null. Rows may hold anything.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => visible(text, false),
-        other => visible(&other.to_string(), false),
-    }
 }

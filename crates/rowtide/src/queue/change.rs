@@ -1,12 +1,13 @@
 //! `rowtide queue retry`, `discard` and `reject`, which change the file.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rusqlite::Connection;
 
 use super::transaction::{self, Transaction};
+use crate::confirm;
 use crate::database::Database;
 use crate::exit::{Outcome, usage};
 
@@ -148,11 +149,5 @@ fn confirmed(database: &Database, what: &str, ids: &[i64]) -> Result<bool> {
         let writes = found.as_ref().map_or_else(|| "it cannot be read".to_owned(), Transaction::phrase);
         eprintln!("{id}: {writes}");
     }
-    eprint!("{what}? [y/N] ");
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    if io::stdin().read_line(&mut answer)? == 0 {
-        bail!("no answer");
-    }
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    confirm::ask(&format!("{what}?"))?.context("no answer")
 }

@@ -8,7 +8,7 @@ use crate::app::{App, out, run, run_with};
 use crate::pty::{Pty, plain};
 
 fn recording() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/1-download.ndjson");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/download.ndjson");
     path.to_str().unwrap().to_owned()
 }
 

@@ -46,10 +46,10 @@ pub(super) fn evaluate(
 }
 
 /// The entries of parameter indexes at a checkpoint.
-struct Lookups<'a> {
-    plan: &'a LivePlan,
-    reader: &'a dyn Reader,
-    failed: RefCell<Option<StoreError>>,
+pub(crate) struct Lookups<'a> {
+    pub(crate) plan: &'a LivePlan,
+    pub(crate) reader: &'a dyn Reader,
+    pub(crate) failed: RefCell<Option<StoreError>>,
 }
 
 impl LookupSource for Lookups<'_> {

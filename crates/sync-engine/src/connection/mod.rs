@@ -29,6 +29,8 @@ mod held;
 mod refresh;
 mod send;
 mod step;
+
+pub(crate) use evaluation::Lookups;
 #[cfg(test)]
 mod tests;
 

@@ -4,17 +4,16 @@ use std::cell::RefCell;
 
 use sync_config::explain::{NoTracer, links};
 use sync_config::{
-    BucketRequest, LookupSource, Querier, QuerierTrace, Request, RequestResult, Stream, Value, evaluate_request,
-    key_text,
+    BucketRequest, Querier, QuerierTrace, Request, RequestResult, Stream, Value, evaluate_request, key_text,
 };
 
 use super::find::{Candidate, Found, Relevant};
 use super::operations::{Operations, Place, Stored};
 use super::rows::SourceRows;
 use super::{BucketFinding, By, ExplainError, Places, QueryFinding, Question, Stray, StreamFinding, Way, buckets};
-use crate::live::LivePlan;
+use crate::connection::Lookups;
 use crate::row::SourceTable;
-use crate::store::{Reader, StoreError};
+use crate::store::StoreError;
 
 /// How many buckets of a query are explained that the user does not have: the row can be in many.
 const MISSED_SHOWN: usize = 3;
@@ -226,23 +225,5 @@ impl Work<'_> {
             }
         }
         Ok(strays)
-    }
-}
-
-/// The entries of parameter indexes at the checkpoint.
-struct Lookups<'a> {
-    plan: &'a LivePlan,
-    reader: &'a dyn Reader,
-    failed: RefCell<Option<StoreError>>,
-}
-
-impl LookupSource for Lookups<'_> {
-    fn lookup(&self, index: usize, key: &str, rows: &mut Vec<Vec<Value>>) -> Result<(), String> {
-        let index = self.plan.indexes.get(index).ok_or("the plan has no such index")?;
-        self.reader.lookup(*index, key, rows).map_err(|error| {
-            let message = error.to_string();
-            self.failed.replace(Some(error));
-            message
-        })
     }
 }
