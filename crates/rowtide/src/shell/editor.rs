@@ -104,12 +104,27 @@ fn history() -> Option<PathBuf> {
 fn interrupt_on_ctrl_c(statement: InterruptHandle) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("Preparing for Ctrl-C")?;
+    // From here on, and not from when the thread runs: until then Ctrl-C would end the program.
+    let entered = runtime.enter();
+    let signal = signal().context("Preparing for Ctrl-C");
+    drop(entered);
+    let mut signal = signal?;
     std::thread::spawn(move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while signal.recv().await.is_some() {
                 statement.interrupt();
             }
         });
     });
     Ok(())
+}
+
+#[cfg(unix)]
+fn signal() -> std::io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn signal() -> std::io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
 }
