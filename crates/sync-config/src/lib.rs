@@ -42,8 +42,9 @@ pub use evaluate::*;
 pub use expr::{Affinity, CastType, EvalError, Expr, Function, Operator};
 pub use options::{ColumnKind, CompileOptions, SourceColumn, SourceSchema};
 pub use plan::{
-    BucketDefinition, EachColumn, Hash, Output, ParameterIndex, Plan, Precision, Querier, RequestRef, RowEvaluator,
-    RowProgram, RowRef, SEMANTIC_VERSION, Settings, Step, StepSource, Stream, TablePattern,
+    BucketDefinition, Comparison, DefinitionCounts, EachColumn, Hash, Output, ParameterIndex, Plan, Precision, Querier,
+    RequestRef, RowEvaluator, RowProgram, RowRef, SEMANTIC_VERSION, Settings, Standing, Step, StepSource,
+    StoredDefinition, Stream, StreamChange, StreamState, TablePattern,
 };
 pub use value::{Value, key_text};
 

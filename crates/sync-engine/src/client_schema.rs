@@ -96,8 +96,11 @@ fn typed(source: &dyn Source, table: SourceTable) -> TypedTable {
     // Some sources read only tables that they follow. Then the types are not known.
     let sample = is_untyped.then(|| source.snapshot_chunk(&table, None, SAMPLE).ok()).flatten();
     let rows = sample.map(|chunk| chunk.rows).unwrap_or_default();
-    let column_type = |(at, column): (usize, &crate::row::Column)| {
-        if column.type_name.is_empty() { types::of_values(&rows, at) } else { types::of_name(&column.type_name) }
+    let is_postgres = source.describe().kind == "postgres";
+    let column_type = |(at, column): (usize, &crate::row::Column)| match column.type_name.as_str() {
+        "" => types::of_values(&rows, at),
+        name if is_postgres => types::of_postgres(name),
+        name => types::of_name(name),
     };
     let types = table.columns.iter().enumerate().map(column_type).collect();
     TypedTable { table, types }

@@ -12,7 +12,7 @@
 //!
 //! What clients send is read by [`request`], a [`connection`] answers it in [`lines`], and [`interests`] finds the
 //! connections that a notice affects. [`explain`] says why a client has a row or not,
-//! [`client_schema`] which tables and columns clients can have.
+//! [`client_schema`] which tables and columns clients can have, [`preview`] what a deploy would change.
 //! [`memory`] is a store for simulations and tests.
 //!
 //! The *writer* is one state machine for each deployment. It takes source events and gives batches that a
@@ -29,6 +29,7 @@ pub mod lines;
 pub mod live;
 pub mod memory;
 pub mod notice;
+pub mod preview;
 pub mod request;
 pub mod row;
 pub mod source;

@@ -16,9 +16,9 @@ use self::view::View;
 use crate::live::{ConfigId, ConfigRecord, ConfigState, DefinitionId, IndexId};
 use crate::row::{Position, RowKey};
 use crate::store::{
-    Batch, BucketId, BucketState, Checkpoint, Compacted, ContentState, DefinitionRecord, IndexRecord, JobId, JobRecord,
-    NextIds, OpId, Page, PageLimit, Reader, Readers, RowState, Store, StoreError, Stored, TableId, TableRecord,
-    WriteCheckpoint,
+    Batch, BucketId, BucketState, Checkpoint, Compacted, ContentState, DefinitionRecord, DefinitionSize, IndexRecord,
+    JobId, JobRecord, NextIds, OpId, Page, PageLimit, Reader, Readers, RowState, Store, StoreError, Stored, TableId,
+    TableRecord, WriteCheckpoint,
 };
 
 /// A store in memory. Clones share their content, as if they had opened one file: a writer that has failed is replaced by
@@ -268,6 +268,10 @@ impl Readers for MemoryStore {
         *content.pins.entry(checkpoint.op_id).or_default() += 1;
         let view = Arc::clone(&content.visible);
         Ok(Some(Box::new(MemoryReader { checkpoint, view, store: self.clone() })))
+    }
+
+    fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
+        Ok(Some(self.lock().visible.definition_sizes()))
     }
 
     fn oldest_pin(&self) -> OpId {

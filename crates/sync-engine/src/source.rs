@@ -20,6 +20,25 @@ pub trait Source: Send + Sync {
     /// The source cannot be read.
     fn schema(&self) -> Result<Vec<SourceTable>, SourceError>;
 
+    /// About how many rows a table has, for people; none if that would take long to find out.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn estimate(&self, table: &SourceTable) -> Result<Option<u64>, SourceError> {
+        let _ = table;
+        Ok(None)
+    }
+
+    /// Runs a query that only reads, for people; at most so many rows.
+    ///
+    /// # Errors
+    /// The source takes no SQL ([`ErrorClass::Configuration`]), or the query is wrong.
+    fn query(&self, sql: &str, limit: usize) -> Result<QueryAnswer, SourceError> {
+        let _ = (sql, limit);
+        let message = format!("A source of kind {} takes no SQL here.", self.describe().kind);
+        Err(SourceError { class: ErrorClass::Configuration, message })
+    }
+
     /// What is wrong with the source's own setup, as a list to be shown.
     fn test(&self, patterns: &[TablePattern]) -> Vec<Check>;
 
@@ -143,6 +162,17 @@ pub struct Refetched {
     pub rows: Vec<Option<Vec<SourceValue>>>,
     /// The rows are not newer than this.
     pub read_at: Position,
+}
+
+/// What a query gives.
+#[derive(Clone, Debug, Default)]
+pub struct QueryAnswer {
+    /// Names of columns.
+    pub columns: Vec<String>,
+    /// A value for each column.
+    pub rows: Vec<Vec<Value>>,
+    /// Whether there are more rows.
+    pub has_more: bool,
 }
 
 /// A source and its abilities.

@@ -101,6 +101,14 @@ pub trait Readers: Send + Sync {
     fn size(&self) -> Option<u64> {
         None
     }
+
+    /// How much there is of each bucket definition, about as of the newest checkpoint; none if the store does not count.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// A view of one checkpoint, which stays the same while it exists, whatever is written or compacted.
@@ -340,6 +348,19 @@ pub struct BucketChange {
     pub size: i64,
 }
 
+/// How much there is of a bucket definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefinitionSize {
+    /// Which one.
+    pub definition: DefinitionId,
+    /// Buckets with operations.
+    pub buckets: i64,
+    /// Their operations.
+    pub operations: i64,
+    /// Bytes of data that were written, also of operations that newer ones have replaced.
+    pub bytes: i64,
+}
+
 /// A bucket as of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct BucketState {
@@ -525,6 +546,8 @@ pub struct Compacted {
 pub enum StoreError {
     /// For now: the disk is full, the file is locked, the database cannot be reached.
     Unavailable(String),
+    /// Another process writes to it.
+    InUse(String),
     /// What is stored is not what this version writes.
     Invalid(String),
 }
@@ -532,7 +555,7 @@ pub enum StoreError {
 impl std::fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unavailable(message) | Self::Invalid(message) => formatter.write_str(message),
+            Self::Unavailable(message) | Self::InUse(message) | Self::Invalid(message) => formatter.write_str(message),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pg_connect::Target;
 use rowtide_testkit::random::Random;
 use sync_config::{CompileOptions, compile};
 use sync_engine::connection::Connection;
@@ -15,7 +16,7 @@ use sync_engine::row::Position;
 use sync_engine::source::{Refetched, SnapshotChunk, SourceStream};
 use sync_engine::store::{Checkpoint, JobId, Readers, Store};
 use sync_engine::writer::{Writer, WriterError, WriterOptions};
-use sync_store::{Options, SqliteStore};
+use sync_store::{Options, PostgresOptions, PostgresStore, SqliteStore};
 use tempfile::TempDir;
 
 use crate::audit::{Audit, AuditedStore};
@@ -29,10 +30,20 @@ pub(crate) const SECOND: i64 = 1_000_000;
 /// How long requests for checkpoints are remembered.
 pub(crate) const REQUEST_LIFETIME: i64 = 1_000 * SECOND;
 
+/// Where operations are to be kept.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept<'a> {
+    Memory,
+    File,
+    /// In the database of this URL.
+    Postgres(&'a str),
+}
+
 /// Where operations are kept.
 enum Storage {
     Memory(MemoryStore),
     File(TempDir),
+    Postgres(Target),
 }
 
 /// Whose request for a checkpoint is answered when it is stored.
@@ -88,13 +99,15 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn new(random: &mut Random, trace: Trace, is_file: bool, is_large: bool) -> Self {
-        let storage = if is_file {
-            Storage::File(tempfile::tempdir().expect("a folder"))
-        } else {
-            let store = MemoryStore::new("a1");
-            store.set_clear_from(2 + random.below(6));
-            Storage::Memory(store)
+    pub(crate) fn new(random: &mut Random, trace: Trace, kept: Kept<'_>, is_large: bool) -> Self {
+        let storage = match kept {
+            Kept::Postgres(url) => Storage::Postgres(Target::parse(url).expect("the URL of a database")),
+            Kept::File => Storage::File(tempfile::tempdir().expect("a folder")),
+            Kept::Memory => {
+                let store = MemoryStore::new("a1");
+                store.set_clear_from(2 + random.below(6));
+                Storage::Memory(store)
+            }
         };
         let options = WriterOptions {
             max_changes: if is_large { 500 } else { 8 + random.below(40) },
@@ -146,6 +159,11 @@ impl Backend {
             Storage::File(folder) => {
                 let options = Options { clear_from: 4, ..Options::default() };
                 Box::new(SqliteStore::open(&folder.path().join("store.db"), options).expect("the store opens again"))
+            }
+            Storage::Postgres(target) => {
+                let patience = std::time::Duration::from_secs(20);
+                let options = PostgresOptions { clear_from: 4, patience, ..PostgresOptions::default() };
+                Box::new(PostgresStore::open(target, options).expect("the store opens again"))
             }
         };
         let store = AuditedStore { store, audit: Arc::clone(&self.audit), fault: self.fault.clone() };

@@ -3,7 +3,7 @@
 use rowtide_testkit::random::Random;
 use serde_json::json;
 
-use crate::backend::{Backend, Events, SECOND};
+use crate::backend::{Backend, Events, Kept, SECOND};
 use crate::catalog::{Config, stream_names};
 use crate::client::{Client, Setup, Told};
 use crate::link::{Caller, Link};
@@ -75,7 +75,19 @@ pub(crate) struct Session {
 /// # Panics
 /// Something does not hold. What happened before is printed.
 pub fn run(seed: u64, steps: u64) -> Counts {
-    let mut session = Session::new(seed);
+    run_on(if seed % 8 == 7 { Kept::File } else { Kept::Memory }, seed, steps)
+}
+
+/// The same, with storage in an empty database of PostgreSQL.
+///
+/// # Panics
+/// Something does not hold. What happened before is printed.
+pub fn run_on_postgres(url: &str, seed: u64, steps: u64) -> Counts {
+    run_on(Kept::Postgres(url), seed, steps)
+}
+
+fn run_on(kept: Kept<'_>, seed: u64, steps: u64) -> Counts {
+    let mut session = Session::new(kept, seed);
     for step in 0..steps {
         session.trace.step(step);
         session.step();
@@ -87,10 +99,10 @@ pub fn run(seed: u64, steps: u64) -> Counts {
 }
 
 impl Session {
-    fn new(seed: u64) -> Self {
+    fn new(kept: Kept<'_>, seed: u64) -> Self {
         let (mut random, trace) = (Random::new(seed), Trace::new(seed));
         let is_large = seed % 16 == 5;
-        let mut backend = Backend::new(&mut random, trace.clone(), seed % 8 == 7, is_large);
+        let mut backend = Backend::new(&mut random, trace.clone(), kept, is_large);
         let peers = (0..4).map(|at| {
             let setup = Setup {
                 user: USERS[at % 3],

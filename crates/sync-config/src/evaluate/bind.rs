@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::row::{
-    BoundEvaluator, BoundIndex, BoundProgram, BoundTable, EACH_COLUMNS, Layout, MissingColumn, RowProblem, TableName,
+    BoundDefinition, BoundEvaluator, BoundIndex, BoundOutput, BoundProgram, BoundTable, EACH_COLUMNS, Layout,
+    MissingColumn, RowProblem, TableName,
 };
 use crate::expr::{EvalError, Expr, Slot};
 use crate::plan::{EachColumn, Output, Plan, RowProgram, RowRef};
@@ -25,9 +26,12 @@ impl Plan {
             let Some(suffix) = suffix(&evaluator.program) else { continue };
             let binder = binder(suffix);
             let definitions = self.definitions.iter().enumerate();
-            let definitions: Vec<usize> = definitions
-                .filter(|(_, definition)| definition.evaluators.contains(&number))
-                .map(|(definition, _)| definition)
+            let definitions: Vec<BoundDefinition> = definitions
+                .filter_map(|(at, definition)| {
+                    let place = definition.evaluators.iter().position(|other| *other == number)?;
+                    let before = definition.evaluators.iter().copied().take(place).collect();
+                    Some(BoundDefinition { number: at, before })
+                })
                 .collect();
             let name = evaluator.output_table.as_deref().unwrap_or(table.table);
             let parts = binder
@@ -35,7 +39,7 @@ impl Plan {
                 .and_then(|program| binder.outputs(&evaluator.outputs).map(|outputs| (program, outputs)));
             match parts {
                 Ok((program, outputs)) => {
-                    let id = outputs.iter().position(|(name, _)| name == "\"id\":");
+                    let id = outputs.iter().position(|output| output.label == "\"id\":");
                     let table = name.into();
                     bound.evaluators.push(BoundEvaluator { number, definitions, program, table, outputs, id });
                 }
@@ -113,32 +117,39 @@ impl Binder<'_> {
     }
 
     /// Columns in order; a later one of the same name takes the place of the earlier.
-    pub(crate) fn outputs(&self, outputs: &[Output]) -> Result<Vec<(String, Expr<Slot>)>, EvalError> {
-        let mut columns: Vec<(String, Expr<Slot>)> = Vec::new();
+    pub(crate) fn outputs(&self, outputs: &[Output]) -> Result<Vec<BoundOutput>, EvalError> {
+        let mut columns: Vec<BoundOutput> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
-        let mut put = |name: &str, expr: Expr<Slot>, replace: bool| {
+        let mut put = |name: &str, expr: Expr<Slot>, is_sparse: bool, replace: bool| {
             let mut label = String::new();
             write_json_string(name, &mut label);
             label.push(':');
             match places.get(name).and_then(|at| columns.get_mut(*at)) {
-                Some(column) if replace => column.1 = expr,
+                Some(column) if replace => (column.expr, column.is_sparse) = (expr, is_sparse),
                 Some(_) => {}
                 None => {
                     places.insert(name.to_owned(), columns.len());
-                    columns.push((label, expr));
+                    columns.push(BoundOutput { label, expr, is_sparse });
                 }
             }
         };
-        for output in outputs {
+        let is_sparse = self.layout.missing == MissingColumn::Null;
+        for (number, output) in outputs.iter().enumerate() {
+            let is_given_later = |column: &String| {
+                let mut later = outputs.iter().skip(number + 1);
+                later.any(|output| matches!(output, Output::Column { name, .. } if name == column))
+            };
             match output {
                 Output::Star { legacy } => {
                     for (at, name) in self.layout.columns.iter().enumerate() {
-                        if !(*legacy && name.starts_with('_')) {
-                            put(name, Expr::Ref(Slot(at)), !legacy);
+                        // So that the place of that one does not depend on members that documents have.
+                        let is_replaced = is_sparse && !legacy && is_given_later(name);
+                        if !(is_replaced || *legacy && name.starts_with('_')) {
+                            put(name, Expr::Ref(Slot(at)), is_sparse, !legacy);
                         }
                     }
                 }
-                Output::Column { name, expr } => put(name, self.expr(expr)?, true),
+                Output::Column { name, expr } => put(name, self.expr(expr)?, false, true),
             }
         }
         Ok(columns)

@@ -36,7 +36,8 @@ pub struct Layout<'a> {
 /// What a column is that the table does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingColumn {
-    /// NULL: sources without a schema, where a document just has no such member.
+    /// NULL: sources without a schema, where a document just has no such member. `*` leaves out members that are NULL: what
+    /// a document gives does not depend on members that others have.
     Null,
     /// A mistake: what needs the column gets no rows, because treating it as NULL could widen what is visible.
     Mistake,
@@ -65,13 +66,30 @@ pub(super) struct BoundProgram {
 #[derive(Clone, Debug)]
 pub(super) struct BoundEvaluator {
     pub(super) number: usize,
-    pub(super) definitions: Vec<usize>,
+    pub(super) definitions: Vec<BoundDefinition>,
     pub(super) program: BoundProgram,
     pub(super) table: Arc<str>,
-    /// The name in quotes with a colon, and the value.
-    pub(super) outputs: Vec<(String, Expr<Slot>)>,
+    pub(super) outputs: Vec<BoundOutput>,
     /// Which output is the id.
     pub(super) id: Option<usize>,
+}
+
+/// A definition that an evaluator is of.
+#[derive(Clone, Debug)]
+pub(super) struct BoundDefinition {
+    pub(super) number: usize,
+    /// Its evaluators that come before this one.
+    pub(super) before: Vec<usize>,
+}
+
+/// A member of a row on the client.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundOutput {
+    /// The name in quotes with a colon.
+    pub(crate) label: String,
+    pub(crate) expr: Expr<Slot>,
+    /// Whether it is left out if it is NULL.
+    pub(crate) is_sparse: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -242,29 +260,34 @@ impl BoundEvaluator {
             return Err(RowProblem::TooLarge(self.number));
         }
         let (id, data): (Arc<str>, Arc<str>) = (id.into(), data.into());
-        // What earlier evaluators of the same definitions made of the row.
-        let same = |entry: &&BucketEntry| {
-            self.definitions.contains(&entry.definition) && entry.id == id && entry.table == self.table
-        };
-        let earlier: HashMap<(usize, Arc<str>), Arc<str>> = result
-            .buckets
-            .iter()
-            .filter(same)
-            .map(|entry| ((entry.definition, entry.key.clone()), entry.data.clone()))
+        // What other evaluators of the same definitions made of the row.
+        let is_of_one = |number: usize| self.definitions.iter().any(|definition| definition.number == number);
+        let same = |entry: &BucketEntry| is_of_one(entry.definition) && entry.id == id && entry.table == self.table;
+        let others: HashMap<(usize, Arc<str>), usize> = (result.buckets.iter().enumerate())
+            .filter(|(_, entry)| same(entry))
+            .map(|(at, entry)| ((entry.definition, Arc::clone(&entry.key)), at))
             .collect();
         for key in keys {
             let key: Arc<str> = key.into();
-            for definition in &self.definitions {
-                match earlier.get(&(*definition, key.clone())) {
-                    Some(other) if *other == data => {}
-                    Some(_) => result.problems.push(RowProblem::Collision(self.number)),
+            for BoundDefinition { number: definition, before } in &self.definitions {
+                let other = others.get(&(*definition, Arc::clone(&key))).and_then(|at| result.buckets.get_mut(*at));
+                match other {
+                    Some(other) if other.data == data => {}
+                    // The first one in the definition counts, whichever is evaluated first.
+                    Some(other) if before.contains(&other.evaluator) => {
+                        result.problems.push(RowProblem::Collision(self.number));
+                    }
+                    Some(other) => {
+                        result.problems.push(RowProblem::Collision(other.evaluator));
+                        (other.evaluator, other.data) = (self.number, Arc::clone(&data));
+                    }
                     None => result.buckets.push(BucketEntry {
                         definition: *definition,
                         evaluator: self.number,
-                        key: key.clone(),
-                        table: self.table.clone(),
-                        id: id.clone(),
-                        data: data.clone(),
+                        key: Arc::clone(&key),
+                        table: Arc::clone(&self.table),
+                        id: Arc::clone(&id),
+                        data: Arc::clone(&data),
                     }),
                 }
             }
@@ -276,18 +299,18 @@ impl BoundEvaluator {
     fn output(&self, frame: &Frame<'_>) -> Result<(Option<String>, String), EvalError> {
         let mut data = String::from("{");
         let mut id = None;
-        for (at, (label, expr)) in self.outputs.iter().enumerate() {
-            let value = expr.eval(frame)?;
+        for (at, output) in self.outputs.iter().enumerate() {
+            let value = output.expr.eval(frame)?;
             if self.id == Some(at) {
                 id = id_text(&value);
             }
-            if matches!(*value, Value::Blob(_)) {
+            if matches!(*value, Value::Blob(_)) || (output.is_sparse && value.is_null()) {
                 continue;
             }
             if data.len() > 1 {
                 data.push(',');
             }
-            data.push_str(label);
+            data.push_str(&output.label);
             write_json(&value, &mut data);
         }
         data.push('}');

@@ -88,7 +88,7 @@ impl Plan {
         let mut tracer = RowTracer::new(&evaluator.program, &[], &binder, layout)?;
         let outputs = binder.outputs(&evaluator.outputs);
         let outputs = outputs.map_err(|_| lacking(&evaluator.program, &[], layout))?;
-        tracer.id = outputs.into_iter().find(|(label, _)| label == "\"id\":").map(|(_, expr)| expr);
+        tracer.id = outputs.into_iter().find(|output| output.label == "\"id\":").map(|output| output.expr);
         Ok(tracer)
     }
 

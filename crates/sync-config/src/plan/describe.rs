@@ -58,6 +58,30 @@ impl Plan {
     }
 
     fn describe_querier(&self, querier: &Querier, text: &mut String) {
+        self.describe_way(querier, text);
+        let Some(definition) = self.definitions.get(querier.definition) else { return };
+        write(text, format_args!("{} ({}):\n", definition.name, list(querier.key.iter().map(request_text))));
+        for evaluator in definition.evaluators.iter().filter_map(|number| self.evaluators.get(*number)) {
+            write(text, format_args!("  {}", rows(&evaluator.program)));
+            if let Some(name) = &evaluator.output_table {
+                write(text, format_args!(" as {name}"));
+            }
+            text.push('\n');
+        }
+    }
+
+    /// How a request finds the keys of buckets, whatever is in them.
+    pub(super) fn way(&self, querier: &Querier) -> String {
+        let mut text = String::new();
+        self.describe_way(querier, &mut text);
+        write(&mut text, format_args!("by ({})", list(querier.key.iter().map(request_text))));
+        if let Some(priority) = querier.priority {
+            write(&mut text, format_args!(" at {priority}"));
+        }
+        text
+    }
+
+    fn describe_way(&self, querier: &Querier, text: &mut String) {
         if !querier.filters.is_empty() {
             write(text, format_args!("if {}\n", list(querier.filters.iter().map(request_text))));
         }
@@ -84,15 +108,6 @@ impl Plan {
             }
             if !step.filters.is_empty() {
                 write(text, format_args!(" if {}", list(step.filters.iter().map(request_text))));
-            }
-            text.push('\n');
-        }
-        let Some(definition) = self.definitions.get(querier.definition) else { return };
-        write(text, format_args!("{} ({}):\n", definition.name, list(querier.key.iter().map(request_text))));
-        for evaluator in definition.evaluators.iter().filter_map(|number| self.evaluators.get(*number)) {
-            write(text, format_args!("  {}", rows(&evaluator.program)));
-            if let Some(name) = &evaluator.output_table {
-                write(text, format_args!(" as {name}"));
             }
             text.push('\n');
         }

@@ -1,12 +1,16 @@
 //! The compiled configuration: plain data that can be stored, compared by content hashes, and bound to tables.
 
+mod compare;
 mod describe;
 mod hash;
+mod regroup;
 
 use serde::{Deserialize, Serialize};
 
+pub use compare::{Comparison, DefinitionCounts, StreamChange, StreamState};
 pub use hash::{Hash, SEMANTIC_VERSION};
 pub(crate) use hash::{definition_hash, evaluator_hash, index_hash, row_text, short_digest};
+pub use regroup::{Standing, StoredDefinition};
 
 use crate::expr::Expr;
 
@@ -275,4 +279,16 @@ pub struct Plan {
     pub evaluators: Vec<RowEvaluator>,
     /// Parameter indexes, each once.
     pub indexes: Vec<ParameterIndex>,
+}
+
+impl Plan {
+    /// The tables that it reads, each once.
+    pub fn patterns(&self) -> Vec<TablePattern> {
+        let evaluators = self.evaluators.iter().map(|evaluator| &evaluator.program.table);
+        let mut patterns: Vec<TablePattern> =
+            evaluators.chain(self.indexes.iter().map(|index| &index.program.table)).cloned().collect();
+        patterns.sort();
+        patterns.dedup();
+        patterns
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod brute_force;
+mod documented;
 mod explain;
 mod grammar;
 mod hashes;

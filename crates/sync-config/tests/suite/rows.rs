@@ -114,6 +114,23 @@ fn a_missing_column_never_widens() {
     assert_eq!(open.evaluate(&[Value::Integer(1)]).buckets.len(), 1);
 }
 
+/// What a document gives does not depend on which members of others are known.
+#[test]
+fn members_that_a_document_has_not_are_left_out() {
+    let plan = plan(&stream(&["SELECT id, *, CAST(n AS INTEGER) AS n, x AS y FROM t"]));
+    let data = |columns: &[&str], row: &[Value]| {
+        let bound = bind(&plan, "public", "t", columns, MissingColumn::Null);
+        bound.evaluate(row).buckets[0].data.to_string()
+    };
+    let (id, three, null) = (Value::Integer(1), Value::text("3"), Value::Null);
+    assert_eq!(data(&["id"], std::slice::from_ref(&id)), r#"{"id":1,"n":null,"y":null}"#);
+    assert_eq!(data(&["id", "n", "x"], &[id.clone(), null.clone(), null.clone()]), r#"{"id":1,"n":null,"y":null}"#);
+    assert_eq!(data(&["id", "n"], &[id.clone(), three.clone()]), r#"{"id":1,"n":3,"y":null}"#);
+    assert_eq!(data(&["id", "a", "n"], &[id.clone(), null.clone(), three.clone()]), r#"{"id":1,"n":3,"y":null}"#);
+    let bound = bind(&plan, "public", "t", &["id", "n", "x"], MissingColumn::Mistake);
+    assert_eq!(&*bound.evaluate(&[id, three, null]).buckets[0].data, r#"{"id":1,"n":3,"x":null,"y":null}"#);
+}
+
 /// An array that cannot be read does not make NOT IN true.
 #[test]
 fn a_malformed_array_never_widens() {
@@ -171,4 +188,21 @@ fn paths_without_fixed_json_extract() {
     let result = bind(&plan, "public", "t", &["id", "j"], MissingColumn::Mistake)
         .evaluate(&[1.into(), "{\"a\":{\"b\":5}}".into()]);
     assert_eq!(&*result.buckets[0].data, "{\"id\":1,\"x\":5}");
+}
+
+#[test]
+fn the_first_evaluator_of_a_definition_counts_whatever_the_order_of_all() {
+    let queries = ["SELECT id, x AS v FROM t", "SELECT id, y AS v FROM t"];
+    let evaluated = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = plan(&stream(&queries));
+        change(&mut plan);
+        let row = [Value::text("1"), Value::text("x"), Value::text("y")];
+        let result = bind(&plan, "public", "t", &["id", "x", "y"], MissingColumn::Mistake).evaluate(&row);
+        assert_eq!(result.buckets.len(), 1);
+        (result.buckets[0].data.to_string(), result.buckets[0].evaluator, result.problems)
+    };
+    let first = evaluated(&|_| ());
+    assert_eq!(first, (r#"{"id":"1","v":"x"}"#.to_owned(), 0, vec![RowProblem::Collision(1)]));
+    let reversed = evaluated(&|plan| plan.definitions[0].evaluators.reverse());
+    assert_eq!(reversed, (r#"{"id":"1","v":"y"}"#.to_owned(), 1, vec![RowProblem::Collision(0)]));
 }

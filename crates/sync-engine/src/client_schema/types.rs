@@ -24,6 +24,16 @@ pub(super) fn of_name(name: &str) -> Option<ColumnType> {
     }
 }
 
+/// The type for a type of PostgreSQL, by the values that the source gives: only these are no texts.
+pub(super) fn of_postgres(name: &str) -> Option<ColumnType> {
+    match name {
+        "smallint" | "integer" | "bigint" | "oid" | "boolean" => Some(ColumnType::Integer),
+        "real" | "double precision" => Some(ColumnType::Real),
+        "bytea" => None,
+        _ => Some(ColumnType::Text),
+    }
+}
+
 /// The type of the values of a column; text if there are none.
 pub(super) fn of_values(rows: &[Vec<SourceValue>], at: usize) -> Option<ColumnType> {
     let mut found = None;

@@ -31,13 +31,11 @@ pub(super) fn evaluate(
     reader: &dyn Reader,
     limits: &Limits,
 ) -> Result<Evaluated, EndReason> {
-    let lookups = Lookups { plan, reader, failed: RefCell::new(None) };
+    let lookups = Lookups::new(plan, reader);
     let subscriptions = ask.subscriptions();
     let result = evaluate_request(&plan.plan, &ask.request(&subscriptions), &lookups, limits);
     // A stream without its buckets would be deleted on the client, so what may work later ends the connection.
-    if let Some(error) = lookups.failed.into_inner() {
-        return Err(EndReason::Store(error));
-    }
+    lookups.result().map_err(EndReason::Store)?;
     if let Some(error) = result.errors.iter().find(|error| error.cause == FailureCause::Lookup) {
         return Err(EndReason::Store(StoreError::Invalid(error.message.clone())));
     }
@@ -50,6 +48,20 @@ pub(crate) struct Lookups<'a> {
     pub(crate) plan: &'a LivePlan,
     pub(crate) reader: &'a dyn Reader,
     pub(crate) failed: RefCell<Option<StoreError>>,
+}
+
+impl<'a> Lookups<'a> {
+    pub(crate) fn new(plan: &'a LivePlan, reader: &'a dyn Reader) -> Self {
+        Self { plan, reader, failed: RefCell::new(None) }
+    }
+
+    /// Whether all lookups could be read.
+    ///
+    /// # Errors
+    /// The last error.
+    pub(crate) fn result(&self) -> Result<(), StoreError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
 }
 
 impl LookupSource for Lookups<'_> {

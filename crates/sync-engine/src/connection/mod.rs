@@ -122,14 +122,14 @@ impl EndReason {
 
 /// What the buckets of a client are evaluated from.
 #[derive(Debug)]
-struct Ask {
+pub struct Ask {
     claims: Box<str>,
     parameters: Option<Box<str>>,
     streams: StreamSelection,
 }
 
 impl Ask {
-    fn subscriptions(&self) -> Vec<Subscription<'_>> {
+    pub(crate) fn subscriptions(&self) -> Vec<Subscription<'_>> {
         let subscriptions = self.streams.subscriptions.iter();
         subscriptions
             .map(|subscription| Subscription {
@@ -140,7 +140,7 @@ impl Ask {
             .collect()
     }
 
-    fn request<'a>(&'a self, subscriptions: &'a [Subscription<'a>]) -> Request<'a> {
+    pub(crate) fn request<'a>(&'a self, subscriptions: &'a [Subscription<'a>]) -> Request<'a> {
         Request {
             claims: &self.claims,
             parameters: self.parameters.as_deref().unwrap_or("{}"),
@@ -153,7 +153,7 @@ impl Ask {
 /// The stream of one client.
 #[derive(Debug)]
 pub struct Connection {
-    ask: Ask,
+    ask: Arc<Ask>,
     client: ClientName,
     plan: Arc<LivePlan>,
     options: ConnectionOptions,
@@ -219,7 +219,7 @@ impl Connection {
     pub fn new(request: StreamRequest, user: User, plan: Arc<LivePlan>, options: ConnectionOptions, now: i64) -> Self {
         let client = Arc::from(request.client_id.unwrap_or_default());
         Self {
-            ask: Ask { claims: user.claims, parameters: request.parameters, streams: request.streams },
+            ask: Arc::new(Ask { claims: user.claims, parameters: request.parameters, streams: request.streams }),
             client: ClientName { user: user.id, client },
             plan,
             clock: Clock::new(now, user.expires_at, options.keep_alive, options.seed),
@@ -267,6 +267,11 @@ impl Connection {
         let is_affected = !wake.is_empty();
         self.pending.merge(wake);
         is_affected
+    }
+
+    /// What the client asks for.
+    pub fn ask(&self) -> Arc<Ask> {
+        Arc::clone(&self.ask)
     }
 
     /// Whether what the connection uses has changed since this was asked.

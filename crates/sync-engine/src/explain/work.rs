@@ -1,7 +1,5 @@
 //! Follows the row and the request through all streams of a plan.
 
-use std::cell::RefCell;
-
 use sync_config::explain::{NoTracer, links};
 use sync_config::{
     BucketRequest, Querier, QuerierTrace, Request, RequestResult, Stream, Value, evaluate_request, key_text,
@@ -43,11 +41,9 @@ impl<'a> Work<'a> {
             include_defaults: true,
             subscriptions: question.subscriptions,
         };
-        let lookups = Lookups { plan: places.plan, reader: places.reader, failed: RefCell::new(None) };
+        let lookups = Lookups::new(places.plan, places.reader);
         let result = evaluate_request(&places.plan.plan, &request, &lookups, places.limits);
-        if let Some(error) = lookups.failed.take() {
-            return Err(error.into());
-        }
+        lookups.result()?;
         let rows = SourceRows::new(&places.plan.plan, places.source, schema);
         let operations = Operations::new(places.reader, question);
         Ok(Self { places, request, lookups, result, rows, operations, relevant, found })

@@ -8,7 +8,8 @@ use sync_config::Value;
 use crate::live::{DefinitionId, IndexId};
 use crate::row::RowKey;
 use crate::store::{
-    Batch, BucketId, BucketState, Compacted, OpId, OpKind, Operation, Page, PageLimit, ParameterPlace, TableId,
+    Batch, BucketId, BucketState, Compacted, DefinitionSize, OpId, OpKind, Operation, Page, PageLimit, ParameterPlace,
+    TableId,
 };
 
 /// Buckets and parameter indexes. A copy shares all buckets that are not changed afterwards.
@@ -61,6 +62,20 @@ impl View {
         let Some(bucket) = bucket else { return BucketState::default() };
         let count = i64::try_from(bucket.operations.len()).unwrap_or(i64::MAX);
         BucketState { id, last_op: bucket.last_op, count, checksum: bucket.checksum }
+    }
+
+    pub(super) fn definition_sizes(&self) -> Vec<DefinitionSize> {
+        let mut sizes: BTreeMap<DefinitionId, DefinitionSize> = BTreeMap::new();
+        for ((definition, _), id) in &self.by_key {
+            let Some(bucket) = self.buckets.get(id).filter(|bucket| bucket.last_op > 0) else { continue };
+            let empty = DefinitionSize { definition: *definition, buckets: 0, operations: 0, bytes: 0 };
+            let size = sizes.entry(*definition).or_insert(empty);
+            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            size.buckets += 1;
+            size.operations += number(bucket.operations.len());
+            size.bytes += bucket.operations.values().map(|stored| number(data_size(&stored.operation))).sum::<i64>();
+        }
+        sizes.into_values().collect()
     }
 
     pub(super) fn operations(&self, bucket: BucketId, after: OpId, limit: PageLimit) -> Page {

@@ -1,14 +1,17 @@
-//! Deploys configurations. What a configuration shares with a stored one is kept: definitions and indexes with the same
-//! content hash.
+//! Deploys configurations. What a configuration shares with a stored one is kept: indexes with the same content hash, and
+//! definitions that have queries of one stream and no others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sync_config::Plan;
+use sync_config::{Hash, Plan, Standing};
 
 use super::programs::{Content, Programs};
 use super::tables::TableRequest;
 use super::{Writer, WriterError};
 use crate::live::{ConfigId, ConfigRecord, ConfigState, ConfigTimes, LivePlan};
+use crate::preview::Preview;
+use crate::store::ContentState;
 
 impl Writer {
     /// Begins to build a configuration. It becomes active when all its definitions and indexes have all rows; those that
@@ -28,8 +31,31 @@ impl Writer {
         })
     }
 
+    /// What deploying a configuration would do. Nothing is changed.
+    pub fn preview(&self, plan: Plan) -> Preview {
+        let stored = self.model.stored_definitions();
+        let plan = plan.regrouped(&stored);
+        let find = |hash: &Hash| self.model.definitions.values().find(|record| record.hash == *hash);
+        let definition_ids = plan.definitions.iter().map(|one| find(&one.hash).map(|record| record.id)).collect();
+        let index = |hash: &Hash| self.model.indexes.values().find(|record| record.hash == *hash);
+        let index_ids = plan.indexes.iter().map(|one| index(&one.hash).map(|record| record.id)).collect();
+        let indexes = self.model.indexes.values().map(|record| {
+            let is_ready = record.state == ContentState::Ready;
+            (record.hash, if is_ready { Standing::Ready } else { Standing::Building })
+        });
+        Preview { indexes: indexes.collect(), plan, stored, definition_ids, index_ids }
+    }
+
+    /// Whether the newest configuration was compiled to the same evaluators and indexes. Another version of the program may
+    /// evaluate otherwise; then the same text is to be deployed again.
+    pub fn is_compiled_alike(&self, plan: &Plan) -> bool {
+        let Some(newest) = self.model.newest_config() else { return false };
+        hashes(&newest.plan.plan) == hashes(plan)
+    }
+
     fn add_config(&mut self, id: ConfigId, yaml: Arc<str>, plan: Plan, now: i64) {
         let known = self.model.live();
+        let plan = plan.regrouped(&self.model.stored_definitions());
         let definitions =
             plan.definitions.iter().map(|definition| self.model.definition(definition.hash, &definition.name));
         let (definitions, name_prefixes) = definitions.map(|record| (record.id, record.name_prefix)).unzip();
@@ -85,4 +111,9 @@ impl Writer {
         self.programs = Programs::new(self.model.configs.values(), &live);
         self.layouts.bind(&self.programs);
     }
+}
+
+fn hashes(plan: &Plan) -> (BTreeSet<Hash>, BTreeSet<Hash>) {
+    let evaluators = plan.evaluators.iter().map(|evaluator| evaluator.hash);
+    (evaluators.collect(), plan.indexes.iter().map(|index| index.hash).collect())
 }

@@ -29,6 +29,7 @@ impl Writer {
             return Ok(None);
         }
         self.sweep(now)?;
+        self.is_jobs_turn = true;
         let mut builder = self.begin_batch();
         let (mut changes, end) = self.input.take(part);
         let next = end.as_ref().map(|end| &end.position);

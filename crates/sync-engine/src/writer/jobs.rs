@@ -7,6 +7,9 @@
 //!
 //! If clients may have seen the job's definitions before, rows are there already. Equal ones give no operation. The job then
 //! notes the keys of its chunks as touched, too, and at the end *sweeps*: it removes rows that nothing has touched.
+//!
+//! Rows that are compared although nothing is known to be missing stay visible meanwhile: after each chunk there is no
+//! checkpoint until the stream has passed it, and no other chunk is read before.
 
 use std::collections::BTreeSet;
 
@@ -96,19 +99,19 @@ impl Writer {
         if content.is_empty() {
             return;
         }
-        let record = JobRecord {
-            id: self.model.new_job_id(),
-            table,
-            definitions: content.definitions.iter().copied().collect(),
-            indexes: content.indexes.iter().copied().collect(),
-            next: None,
-            rows: 0,
-            barrier,
-            is_read: false,
-        };
+        let record = self.model.new_job(table, content, barrier);
         self.model.set_content_state(content, ContentState::Snapshotting);
         let sweeps = self.model.was_visible(content);
         self.model.put_job(Job::new(record, sweeps));
+    }
+
+    /// Compares the rows of a table that this content has, all of which is ready and stays so.
+    pub(super) fn add_comparison(&mut self, table: TableId, content: &Content, barrier: Position) {
+        if content.is_empty() {
+            return;
+        }
+        let record = self.model.new_job(table, content, Some(barrier));
+        self.model.put_job(Job::new(record, true));
     }
 
     /// The next chunk to read, of several jobs in turn.
@@ -116,7 +119,11 @@ impl Writer {
         if self.chunk.is_some() || self.position.is_none() {
             return None;
         }
-        let unread = |job: &&Job| !job.record.is_read && !self.input.is_being_dropped(job.record.table);
+        let is_shown = self.hold.is_over(self.position.as_ref());
+        let unread = |job: &&Job| {
+            let waits = self.is_seen_meanwhile(job) && !is_shown;
+            !job.record.is_read && !self.input.is_being_dropped(job.record.table) && !waits
+        };
         let turn = self.turn;
         let later = self.model.jobs.values().filter(unread).find(|job| Some(job.record.id) > turn);
         let job = later.or_else(|| self.model.jobs.values().find(unread))?;
@@ -128,6 +135,7 @@ impl Writer {
             limit: self.options.chunk_rows,
         };
         self.turn = Some(wanted.job);
+        self.is_jobs_turn = false;
         self.chunk = Some(ChunkRequest { job: wanted.job, layout });
         Some(wanted)
     }
@@ -146,10 +154,18 @@ impl Writer {
         self.chunk = None;
     }
 
+    /// Whether clients go on to see what the job compares.
+    fn is_seen_meanwhile(&self, job: &Job) -> bool {
+        job.sweeps() && !self.model.ready_part(&job.content()).is_empty()
+    }
+
     fn write_chunk(&mut self, request: &ChunkRequest, chunk: SnapshotChunk, now: i64) -> Result<(), WriterError> {
         let Some(job) = self.model.jobs.get(&request.job) else { return Ok(()) };
         let Some(layout) = self.layouts.get(request.layout) else { return Ok(()) };
         let (content, sweeps, table) = (job.content(), job.sweeps(), job.record.table);
+        if self.is_seen_meanwhile(job) {
+            self.hold.raise(&chunk.read_at);
+        }
         let rows_read = u64::try_from(chunk.rows.len()).unwrap_or(u64::MAX);
         let mut rows = Vec::with_capacity(chunk.rows.len());
         for values in chunk.rows {
@@ -221,6 +237,9 @@ impl Writer {
         let Some(job) = self.model.jobs.values().find(|job| job.has_sweep_left()) else { return Ok(()) };
         let Sweep::At(after) = &job.sweep else { return Ok(()) };
         let (id, table, content) = (job.record.id, job.record.table, job.content());
+        if let Some(barrier) = job.record.barrier.clone().filter(|_| self.is_seen_meanwhile(job)) {
+            self.hold.raise(&barrier);
+        }
         let rows = self.store.rows_of_table(table, after.as_ref(), SWEEP_ROWS)?;
         let keys: Vec<RowKey> = rows.iter().map(|(key, _)| key.clone()).collect();
         let touched = self.store.touched(id, &keys)?;

@@ -122,6 +122,8 @@ pub struct Writer {
     planned: Option<(programs::Content, Position)>,
     /// Tables that the source does not have at this position. Until then the stream may still change them.
     doomed: BTreeMap<TableId, Position>,
+    /// Where the source was when it said that it has this generation of a table.
+    listed: BTreeMap<TableId, Position>,
     /// Columns that tables have at this position.
     altered: BTreeMap<TableId, (SourceTable, Position)>,
     /// Tables that are gone, and whose rows are stored.
@@ -130,6 +132,8 @@ pub struct Writer {
     chunk: Option<jobs::ChunkRequest>,
     /// The job that had the last turn.
     turn: Option<crate::store::JobId>,
+    /// Whether the stream was written last, so that a job may read before more of it is.
+    is_jobs_turn: bool,
     /// The position that a mark was made for.
     marked: Option<Position>,
     /// The operation id from which on readers do not use a retired configuration.
@@ -171,12 +175,14 @@ impl Writer {
             unplanned: model.unplanned(),
             planned: None,
             doomed: BTreeMap::new(),
+            listed: BTreeMap::new(),
             altered: BTreeMap::new(),
             to_purge: model.gone_tables(),
             model,
             refetch: None,
             chunk: None,
             turn: None,
+            is_jobs_turn: false,
             marked: None,
             retired_at: BTreeMap::new(),
             has_failed: false,
@@ -187,6 +193,12 @@ impl Writer {
 
     /// Where the source's stream is to begin; none until tables are known. Read it again whenever a stream is opened.
     pub fn position(&self) -> Option<&Position> {
+        // Which generation of a table is the newest cannot be told from the stream alone.
+        self.reached().filter(|_| self.is_reconciled)
+    }
+
+    /// What has come, up to here.
+    fn reached(&self) -> Option<&Position> {
         self.input.end_position().or(self.position.as_ref())
     }
 

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sync_config::Hash;
+use sync_config::{Hash, Standing, StoredDefinition};
 
 use super::jobs::Job;
 use super::programs::Content;
 use crate::live::{ConfigId, ConfigRecord, ConfigState, DefinitionId, IndexId, LivePlan};
-use crate::row::SourceTable;
+use crate::row::{Position, SourceTable};
 use crate::store::{
-    Batch, ContentState, DefinitionRecord, IndexRecord, JobId, NextIds, OpId, Stored, TableId, TableRecord, TableState,
+    Batch, ContentState, DefinitionRecord, IndexRecord, JobId, JobRecord, NextIds, OpId, Stored, TableId, TableRecord,
+    TableState,
 };
 
 /// Records as they will be after the next batch.
@@ -61,7 +62,8 @@ impl Model {
         model.definitions.retain(|_, definition| definition.state != ContentState::Dropping);
         model.indexes.retain(|_, index| index.state != ContentState::Dropping);
         for record in &stored.jobs {
-            let sweeps = model.was_visible(&Job::content_of(record));
+            let content = Job::content_of(record);
+            let sweeps = model.was_visible(&content) || !model.ready_part(&content).is_empty();
             model.jobs.insert(record.id, Job::new(record.clone(), sweeps));
         }
         model
@@ -109,6 +111,11 @@ impl Model {
         self.configs.values().find(|config| matches!(config.state, ConfigState::Building | ConfigState::Ready))
     }
 
+    /// The configuration that was deployed last, unless another one has replaced it.
+    pub(super) fn newest_config(&self) -> Option<&ConfigRecord> {
+        self.building().or_else(|| self.active())
+    }
+
     pub(super) fn active_plan(&self) -> Option<Arc<LivePlan>> {
         self.active().map(|config| Arc::clone(&config.plan))
     }
@@ -134,11 +141,39 @@ impl Model {
             && content.indexes.iter().all(|id| ready(self.indexes.get(id).map(|record| record.state)))
     }
 
+    /// What of it has all rows.
+    pub(super) fn ready_part(&self, content: &Content) -> Content {
+        content.difference(&self.unready()).intersection(&self.live())
+    }
+
     /// All that does not have all rows.
     pub(super) fn unready(&self) -> Content {
         let definitions = self.definitions.values().filter(|record| record.state != ContentState::Ready);
         let indexes = self.indexes.values().filter(|record| record.state != ContentState::Ready);
         Content { definitions: definitions.map(|d| d.id).collect(), indexes: indexes.map(|i| i.id).collect() }
+    }
+
+    /// The definitions that are kept up to date, the oldest first, as plans are put together from them.
+    pub(super) fn stored_definitions(&self) -> Vec<StoredDefinition> {
+        let active = self.active().map(|config| Content::of_plan(&config.plan)).unwrap_or_default();
+        let mut stored: BTreeMap<DefinitionId, StoredDefinition> = BTreeMap::new();
+        for LivePlan { plan, definitions, .. } in self.configs.values().map(|config| &*config.plan) {
+            for (definition, id) in plan.definitions.iter().zip(definitions) {
+                let Some(record) = self.definitions.get(id) else { continue };
+                let evaluators = definition.evaluators.iter().filter_map(|number| plan.evaluators.get(*number));
+                let standing = match record.state {
+                    _ if active.definitions.contains(id) => Standing::Active,
+                    ContentState::Ready => Standing::Ready,
+                    ContentState::Snapshotting | ContentState::Dropping => Standing::Building,
+                };
+                stored.entry(*id).or_insert_with(|| StoredDefinition {
+                    name: definition.name.clone(),
+                    evaluators: evaluators.map(|evaluator| evaluator.hash).collect(),
+                    standing,
+                });
+            }
+        }
+        stored.into_values().collect()
     }
 
     /// What has neither all rows nor a job that reads them.
@@ -242,8 +277,18 @@ impl Model {
         self.changed.tables.insert(id);
     }
 
-    pub(super) fn new_job_id(&mut self) -> JobId {
-        JobId(next(&mut self.next_ids.job))
+    /// A job that has read nothing.
+    pub(super) fn new_job(&mut self, table: TableId, content: &Content, barrier: Option<Position>) -> JobRecord {
+        JobRecord {
+            id: JobId(next(&mut self.next_ids.job)),
+            table,
+            definitions: content.definitions.iter().copied().collect(),
+            indexes: content.indexes.iter().copied().collect(),
+            next: None,
+            rows: 0,
+            barrier,
+            is_read: false,
+        }
     }
 
     pub(super) fn put_job(&mut self, job: Job) {

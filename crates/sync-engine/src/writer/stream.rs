@@ -30,6 +30,10 @@ pub(super) struct Input {
     pub(super) appeared: BTreeMap<TableId, Content>,
     /// Generations of tables that others replaced.
     pub(super) replaced: BTreeSet<TableId>,
+    /// Generations that the stream has named.
+    pub(super) seen: BTreeSet<TableId>,
+    /// Generations that others may replace, if the open transaction ends behind this position.
+    pub(super) doubtful: BTreeMap<TableId, Position>,
     next_order: u64,
 }
 
@@ -133,6 +137,8 @@ impl Writer {
     /// The stream has ended. The next one begins at [`Writer::position`].
     pub fn stream_ended(&mut self) {
         self.input.relations.clear();
+        self.input.seen.clear();
+        self.input.doubtful.clear();
         self.input.open = Changes::default();
         if std::mem::take(&mut self.input.is_open_cut) {
             // The next stream gives the transaction again, before it reaches what is the source's head now.
@@ -151,6 +157,9 @@ impl Writer {
         match event {
             SourceEvent::Relation { number, table } => {
                 let layout = self.follow(&table);
+                if let Some(id) = layout.and_then(|layout| self.layouts.get(layout)).map(|layout| layout.table) {
+                    self.replace_others(id, &table);
+                }
                 self.input.relations.insert(number, Relation { source: table, layout });
             }
             SourceEvent::Begin => {}
@@ -172,7 +181,7 @@ impl Writer {
             }
             SourceEvent::Commit { position, time } => self.transaction_ended(position, time)?,
             SourceEvent::Idle { position } => {
-                if self.position().is_none_or(|before| *before < position) {
+                if self.reached().is_none_or(|before| *before < position) {
                     self.complete_until(End { position, time: None });
                 }
             }
@@ -181,17 +190,19 @@ impl Writer {
     }
 
     fn transaction_ended(&mut self, position: Position, time: Option<i64>) -> Result<(), WriterError> {
-        if self.position().is_none_or(|before| *before < position) {
+        if self.reached().is_none_or(|before| *before < position) {
             self.complete_until(End { position, time });
         } else if self.input.is_open_cut {
             return Err(WriterError::Source("a transaction came again that was complete before"));
         } else {
+            self.input.doubtful.clear();
             self.input.open = Changes::default();
         }
         Ok(())
     }
 
     fn complete_until(&mut self, end: End) {
+        self.end_doubt(&end.position);
         let open = std::mem::take(&mut self.input.open);
         self.input.is_open_cut = false;
         self.input.complete.append(open, &self.layouts);
@@ -236,14 +247,15 @@ impl Writer {
         self.input.open.put(table, key, Change { order, layout, row });
     }
 
-    /// Looks up all tables of the stream again, because other configurations are followed.
+    /// Looks up all tables of the stream again, because other configurations are followed. What the source does not have any
+    /// more is not followed if it was not before: nobody needs its rows.
     pub(super) fn follow_relations(&mut self) {
         let numbers: Vec<u32> = self.input.relations.keys().copied().collect();
         for number in numbers {
             let Some(source) = self.input.relations.get(&number).map(|relation| relation.source.clone()) else {
                 continue;
             };
-            let layout = self.follow(&source);
+            let layout = if self.is_followed(&source) { self.follow(&source) } else { None };
             if let Some(relation) = self.input.relations.get_mut(&number) {
                 relation.layout = layout;
             }

@@ -19,10 +19,12 @@ pub(super) enum TableRequest {
 }
 
 /// Of which tables all rows are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compared {
+#[derive(Clone, Copy)]
+enum Compared<'a> {
     /// Those that are new, for everything; others for new definitions and indexes.
     New,
+    /// Likewise, and those of these names for everything that is ready.
+    Named(&'a dyn Fn(&SourceTable) -> bool),
     /// All, for everything.
     All,
 }
@@ -71,11 +73,33 @@ impl Writer {
         })
     }
 
+    /// Compares the rows of tables with the source's, and gives clients the differences. Takes the source's tables and its
+    /// head, asked for after them; no events may be pushed in between. Gives the tables that are compared.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn reprocess(
+        &mut self,
+        tables: &[SourceTable],
+        head: Position,
+        is_wanted: &dyn Fn(&SourceTable) -> bool,
+        now: i64,
+    ) -> Result<Vec<SourceTable>, WriterError> {
+        if self.model.configs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.guarded(|writer| {
+            writer.reconcile(tables, head, Compared::Named(is_wanted), now)?;
+            let is_compared = |table: &&SourceTable| is_wanted(table) && is_read(&writer.programs, table);
+            Ok(tables.iter().filter(is_compared).cloned().collect())
+        })
+    }
+
     fn reconcile(
         &mut self,
         tables: &[SourceTable],
         head: Position,
-        compared: Compared,
+        compared: Compared<'_>,
         now: i64,
     ) -> Result<(), WriterError> {
         self.table_request = TableRequest::Done;
@@ -88,7 +112,7 @@ impl Writer {
             if !is_read(&self.programs, table) {
                 continue;
             }
-            if compared == Compared::All {
+            if let Compared::All = compared {
                 self.forget_unseen(table);
             }
             let id = self.find_table(table).unwrap_or_else(|| {
@@ -98,6 +122,7 @@ impl Writer {
             });
             self.layouts.add(id, table, &self.programs);
             seen.insert(id);
+            self.listed.insert(id, head.clone());
             if self.doomed.remove(&id).is_some() {
                 // It is there again, and nobody knows what happened to its rows.
                 added.insert(id);
@@ -111,7 +136,13 @@ impl Writer {
         for id in seen {
             let Some((_, layout)) = self.layouts.newest(id) else { continue };
             let reads = layout.bound.reads.clone();
-            let is_all = compared == Compared::All || added.contains(&id);
+            let is_all = matches!(compared, Compared::All) || added.contains(&id);
+            if let Compared::Named(is_wanted) = compared
+                && !is_all
+                && is_wanted(&layout.source)
+            {
+                self.add_comparison(id, &self.model.ready_part(&reads), head.clone());
+            }
             let content = if is_all { reads } else { reads.intersection(&unplanned) };
             if let Some(appeared) = self.input.appeared.get_mut(&id) {
                 // Its record and its job are written together, with the changes of before.
@@ -156,14 +187,6 @@ impl Writer {
             // An older generation, again after a crash. Its rows will be removed.
             return None;
         }
-        let replaced: Vec<TableId> = self
-            .followed_tables()
-            .filter(|id| self.model.tables.get(id).is_some_and(|record| is_successor(table, &record.table)))
-            .collect();
-        for id in replaced {
-            self.set_gone(id);
-            self.input.replaced.insert(id);
-        }
         let id = self.model.new_table(table.clone());
         if self.table_request == TableRequest::Asked {
             self.table_request = TableRequest::Needed;
@@ -172,6 +195,43 @@ impl Writer {
         let reads = self.layouts.get(layout).map(|layout| layout.bound.reads.clone());
         self.input.appeared.insert(id, reads.unwrap_or_default());
         Some(layout)
+    }
+
+    /// The stream has named a table, which takes the place of older generations.
+    pub(super) fn replace_others(&mut self, id: TableId, table: &SourceTable) {
+        self.input.seen.insert(id);
+        let is_other = |other: &TableId| {
+            *other != id && self.model.tables.get(other).is_some_and(|record| is_successor(table, &record.table))
+        };
+        let others: Vec<TableId> = self.followed_tables().filter(is_other).collect();
+        for other in others {
+            let is_later = |at: &&Position| self.reached() < Some(*at);
+            if let Some(listed) = self.listed.get(&other).filter(is_later) {
+                // The source had that one there, so it is the newer one, if this transaction ends before.
+                self.input.doubtful.insert(other, listed.clone());
+            } else if let Some(gone_at) = self.doomed.get(&other).filter(is_later)
+                && !self.input.seen.contains(&other)
+            {
+                // One that was there between this one and the newest one, or an older one. Soon both are gone.
+                self.hold.raise(&gone_at.clone());
+            } else {
+                self.set_replaced(other);
+            }
+        }
+    }
+
+    /// The transaction ends here, so it is known which generations are older than those that it names.
+    pub(super) fn end_doubt(&mut self, position: &Position) {
+        for (table, listed) in std::mem::take(&mut self.input.doubtful) {
+            if *position > listed {
+                self.set_replaced(table);
+            }
+        }
+    }
+
+    fn set_replaced(&mut self, table: TableId) {
+        self.set_gone(table);
+        self.input.replaced.insert(table);
     }
 
     /// The stream has got to where a table has these columns. Definitions and indexes that lacked one of them before have
@@ -199,6 +259,10 @@ impl Writer {
     fn find_table(&self, table: &SourceTable) -> Option<TableId> {
         let same = |id: &TableId| self.model.tables.get(id).is_some_and(|record| is_same(table, &record.table));
         self.followed_tables().find(same)
+    }
+
+    pub(super) fn is_followed(&self, table: &SourceTable) -> bool {
+        self.find_table(table).is_some()
     }
 
     /// Whether the table is a generation that is gone, and one that replaced it is followed.

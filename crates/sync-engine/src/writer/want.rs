@@ -56,13 +56,17 @@ impl Writer {
             self.table_request = TableRequest::Asked;
             return Want::Tables(self.programs.patterns());
         }
-        if self.is_full() || self.has_step() {
+        // While the stream is behind, jobs have every other turn: neither of them waits for long.
+        if (self.is_full() && !self.is_jobs_turn) || self.has_step() {
             return Want::Flush;
         }
         if let Some(chunk) = self.next_chunk() {
             return Want::Chunk(chunk);
         }
-        let unmarked = |target: &Position| self.position() < Some(target) && self.marked.as_ref() < Some(target);
+        if self.is_full() {
+            return Want::Flush;
+        }
+        let unmarked = |target: &Position| self.reached() < Some(target) && self.marked.as_ref() < Some(target);
         if self.awaited_position().is_some_and(unmarked) { Want::Mark } else { Want::Events }
     }
 

@@ -233,6 +233,13 @@ impl Harness {
         self.check(result);
     }
 
+    /// Has these tables compared with what is stored. Gives how many there are.
+    pub(super) fn reprocess(&mut self, names: &[&str]) -> usize {
+        let is_wanted = |table: &crate::row::SourceTable| names.contains(&table.name.as_str());
+        let result = self.writer.reprocess(&self.world.tables(), self.world.head(), &is_wanted, self.now);
+        self.check(result).map_or(0, |tables| tables.len())
+    }
+
     /// Hands over about so many events.
     pub(super) fn pump(&mut self, limit: usize) -> bool {
         if self.stream.is_none() {
@@ -257,9 +264,11 @@ impl Harness {
         while quiet < 2 {
             rounds += 1;
             assert!(rounds < 3_000, "it never ends: {:?}", self.writer.want());
-            let is_busy = self.want() | self.deliver_chunk() | self.pump(100);
+            let crashes = self.crashes;
+            let mut is_busy = self.want() | self.deliver_chunk() | self.pump(100);
             self.now += SMALL.idle_interval;
             self.flush();
+            is_busy |= crashes != self.crashes;
             quiet = if is_busy { 0 } else { quiet + 1 };
         }
         if self.writer.configs().next().is_some() {

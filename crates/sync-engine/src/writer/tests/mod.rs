@@ -2,9 +2,14 @@
 
 mod basics;
 mod client;
+mod comparison;
+mod configs;
 mod deploys;
+mod edge_cases;
+mod edge_rows;
 mod expected;
 mod faults;
+mod grouping;
 mod harness;
 mod simulation;
 mod source_changes;

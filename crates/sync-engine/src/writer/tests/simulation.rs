@@ -1,58 +1,19 @@
 //! Random sessions: a source that changes, deploys, crashes at any call of the store, late and repeated answers,
 //! compaction, lost positions, and clients that compare what they have with the source.
 //!
-//! `ROWTIDE_SIMULATION_STEPS` and `ROWTIDE_SIMULATION_SEED` make it longer and other.
+//! `ROWTIDE_SIMULATION_STEPS` and `ROWTIDE_SIMULATION_SEED` make it longer and other, `ROWTIDE_SIMULATION_TRACE` prints all.
 
 use std::collections::BTreeSet;
 
 use sync_config::Value;
 
 use super::Random;
-use super::basics::{LISTS, text};
+use super::basics::text;
 use super::client::Client;
+use super::configs::CONFIGS;
 use super::harness::{Harness, SMALL};
 use crate::row::Position;
 use crate::store::{Reader, Readers};
-
-/// Configurations that share some definitions, and not others.
-const CONFIGS: [&str; 5] = [
-    LISTS,
-    "
-config: {edition: 3}
-streams:
-  renamed:
-    query: SELECT * FROM todos WHERE list_id IN (SELECT id FROM lists WHERE owner = auth.user_id())
-  all:
-    auto_subscribe: true
-    query: SELECT id, upper(name) AS name FROM lists WHERE owner <> 'ann'
-",
-    "
-config: {edition: 3}
-streams:
-  notes:
-    queries:
-      - SELECT id, note FROM lists
-      - SELECT id, text FROM todos
-  owners:
-    query: SELECT id, name FROM lists WHERE owner IN (SELECT owner FROM lists WHERE id = subscription.parameter('list'))
-",
-    "
-config: {edition: 3}
-streams:
-  lists:
-    query: SELECT id, name FROM lists WHERE owner = auth.user_id()
-  parts:
-    query: SELECT * FROM \"part_%\"
-",
-    "
-config: {edition: 3}
-streams:
-  parts:
-    query: SELECT id, name FROM \"part_%\" WHERE name = subscription.parameter('name')
-  color:
-    query: SELECT id, color FROM lists WHERE owner = auth.user_id()
-",
-];
 
 struct Simulation {
     random: Random,
@@ -62,8 +23,9 @@ struct Simulation {
     parts: BTreeSet<String>,
     has_color: bool,
     generation: u64,
-    /// Deploys, lost positions, ends, checks, changed tables.
-    counts: [u64; 5],
+    /// Deploys, lost positions, ends, checks, changed tables, comparisons.
+    counts: [u64; 6],
+    is_traced: bool,
 }
 
 impl Simulation {
@@ -80,12 +42,37 @@ impl Simulation {
             parts: BTreeSet::new(),
             has_color: false,
             generation: 0,
-            counts: [0; 5],
+            counts: [0; 6],
+            is_traced: std::env::var_os("ROWTIDE_SIMULATION_TRACE").is_some(),
         }
     }
 
+    /// Prints what happens.
+    fn note(&self, what: impl FnOnce() -> String) {
+        if self.is_traced {
+            eprintln!("  {}", what());
+        }
+    }
+
+    fn state(&self) -> String {
+        let writer = &self.harness.writer;
+        let jobs = writer.jobs().map(|job| {
+            let (id, table, definitions) = (job.id.0, job.table.0, &job.definitions);
+            format!("{id} of table {table} for {definitions:?} {} to {:?}", job.is_read, job.barrier)
+        });
+        let tables = writer
+            .model
+            .tables
+            .values()
+            .map(|table| format!("{} {} {:?}", table.id.0, table.table.physical_id, table.state));
+        let (jobs, tables): (Vec<_>, Vec<_>) = (jobs.collect(), tables.collect());
+        format!("at {:?} of {:?}, jobs {jobs:?}, tables {tables:?}", writer.position(), self.harness.world.head())
+    }
+
     fn step(&mut self) {
-        match self.random.below(100) {
+        let action = self.random.below(100);
+        self.note(|| format!("action {action} {}", self.state()));
+        match action {
             0..22 => self.transaction(),
             22..47 => {
                 let limit = 1 + self.random.below(12) as usize;
@@ -118,23 +105,37 @@ impl Simulation {
     }
 
     fn rare(&mut self) {
-        match self.random.below(16) {
+        let action = self.random.below(16);
+        self.note(|| format!("rare action {action}"));
+        match action {
             0 | 1 => self.harness.restart(),
             2 | 3 => {
                 self.harness.stream = None;
                 self.harness.writer.stream_ended();
             }
             4..7 => {
-                let config = CONFIGS[self.random.below(CONFIGS.len() as u64) as usize];
+                let number = self.random.below(CONFIGS.len() as u64) as usize;
+                let config = CONFIGS[number];
+                self.note(|| format!("deploys {number}"));
                 // A failing deploy is not repeated here.
                 self.harness.fault.disarm();
-                self.harness.deploy(config);
+                if self.random.once_in(8) {
+                    // By another version of the program.
+                    let plan = super::grouping::by_another_version(config);
+                    self.harness.writer.deploy(config, plan, self.harness.now).unwrap();
+                } else {
+                    self.harness.deploy(config);
+                }
                 self.counts[0] += 1;
             }
             7 if self.random.once_in(4) => {
                 self.harness.world.commit();
                 self.harness.lose_position();
                 self.counts[1] += 1;
+            }
+            7 => {
+                self.harness.reprocess(&["lists", "todos", "part_1"]);
+                self.counts[5] += 1;
             }
             8..11 => self.change_tables(),
             11 => {
@@ -257,8 +258,10 @@ impl Simulation {
     fn change_tables(&mut self) {
         self.generation += 1;
         let part = format!("part_{}", self.random.below(3));
+        let change = self.random.below(6);
+        self.note(|| format!("change {change} of tables or {part}"));
         let world = &mut self.harness.world;
-        match self.random.below(6) {
+        match change {
             0 | 1 if !self.parts.contains(&part) => {
                 world.create(&part, &["id", "name"], &[0]);
                 self.parts.insert(part);
@@ -295,21 +298,19 @@ impl Simulation {
 }
 
 /// Gives how often things happened.
-fn run(seed: u64, steps: u64) -> [u64; 7] {
+fn run(seed: u64, steps: u64) -> [u64; 8] {
     let mut simulation = Simulation::new(seed);
-    simulation.harness.deploy(CONFIGS[(seed % 5) as usize]);
+    simulation.harness.deploy(CONFIGS[(seed % CONFIGS.len() as u64) as usize]);
     for step in 0..steps {
-        if std::env::var_os("ROWTIDE_SIMULATION_TRACE").is_some() {
-            eprintln!("seed {seed} step {step}");
-        }
+        simulation.note(|| format!("seed {seed} step {step}"));
         simulation.step();
     }
     simulation.readers.clear();
     simulation.harness.fault.disarm();
     simulation.harness.settle();
-    let Simulation { counts: [deploys, lost, settled, checked, altered], harness, .. } = simulation;
+    let Simulation { counts: [deploys, lost, settled, checked, altered, compared], harness, .. } = simulation;
     let crashes = u64::try_from(harness.crashes).unwrap();
-    [deploys, lost, settled, checked, altered, crashes, u64::try_from(harness.notices).unwrap()]
+    [deploys, lost, settled, checked, altered, compared, crashes, u64::try_from(harness.notices).unwrap()]
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -322,12 +323,12 @@ fn random_sessions_show_what_the_source_has() {
     let steps = number("ROWTIDE_SIMULATION_STEPS").unwrap_or(200_000);
     let first = number("ROWTIDE_SIMULATION_SEED").unwrap_or(1);
     let session = 10_000.min(steps);
-    let mut all = [0; 7];
+    let mut all = [0; 8];
     for seed in first..first + steps / session {
         let counts = std::panic::catch_unwind(|| run(seed, session));
         let counts = counts.unwrap_or_else(|_| panic!("the session of seed {seed} fails"));
         all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
     }
-    println!("deploys, lost positions, ends, checks, changed tables, crashes, checkpoints: {all:?}");
+    println!("deploys, lost positions, ends, checks, changed tables, comparisons, crashes, checkpoints: {all:?}");
     assert!(steps < 100_000 || all.iter().all(|count| *count > 20), "everything happens: {all:?}");
 }

@@ -195,6 +195,21 @@ impl World {
         changes.push(Change::Relation(Rc::clone(&table.source)));
     }
 
+    /// Another name for a table.
+    pub(super) fn rename(&mut self, name: &str, to: &str) {
+        let (state, changes) = self.open();
+        let mut table = (*state.remove(name).unwrap()).clone();
+        table.source = Rc::new(SourceTable { name: to.to_owned(), ..(*table.source).clone() });
+        changes.push(Change::Relation(Rc::clone(&table.source)));
+        state.insert(to.to_owned(), Rc::new(table));
+    }
+
+    /// Changes the newest state without telling anybody.
+    pub(super) fn change_secretly(&mut self, table: &str, change: impl Fn(&mut BTreeMap<RowKey, Vec<Value>>)) {
+        let mut newest = self.states.last_entry().unwrap();
+        change(&mut Rc::make_mut(newest.get_mut().get_mut(table).unwrap()).rows);
+    }
+
     /// The tables as they are now.
     pub(super) fn tables(&self) -> Vec<SourceTable> {
         self.now().values().map(|table| (*table.source).clone()).collect()
