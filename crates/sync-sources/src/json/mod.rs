@@ -12,7 +12,7 @@
 
 mod file;
 mod folder;
-mod object;
+pub(crate) mod object;
 pub(crate) mod problem;
 mod table;
 pub(crate) mod transactions;
@@ -90,6 +90,11 @@ impl Source for JsonSource {
     fn schema(&self) -> Result<Vec<SourceTable>, SourceError> {
         self.watched.look()?;
         Ok(self.watched.shared.lock().all())
+    }
+
+    fn estimate(&self, table: &SourceTable) -> Result<Option<u64>, SourceError> {
+        self.watched.look()?;
+        Ok(self.watched.shared.lock().count(table))
     }
 
     fn test(&self, patterns: &[TablePattern]) -> Vec<Check> {

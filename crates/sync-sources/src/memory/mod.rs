@@ -104,6 +104,11 @@ impl State {
         tables.map(|table| SourceTable::clone(table)).collect()
     }
 
+    /// How many rows a table has.
+    pub(crate) fn count(&self, table: &SourceTable) -> Option<u64> {
+        u64::try_from(self.database.tables.get(&table.name)?.rows.len()).ok()
+    }
+
     pub(crate) fn all(&self) -> Vec<SourceTable> {
         self.database.tables.values().map(|table| SourceTable::clone(&table.definition)).collect()
     }
@@ -219,6 +224,10 @@ impl Source for MemorySource {
         let mut state = self.shared.lock();
         state.fail()?;
         Ok(state.all())
+    }
+
+    fn estimate(&self, table: &SourceTable) -> Result<Option<u64>, SourceError> {
+        Ok(self.shared.lock().count(table))
     }
 
     fn test(&self, _patterns: &[TablePattern]) -> Vec<Check> {

@@ -16,6 +16,7 @@ mod file;
 mod index_sql;
 mod inner;
 mod log;
+mod query;
 mod reconcile;
 mod registry;
 mod rows;
@@ -29,7 +30,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags};
 use sync_config::{TablePattern, Value};
 use sync_engine::row::{Position, SourceTable};
-use sync_engine::source::{Check, Refetched, SnapshotChunk, Source, SourceDescription, SourceError, SourceStream};
+use sync_engine::source::{
+    Check, QueryAnswer, Refetched, SnapshotChunk, Source, SourceDescription, SourceError, SourceStream,
+};
 
 use crate::common::number_of;
 use crate::error::retry;
@@ -39,6 +42,9 @@ use registry::Captured;
 use rows::Reader;
 use schema::SCHEMA;
 use stream::SqliteStream;
+
+/// Rows that are counted for people, at most. Beyond, the largest row number has to do.
+const MOST_COUNTED: i64 = 1_000_000;
 
 /// A file.
 pub struct SqliteSource {
@@ -99,6 +105,24 @@ impl Source for SqliteSource {
             let tables = schema::tables(connection)?;
             Ok(tables.iter().map(|table| table.source_table(generation(&table.name))).collect())
         })
+    }
+
+    fn estimate(&self, table: &SourceTable) -> std::result::Result<Option<u64>, SourceError> {
+        self.inner.read("counting rows", |connection| {
+            let quoted = table.name.replace('"', "\"\"");
+            let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, Option<i64>>(0));
+            let count = number(&format!("SELECT count(*) FROM (SELECT 1 FROM \"{quoted}\" LIMIT {MOST_COUNTED})"))?;
+            if count < Some(MOST_COUNTED) {
+                return Ok(count.and_then(|count| u64::try_from(count).ok()));
+            }
+            // A table without such numbers is large, and nobody knows how large.
+            let largest = number(&format!("SELECT max(rowid) FROM \"{quoted}\"")).unwrap_or_default();
+            Ok(largest.and_then(|largest| u64::try_from(largest).ok()))
+        })
+    }
+
+    fn query(&self, sql: &str, limit: usize) -> std::result::Result<QueryAnswer, SourceError> {
+        query::run(&self.inner.path, sql, limit)
     }
 
     fn test(&self, patterns: &[TablePattern]) -> Vec<Check> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sync_config::{TablePattern, Value};
+use sync_config::{Settings, TablePattern, Value};
 use sync_engine::row::{Position, RowKey, SourceTable, SourceValue};
 use sync_engine::source::{ErrorClass, Source, SourceError, SourceEvent, SourceStream};
 
@@ -48,16 +48,28 @@ pub(crate) struct Follower {
     pub(crate) state: State,
     stream: Option<Box<dyn SourceStream>>,
     numbers: HashMap<u32, SourceTable>,
+    /// As [`Follower::numbers`], at the end of what was applied: a number can get another table within a transaction.
+    applied: HashMap<u32, SourceTable>,
     pending: Vec<SourceEvent>,
     jobs: Vec<Job>,
     /// Largest position of a chunk.
     barrier: Option<Position>,
     patterns: Vec<TablePattern>,
+    /// Rows of which the source has left out values that nobody has.
+    incomplete: Vec<(SourceTable, Vec<Value>)>,
+    /// How long a step waits for events.
+    pub(crate) wait: Duration,
+    /// Whether tables that appear in the stream are read; else the stream has all of their rows.
+    pub(crate) reads_new_tables: bool,
     pub(crate) lost: usize,
 }
 
-pub(crate) fn patterns(names: &[&str]) -> Vec<TablePattern> {
-    let pattern = |name: &&str| TablePattern { connection: None, schema: "main".into(), table: (*name).into() };
+/// Patterns of tables, in this schema if they name none.
+pub(crate) fn patterns_in(default: &str, names: &[&str]) -> Vec<TablePattern> {
+    let pattern = |name: &&str| {
+        let (schema, table) = name.split_once('.').unwrap_or((default, name));
+        TablePattern { connection: None, schema: schema.into(), table: table.into() }
+    };
     names.iter().map(pattern).collect()
 }
 
@@ -83,10 +95,14 @@ impl Follower {
             state,
             stream: None,
             numbers: HashMap::new(),
+            applied: HashMap::new(),
             pending: Vec::new(),
             jobs: Vec::new(),
             barrier: None,
             patterns,
+            incomplete: Vec::new(),
+            wait: Duration::ZERO,
+            reads_new_tables: false,
             lost: 0,
         }
     }
@@ -95,6 +111,7 @@ impl Follower {
     pub(crate) fn start(&mut self, source: &dyn Source) -> Result<(), SourceError> {
         self.stream = None;
         self.numbers.clear();
+        self.applied.clear();
         self.pending.clear();
         let tables = source.tables(&self.patterns)?;
         if let Some(position) = self.state.position.clone() {
@@ -138,6 +155,27 @@ impl Follower {
         known.or_insert_with(|| Table { table: table.clone(), rows: BTreeMap::new() }).table = table.clone();
     }
 
+    /// A table that the stream describes. Another generation of a table takes its place.
+    fn relation(&mut self, table: &SourceTable) {
+        if self.reads_new_tables && !self.state.tables.contains_key(&table.physical_id) {
+            let oid = |id: &str| id.split('(').next().map(str::to_owned);
+            let is_other = |known: &Table| {
+                (&known.table.schema, &known.table.name) != (&table.schema, &table.name)
+                    && oid(&known.table.physical_id) != oid(&table.physical_id)
+            };
+            self.state.tables.retain(|_, known| is_other(known));
+            let live = &self.state.tables;
+            self.jobs.retain(|job| live.contains_key(&job.table.physical_id));
+            self.jobs.push(Job::new(table.clone()));
+        }
+        self.know(table);
+        let rows = &mut self.state.tables.get_mut(&table.physical_id).expect("a known table").rows;
+        if self.reads_new_tables {
+            let has = |name: &String| table.columns.iter().any(|column| column.name == *name);
+            rows.values_mut().for_each(|row| row.retain(|name, _| has(name)));
+        }
+    }
+
     /// Reads some rows of a snapshot. A table that has changed is read from its beginning.
     pub(crate) fn chunk(&mut self, source: &dyn Source, limit: usize) -> Result<(), SourceError> {
         let Some(mut job) = self.jobs.pop() else { return Ok(()) };
@@ -159,7 +197,7 @@ impl Follower {
         }
         let Some(known) = self.state.tables.get_mut(&job.table.physical_id) else { return Ok(()) };
         for values in &chunk.rows {
-            let (key, row) = read(&job.table, values);
+            let (key, row, _) = read(&job.table, values, &[]);
             job.read.insert(key.clone());
             if !job.touched.contains(&key) && job.truncated_at.as_ref() <= Some(&chunk.read_at) {
                 known.rows.insert(key, row);
@@ -179,7 +217,7 @@ impl Follower {
 
     /// Takes what the stream has; returns whether that was anything.
     pub(crate) fn step(&mut self) -> Result<bool, SourceError> {
-        let events = self.stream.as_mut().expect("a stream").next(Duration::ZERO)?;
+        let events = self.stream.as_mut().expect("a stream").next(self.wait)?;
         let any = !events.is_empty();
         for event in events {
             self.event(event);
@@ -231,22 +269,28 @@ impl Follower {
 
     fn apply(&mut self, event: SourceEvent, position: &Position) {
         match event {
-            SourceEvent::Relation { table, .. } => self.know(&table),
+            SourceEvent::Relation { number, table } => {
+                self.relation(&table);
+                self.applied.insert(number, table);
+            }
             SourceEvent::Row(change) => {
-                let table = &self.numbers[&change.table];
+                let table = &self.applied[&change.table];
                 let known = self.state.tables.get_mut(&table.physical_id).expect("a known table");
+                let mut before = None;
                 if let Some(key) = change.old_key {
                     assert_eq!(key.len(), table.key.len());
-                    known.rows.remove(&RowKey::new(&key).0);
+                    before = known.rows.remove(&RowKey::new(&key).0);
                 }
                 if let Some(values) = change.row {
-                    let (key, row) = read(&known.table, &values);
+                    let before = before.or_else(|| known.rows.get(&read_key(&known.table, &values)).cloned());
+                    let (key, row, missing) = read(&known.table, &values, before.as_slice());
                     known.rows.insert(key, row);
+                    self.incomplete.extend(missing.map(|key| (known.table.clone(), key)));
                 }
             }
             SourceEvent::Truncate(tables) => {
                 for number in tables {
-                    let id = &self.numbers[&number].physical_id;
+                    let id = &self.applied[&number].physical_id;
                     self.state.tables.get_mut(id).expect("a known table").rows.clear();
                     for job in self.jobs.iter_mut().filter(|job| job.table.physical_id == *id) {
                         job.truncated_at = Some(position.clone());
@@ -254,7 +298,7 @@ impl Follower {
                 }
             }
             SourceEvent::Dropped(number) => {
-                let id = self.numbers[&number].physical_id.clone();
+                let id = self.applied[&number].physical_id.clone();
                 self.state.tables.remove(&id);
                 self.jobs.retain(|job| job.table.physical_id != id);
             }
@@ -264,7 +308,10 @@ impl Follower {
 
     /// Whether all tables were read, and the stream has come to where they were.
     pub(crate) fn is_consistent(&self) -> bool {
-        self.jobs.is_empty() && self.pending.is_empty() && self.state.position >= self.barrier
+        self.jobs.is_empty()
+            && self.pending.is_empty()
+            && self.incomplete.is_empty()
+            && self.state.position >= self.barrier
     }
 
     /// Runs until everything that was written before is there.
@@ -273,14 +320,33 @@ impl Follower {
         while !self.jobs.is_empty() {
             self.chunk(source, 100)?;
         }
-        for _ in 0..10_000 {
+        let mut rests = 0;
+        while rests < 10_000 {
             let any = self.step()?;
+            while !self.jobs.is_empty() {
+                self.chunk(source, 100)?;
+            }
+            self.complete(source)?;
             if self.is_consistent() && self.state.position.as_ref() >= Some(&head) {
                 return Ok(());
             }
-            assert!(any || self.state.position.is_some(), "the stream does not go on");
+            rests += usize::from(!any);
         }
         panic!("the stream does not come to the head: {:?} < {head:?}", self.state.position);
+    }
+
+    /// Reads rows again of which the source has left out values.
+    fn complete(&mut self, source: &dyn Source) -> Result<(), SourceError> {
+        for (table, key) in std::mem::take(&mut self.incomplete) {
+            let refetched = source.refetch(&table, std::slice::from_ref(&key))?;
+            self.barrier = self.barrier.take().max(Some(refetched.read_at));
+            let known = self.state.tables.get_mut(&table.physical_id);
+            let Some(row) = known.and_then(|known| known.rows.get_mut(&RowKey::new(&key).0)) else { continue };
+            if let Some(values) = refetched.rows.into_iter().next().flatten() {
+                *row = read(&table, &values, &[]).1;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn content(&self) -> Content {
@@ -294,20 +360,27 @@ impl Follower {
 }
 
 fn read_key(table: &SourceTable, values: &[SourceValue]) -> Vec<u8> {
-    let value = |column: &usize| match &values[*column] {
-        SourceValue::Value(value) => value.clone(),
-        other => panic!("{other:?} in a key"),
-    };
-    RowKey::new(&table.key.iter().map(value).collect::<Vec<_>>()).0
+    RowKey::new(&key_values(table, values)).0
 }
 
-fn read(table: &SourceTable, values: &[SourceValue]) -> (Vec<u8>, Row) {
+fn key_values(table: &SourceTable, values: &[SourceValue]) -> Vec<Value> {
+    let value = |column: &usize| values[*column].to_value(&Settings::default()).expect("keys are complete");
+    table.key.iter().map(value).collect()
+}
+
+/// A row with its key, and again its key if values are missing that the row had not before either.
+fn read(table: &SourceTable, values: &[SourceValue], before: &[Row]) -> (Vec<u8>, Row, Option<Vec<Value>>) {
     assert_eq!(values.len(), table.columns.len());
     let columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-    let value = |value: &SourceValue| match value {
-        SourceValue::Value(value) => value.clone(),
-        other => panic!("{other:?}"),
-    };
-    let row = row(&columns, &values.iter().map(value).collect::<Vec<_>>());
-    (read_key(table, values), row)
+    let value = |value: &SourceValue| value.to_value(&Settings::of_edition(3));
+    let given: Vec<Value> = values.iter().map(|source| value(source).unwrap_or(Value::Null)).collect();
+    let mut row = row(&columns, &given);
+    let mut is_incomplete = false;
+    for (column, _) in columns.iter().zip(values).filter(|(_, source)| value(source).is_none()) {
+        match before.first().and_then(|before| before.get(column)) {
+            Some(shown) => drop(row.insert(column.clone(), shown.clone())),
+            None => is_incomplete = true,
+        }
+    }
+    (read_key(table, values), row, is_incomplete.then(|| key_values(table, values)))
 }

@@ -7,7 +7,8 @@ use sync_engine::source::{ErrorClass, Source, SourceEvent};
 use sync_sources::json::JsonSource;
 use tempfile::TempDir;
 
-use crate::follower::{Follower, Row, State, patterns};
+use crate::follower::{Follower, Row, State};
+use crate::patterns;
 
 struct Folder {
     folder: TempDir,

@@ -11,7 +11,7 @@ use sync_sources::memory::MemorySource;
 use sync_sources::sqlite::SqliteSource;
 use tempfile::TempDir;
 
-use crate::world::{Keys, Model, Spec, World, Write};
+use crate::world::{Keys, Model, Spec, Values, World, Write};
 
 fn spec(name: &'static str, columns: &[&'static str], keys: Keys) -> Spec {
     let key = (0..columns.len()).filter(|column| !["v", "w"].contains(&columns[*column])).collect();
@@ -129,8 +129,8 @@ impl World for Json {
         self.store("log.ndjson", &self.lines);
     }
 
-    fn has_all_values(&self) -> bool {
-        false
+    fn values(&self) -> Values {
+        Values::Json
     }
 
     fn is_by_table(&self) -> bool {

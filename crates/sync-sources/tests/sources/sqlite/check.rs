@@ -4,7 +4,7 @@ use sync_engine::source::{Check, ErrorClass, Source};
 use sync_sources::sqlite::SqliteSource;
 
 use super::File;
-use crate::follower::patterns;
+use crate::patterns;
 use crate::worlds::connect;
 
 /// Names and messages of what is wrong.

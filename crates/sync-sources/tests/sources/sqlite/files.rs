@@ -8,7 +8,7 @@ use sync_engine::source::{ErrorClass, Source};
 use sync_sources::sqlite::SqliteSource;
 
 use super::File;
-use crate::follower::patterns;
+use crate::patterns;
 use crate::worlds::connect;
 
 const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 2)";

@@ -13,7 +13,8 @@ use sync_engine::row::{Position, RowKey, SourceValue};
 use sync_engine::source::{ErrorClass, Source, SourceError, SourceEvent};
 use sync_sources::sqlite::SqliteSource;
 
-use crate::follower::{patterns, shown};
+use crate::follower::shown;
+use crate::patterns;
 use crate::worlds::connect;
 
 /// What the reader is started with.

@@ -14,7 +14,8 @@ use sync_config::Value;
 use sync_sources::sqlite::SqliteSource;
 use tempfile::TempDir;
 
-use crate::follower::{self, Follower, Row, State, patterns};
+use crate::follower::{self, Follower, Row, State};
+use crate::patterns;
 use crate::worlds::{connect, quoted};
 
 /// A file, an app that writes to it, and a follower that has caught up.

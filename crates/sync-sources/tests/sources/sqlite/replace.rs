@@ -7,7 +7,7 @@ fn checks(schema: &str, statements: &[&str]) {
     for statement in statements {
         file.check_after(statement);
     }
-    let findings = sync_engine::source::Source::test(&file.source, &crate::follower::patterns(&["t"]));
+    let findings = sync_engine::source::Source::test(&file.source, &crate::patterns(&["t"]));
     assert!(findings.iter().all(|check| check.ok), "{findings:?}");
 }
 
@@ -109,11 +109,11 @@ fn an_index_that_cannot_be_followed_does_not_stop_writes_and_is_reported() {
         })
         .unwrap();
     file.run("CREATE TABLE t(id INTEGER PRIMARY KEY, a, u UNIQUE); CREATE UNIQUE INDEX strange ON t(of_the_app(a))");
-    file.follower = crate::follower::Follower::new(crate::follower::patterns(&["t"]), Default::default());
+    file.follower = crate::follower::Follower::new(crate::patterns(&["t"]), Default::default());
     file.follower.start(&file.source).unwrap();
     file.check_after("INSERT INTO t VALUES (1, 'x', 'y')");
     file.check_after("INSERT OR REPLACE INTO t VALUES (2, 'y', 'y')");
-    let findings = sync_engine::source::Source::test(&file.source, &crate::follower::patterns(&["t"]));
+    let findings = sync_engine::source::Source::test(&file.source, &crate::patterns(&["t"]));
     let wrong: Vec<_> = findings.iter().filter(|check| !check.ok).collect();
     assert_eq!(wrong.len(), 1, "{findings:?}");
     assert_eq!(wrong[0].name, "replaced rows");

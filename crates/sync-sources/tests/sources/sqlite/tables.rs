@@ -4,7 +4,7 @@ use sync_config::Value;
 use sync_engine::source::Source;
 
 use super::File;
-use crate::follower::patterns;
+use crate::patterns;
 
 #[test]
 fn all_kinds_of_tables_are_followed() {
