@@ -1,8 +1,9 @@
-//! Keeps the buckets, parameters and positions of the sync service in one SQLite file.
+//! Keeps the buckets, parameters and positions of the sync service in one SQLite file, or in PostgreSQL.
 //!
 //! [`SqliteStore`] is a [`Store`](sync_engine::store::Store): one connection writes, and readers on other threads share a
 //! pool of read-only connections. All content is versioned by operation ids and commit numbers, so a reader needs no
-//! transaction between its calls, and a slow client never keeps the write-ahead log from being reused.
+//! transaction between its calls, and a slow client never keeps the write-ahead log from being reused. [`PostgresStore`] does
+//! the same in a schema of a PostgreSQL database, for several processes.
 //!
 //! | file | subject |
 //! | --- | --- |
@@ -16,6 +17,7 @@
 //! | `shared` | the newest checkpoint, and which ones readers need |
 //! | `encoding` | values and states of rows as bytes |
 //! | `error` | errors of SQLite as those of a store |
+//! | `postgres` | the store in PostgreSQL |
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +27,7 @@ mod dropped;
 mod encoding;
 mod error;
 mod open;
+mod postgres;
 mod reader;
 mod records;
 mod schema;
@@ -32,3 +35,6 @@ mod shared;
 mod store;
 
 pub use open::{Options, SqliteStore};
+pub use postgres::{
+    PostgresDesk, PostgresFollower, PostgresOptions, PostgresStore, StoreEvent, StoreQuestion, StoreRequest,
+};

@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use sync_config::Value;
 use sync_engine::live::{DefinitionId, IndexId};
 use sync_engine::store::{
-    BucketId, BucketState, Checkpoint, OpId, OpKind, Operation, OutputRow, Page, PageLimit, Reader, Readers, StoreError,
+    BucketId, BucketState, Checkpoint, DefinitionSize, OpId, OpKind, Operation, OutputRow, Page, PageLimit, Reader,
+    Readers, StoreError,
 };
 
 use crate::encoding::{read_values, type_name};
@@ -35,6 +36,21 @@ impl Readers for SqliteReaders {
         log.push("-wal");
         let log = size(Path::new(&log)).unwrap_or_default();
         size(&self.0.path).map(|file| file.saturating_add(log))
+    }
+
+    fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
+        let what = "counting buckets";
+        self.0.read(|connection| {
+            let sizes = "SELECT definition, count(*), sum(op_count), sum(size) FROM bucket WHERE last_op > 0
+                GROUP BY definition ORDER BY definition";
+            let mut sizes = connection.prepare_cached(sizes).doing(what)?;
+            let size = |row: &Row<'_>| {
+                let (definition, buckets) = (DefinitionId(row.get(0)?), row.get(1)?);
+                Ok(DefinitionSize { definition, buckets, operations: row.get(2)?, bytes: row.get(3)? })
+            };
+            let sizes = sizes.query_map((), size).doing(what)?;
+            sizes.collect::<rusqlite::Result<_>>().doing(what).map(Some)
+        })
     }
 }
 

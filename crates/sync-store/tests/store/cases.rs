@@ -11,17 +11,10 @@ use sync_engine::store::{
     WriteCheckpoint,
 };
 
-use crate::support::{ALL, Kind, Tested, at, bucket_key, changes, key, new_bucket, parameter, put, state};
+use crate::support::{ALL, Tested, at, bucket_key, changes, key, new_bucket, parameter, put, state};
+use crate::world::Kind;
 
-/// Each case for each kind of store.
-macro_rules! cases {
-    ($($case:ident)*) => {
-        mod memory { $(#[test] fn $case() { super::$case(super::Kind::Memory); })* }
-        mod sqlite { $(#[test] fn $case() { super::$case(super::Kind::Sqlite); })* }
-    };
-}
-
-cases! {
+kinds! {
     a_new_store_is_empty
     everything_is_loaded_as_it_was_written
     operations_of_an_open_transaction_are_not_visible

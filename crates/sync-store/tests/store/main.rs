@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[macro_use]
+mod world;
+
 mod cases;
 mod client;
 mod crash;
+mod history;
 mod open;
 mod random;
 mod support;

@@ -9,7 +9,8 @@ use sync_engine::row::Position;
 use sync_engine::store::{Batch, BucketId, OpId, Store, StoreError, Superseded, TableId};
 use sync_store::{Options, SqliteStore};
 
-use crate::support::{ALL, Kind, Tested, at, bucket_key, changes, folder, key, new_bucket, options, put, state};
+use crate::support::{ALL, Tested, at, bucket_key, changes, key, new_bucket, put, state};
+use crate::world::{Kind, folder, options};
 
 fn open_error(path: &Path) -> StoreError {
     let options = Options { busy_timeout: Duration::ZERO, ..Options::default() };
@@ -19,7 +20,7 @@ fn open_error(path: &Path) -> StoreError {
 #[test]
 fn a_store_is_open_once() {
     let tested = Tested::new(Kind::Sqlite, 100);
-    let file = tested.file();
+    let file = tested.world.file();
     let error = open_error(&file);
     assert!(matches!(&error, StoreError::Unavailable(message) if message.contains("is in use")), "{error}");
     let readers = tested.store.readers();
@@ -32,7 +33,7 @@ fn a_store_is_open_once() {
 #[test]
 fn a_store_that_is_closed_is_one_file_although_readers_are_open() {
     let mut tested = Tested::new(Kind::Sqlite, 100);
-    let file = tested.file();
+    let file = tested.world.file();
     let log = file.with_file_name(format!("{}-wal", file.file_name().unwrap().to_string_lossy()));
     tested.store.commit(&at(1, 1)).unwrap();
     let readers = tested.store.readers();
@@ -71,7 +72,7 @@ fn other_files_are_refused_and_stay_as_they_are() {
 #[test]
 fn a_newer_format_is_refused() {
     let tested = Tested::new(Kind::Sqlite, 100);
-    let file = tested.file();
+    let file = tested.world.file();
     drop(tested.store);
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 2).unwrap();
     let error = open_error(&file);
@@ -165,7 +166,7 @@ fn damage_is_reported_as_such() {
     ] {
         let mut tested = Tested::new(Kind::Sqlite, 100);
         tested.store.commit(&large_batch(1)).unwrap();
-        Connection::open(tested.file()).unwrap().execute_batch(damage).unwrap();
+        Connection::open(tested.world.file()).unwrap().execute_batch(damage).unwrap();
         let reader = tested.latest();
         let results = [
             tested.store.load().err(),

@@ -13,8 +13,9 @@ use sync_engine::store::{
 
 use crate::client::{ClientBucket, History};
 use crate::support::{
-    ALL, Kind, Random, Tested, bucket_key, changes, checkpoint, key, new_bucket, output, parameter, put, remove, state,
+    ALL, Random, Tested, bucket_key, changes, checkpoint, key, new_bucket, output, parameter, put, remove, state,
 };
+use crate::world::Kind;
 
 const BUCKETS: i64 = 5;
 const ROWS: usize = 12;
@@ -298,18 +299,13 @@ fn assert_all_is_compacted(tested: &Tested, model: &Model) {
     }
 }
 
-#[test]
-fn memory() {
-    for seed in 0..150 {
+fn all_positions(kind: Kind) {
+    for seed in 0..kind.sessions() {
         println!("seed {seed}");
-        run(Kind::Memory, seed);
+        run(kind, seed);
     }
 }
 
-#[test]
-fn sqlite() {
-    for seed in 0..15 {
-        println!("seed {seed}");
-        run(Kind::Sqlite, seed);
-    }
+kinds! {
+    all_positions
 }

@@ -1,53 +1,36 @@
 //! Stores to test, random numbers, and short ways to write batches.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sync_config::Value;
 use sync_engine::live::{ConfigId, DefinitionId, IndexId};
-use sync_engine::memory::MemoryStore;
 use sync_engine::row::{Position, RowKey};
 use sync_engine::store::{
     Batch, BucketChange, BucketId, Checkpoint, NewBucket, OpId, OpKind, Operation, OutputRow, PageLimit,
     ParameterPlace, Place, Reader, RowState, Store, TableId,
 };
-use sync_store::{Options, SqliteStore};
-use tempfile::TempDir;
+
+use crate::world::{Kind, World};
 
 pub(crate) const ALL: PageLimit = PageLimit { operations: usize::MAX, bytes: usize::MAX };
-
-/// A kind of store.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Memory,
-    Sqlite,
-}
 
 /// A store that can be closed and opened again.
 pub(crate) struct Tested {
     pub(crate) store: Box<dyn Store>,
-    memory: Option<MemoryStore>,
-    folder: TempDir,
-    clear_from: usize,
+    pub(crate) world: World,
 }
 
 impl Tested {
     pub(crate) fn new(kind: Kind, clear_from: usize) -> Self {
-        let folder = folder();
-        let memory = matches!(kind, Kind::Memory).then(|| MemoryStore::new("memory"));
-        if let Some(memory) = &memory {
-            memory.set_clear_from(clear_from);
-        }
-        let store = open(&memory, &folder, clear_from);
-        Self { store, memory, folder, clear_from }
+        let world = World::new(kind, clear_from);
+        Self { store: world.open(), world }
     }
 
     /// All readers must be gone.
     pub(crate) fn reopen(self) -> Self {
-        let Self { store, memory, folder, clear_from } = self;
+        let Self { store, world } = self;
         drop(store);
-        Self { store: open(&memory, &folder, clear_from), memory, folder, clear_from }
+        Self { store: world.open(), world }
     }
 
     pub(crate) fn latest(&self) -> Box<dyn Reader> {
@@ -66,26 +49,6 @@ impl Tested {
             }
         }
     }
-
-    pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("store")
-    }
-}
-
-/// In memory where that is possible: syncing takes most of the time otherwise.
-pub(crate) fn folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
-fn open(memory: &Option<MemoryStore>, folder: &TempDir, clear_from: usize) -> Box<dyn Store> {
-    match memory {
-        Some(memory) => Box::new(memory.clone()),
-        None => Box::new(SqliteStore::open(&folder.path().join("store"), options(clear_from)).unwrap()),
-    }
-}
-
-pub(crate) fn options(clear_from: usize) -> Options {
-    Options { clear_from, busy_timeout: Duration::from_secs(60), ..Options::default() }
 }
 
 /// Random numbers that a seed repeats.

@@ -9,7 +9,8 @@ use sync_config::Value;
 use sync_engine::store::{Batch, BucketId, NewParameter, OpId, PageLimit, Reader, Readers, Superseded};
 
 use crate::client::ClientBucket;
-use crate::support::{Kind, Random, Tested, at, bucket_key, changes, new_bucket, parameter, put};
+use crate::support::{Random, Tested, at, bucket_key, changes, new_bucket, parameter, put};
+use crate::world::Kind;
 
 const ROWS: OpId = 9;
 
@@ -91,7 +92,7 @@ fn read(readers: &Arc<dyn Readers>, is_finished: &AtomicBool, seed: u64) -> usiz
 
 const COMMITS: OpId = 300;
 
-fn run(kind: Kind) {
+fn readers_see_their_checkpoint(kind: Kind) {
     let mut tested = Tested::new(kind, 5);
     tested.store.commit(&commit_of(1)).unwrap();
     let is_finished = AtomicBool::new(false);
@@ -118,12 +119,6 @@ fn run(kind: Kind) {
     check(&*tested.latest(), &mut BTreeMap::new(), &mut Random(1));
 }
 
-#[test]
-fn memory() {
-    run(Kind::Memory);
-}
-
-#[test]
-fn sqlite() {
-    run(Kind::Sqlite);
+kinds! {
+    readers_see_their_checkpoint
 }
