@@ -43,11 +43,14 @@
 
 #![forbid(unsafe_code)]
 
+mod conflicts;
+pub mod convex;
 mod dead_letter;
 mod locks;
 mod path;
 mod persister;
 mod plan;
+pub mod postgres;
 mod request;
 mod result;
 mod rules;
@@ -57,9 +60,9 @@ mod value;
 
 pub use dead_letter::{DeadLetter, Letters, ReplayError, State};
 pub use path::{Counters, OnFatal, Options, WritePath, WriteUser};
-pub use persister::{Key, Persister, PersisterError, Stored, Work};
+pub use persister::{Key, Persister, PersisterError, Stored, Turn, Work};
 pub use plan::Planned;
 pub use request::{BadRequest, Operation, OperationKind, Transaction};
 pub use result::{Answer, Conflict, FailedOperation, Failure, TransactionResult, code};
-pub use rules::{Expression, Loaded, OnConflict, OnError, Part, Rules, SetColumn, TableRule};
-pub use schema::{Column, Dialect, Schema, Table};
+pub use rules::{Claim, ClaimForm, Expression, Loaded, OnConflict, OnError, Part, Rules, SetColumn, TableRule};
+pub use schema::{Column, ColumnType, Dialect, Schema, Table, TypeKind};

@@ -124,6 +124,13 @@ impl WritePath {
         let results = self.locks.with(&user.id, client.unwrap_or_default(), || {
             let mut is_stopped = false;
             let mut results = Vec::with_capacity(upload.transactions.len());
+            let turn = self.persister.turn(&user.id, client.unwrap_or_default());
+            if let Err(later) = &turn {
+                self.counters.retryable.fetch_add(1, Ordering::Relaxed);
+                results.push(TransactionResult::clone(later));
+                results.resize(upload.transactions.len(), TransactionResult::NotAttempted);
+                return results;
+            }
             for transaction in &upload.transactions {
                 if is_stopped {
                     results.push(TransactionResult::NotAttempted);
@@ -155,6 +162,7 @@ impl WritePath {
             key,
             hash: transaction.hash(),
             plan,
+            role: from.rules.role(),
             user: &user.id,
             claims: &user.claims,
             kept_claims: from.kept_claims,
@@ -213,10 +221,15 @@ impl WritePath {
             .map_err(|error| PersisterError(format!("Reading the transaction of dead letter {id}: {error}")))?;
         let rules = self.rules();
         let result = self.locks.with(&letter.user, letter.client.as_deref().unwrap_or_default(), || {
+            let _turn = match self.persister.turn(&letter.user, letter.client.as_deref().unwrap_or_default()) {
+                Ok(turn) => turn,
+                Err(later) => return *later,
+            };
             self.counted(self.persister.apply(&Work {
                 key: None,
                 hash: transaction.hash(),
                 plan: plan(&rules, &transaction.operations),
+                role: rules.role(),
                 user: &letter.user,
                 claims: &letter.claims,
                 kept_claims: &letter.claims,

@@ -29,6 +29,15 @@ pub trait Persister: Send + Sync {
     /// The database cannot be asked now.
     fn refused(&self, rules: &Rules) -> Result<Vec<(String, String)>, PersisterError>;
 
+    /// Waits until no other process applies something of a client, and keeps the others waiting until what this returns
+    /// is dropped. Within this process nobody else does. Databases that only one process writes need not do anything.
+    ///
+    /// # Errors
+    /// The client has to try again: the database cannot be reached, or others were waited for too long.
+    fn turn(&self, _user: &str, _client: &str) -> Result<Box<dyn Turn + '_>, Box<TransactionResult>> {
+        Ok(Box::new(()))
+    }
+
     /// Applies a transaction in one transaction of the database, and stores its result there, too.
     ///
     /// - If `key` is stored, the result is the stored one and nothing runs; if it is stored with another hash, that is a
@@ -57,6 +66,11 @@ pub trait Persister: Send + Sync {
     fn discard(&self, id: i64, note: Option<&str>) -> Result<bool, PersisterError>;
 }
 
+/// The right to apply something of a client, until it is dropped.
+pub trait Turn {}
+
+impl Turn for () {}
+
 /// Identifies a transaction of a client's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
@@ -79,6 +93,8 @@ pub struct Work<'a> {
     pub hash: [u8; 32],
     /// Its operations, or why the rules refuse it.
     pub plan: Result<Vec<Planned<'a>>, Box<Failure>>,
+    /// The role that its operations run as; none: that of the connection.
+    pub role: Option<&'a str>,
     /// The user.
     pub user: &'a str,
     /// The claims of the user's token, as a JSON object.

@@ -123,6 +123,11 @@ struct OperationJson<'a> {
     previous_values: Option<Members>,
 }
 
+/// The members of a JSON object, with their values.
+pub(crate) fn members(json: &str) -> Option<Vec<(String, Value)>> {
+    serde_json::from_str::<Members>(json).ok().map(|members| members.0)
+}
+
 /// The members of an object, the last of each name.
 struct Members(Vec<(String, Value)>);
 

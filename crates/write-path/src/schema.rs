@@ -1,12 +1,30 @@
 //! The tables of a database, which rules are checked against.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::plan::CLIENT_KEY;
 
 /// The SQL of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite
     Sqlite,
+    /// PostgreSQL
+    Postgres,
+    /// Convex, which evaluates nothing.
+    Convex,
+}
+
+impl Dialect {
+    /// The column that has the ids of clients, unless a rule says another one.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Sqlite | Self::Postgres => CLIENT_KEY,
+            // Convex makes the ids of documents itself.
+            Self::Convex => "uuid",
+        }
+    }
 }
 
 /// A database as rules see it.
@@ -24,8 +42,14 @@ pub struct Schema {
 }
 
 /// A table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Table {
+    /// The schema that it is in.
+    pub schema: String,
+    /// Its name there.
+    pub name: String,
+    /// Whether the database decides by row who may do what.
+    pub has_row_security: bool,
     /// Its columns.
     pub columns: Vec<Column>,
     /// The columns that are unique alone.
@@ -39,6 +63,45 @@ pub struct Column {
     pub name: String,
     /// Whether the database computes it.
     pub is_generated: bool,
+    /// Its type; none in databases where each value has its own.
+    pub column_type: Option<ColumnType>,
+}
+
+/// The type of a column, or of a value that the database computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnType {
+    /// Its name in SQL, quoted, with its schema. Of a domain, that of what it is based on.
+    pub name: String,
+    /// What it is.
+    pub kind: TypeKind,
+}
+
+/// What types there are, as far as it matters for reading and comparing values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of SQL")]
+pub enum TypeKind {
+    Boolean,
+    Integer,
+    /// With a fraction.
+    Number,
+    Text,
+    Bytes,
+    Time,
+    Json,
+    Jsonb,
+    Array(Arc<ColumnType>),
+    Composite,
+    Range(Arc<ColumnType>),
+    /// Several ranges.
+    Multirange(Arc<ColumnType>),
+    Other,
+}
+
+impl ColumnType {
+    /// A type that each PostgreSQL database has.
+    pub(crate) fn known(name: &str, kind: TypeKind) -> Self {
+        Self { name: format!("pg_catalog.{name}"), kind }
+    }
 }
 
 impl Schema {
@@ -53,11 +116,15 @@ impl Schema {
 
 impl Table {
     pub(crate) fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|known| known.name == column)
+        self.column(column).is_some()
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|known| known.name == name)
     }
 
     /// Whether a statement can give the column a value.
     pub(crate) fn is_writable(&self, column: &str) -> bool {
-        self.columns.iter().any(|known| known.name == column && !known.is_generated)
+        self.column(column).is_some_and(|known| !known.is_generated)
     }
 }

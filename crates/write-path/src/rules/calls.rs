@@ -3,26 +3,24 @@
 use sync_config::syntax::{Expr, ExprKind, Name};
 use sync_config::{Code, Diagnostic, Function, Span, Value};
 
-use super::Part;
+use super::claim::{Claim, steps};
 use super::expression::{Translated, Translator, refused};
-use crate::schema::Dialect;
+use super::functions::sqlite_name;
+use super::types::{Typed, no_function, sql};
+use super::{Expression, Part};
 
 impl Translator<'_> {
-    pub(super) fn call(&mut self, schema: Option<&Name>, name: &Name, args: &[Expr], span: Span) -> Translated<()> {
+    pub(super) fn call(&mut self, schema: Option<&Name>, name: &Name, args: &[Expr], span: Span) -> Translated<Typed> {
         let Some(schema) = schema else { return self.function(name, args, span) };
-        match (schema.text.as_str(), name.text.as_str(), args) {
-            ("auth" | "request", "user_id", []) => self.out.parts.push(Part::UserId),
+        Ok(match (schema.text.as_str(), name.text.as_str(), args) {
+            ("auth" | "request", "user_id", []) => self.bound(Part::UserId),
             ("auth", "parameters", []) | ("request", "jwt", []) => {
                 self.claims.is_all = true;
-                self.out.parts.push(Part::Claims);
+                self.bound(Part::Claims)
             }
             ("auth", "parameter", [path]) => {
                 self.note_claim(path);
-                self.out.sql("(");
-                self.out.parts.push(Part::Claims);
-                self.out.sql(" ->> ");
-                self.expr(path)?;
-                self.out.sql(")");
+                self.parameter(path)?
             }
             ("auth", "parameter", _) => {
                 return Err(Diagnostic::new(Code::ArgumentCount, span, "parameter() has one argument"));
@@ -36,8 +34,23 @@ impl Translator<'_> {
                 let message = format!("Unknown function \"{}.{}\"", schema.text, name.text);
                 return Err(Diagnostic::new(Code::UnknownFunction, schema.span.to(name.span), message));
             }
+        })
+    }
+
+    /// One of the claims.
+    fn parameter(&mut self, path: &Expr) -> Translated<Typed> {
+        let is_typed = self.is_typed();
+        match &path.kind {
+            ExprKind::Literal(value) if is_typed => {
+                let steps = steps(value).ok_or_else(|| refused(path.span, "This is no path into the claims"))?;
+                Ok(Typed::Given(Part::Claim(Claim::new(steps))))
+            }
+            _ if is_typed => self.claim_at(path),
+            _ => {
+                let claims = Expression { parts: vec![Part::Claims] };
+                Ok(Typed::Untyped(sql!["(", claims, " ->> ", self.expr(path)?.settled().0, ")"]))
+            }
         }
-        Ok(())
     }
 
     /// Remembers which claim a path begins with.
@@ -61,7 +74,7 @@ impl Translator<'_> {
         }
     }
 
-    fn function(&mut self, name: &Name, args: &[Expr], span: Span) -> Translated<()> {
+    fn function(&mut self, name: &Name, args: &[Expr], span: Span) -> Translated<Typed> {
         let lower = name.text.to_lowercase();
         let function = match lower.as_str() {
             "iif" | "if" => return self.iif(args, span),
@@ -79,27 +92,18 @@ impl Translator<'_> {
             let message = format!("{} has {least} to {most} arguments, not {}", name.text, args.len());
             return Err(Diagnostic::new(Code::ArgumentCount, span, message));
         }
-        let Some(known) = database_name(self.schema.dialect, function) else {
-            return Err(refused(name.span, format!("The database has no function {}", name.text)));
-        };
-        self.out.sql(known);
-        self.list(args)
+        if self.is_typed() {
+            return self.typed_function(function, &name.text, args, name.span);
+        }
+        let known = sqlite_name(function).ok_or_else(|| no_function(name.span, &name.text))?;
+        Ok(Typed::Untyped(sql![known, self.list(args)?]))
     }
 
-    fn iif(&mut self, args: &[Expr], span: Span) -> Translated<()> {
+    fn iif(&mut self, args: &[Expr], span: Span) -> Translated<Typed> {
         match args {
             [when, then] => self.case(None, &[(when.clone(), then.clone())], None),
             [when, then, otherwise] => self.case(None, &[(when.clone(), then.clone())], Some(otherwise)),
             _ => Err(Diagnostic::new(Code::ArgumentCount, span, "iif has three arguments")),
         }
-    }
-}
-
-/// What the database calls a function.
-fn database_name(dialect: Dialect, function: Function) -> Option<&'static str> {
-    match (dialect, function) {
-        (Dialect::Sqlite, Function::Base64 | Function::JsonKeys | Function::UuidBlob) => None,
-        (Dialect::Sqlite, Function::Substring) => Some("substr"),
-        (Dialect::Sqlite, other) => Some(other.name()),
     }
 }

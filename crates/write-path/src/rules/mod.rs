@@ -1,22 +1,32 @@
 //! Write rules: which tables and columns clients may write, and under which condition.
 
 mod calls;
+mod claim;
 mod expression;
+mod functions;
+mod json;
 mod query;
 mod read;
+mod types;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use sync_config::{Code, Diagnostic, Severity, Span, Value};
 
 use crate::persister::{Persister, PersisterError};
 use crate::request::OperationKind;
+use crate::schema::Table;
+
+pub use claim::{Claim, ClaimForm};
 
 /// Compiled rules.
 #[derive(Clone, Debug)]
 pub struct Rules {
     tables: HashMap<String, TableRule>,
+    /// The role that operations run as.
+    role: Option<String>,
     claims: Claims,
     /// What they were compiled from.
     yaml: String,
@@ -31,6 +41,8 @@ pub struct TableRule {
     pub name: String,
     /// The table in the database.
     pub table: String,
+    /// The same, with its columns.
+    pub definition: Arc<Table>,
     /// The column in the database that has the ids of clients.
     pub key: String,
     /// What clients may do.
@@ -43,6 +55,8 @@ pub struct TableRule {
     pub check: Option<Expression>,
     /// What happens to values that the client has not seen.
     pub on_conflict: OnConflict,
+    /// The schema and the name of the function that decides about conflicts.
+    pub function: Option<(String, String)>,
     /// Who handles a fatal error.
     pub on_error: OnError,
     /// Names of clients for columns that the server writes.
@@ -71,6 +85,8 @@ pub enum OnConflict {
     Column,
     /// The transaction is refused.
     Reject,
+    /// A function of the database decides.
+    Function,
 }
 
 /// Who handles a fatal error.
@@ -101,6 +117,8 @@ pub enum Part {
     UserId,
     /// The claims of the user's token, as a JSON object.
     Claims,
+    /// One of the claims.
+    Claim(Claim),
 }
 
 /// Rules, if there is no error, and all findings.
@@ -163,9 +181,14 @@ impl Rules {
         self.tables.values()
     }
 
-    /// Those of the claims that the rules use.
+    /// The role that operations run as; none: that of the connection.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    /// Those of the claims that the rules use. With a role, policies of the database can use all.
     pub(crate) fn kept_claims(&self, claims: &str) -> String {
-        if self.claims.is_all {
+        if self.claims.is_all || self.role.is_some() {
             return claims.to_owned();
         }
         if self.claims.names.is_empty() {
@@ -184,6 +207,11 @@ impl TableRule {
         self.set_names.contains(column)
     }
 
+    /// The columns that the server writes with an operation.
+    pub(crate) fn set_with(&self, kind: OperationKind) -> impl Iterator<Item = &SetColumn> {
+        self.set.iter().filter(move |set| set.on.contains(&kind))
+    }
+
     /// What clients call a column of the database.
     pub fn client_name<'a>(&'a self, column: &'a str) -> &'a str {
         self.columns.iter().find(|(_, known)| *known == column).map_or(column, |(name, _)| name.as_str())
@@ -191,6 +219,37 @@ impl TableRule {
 }
 
 impl Expression {
+    /// SQL without values.
+    pub(crate) fn of(sql: &str) -> Self {
+        Self { parts: vec![Part::Sql(sql.to_owned())] }
+    }
+
+    /// A quoted name.
+    pub(crate) fn of_name(name: &str) -> Self {
+        let mut own = Self::default();
+        own.name(name);
+        own
+    }
+
+    /// The value, if the expression is nothing else.
+    pub(crate) fn only(&self) -> Option<&Part> {
+        match self.parts.as_slice() {
+            [Part::Sql(_)] => None,
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Appends an expression.
+    pub(crate) fn append(&mut self, other: Self) {
+        for part in other.parts {
+            match part {
+                Part::Sql(sql) => self.sql(&sql),
+                other => self.parts.push(other),
+            }
+        }
+    }
+
     /// Appends SQL.
     pub(crate) fn sql(&mut self, sql: &str) {
         match self.parts.last_mut() {

@@ -3,7 +3,10 @@
 use sync_config::syntax::{Expr, ExprKind, FromItem, FromSource, Name, Query, SelectItem};
 use sync_config::{Code, Diagnostic};
 
-use super::expression::{Translated, Translator, refused};
+use super::Expression;
+use super::expression::{Translated, Translator, in_parentheses, refused};
+use super::json::pair;
+use super::types::{Ty, Typed, sql};
 use crate::schema::Table;
 
 /// The items of one FROM.
@@ -19,34 +22,67 @@ struct Item<'a> {
 
 enum Relation<'a> {
     Table(&'a Table),
-    Each,
-    Columns(Vec<String>),
+    Columns(Vec<(String, Ty)>),
 }
 
 impl Relation<'_> {
-    fn has(&self, column: &str) -> bool {
+    /// The type of a column, if there is one of this name.
+    fn column(&self, name: &str) -> Option<Ty> {
         match self {
-            Self::Table(table) => table.has(column),
-            Self::Each => ["key", "value", "type"].contains(&column),
-            Self::Columns(columns) => columns.iter().any(|known| known == column),
+            Self::Table(table) => {
+                Some(table.column(name)?.column_type.as_ref().map_or(Ty::Untyped, |ty| Ty::Native(ty.clone())))
+            }
+            Self::Columns(columns) => columns.iter().find(|(known, _)| known == name).map(|(_, ty)| ty.clone()),
         }
     }
 }
 
 impl<'a> Scope<'a> {
-    /// The row that an operation writes.
-    pub(super) fn of_row(name: &str, table: &'a Table) -> Self {
-        Self { items: vec![Item { name: row_name(name).to_owned(), relation: Relation::Table(table) }] }
+    /// The row that an operation writes. Expressions refer to it by the name of its table, without the schema.
+    pub(super) fn of_row(table: &'a Table) -> Self {
+        Self { items: vec![Item { name: table.name.clone(), relation: Relation::Table(table) }] }
     }
 }
 
-/// By which name expressions refer to a row of a table: without its schema.
-pub(crate) fn row_name(table: &str) -> &str {
-    table.rsplit_once('.').map_or(table, |(_, name)| name)
+/// A subquery, whose columns can still get other types.
+pub(super) struct Queried {
+    columns: Vec<Typed>,
+    from: Expression,
+    filter: Option<Expression>,
+}
+
+impl Queried {
+    /// Its SQL.
+    pub(super) fn into_sql(self) -> Expression {
+        let columns = self.columns.into_iter().map(|column| column.settled().0).collect();
+        select(columns, self.from, self.filter)
+    }
+
+    /// Its SQL beside what its columns are compared with.
+    pub(super) fn beside(self, lefts: Vec<Typed>) -> (Vec<Expression>, Expression) {
+        let (lefts, columns) =
+            lefts.into_iter().zip(self.columns).map(|(left, column)| pair(left, column, false)).unzip();
+        (lefts, select(columns, self.from, self.filter))
+    }
+}
+
+fn select(columns: Vec<Expression>, from: Expression, filter: Option<Expression>) -> Expression {
+    let mut out = Expression::of("SELECT ");
+    for (index, column) in columns.into_iter().enumerate() {
+        if index > 0 {
+            out.sql(", ");
+        }
+        out.append(column);
+    }
+    out = sql![out, " FROM ", from];
+    match filter {
+        Some(filter) => sql![out, " WHERE ", filter],
+        None => out,
+    }
 }
 
 impl<'a> Translator<'a> {
-    pub(super) fn column(&mut self, table: Option<&Name>, column: &Name) -> Translated<()> {
+    pub(super) fn column(&mut self, table: Option<&Name>, column: &Name) -> Translated<Typed> {
         let mut found = None;
         for scope in self.scopes.iter().rev() {
             match (table, scope.items.as_slice()) {
@@ -73,19 +109,15 @@ impl<'a> Translator<'a> {
                 }
             });
         };
-        if !item.relation.has(&column.text) {
+        let Some(ty) = item.relation.column(&column.text) else {
             let message = format!("'{}' has no column '{}'", item.name, column.text);
             return Err(Diagnostic::new(Code::WriteColumn, column.span, message));
-        }
-        let name = item.name.clone();
-        self.out.name(&name);
-        self.out.sql(".");
-        self.out.name(&column.text);
-        Ok(())
+        };
+        Ok(ty.with(sql![Expression::of_name(&item.name), ".", Expression::of_name(&column.text)]))
     }
 
     /// A query with as many columns; with any for EXISTS.
-    pub(super) fn query(&mut self, query: &Query, width: Option<usize>) -> Translated<()> {
+    pub(super) fn query(&mut self, query: &Query, width: Option<usize>) -> Translated<Queried> {
         if self.scopes.is_empty() {
             return Err(refused(query.span, "A subquery is only supported in `check`"));
         }
@@ -99,80 +131,78 @@ impl<'a> Translator<'a> {
             return Err(Diagnostic::new(Code::WrongColumnCount, query.span, message));
         }
         self.scopes.push(Scope::default());
-        // FROM comes later than the columns that use it.
-        let outer = std::mem::take(&mut self.out);
+        let mut from = Expression::default();
         for (index, item) in query.from.iter().enumerate() {
-            self.joined(item, index)?;
+            from = sql![from, if index > 0 { " JOIN " } else { "" }, self.joined(item, index)?];
         }
-        let from = std::mem::replace(&mut self.out, outer);
-        self.out.sql("SELECT ");
-        for (index, item) in query.items.iter().enumerate() {
-            if index > 0 {
-                self.out.sql(", ");
-            }
-            match item {
+        let one = || Typed::Untyped(Expression::of("1"));
+        let mut columns = Vec::with_capacity(query.items.len());
+        for item in &query.items {
+            columns.push(match item {
                 SelectItem::Expr { expr, .. } => self.expr(expr)?,
-                SelectItem::Star { .. } if width.is_none() => self.out.sql("1"),
+                SelectItem::Star { .. } if width.is_none() => one(),
                 SelectItem::Star { span, .. } => return Err(refused(*span, "Name the column instead of `*`")),
-            }
+            });
         }
-        if query.items.is_empty() {
-            self.out.sql("1");
+        if columns.is_empty() {
+            columns.push(one());
         }
-        self.out.sql(" FROM ");
-        self.out.parts.extend(from.parts);
-        if let Some(filter) = &query.filter {
-            self.out.sql(" WHERE ");
-            self.expr(filter)?;
-        }
+        let filter = query.filter.as_ref().map(|filter| self.condition(filter)).transpose()?;
         self.scopes.pop();
-        Ok(())
+        Ok(Queried { columns, from, filter })
     }
 
-    fn joined(&mut self, item: &FromItem, index: usize) -> Translated<()> {
-        if index > 0 {
-            self.out.sql(" JOIN ");
-        }
-        let (own_name, relation) = match &item.source {
+    fn joined(&mut self, item: &FromItem, index: usize) -> Translated<Expression> {
+        let (own_name, relation, source) = match &item.source {
             FromSource::Table(names) => self.table(names, item)?,
             FromSource::Each(argument) => {
-                self.out.sql("json_each(");
-                self.expr(argument)?;
-                self.out.sql(")");
-                ("json_each".to_owned(), Relation::Each)
+                let (source, columns) = self.each_row(argument)?;
+                ("json_each".to_owned(), Relation::Columns(columns), source)
             }
-            FromSource::Query(query) => (String::new(), self.derived(query, &item.columns)?),
+            FromSource::Query(query) => {
+                let (columns, source) = self.derived(query, &item.columns)?;
+                (String::new(), Relation::Columns(columns), source)
+            }
         };
         let name = item.alias.as_ref().map_or(own_name, |alias| alias.text.clone());
-        self.out.sql(" AS ");
-        self.out.name(&name);
+        let out = sql![source, " AS ", Expression::of_name(&name)];
         let items = self.scopes.last_mut().map(|scope| &mut scope.items);
-        let Some(items) = items else { return Ok(()) };
+        let Some(items) = items else { return Ok(out) };
         if items.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
             let message = format!("There are two tables '{name}' in FROM");
             return Err(Diagnostic::new(Code::DuplicateSource, item.span, message));
         }
         items.push(Item { name, relation });
-        self.join(item)
+        Ok(match self.join(item)? {
+            Some(condition) => sql![out, " ON ", condition],
+            // PostgreSQL wants a condition after JOIN.
+            None if index > 0 && self.is_typed() => sql![out, " ON TRUE"],
+            None => out,
+        })
     }
 
-    fn table(&mut self, names: &[Name], item: &FromItem) -> Translated<(String, Relation<'a>)> {
+    /// `json_each(argument)`, and its columns.
+    fn each_row(&mut self, argument: &Expr) -> Translated<(Expression, Vec<(String, Ty)>)> {
+        if self.is_typed() {
+            return self.each(argument);
+        }
+        let columns = ["key", "value", "type"].map(|name| (name.to_owned(), Ty::Untyped));
+        Ok((sql!["json_each(", self.expr(argument)?.settled().0, ")"], columns.to_vec()))
+    }
+
+    fn table(&mut self, names: &[Name], item: &FromItem) -> Translated<(String, Relation<'a>, Expression)> {
         let texts: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
         let wanted = texts.join(".");
-        let Some((name, table)) = self.schema.find(&wanted) else {
+        let Some((_, table)) = self.schema.find(&wanted) else {
             let message = format!("There is no table '{wanted}' in the database");
             return Err(Diagnostic::new(Code::WriteTable, item.span, message));
         };
-        let (schema, own) = name.split_once('.').unwrap_or((&self.schema.default_schema, name));
-        let (schema, own) = (schema.to_owned(), own.to_owned());
-        self.out.name(&schema);
-        self.out.sql(".");
-        self.out.name(&own);
-        Ok((own, Relation::Table(table)))
+        let sql = sql![Expression::of_name(&table.schema), ".", Expression::of_name(&table.name)];
+        Ok((table.name.clone(), Relation::Table(table), sql))
     }
 
     /// A subquery in FROM, which sees nothing around it.
-    fn derived(&mut self, query: &Query, names: &[Name]) -> Translated<Relation<'a>> {
+    fn derived(&mut self, query: &Query, names: &[Name]) -> Translated<(Vec<(String, Ty)>, Expression)> {
         let columns = query.items.iter().map(|item| match item {
             SelectItem::Star { span, .. } => Err(refused(*span, "Name the columns instead of `*`")),
             SelectItem::Expr { expr, alias, text } => Ok(match (alias, &expr.kind) {
@@ -189,24 +219,19 @@ impl<'a> Translator<'a> {
             }
             columns = names.iter().map(|name| name.text.clone()).collect();
         }
-        // The columns get their names through a common table expression, which all databases know.
-        self.out.sql("(WITH \"derived\"(");
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                self.out.sql(", ");
-            }
-            self.out.name(column);
-        }
-        self.out.sql(") AS (");
         let around = std::mem::replace(&mut self.scopes, vec![Scope::default()]);
-        self.query(query, Some(columns.len()))?;
+        let queried = self.query(query, Some(columns.len()))?;
         self.scopes = around;
-        self.out.sql(") SELECT * FROM \"derived\")");
-        Ok(Relation::Columns(columns))
+        let (values, types): (Vec<Expression>, Vec<Ty>) = queried.columns.into_iter().map(Typed::settled).unzip();
+        // The columns get their names through a common table expression, which all databases know.
+        let quoted = columns.iter().map(|column| Expression::of_name(column)).collect();
+        let query = select(values, queried.from, queried.filter);
+        let sql = sql!["(WITH \"derived\"", in_parentheses(quoted), " AS (", query, ") SELECT * FROM \"derived\")"];
+        Ok((columns.into_iter().zip(types).collect(), sql))
     }
 
     /// ON and USING.
-    fn join(&mut self, item: &FromItem) -> Translated<()> {
+    fn join(&mut self, item: &FromItem) -> Translated<Option<Expression>> {
         let mut conditions: Vec<Expr> = item.on.iter().cloned().collect();
         let names: Vec<String> = self
             .scopes
@@ -226,10 +251,14 @@ impl<'a> Translator<'a> {
             let kind = ExprKind::Binary(sync_config::syntax::Operator::Eq, side(left), side(right));
             conditions.push(Expr { kind, span: column.span, parens: false });
         }
-        for (index, condition) in conditions.iter().enumerate() {
-            self.out.sql(if index == 0 { " ON " } else { " AND " });
-            self.expr(condition)?;
+        let mut out = None;
+        for condition in &conditions {
+            let condition = self.condition(condition)?;
+            out = Some(match out {
+                Some(before) => sql![before, " AND ", condition],
+                None => condition,
+            });
         }
-        Ok(())
+        Ok(out)
     }
 }

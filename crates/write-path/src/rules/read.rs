@@ -1,15 +1,16 @@
 //! The YAML file of write rules: its shape, and whether its names are those of the database.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use sync_config::syntax::{Node, Text, Yaml, load, parse_expression};
+use sync_config::syntax::{Expr, Node, Text, Yaml, load, parse_expression};
 use sync_config::{Code, Diagnostic, Severity, Span};
 
 use super::expression::Translator;
 use super::{Claims, Expression, Loaded, OnConflict, OnError, Rules, SetColumn, TableRule};
 use crate::plan::CLIENT_KEY;
 use crate::request::OperationKind;
-use crate::schema::{Schema, Table};
+use crate::schema::{Dialect, Schema, Table};
 
 const ALL: [OperationKind; 3] = [OperationKind::Put, OperationKind::Patch, OperationKind::Delete];
 const WRITING: [OperationKind; 2] = [OperationKind::Put, OperationKind::Patch];
@@ -20,12 +21,15 @@ pub(super) fn read(yaml: &str, schema: &Schema) -> Loaded {
         Ok(root) => root,
         Err(diagnostics) => return Loaded { rules: None, diagnostics },
     };
-    let mut reader = Reader { schema, findings: Vec::new(), claims: Claims::default() };
+    let mut reader =
+        Reader { schema, findings: Vec::new(), claims: Claims::default(), role: None, unchecked: Vec::new() };
     let tables = reader.root(&root);
-    let Reader { mut findings, claims, .. } = reader;
+    let Reader { mut findings, mut claims, role, .. } = reader;
+    // Policies of the database see claims, too, and which is not known.
+    claims.is_all |= tables.values().any(|rule| rule.definition.has_row_security);
     findings.sort_by_key(|finding| finding.span.start);
     let is_fine = findings.iter().all(|finding| finding.severity != Severity::Error);
-    let rules = is_fine.then(|| Rules { tables, claims, yaml: yaml.to_owned(), schema_version: schema.version });
+    let rules = is_fine.then(|| Rules { tables, role, claims, yaml: yaml.to_owned(), schema_version: schema.version });
     Loaded { rules, diagnostics: findings }
 }
 
@@ -33,6 +37,10 @@ struct Reader<'a> {
     schema: &'a Schema,
     findings: Vec<Diagnostic>,
     claims: Claims,
+    /// The role that operations run as.
+    role: Option<String>,
+    /// Tables without a check, whether they have policies, and where they are.
+    unchecked: Vec<(String, bool, Span)>,
 }
 
 impl Reader<'_> {
@@ -103,7 +111,14 @@ impl Reader<'_> {
                         }
                     }
                 }
-                _ => self.unknown("`writes`", key, &["default", "tables"]),
+                "role" => self.read_role(node),
+                _ => self.unknown("`writes`", key, &["default", "role", "tables"]),
+            }
+        }
+        for (name, has_row_security, span) in std::mem::take(&mut self.unchecked) {
+            // With a role, policies of the database are as good as a check.
+            if !(self.role.is_some() && has_row_security) {
+                self.report(Code::NoCheck, span, format!("Every user may write every row of the table '{name}'"));
             }
         }
         if let Some(span) = allowed {
@@ -115,13 +130,17 @@ impl Reader<'_> {
     /// Rules for all tables that no rule names.
     fn allow_others(&mut self, span: Span, tables: &mut HashMap<String, TableRule>) {
         let named: BTreeSet<String> = tables.values().map(|rule| rule.table.clone()).collect();
-        let mut others = Vec::new();
+        let (mut others, key) = (Vec::new(), self.schema.dialect.key());
         for (name, table) in &self.schema.tables {
-            if tables.contains_key(name) || named.contains(name) || !table.unique.iter().any(|key| key == CLIENT_KEY) {
+            // Other schemas have tables of extensions and of the platform.
+            if table.schema != self.schema.default_schema {
+                continue;
+            }
+            if tables.contains_key(name) || named.contains(name) || !table.unique.iter().any(|unique| unique == key) {
                 continue;
             }
             others.push(name.as_str());
-            tables.insert(name.clone(), everything(name, name, table, CLIENT_KEY.to_owned(), span));
+            tables.insert(name.clone(), everything(name, name, table, key.to_owned(), span));
         }
         if !others.is_empty() {
             let message = format!(
@@ -150,7 +169,7 @@ impl Reader<'_> {
         };
         let (key, key_place) = match entry("key") {
             Some(node) => (self.text("`key`", node)?.text.clone(), node.span),
-            None => (CLIENT_KEY.to_owned(), name.span),
+            None => (schema.dialect.key().to_owned(), name.span),
         };
         if !table.unique.contains(&key) {
             let message = match table.has(&key) {
@@ -169,23 +188,51 @@ impl Reader<'_> {
         if let Some(node) = entry("set") {
             self.set(node, &mut rule, table);
         }
-        match entry("check") {
-            Some(node) => rule.check = self.expression("`check`", node, Some((table_name, table))),
-            None => {
-                let message = format!("Every user may write every row of the table '{}'", name.text);
-                self.report(Code::NoCheck, name.span, message);
-            }
+        if entry("check").is_none() {
+            self.unchecked.push((name.text.clone(), table.has_row_security, name.span));
+        }
+        if let Some(node) = entry("check") {
+            let schema = self.schema;
+            rule.check = self.expression("`check`", node, |translator, parsed| translator.check(parsed, table), schema);
         }
         if let Some(node) = entry("on_conflict") {
-            let words =
-                [("last_write", OnConflict::LastWrite), ("column", OnConflict::Column), ("reject", OnConflict::Reject)];
-            rule.on_conflict = self.one_of("`on_conflict`", node, &words).unwrap_or_default();
+            self.on_conflict(node, &mut rule);
         }
         if let Some(node) = entry("on_error") {
             let words = [("server", OnError::Server), ("client", OnError::Client)];
             rule.on_error = self.one_of("`on_error`", node, &words).unwrap_or_default();
         }
         Some(rule)
+    }
+
+    /// The role that operations run as.
+    fn read_role(&mut self, node: &Node) {
+        let Some(role) = self.text("`role`", node) else { return };
+        if self.schema.dialect == Dialect::Postgres {
+            self.role = Some(role.text.clone());
+        } else {
+            self.report(Code::BadValue, node.span, "Only PostgreSQL has roles: leave out `role`");
+        }
+    }
+
+    fn on_conflict(&mut self, node: &Node, rule: &mut TableRule) {
+        if let Yaml::Mapping(entries) = &node.value {
+            for (key, _) in entries.iter().filter(|(key, _)| key.text != "function") {
+                self.unknown("`on_conflict`", key, &["function"]);
+            }
+            let function = entries.iter().find(|(key, _)| key.text == "function");
+            let Some(function) = function.and_then(|(_, node)| self.text("`function`", node)) else { return };
+            if self.schema.dialect != Dialect::Postgres {
+                self.report(Code::BadValue, node.span, "Only PostgreSQL has functions that decide about conflicts");
+            }
+            let (schema, name) = function.text.split_once('.').unwrap_or((&self.schema.default_schema, &function.text));
+            rule.on_conflict = OnConflict::Function;
+            rule.function = Some((schema.to_owned(), name.to_owned()));
+            return;
+        }
+        let words =
+            [("last_write", OnConflict::LastWrite), ("column", OnConflict::Column), ("reject", OnConflict::Reject)];
+        rule.on_conflict = self.one_of("`on_conflict`", node, &words).unwrap_or_default();
     }
 
     fn ops(&mut self, what: &str, node: &Node, permitted: &[OperationKind]) -> Vec<OperationKind> {
@@ -265,14 +312,23 @@ impl Reader<'_> {
             }
             rule.set_names.insert(column.text.clone());
             rule.set_names.extend(clients);
-            if let Some(value) = self.expression("A value of `set`", value, None) {
+            let ty = table.column(&column.text).and_then(|column| column.column_type.as_ref());
+            let translated = |translator: Translator<'_>, parsed: &Expr| translator.value_of(parsed, ty);
+            let schema = self.schema;
+            if let Some(value) = self.expression("A value of `set`", value, translated, schema) {
                 rule.set.push(SetColumn { column: column.text.clone(), on, value });
             }
         }
     }
 
-    /// An expression; one of `set` sees no row.
-    fn expression(&mut self, what: &str, node: &Node, row: Option<(&str, &Table)>) -> Option<Expression> {
+    /// An expression; what is wrong with it is noted.
+    fn expression(
+        &mut self,
+        what: &str,
+        node: &Node,
+        translate: impl for<'c> FnOnce(Translator<'c>, &Expr) -> Result<Expression, Diagnostic>,
+        schema: &Schema,
+    ) -> Option<Expression> {
         let text = match &node.value {
             Yaml::String(text) => text,
             _ => {
@@ -284,8 +340,7 @@ impl Reader<'_> {
         let mut warnings = Vec::new();
         let parsed = parse_expression(text, &mut warnings);
         self.findings.append(&mut warnings);
-        let translated =
-            parsed.and_then(|parsed| Translator::new(self.schema, &mut self.claims).translate(&parsed, row));
+        let translated = parsed.and_then(|parsed| translate(Translator::new(schema, &mut self.claims), &parsed));
         translated.map_err(|finding| self.findings.push(finding)).ok()
     }
 }
@@ -297,12 +352,14 @@ fn everything(client: &str, name: &str, table: &Table, key: String, span: Span) 
     TableRule {
         name: client.to_owned(),
         table: name.to_owned(),
+        definition: Arc::new(table.clone()),
         columns: columns.map(|column| (column.clone(), column)).collect(),
         key,
         ops: ALL.to_vec(),
         set: Vec::new(),
         check: None,
         on_conflict: OnConflict::default(),
+        function: None,
         on_error: OnError::default(),
         set_names: BTreeSet::new(),
         span,

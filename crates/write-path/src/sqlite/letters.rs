@@ -8,7 +8,7 @@ use crate::persister::Work;
 use crate::result::Failure;
 
 /// Creates the table.
-pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS main._rowtide_dead_letter(
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS main._rowtide_dead_letter(
     id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     \"user\" TEXT NOT NULL,
@@ -27,7 +27,7 @@ const COLUMNS: &str =
     "id, at, \"user\", client, transaction_id, claims, failed_index, error_code, message, details, state, note";
 
 /// Keeps a refused transaction; one that is a dead letter already gets the new error.
-pub(super) fn keep(connection: &Connection, work: &Work<'_>, failure: &Failure) -> rusqlite::Result<()> {
+pub(crate) fn keep(connection: &Connection, work: &Work<'_>, failure: &Failure) -> rusqlite::Result<()> {
     let failed = &failure.failed_operation;
     let index = failed.operation_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX));
     let message = failure.internal.as_deref().or(failed.message.as_deref()).unwrap_or_default();
@@ -56,20 +56,20 @@ pub(super) fn keep(connection: &Connection, work: &Work<'_>, failure: &Failure) 
 }
 
 /// Marks an open letter as applied. False if it is not open.
-pub(super) fn replayed(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+pub(crate) fn replayed(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let sql = "UPDATE main._rowtide_dead_letter SET state = 'replayed' WHERE id = ?1 AND state = 'open'";
     Ok(connection.prepare_cached(sql)?.execute([id])? == 1)
 }
 
 /// Marks an open letter as discarded. False if it is not open.
-pub(super) fn discard(connection: &Connection, id: i64, note: Option<&str>) -> rusqlite::Result<bool> {
+pub(crate) fn discard(connection: &Connection, id: i64, note: Option<&str>) -> rusqlite::Result<bool> {
     let sql = "UPDATE main._rowtide_dead_letter SET state = 'discarded', note = coalesce(?2, note)
         WHERE id = ?1 AND state = 'open'";
     Ok(connection.prepare_cached(sql)?.execute((id, note))? == 1)
 }
 
 /// Letters without their transactions, the newest first.
-pub(super) fn list(connection: &Connection, which: &Letters) -> rusqlite::Result<Vec<DeadLetter>> {
+pub(crate) fn list(connection: &Connection, which: &Letters) -> rusqlite::Result<Vec<DeadLetter>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM main._rowtide_dead_letter
         WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
@@ -81,7 +81,7 @@ pub(super) fn list(connection: &Connection, which: &Letters) -> rusqlite::Result
 }
 
 /// A letter with its transaction.
-pub(super) fn get(connection: &Connection, id: i64) -> rusqlite::Result<Option<DeadLetter>> {
+pub(crate) fn get(connection: &Connection, id: i64) -> rusqlite::Result<Option<DeadLetter>> {
     let sql = format!("SELECT {COLUMNS}, \"transaction\" FROM main._rowtide_dead_letter WHERE id = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     statement

@@ -5,9 +5,9 @@
 
 mod apply;
 mod classify;
-mod letters;
+pub(crate) mod letters;
 mod operation;
-mod results;
+pub(crate) mod results;
 mod schema;
 mod statement;
 

@@ -1,14 +1,17 @@
 //! One operation: the checks before and after it, conflicts, and the statement itself.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, ErrorCode};
 use sync_config::Value;
 
 use super::classify;
 use super::statement::{Caller, Statement};
+use crate::conflicts::{Before, Written};
 use crate::plan::Planned;
 use crate::request::OperationKind;
-use crate::result::{Conflict, Failure, TransactionResult, code};
-use crate::rules::{OnConflict, SetColumn, TableRule};
+use crate::result::{Conflict, Failure, TransactionResult};
+use crate::rules::TableRule;
 
 /// Why a transaction ends without its data.
 pub(super) enum Stop {
@@ -18,21 +21,6 @@ pub(super) enum Stop {
     Sqlite(rusqlite::Error, Option<usize>),
     /// It can be tried again.
     Later(Box<TransactionResult>),
-}
-
-/// A column that a client writes.
-struct Written<'a> {
-    column: &'a str,
-    value: &'a Value,
-    /// Whether an existing row gets the value.
-    is_applied: bool,
-}
-
-/// The row before an operation.
-struct Before {
-    is_there: bool,
-    /// Columns whose value is not what the client has seen.
-    changed: Vec<String>,
 }
 
 /// Runs the operations of a transaction.
@@ -48,7 +36,8 @@ impl<'a> Runner<'a> {
     pub(super) fn run(&mut self, index: usize, operation: &Planned<'a>) -> Result<(), Stop> {
         let stop = |error| Stop::Sqlite(error, Some(index));
         let before = self.before(index, operation)?;
-        let columns = self.without_conflicts(index, operation, before.as_ref())?;
+        let (columns, conflicts) = operation.without_conflicts(index, before.as_ref()).map_err(Stop::Refused)?;
+        self.conflicts.extend(conflicts);
         let rule = operation.rule;
         let caller = self.caller;
         match operation.kind {
@@ -82,7 +71,7 @@ impl<'a> Runner<'a> {
     /// The row before the operation, if anything depends on it.
     fn before(&self, index: usize, operation: &Planned<'a>) -> Result<Option<Before>, Stop> {
         let rule = operation.rule;
-        let is_compared = rule.on_conflict != OnConflict::LastWrite && !operation.previous.is_empty();
+        let is_compared = operation.is_compared();
         if rule.check.is_none() && !is_compared {
             return Ok(None);
         }
@@ -117,59 +106,10 @@ impl<'a> Runner<'a> {
             Err(error) => Err(Stop::Sqlite(error, Some(index))),
         }
     }
-
-    /// The columns to write.
-    fn without_conflicts(
-        &mut self,
-        index: usize,
-        operation: &Planned<'a>,
-        before: Option<&Before>,
-    ) -> Result<Vec<Written<'a>>, Stop> {
-        let rule = operation.rule;
-        let conflict = |column: Option<&str>| Conflict {
-            operation_index: index,
-            table: rule.name.clone(),
-            id: operation.id.to_owned(),
-            column: column.map(|column| rule.client_name(column).to_owned()),
-        };
-        let empty = Vec::new();
-        let changed = before.map_or(&empty, |before| &before.changed);
-        if rule.on_conflict == OnConflict::Reject && !operation.previous.is_empty() {
-            let is_gone = operation.kind == OperationKind::Patch && before.is_some_and(|before| !before.is_there);
-            let found: Vec<Conflict> = match is_gone {
-                true => vec![conflict(None)],
-                false => changed.iter().map(|column| conflict(Some(column))).collect(),
-            };
-            if !found.is_empty() {
-                let message = match is_gone {
-                    true => format!("The row of the table {} was deleted meanwhile.", rule.name),
-                    false => format!("The row of the table {} was changed meanwhile.", rule.name),
-                };
-                let failure = Failure::new(code::CONFLICT, message, Some(index)).with_conflicts(&found);
-                return Err(Stop::Refused(Box::new(rule.failure(failure))));
-            }
-        }
-        let is_dropped = |column: &str| rule.on_conflict == OnConflict::Column && changed.iter().any(|c| c == column);
-        let columns: Vec<Written<'a>> = operation
-            .values
-            .iter()
-            .map(|(column, value)| Written { column, value, is_applied: !is_dropped(column) })
-            .collect();
-        let dropped = columns.iter().filter(|written| !written.is_applied);
-        self.conflicts.extend(dropped.map(|written| conflict(Some(written.column))));
-        Ok(columns)
-    }
 }
 
 fn unauthorized(index: usize, operation: &Planned<'_>) -> Stop {
-    let rule = operation.rule;
-    let message = format!("The user may not {} this row of the table {}.", operation.kind.name(), rule.name);
-    Stop::Refused(Box::new(rule.failure(Failure::new(code::UNAUTHORIZED, message, Some(index)))))
-}
-
-/// The columns that the server writes with an operation.
-fn set_with(rule: &TableRule, kind: OperationKind) -> impl Iterator<Item = &SetColumn> {
-    rule.set.iter().filter(move |set| set.on.contains(&kind))
+    Stop::Refused(operation.unauthorized(index))
 }
 
 /// Whether the check is true for a row, then for some columns whether they have a value.
@@ -189,39 +129,39 @@ fn delete<'a>(operation: &Planned<'a>) -> Statement<'a> {
     Statement::default().sql("DELETE FROM main.").name(&operation.rule.table).of_row(operation.rule, operation.id)
 }
 
-fn update<'a>(operation: &Planned<'a>, columns: &[Written<'a>], caller: Caller<'a>) -> Statement<'a> {
+fn update<'a>(operation: &Planned<'a>, columns: &'a [Written<'a>], caller: Caller<'a>) -> Statement<'a> {
     let rule = operation.rule;
     let mut statement = Statement::default().sql("UPDATE main.").name(&rule.table).sql(" SET ");
     let mut separator = "";
     for written in columns.iter().filter(|written| written.is_applied) {
-        statement = statement.sql(separator).name(written.column).sql(" = ").value(written.value);
+        statement = statement.sql(separator).name(written.column).sql(" = ").value(&written.value);
         separator = ", ";
     }
-    for set in set_with(rule, OperationKind::Patch) {
+    for set in rule.set_with(OperationKind::Patch) {
         statement = statement.sql(separator).name(&set.column).sql(" = ").expression(&set.value, caller);
         separator = ", ";
     }
     statement.of_row(rule, operation.id)
 }
 
-fn upsert<'a>(operation: &Planned<'a>, columns: &[Written<'a>], caller: Caller<'a>) -> Statement<'a> {
+fn upsert<'a>(operation: &Planned<'a>, columns: &'a [Written<'a>], caller: Caller<'a>) -> Statement<'a> {
     let rule = operation.rule;
     let mut statement = Statement::default().sql("INSERT INTO main.").name(&rule.table).sql("(").name(&rule.key);
     for written in columns {
         statement = statement.sql(", ").name(written.column);
     }
-    for set in set_with(rule, OperationKind::Put) {
+    for set in rule.set_with(OperationKind::Put) {
         statement = statement.sql(", ").name(&set.column);
     }
     statement = statement.sql(") VALUES (").text(operation.id);
     for written in columns {
-        statement = statement.sql(", ").value(written.value);
+        statement = statement.sql(", ").value(&written.value);
     }
-    for set in set_with(rule, OperationKind::Put) {
+    for set in rule.set_with(OperationKind::Put) {
         statement = statement.sql(", ").expression(&set.value, caller);
     }
     let updated = columns.iter().filter(|written| written.is_applied).map(|written| written.column);
-    let updated = updated.chain(set_with(rule, OperationKind::Put).map(|set| set.column.as_str()));
+    let updated = updated.chain(rule.set_with(OperationKind::Put).map(|set| set.column.as_str()));
     statement = statement.sql(") ON CONFLICT(").name(&rule.key).sql(") DO ");
     let mut separator = "UPDATE SET ";
     for column in updated {
@@ -234,7 +174,7 @@ fn upsert<'a>(operation: &Planned<'a>, columns: &[Written<'a>], caller: Caller<'
 /// Prepares all statements that operations on a table can need, with all columns.
 pub(super) fn prepare_all(connection: &Connection, rule: &TableRule) -> rusqlite::Result<()> {
     let caller = Caller { user: "", claims: "{}" };
-    let written = |column| Written { column, value: &Value::Null, is_applied: true };
+    let written = |column| Written { column, value: Cow::Borrowed(&Value::Null), is_applied: true };
     let columns: Vec<Written<'_>> = rule.columns.values().map(|column| written(column.as_str())).collect();
     let operation = |kind| Planned { rule, id: "", kind, values: Vec::new(), previous: Vec::new() };
     state(rule, "", &[], caller).prepare(connection)?;

@@ -6,7 +6,7 @@ use crate::persister::{Key, Work};
 use crate::result::TransactionResult;
 
 /// Creates the table.
-pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS main._rowtide_write_result(
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS main._rowtide_write_result(
     seq INTEGER PRIMARY KEY,
     \"user\" TEXT NOT NULL,
     client TEXT NOT NULL,
@@ -27,7 +27,7 @@ const KEPT_FOR: i64 = 30 * 24 * 3600 * 1_000_000;
 const EVERY: i64 = 32;
 
 /// What is known about a key.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// The same transaction, and its result.
     Same(TransactionResult),
     /// Another transaction.
@@ -35,7 +35,7 @@ pub(super) enum Found {
 }
 
 /// Looks up the key of a transaction.
-pub(super) fn find(connection: &Connection, key: &Key<'_>, hash: &[u8; 32]) -> rusqlite::Result<Option<Found>> {
+pub(crate) fn find(connection: &Connection, key: &Key<'_>, hash: &[u8; 32]) -> rusqlite::Result<Option<Found>> {
     let sql = "SELECT hash, result FROM main._rowtide_write_result
         WHERE \"user\" = ?1 AND client = ?2 AND queue = ?3 AND transaction_id = ?4";
     let mut statement = connection.prepare_cached(sql)?;
@@ -54,7 +54,7 @@ pub(super) fn find(connection: &Connection, key: &Key<'_>, hash: &[u8; 32]) -> r
 }
 
 /// Stores a result, and returns how many old ones were deleted for it.
-pub(super) fn store(
+pub(crate) fn store(
     connection: &Connection,
     key: &Key<'_>,
     work: &Work<'_>,

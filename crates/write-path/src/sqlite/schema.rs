@@ -39,7 +39,7 @@ fn table(connection: &Connection, name: &str) -> rusqlite::Result<Table> {
     let mut rows = statement.query([name])?;
     let (mut columns, mut primary) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let column = Column { name: row.get(0)?, is_generated: row.get::<_, i64>(1)? > 1 };
+        let column = Column { name: row.get(0)?, is_generated: row.get::<_, i64>(1)? > 1, column_type: None };
         if row.get::<_, i64>(2)? > 0 {
             primary.push(column.name.clone());
         }
@@ -51,7 +51,8 @@ fn table(connection: &Connection, name: &str) -> rusqlite::Result<Table> {
     {
         unique.push(only.clone());
     }
-    Ok(Table { columns, unique })
+    let (schema, name) = ("main".to_owned(), name.to_owned());
+    Ok(Table { schema, name, has_row_security: false, columns, unique })
 }
 
 /// The columns that have a unique index of their own. Expressions have no name.

@@ -1,7 +1,7 @@
 //! Statements: SQL with bound values. SQL is only made of rules and names of the database; it is the same for the same
 //! table, operation and columns, so that SQLite prepares it once.
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 use sync_config::Value;
 
@@ -18,7 +18,7 @@ pub(super) struct Caller<'a> {
 #[derive(Default)]
 pub(super) struct Statement<'a> {
     sql: String,
-    values: Vec<ValueRef<'a>>,
+    values: Vec<ToSqlOutput<'a>>,
 }
 
 impl<'a> Statement<'a> {
@@ -35,20 +35,30 @@ impl<'a> Statement<'a> {
     }
 
     pub(super) fn text(self, text: &'a str) -> Self {
-        self.bind(ValueRef::Text(text.as_bytes()))
+        self.bind(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())))
     }
 
     pub(super) fn value(self, value: &'a Value) -> Self {
-        self.bind(match value {
+        self.bind(ToSqlOutput::Borrowed(match value {
             Value::Null => ValueRef::Null,
             Value::Integer(integer) => ValueRef::Integer(*integer),
             Value::Real(real) => ValueRef::Real(*real),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Blob(blob) => ValueRef::Blob(blob),
-        })
+        }))
     }
 
-    fn bind(mut self, value: ValueRef<'a>) -> Self {
+    fn claim(self, value: Value) -> Self {
+        self.bind(ToSqlOutput::Owned(match value {
+            Value::Null => Owned::Null,
+            Value::Integer(integer) => Owned::Integer(integer),
+            Value::Real(real) => Owned::Real(real),
+            Value::Text(text) => Owned::Text(text),
+            Value::Blob(blob) => Owned::Blob(blob),
+        }))
+    }
+
+    fn bind(mut self, value: ToSqlOutput<'a>) -> Self {
         self.sql.push('?');
         self.values.push(value);
         self
@@ -60,6 +70,7 @@ impl<'a> Statement<'a> {
             Part::Value(value) => statement.value(value),
             Part::UserId => statement.text(caller.user),
             Part::Claims => statement.text(caller.claims),
+            Part::Claim(claim) => statement.claim(claim.value(caller.claims)),
         })
     }
 
@@ -84,7 +95,7 @@ impl<'a> Statement<'a> {
         (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<_>>().map(Some)
     }
 
-    fn bound(&self) -> impl Iterator<Item = ToSqlOutput<'_>> {
-        self.values.iter().map(|value| ToSqlOutput::Borrowed(*value))
+    fn bound(&self) -> impl Iterator<Item = &ToSqlOutput<'a>> {
+        self.values.iter()
     }
 }

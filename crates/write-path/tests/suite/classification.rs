@@ -85,7 +85,7 @@ fn each_error_has_its_code() {
 #[test]
 fn a_busy_database_is_no_fault_of_the_transaction() {
     let file = write_path::sqlite::Options { busy_timeout: std::time::Duration::ZERO, ..Default::default() };
-    let tested = Tested::with_options(TABLES, RULES, &Default::default(), &file);
+    let tested = Tested::with_file_options(TABLES, RULES, &Default::default(), &file);
     tested.app.execute_batch("BEGIN IMMEDIATE").unwrap();
     let body = json!({"client_id": "c", "queue": "q", "transactions": [
         {"transaction_id": 1, "crud": [put("numbered", "1", json!({}))]},

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod classification;
-mod conflicts;
 mod crash;
-mod dead_letters;
-mod exactly_once;
-mod random;
-mod results;
 mod rule_files;
 mod rules;
 mod source;
 mod support;
 mod trouble;
+
+cases::all_tests! {}

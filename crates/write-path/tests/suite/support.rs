@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use write_path::sqlite::{Options as FileOptions, SqlitePersister};
 use write_path::{Options, Rules, WritePath, WriteUser};
 
+pub(crate) use crate::cases::requests::{delete, outcome, patch, put, user_of};
+
 pub(crate) const TABLES: &str = "
     PRAGMA journal_mode = WAL;
     CREATE TABLE lists(id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, name TEXT);
@@ -30,6 +32,16 @@ writes:
       check: list_id IN (SELECT id FROM lists WHERE owner_id = auth.user_id())
 ";
 
+pub(crate) const LETTERS: &str = "_rowtide_dead_letter";
+
+pub(crate) const RESULTS: &str = "_rowtide_write_result";
+
+/// A column that counts rows.
+pub(crate) const ROW_NUMBER: &str = "INTEGER PRIMARY KEY";
+
+/// How many random sessions there are.
+pub(crate) const SESSIONS: u64 = 15;
+
 pub(crate) const NOW: i64 = 1_700_000_000_000_000;
 
 /// A file and a write path to it.
@@ -47,10 +59,14 @@ impl Tested {
     }
 
     pub(crate) fn with(tables: &str, rules: &str) -> Self {
-        Self::with_options(tables, rules, &Options::default(), &FileOptions::default())
+        Self::with_options(tables, rules, &Options::default())
     }
 
-    pub(crate) fn with_options(tables: &str, rules: &str, options: &Options, file: &FileOptions) -> Self {
+    pub(crate) fn with_options(tables: &str, rules: &str, options: &Options) -> Self {
+        Self::with_file_options(tables, rules, options, &FileOptions::default())
+    }
+
+    pub(crate) fn with_file_options(tables: &str, rules: &str, options: &Options, file: &FileOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let app = Connection::open(folder.path().join("app.db")).unwrap();
         app.execute_batch(tables).unwrap();
@@ -65,6 +81,35 @@ impl Tested {
     /// As after a restart.
     pub(crate) fn restart(&mut self, rules: &str) {
         self.path = write_path(&self.file(), rules, &Options::default(), &FileOptions::default());
+    }
+
+    /// A second service on the same file.
+    pub(crate) fn another(&self, rules: &str) -> WritePath {
+        write_path(&self.file(), rules, &Options::default(), &FileOptions::default())
+    }
+
+    /// A second service, if two can write at the same time: for a file there is one.
+    pub(crate) fn second(&self, _rules: &str) -> Option<WritePath> {
+        None
+    }
+
+    pub(crate) fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.app.execute_batch(sql)
+    }
+
+    /// How many dead letters there are.
+    pub(crate) fn letters(&self) -> usize {
+        self.rows(&format!("SELECT id FROM {LETTERS}")).len()
+    }
+
+    /// Columns of all rows, as JSON.
+    pub(crate) fn values(&self, columns: &str, from: &str) -> Vec<Value> {
+        let rows = self.rows(&format!("SELECT json_array({columns}) FROM {from}"));
+        rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+    }
+
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.rows(sql)[0].parse().unwrap()
     }
 
     /// The results of an upload.
@@ -112,30 +157,17 @@ pub(crate) fn write_path(file: &std::path::Path, rules: &str, options: &Options,
     WritePath::new(rules, Box::new(persister), options.clone())
 }
 
-pub(crate) fn user_of(id: &str) -> WriteUser {
-    WriteUser { id: id.into(), claims: json!({"sub": id, "role": "member", "exp": 5}).to_string() }
+/// A trigger with one statement.
+pub(crate) fn trigger(name: &str, when: &str, table: &str, body: &str) -> String {
+    format!("CREATE TRIGGER {name} {when} ON {table} BEGIN {body}; END;")
 }
 
-pub(crate) fn operation(op: &str, table: &str, id: &str, data: Value) -> Value {
-    json!({"op": op, "table": table, "id": id, "op_data": data})
-}
-
-pub(crate) fn put(table: &str, id: &str, data: Value) -> Value {
-    operation("PUT", table, id, data)
-}
-
-pub(crate) fn patch(table: &str, id: &str, data: Value) -> Value {
-    operation("PATCH", table, id, data)
-}
-
-pub(crate) fn delete(table: &str, id: &str) -> Value {
-    json!({"op": "DELETE", "table": table, "id": id})
-}
-
-/// Status and error code of a result.
-pub(crate) fn outcome(result: &Value) -> String {
-    match result["failed_operation"]["error_code"].as_str() {
-        Some(code) => format!("{} {code}", result["status"].as_str().unwrap()),
-        None => result["status"].as_str().unwrap().to_owned(),
-    }
+/// A table `total`, whose `n` says how often rows of some tables were written.
+pub(crate) fn counted(tables: &[&str]) -> String {
+    let start = "CREATE TABLE total(n INTEGER); INSERT INTO total VALUES (0);".to_owned();
+    tables.iter().fold(start, |sql, table| {
+        let count =
+            |when: &str, name: &str| trigger(&format!("{table}_{name}"), when, table, "UPDATE total SET n = n + 1");
+        format!("{sql} {} {}", count("AFTER INSERT", "i"), count("AFTER UPDATE", "u"))
+    })
 }

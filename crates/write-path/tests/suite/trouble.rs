@@ -15,7 +15,7 @@ fn body(id: usize, size: usize) -> Value {
 
 #[test]
 fn a_full_disk_loses_nothing() {
-    let mut tested = Tested::with_options(
+    let mut tested = Tested::with_file_options(
         TABLES,
         RULES,
         &Default::default(),

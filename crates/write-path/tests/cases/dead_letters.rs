@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use write_path::{Letters, ReplayError, State, WriteUser};
 
-use crate::support::{NOW, RULES, Tested, delete, outcome, patch, put, user_of};
+use super::requests::{delete, outcome, patch, put, user_of};
+use crate::support::{LETTERS, NOW, RULES, Tested, counted, trigger};
 
 fn list(tested: &Tested, which: &Letters) -> Vec<(i64, State, String)> {
     let letters = tested.path.letters(which).unwrap();
@@ -15,10 +16,9 @@ fn replay(tested: &Tested, id: i64) -> Value {
     serde_json::to_value(tested.path.replay(id, NOW).unwrap()).unwrap()
 }
 
-#[test]
-fn a_refused_transaction_is_kept_as_it_was_sent() {
+pub(crate) fn a_refused_transaction_is_kept_as_it_was_sent() {
     let tested = Tested::new();
-    let transaction = r#"{"transaction_id":7, "crud":[{"op":"PATCH","id":"ta","table":"todos","op_data":{"done":9e999}},
+    let transaction = r#"{"transaction_id":7, "crud":[{"op":"PATCH","id":"ta","table":"todos","op_data":{"description":9e999}},
         {"op":"DELETE","table":"todos","id":"tb"}]}"#;
     let body = format!(r#"{{"client_id":"c","queue":"q","transactions":[{transaction}]}}"#);
     tested.path.apply(&user_of("alice"), body.as_bytes(), NOW).unwrap();
@@ -36,8 +36,7 @@ fn a_refused_transaction_is_kept_as_it_was_sent() {
     assert!(tested.path.letter(2).unwrap().is_none());
 }
 
-#[test]
-fn a_letter_is_replayed_once_as_the_user_who_sent_it() {
+pub(crate) fn a_letter_is_replayed_once_as_the_user_who_sent_it() {
     let mut tested = Tested::new();
     assert_eq!(
         outcome(&tested.send("alice", json!([put("todos", "n", json!({"list_id": "later"}))]))),
@@ -45,19 +44,19 @@ fn a_letter_is_replayed_once_as_the_user_who_sent_it() {
     );
     // Still so: it stays open, and is no second letter.
     assert_eq!(outcome(&replay(&tested, 1)), "fatal_error FOREIGN_KEY_VIOLATION");
-    tested.app.execute_batch("INSERT INTO lists VALUES ('later', 'bob', 'x')").unwrap();
+    tested.execute("INSERT INTO lists VALUES ('later', 'bob', 'x')").unwrap();
     assert_eq!(outcome(&replay(&tested, 1)), "fatal_error UNAUTHORIZED", "the list is not one of alice");
     assert_eq!(list(&tested, &Letters::default()), [(1, State::Open, "UNAUTHORIZED".into())]);
     // Also if a client would handle the error now.
     tested.restart(&RULES.replace("columns: [description, done, list_id]", "on_error: client\n      columns: [done]"));
     assert_eq!(replay(&tested, 1)["requires_client_handling"], true);
     assert!(tested.path.letter(1).unwrap().unwrap().message.contains("column list_id"));
-    tested.app.execute_batch("UPDATE lists SET owner_id = 'alice' WHERE id = 'later'").unwrap();
+    tested.execute("UPDATE lists SET owner_id = 'alice' WHERE id = 'later'").unwrap();
     tested.restart(RULES);
     assert_eq!(outcome(&replay(&tested, 1)), "success");
     assert_eq!(tested.rows("SELECT owner_id FROM todos WHERE id = 'n'"), ["alice"]);
     assert_eq!(list(&tested, &Letters::default()), [(1, State::Replayed, "UNAUTHORIZED".into())]);
-    tested.app.execute_batch("DELETE FROM todos WHERE id = 'n'").unwrap();
+    tested.execute("DELETE FROM todos WHERE id = 'n'").unwrap();
     assert_eq!(tested.path.replay(1, NOW), Err(ReplayError::NotOpen(State::Replayed)));
     assert_eq!(tested.path.discard(1, None), Err(ReplayError::NotOpen(State::Replayed)));
     assert_eq!(tested.rows("SELECT id FROM todos WHERE id = 'n'"), [""; 0]);
@@ -65,23 +64,17 @@ fn a_letter_is_replayed_once_as_the_user_who_sent_it() {
     assert_eq!(tested.path.discard(5, None), Err(ReplayError::NotFound));
 }
 
-#[test]
-fn concurrent_replays_apply_once() {
+pub(crate) fn concurrent_replays_apply_once() {
     let tested = Tested::with(
-        "CREATE TABLE t(id TEXT PRIMARY KEY, x); CREATE TABLE total(n); INSERT INTO total VALUES (0); CREATE TABLE gate(n);
-        CREATE TRIGGER i AFTER INSERT ON t BEGIN UPDATE total SET n = n + 1; END;
-        CREATE TRIGGER u AFTER UPDATE ON t BEGIN UPDATE total SET n = n + 1; END;
-        CREATE TRIGGER g BEFORE INSERT ON t WHEN (SELECT count(*) FROM gate) = 0 BEGIN SELECT raise(ABORT, 'closed'); END;",
+        &format!(
+            "CREATE TABLE gate(id TEXT PRIMARY KEY); CREATE TABLE t(id TEXT PRIMARY KEY, x TEXT REFERENCES gate(id)); {}",
+            counted(&["t"])
+        ),
         "writes: {tables: {t: {check: 'TRUE'}}}",
     );
-    tested.send("u", json!([put("t", "1", json!({"x": 1}))]));
-    tested.app.execute_batch("INSERT INTO gate VALUES (1)").unwrap();
-    let other = crate::support::write_path(
-        &tested.file(),
-        "writes: {tables: {t: {check: 'TRUE'}}}",
-        &Default::default(),
-        &Default::default(),
-    );
+    tested.send("u", json!([put("t", "1", json!({"x": "1"}))]));
+    tested.execute("INSERT INTO gate VALUES ('1')").unwrap();
+    let other = tested.another("writes: {tables: {t: {check: 'TRUE'}}}");
     let applied: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|number| {
@@ -103,26 +96,20 @@ fn concurrent_replays_apply_once() {
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!((applied, tested.rows("SELECT CAST(n AS TEXT) FROM total")), (1, vec!["1".to_owned()]));
+    assert_eq!((applied, tested.number("SELECT n FROM total")), (1, 1));
 }
 
-#[test]
-fn a_letter_that_somebody_else_has_closed_meanwhile_is_not_applied() {
+pub(crate) fn a_letter_that_somebody_else_has_closed_meanwhile_is_not_applied() {
     let tested = Tested::new();
     tested.send("alice", json!([put("todos", "n", json!({"list_id": "later"}))]));
-    tested
-        .app
-        .execute_batch(
-            "INSERT INTO lists VALUES ('later', 'alice', 'x');
-            CREATE TRIGGER c AFTER INSERT ON todos BEGIN UPDATE _rowtide_dead_letter SET state = 'discarded'; END;",
-        )
-        .unwrap();
+    let body = format!("UPDATE {LETTERS} SET state = 'discarded'");
+    let sql = trigger("c", "AFTER INSERT", "todos", &body);
+    tested.execute(&format!("INSERT INTO lists VALUES ('later', 'alice', 'x'); {sql}")).unwrap();
     assert_eq!(outcome(&replay(&tested, 1)), "fatal_error CONFLICT");
     assert_eq!(tested.rows("SELECT id FROM todos WHERE id = 'n'"), [""; 0]);
 }
 
-#[test]
-fn letters_are_listed_and_discarded() {
+pub(crate) fn letters_are_listed_and_discarded() {
     let tested = Tested::new();
     for _ in 0..5 {
         tested.send("alice", json!([delete("todos", "tb")]));
@@ -139,8 +126,7 @@ fn letters_are_listed_and_discarded() {
     assert_eq!(tested.path.replay(2, NOW), Err(ReplayError::NotOpen(State::Discarded)));
 }
 
-#[test]
-fn of_a_token_only_the_claims_that_rules_use_are_kept() {
+pub(crate) fn of_a_token_only_the_claims_that_rules_use_are_kept() {
     let tables = "CREATE TABLE t(id TEXT PRIMARY KEY, org TEXT); CREATE TABLE orgs(id TEXT); ";
     let claims =
         json!({"sub": "u", "org": "o", "a": {"b": 1, "c": 2}, "email": "x@y", "exp": 1, "jti": "j"}).to_string();
@@ -159,23 +145,22 @@ fn of_a_token_only_the_claims_that_rules_use_are_kept() {
             &format!("writes:\n  tables:\n    t: {{{}}}", rule.replace("check: ", "check: \"") + "\""),
         );
         assert_eq!(outcome(&tested.upload_as(&user, &body)[0]), "fatal_error UNAUTHORIZED");
-        let stored: Value = serde_json::from_str(&tested.rows("SELECT claims FROM _rowtide_dead_letter")[0]).unwrap();
+        let stored: Value = serde_json::from_str(&tested.rows(&format!("SELECT claims FROM {LETTERS}"))[0]).unwrap();
         assert_eq!(stored, kept, "{rule}");
         if rule.starts_with("set") {
-            tested.app.execute_batch("INSERT INTO orgs VALUES ('o')").unwrap();
+            tested.execute("INSERT INTO orgs VALUES ('o')").unwrap();
             assert_eq!(outcome(&replay(&tested, 1)), "success");
             assert_eq!(tested.rows("SELECT org FROM t"), ["o"]);
         }
     }
 }
 
-#[test]
-fn what_cannot_be_kept_is_not_refused() {
+pub(crate) fn what_cannot_be_kept_is_not_refused() {
     // The table of letters is gone: the client must keep what nobody else has.
     let tested = Tested::new();
-    tested.app.execute_batch("DROP TABLE _rowtide_dead_letter").unwrap();
+    tested.execute(&format!("DROP TABLE {LETTERS}")).unwrap();
     let operations = json!([patch("todos", "ta", json!({"done": 1})), delete("todos", "tb")]);
     assert_eq!(outcome(&tested.send("alice", operations)), "retryable_error");
-    assert_eq!(tested.rows("SELECT CAST(done AS TEXT) FROM todos WHERE id = 'ta'"), ["0"]);
+    assert_eq!(tested.number("SELECT done FROM todos WHERE id = 'ta'"), 0);
     assert!(tested.path.letters(&Letters::default()).is_err());
 }

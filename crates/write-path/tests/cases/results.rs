@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use write_path::{OnFatal, Options, TransactionResult};
 
-use crate::support::{NOW, RULES, TABLES, Tested, delete, outcome, patch, put, user_of};
+use super::requests::{delete, outcome, patch, put, user_of};
+use crate::support::{NOW, RULES, TABLES, Tested};
 
 fn three(second: Value) -> Value {
     json!({"transactions": [
@@ -12,8 +13,7 @@ fn three(second: Value) -> Value {
         {"transaction_id": 3, "crud": [put("lists", "z", json!({"name": "3"}))]}]})
 }
 
-#[test]
-fn the_rest_is_not_attempted() {
+pub(crate) fn the_rest_is_not_attempted() {
     let tested = Tested::new();
     let results = tested.upload("alice", &three(delete("lists", "b")));
     let refused = json!({
@@ -30,24 +30,22 @@ fn the_rest_is_not_attempted() {
     assert_eq!(tested.rows("SELECT id FROM lists ORDER BY id"), ["a", "b", "x"]);
 }
 
-#[test]
-fn the_rest_is_applied_if_the_server_says_so() {
+pub(crate) fn the_rest_is_applied_if_the_server_says_so() {
     let options = Options { on_fatal: OnFatal::Skip };
-    let tested = Tested::with_options(TABLES, RULES, &options, &Default::default());
+    let tested = Tested::with_options(TABLES, RULES, &options);
     let results = tested.upload("alice", &three(delete("lists", "b")));
     let outcomes: Vec<String> = results.iter().map(outcome).collect();
     assert_eq!(outcomes, ["success", "fatal_error UNAUTHORIZED", "success"]);
     assert_eq!(tested.rows("SELECT id FROM lists ORDER BY id"), ["a", "b", "x", "z"]);
     // But not behind what the app has to decide about.
     let rules = RULES.replace("columns: [name]", "columns: [name]\n      on_error: client");
-    let tested = Tested::with_options(TABLES, &rules, &options, &Default::default());
+    let tested = Tested::with_options(TABLES, &rules, &options);
     let results = tested.upload("alice", &three(delete("lists", "b")));
     assert_eq!(results[1]["requires_client_handling"], true);
     assert_eq!(results[2], json!({"status": "not_attempted"}));
 }
 
-#[test]
-fn the_app_handles_errors_if_the_rule_says_so() {
+pub(crate) fn the_app_handles_errors_if_the_rule_says_so() {
     let rules = RULES.replace("columns: [name]", "columns: [name]\n      on_error: client");
     let tables = TABLES.replace("name TEXT)", "name TEXT CHECK (name <> 'bad'))");
     let tested = Tested::with(&tables, &rules);
@@ -57,13 +55,12 @@ fn the_app_handles_errors_if_the_rule_says_so() {
         let result = tested.send("alice", json!([operation]));
         assert_eq!((&result["status"], &result["requires_client_handling"]), (&json!("fatal_error"), &json!(true)));
     }
-    assert_eq!(tested.rows("SELECT id FROM _rowtide_dead_letter"), [""; 0], "the app decides");
+    assert_eq!(tested.letters(), 0, "the app decides");
     let result = tested.send("alice", json!([put("lists", "x", json!({"name": "fine"})), delete("todos", "tb")]));
     assert_eq!(result["requires_client_handling"], false, "the rule of the operation that failed counts");
 }
 
-#[test]
-fn an_error_of_the_commit_is_handled_as_the_rules_say() {
+pub(crate) fn an_error_of_the_commit_is_handled_as_the_rules_say() {
     let tables = "CREATE TABLE p(id TEXT PRIMARY KEY); CREATE TABLE t(id TEXT PRIMARY KEY,
         p TEXT REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED)";
     for (rule, is_client) in [("on_error: client", true), ("on_error: server", false)] {
@@ -71,12 +68,11 @@ fn an_error_of_the_commit_is_handled_as_the_rules_say() {
         let result = tested.send("u", json!([put("t", "1", json!({"p": "none"}))]));
         assert_eq!(outcome(&result), "fatal_error FOREIGN_KEY_VIOLATION");
         assert_eq!(result["requires_client_handling"], is_client);
-        assert_eq!(tested.rows("SELECT id FROM _rowtide_dead_letter").is_empty(), is_client);
+        assert_eq!(tested.letters() == 0, is_client);
     }
 }
 
-#[test]
-fn results_are_read_back_as_they_were_written() {
+pub(crate) fn results_are_read_back_as_they_were_written() {
     for result in [
         json!({"status": "success"}),
         json!({"status": "success", "details": {"conflicts": []}}),
@@ -90,8 +86,7 @@ fn results_are_read_back_as_they_were_written() {
     }
 }
 
-#[test]
-fn unknown_members_are_ignored_and_null_is_as_absent() {
+pub(crate) fn unknown_members_are_ignored_and_null_is_as_absent() {
     let tested = Tested::new();
     let body = json!({"x": 1, "client_id": null, "queue": null, "transactions": [
         {"x": {}, "transaction_id": null, "crud": [{"op": "DELETE", "table": "todos", "id": "ta", "op_data": null,
@@ -101,8 +96,7 @@ fn unknown_members_are_ignored_and_null_is_as_absent() {
     assert_eq!(tested.rows("SELECT id FROM todos"), ["tb"]);
 }
 
-#[test]
-fn a_body_that_is_no_upload_changes_nothing() {
+pub(crate) fn a_body_that_is_no_upload_changes_nothing() {
     let tested = Tested::new();
     let fine = json!({"transaction_id": 1, "crud": [delete("todos", "ta")]});
     let with = |transaction: Value| json!({"transactions": [fine, transaction]}).to_string();
