@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::blocking::Client;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::exit::usage;
 use crate::member::at;
-use crate::running::block_on;
 
 /// How long a service may take to answer: it reads tables for some answers.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ impl<'a> Admin<'a> {
     /// The URL is none of HTTP.
     pub(crate) fn new(url: &'a str, token: &'a AdminToken) -> Result<Self> {
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(usage("--url must begin with http:// or https://, for instance http://127.0.0.1:8080"));
+            return Err(usage("the URL must begin with http:// or https://, for instance http://127.0.0.1:8080"));
         }
         Ok(Self { url: url.trim_end_matches('/'), token: token.admin_token.as_deref() })
     }
@@ -49,20 +49,16 @@ impl<'a> Admin<'a> {
 
     fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let url = format!("{}{path}", self.url);
-        let (status, answer) = block_on(async {
-            let client = Client::builder().timeout(PATIENCE).build()?;
-            let mut request = client.request(method, &url);
-            if let Some(token) = self.token {
-                request = request.bearer_auth(token);
-            }
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-            let status = answer.status();
-            let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
-            Ok((status, text))
-        })?;
+        let mut request = Client::builder().timeout(PATIENCE).build()?.request(method, &url);
+        if let Some(token) = self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let answer = answer.text().map_err(|error| self.unreachable(&error))?;
         let answer: Option<Value> = serde_json::from_str(&answer).ok();
         match answer {
             Some(answer) if status.is_success() => Ok(answer),

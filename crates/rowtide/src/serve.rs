@@ -1,17 +1,18 @@
 //! `rowtide serve`: the sync service.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use rowtide_service::{
-    ConfigFile, FileUse, Keys, Reload, Service, ServiceOptions, Storage, WritesError, create_source, open_writes,
-    sqlite_path,
+    ConfigFile, FileUse, Keys, NoSource, Processes, Reload, Role, Service, ServiceOptions, Storage, WritesError,
+    create_source, open_convex_persister, open_persister, sqlite_path, writes_to,
 };
 use serde_json::json;
 use sync_config::{CompileOptions, Diagnostic, Plan, TablePattern, compile};
 use sync_engine::source::{Check, SourceError};
+use sync_sources::convex::{ConvexSource, DEPLOY_KEY_VARIABLE, DeployKey};
 use tempfile::TempDir;
 use write_path::WritePath;
 
@@ -22,20 +23,27 @@ use crate::running::{self, Asked, ForScripts, Waiting};
 
 /// Runs the sync service.
 ///
-/// Command lines can be seen by other users of this machine: give secrets in the environment, as ROWTIDE_JWT_SECRET and
-/// ROWTIDE_ADMIN_TOKEN. SIGHUP has configuration and write rules read again; SIGINT and SIGTERM end all streams and stop the
+/// Command lines can be seen by other users of this machine: give secrets in the environment, as ROWTIDE_JWT_SECRET,
+/// ROWTIDE_ADMIN_TOKEN and, if the URL of the source has a password, ROWTIDE_SOURCE. SIGHUP has configuration and write rules read again; SIGINT and SIGTERM end all streams and stop the
 /// service, and a second one ends it at once.
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// The sync configuration
+    /// The sync configuration; --role api takes it from the storage
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The database whose rows are synced: sqlite:PATH, json:DIR or memory:
-    #[arg(long, value_name = "URL")]
+    config: Option<PathBuf>,
+    /// The database whose rows are synced: postgres://USER:PASSWORD@HOST/DATABASE, convex:https://DEPLOYMENT.convex.cloud,
+    /// sqlite:PATH, json:DIR or memory:
+    #[arg(long, value_name = "URL", env = "ROWTIDE_SOURCE", hide_env_values = true)]
     source: Option<String>,
-    /// Where buckets are kept: sqlite:PATH or memory: [default: sqlite:rowtide-data/storage.db]
-    #[arg(long, value_name = "URL")]
+    /// The deploy key of a Convex source
+    #[arg(long, value_name = "KEY", env = DEPLOY_KEY_VARIABLE, hide_env_values = true)]
+    convex_deploy_key: Option<String>,
+    /// Where buckets are kept: sqlite:PATH, postgres://USER@HOST/DATABASE or memory: [default: sqlite:rowtide-data/storage.db]
+    #[arg(long, value_name = "URL", env = "ROWTIDE_STORAGE", hide_env_values = true)]
     storage: Option<String>,
+    /// What this process does. With storage in PostgreSQL there can be several: one of them writes
+    #[arg(long, value_enum, default_value_t = RoleName::All)]
+    role: RoleName,
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: String,
@@ -60,6 +68,9 @@ pub(crate) struct Serve {
     /// Write rules; without them the service takes no writes
     #[arg(long, value_name = "FILE")]
     writes: Option<PathBuf>,
+    /// The database that uploads are written to: sqlite:PATH or postgres://USER@HOST/DATABASE [default: --source]
+    #[arg(long, value_name = "URL", env = "ROWTIDE_WRITES_DATABASE", hide_env_values = true, requires = "writes")]
+    writes_database: Option<String>,
     /// Uses the configuration and the write rules again when their files change
     #[arg(long)]
     watch: bool,
@@ -75,52 +86,111 @@ pub(crate) struct Serve {
     logs: Logs,
 }
 
+/// What a process does.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RoleName {
+    /// Serves clients, and writes the storage if no other process does
+    All,
+    /// Writes the storage if no other process does
+    Writer,
+    /// Serves clients; needs no source
+    Api,
+}
+
+impl RoleName {
+    fn role(self) -> Role {
+        match self {
+            Self::All => Role::All,
+            Self::Writer => Role::Writer,
+            Self::Api => Role::Api,
+        }
+    }
+}
+
+/// What a process reads rows from, and the configuration that it deploys, with its file.
+type Input = (Arc<dyn sync_engine::source::Source>, Option<(PathBuf, String)>);
+
 impl Serve {
     pub(crate) fn run(&self) -> Result<Outcome> {
         self.logs.start(Level::Info);
         self.scripts.begin()?;
-        let name = self.config.display().to_string();
-        let yaml = read_file(&self.config)?;
         let temporary = self.ephemeral.then(temporary_folder).transpose()?;
-        let (source_url, storage) = (self.source_url(temporary.as_ref())?, self.storage(temporary.as_ref())?);
+        let storage = self.storage(temporary.as_ref())?;
+        let processes = self.processes(&storage)?;
+        let source_url = self.source_url(temporary.as_ref())?;
         let keys = self.keys()?;
+        let Some((source, config)) = self.input(source_url.as_deref())? else { return Ok(Outcome::Usage) };
         let address = self.address()?;
-        let source: Arc<dyn sync_engine::source::Source> = self.open_source(&source_url)?.into();
-        let options = CompileOptions { default_schema: source.describe().default_schema, ..CompileOptions::default() };
-        let compiled = compile(&yaml, &options);
-        let place = Source { name: &name, text: &yaml };
-        eprint!("{}", diagnostics::render(&place, &compiled.diagnostics, diagnostics::Style::of_stderr()));
-        let Some(plan) = compiled.plan else {
-            eprintln!("{name}: {}", diagnostics::counted(&compiled.diagnostics));
+        let refused = storage.beside("writes.db");
+        let Some((rules, writes)) = self.open_writes(source_url.as_deref().unwrap_or_default(), &refused)? else {
             return Ok(Outcome::Usage);
         };
-        print_checks(&source.test(&patterns(&plan)));
-        let Some((rules, writes)) = self.open_writes(&source_url)? else { return Ok(Outcome::Usage) };
         let open_store = storage.opener(self.scripts.deterministic).map_err(|message| anyhow!(message))?;
+        let yaml = config.as_ref().map_or_else(String::new, |(_, yaml)| yaml.clone());
         let options = ServiceOptions {
             keys,
             audiences: self.audience.clone(),
             admin_token: self.admin_token.clone(),
             address,
             writes,
-            ..ServiceOptions::new(source, open_store, yaml.clone())
+            processes,
+            ..ServiceOptions::new(source, open_store, yaml)
         };
-        running::block_on(self.serve(options, yaml, rules))?;
+        running::block_on(self.serve(options, config, rules))?;
         if let Some(temporary) = temporary {
             temporary.close().context("Removing the temporary folder")?;
         }
         Ok(Outcome::Fine)
     }
 
-    async fn serve(&self, options: ServiceOptions, yaml: String, rules: String) -> Result<()> {
+    /// The source and the configuration; nothing if it has errors, which then are printed.
+    fn input(&self, source_url: Option<&str>) -> Result<Option<Input>> {
+        let source: Arc<dyn sync_engine::source::Source> = match source_url {
+            Some(url) => self.open_source(url)?.into(),
+            None => Arc::new(NoSource),
+        };
+        let Some(file) = &self.config else { return Ok(Some((source, None))) };
+        let (name, yaml) = (file.display().to_string(), read_file(file)?);
+        let options = CompileOptions { default_schema: source.describe().default_schema, ..CompileOptions::default() };
+        let compiled = compile(&yaml, &options);
+        let place = Source { name: &name, text: &yaml };
+        eprint!("{}", diagnostics::render(&place, &compiled.diagnostics, diagnostics::Style::of_stderr()));
+        let Some(plan) = compiled.plan else {
+            eprintln!("{name}: {}", diagnostics::counted(&compiled.diagnostics));
+            return Ok(None);
+        };
+        print_checks(&source.test(&patterns(&plan)));
+        Ok(Some((source, Some((file.clone(), yaml)))))
+    }
+
+    /// What is one of several processes; none if there can be only one.
+    fn processes(&self, storage: &Storage) -> Result<Option<Processes>> {
+        let is_api = self.role == RoleName::Api;
+        match &self.config {
+            None if !is_api => return Err(usage("--config is missing: the file of the sync configuration")),
+            Some(_) if is_api => {
+                return Err(usage("--role api takes the configuration from the storage: leave out --config"));
+            }
+            _ => {}
+        }
+        let processes = storage.processes(self.role.role(), self.scripts.deterministic);
+        if processes.is_none() && self.role != RoleName::All {
+            return Err(usage("--role is for several processes: give --storage postgres://USER@HOST/DATABASE"));
+        }
+        Ok(processes)
+    }
+
+    async fn serve(&self, options: ServiceOptions, config: Option<(PathBuf, String)>, rules: String) -> Result<()> {
         let mut signals = self.scripts.signals()?;
         let writes = options.writes.clone();
         let service = Service::start(options).await?;
-        let mut file = ConfigFile::follow(&self.config, yaml, FileUse::Config(service.deployer()), self.watch);
+        let path = self.config.clone().unwrap_or_default();
+        let mut file =
+            config.map(|(path, yaml)| ConfigFile::follow(&path, yaml, FileUse::Config(service.deployer()), self.watch));
         let mut rules_file = writes
             .zip(self.writes.as_deref())
             .map(|(writes, path)| ConfigFile::follow(path, rules, FileUse::Writes(writes), self.watch));
-        let lookers: Vec<_> = rules_file.iter().chain([&file]).map(ConfigFile::looker).collect();
+        let lookers: Vec<_> = rules_file.iter().chain(&file).map(ConfigFile::looker).collect();
         let (mut ready, mut waiting) = (None, Some(Waiting::new()));
         loop {
             tokio::select! {
@@ -128,7 +198,8 @@ impl Serve {
                     waiting = None;
                     ready = Some(self.scripts.ready(&service.url(), json!({}))?);
                     if !self.scripts.json {
-                        running::print(&format!("Serving {} at {}\n", self.config.display(), service.url()));
+                        let what = self.config.as_ref().map_or("clients".into(), |file| file.display().to_string());
+                        running::print(&format!("Serving {what} at {}\n", service.url()));
                     }
                 }
                 () = async { if let Some(waiting) = &mut waiting { waiting.tick().await } }, if ready.is_none() => {
@@ -136,9 +207,9 @@ impl Serve {
                         waiting.show(service.progress());
                     }
                 }
-                Some(reload) = file.reloaded() => running::report(&reload, &self.config),
+                Some(reload) = changed(&mut file) => running::report(&reload, &path),
                 Some(reload) = changed(&mut rules_file) => {
-                    running::report(&reload, self.writes.as_deref().unwrap_or(&self.config));
+                    running::report(&reload, self.writes.as_deref().unwrap_or(&path));
                 }
                 asked = signals.next() => match asked {
                     Asked::Stop => break,
@@ -153,16 +224,29 @@ impl Serve {
     }
 
     /// The text of the write rules, and the write path; nothing if they have errors, which then are printed.
-    fn open_writes(&self, source: &str) -> Result<Option<(String, Option<Arc<WritePath>>)>> {
+    fn open_writes(&self, source: &str, refused: &Path) -> Result<Option<(String, Option<Arc<WritePath>>)>> {
         let Some(file) = &self.writes else { return Ok(Some((String::new(), None))) };
-        let path =
-            sqlite_path(source).ok_or_else(|| usage("--writes is for SQLite sources: give --source sqlite:PATH"))?;
         let (name, rules) = (file.display().to_string(), read_file(file)?);
         let print = |findings: &[Diagnostic]| {
             let place = Source { name: &name, text: &rules };
             eprint!("{}", diagnostics::render(&place, findings, diagnostics::Style::of_stderr()));
         };
-        match open_writes(path, &rules) {
+        let database = self.writes_database.as_deref().unwrap_or(source);
+        let persister = match database.strip_prefix("convex:") {
+            Some(location) => open_convex_persister(location, self.convex_deploy_key()?, refused).map(Some),
+            None => open_persister(database),
+        };
+        let opened = match persister {
+            Ok(Some(persister)) => writes_to(persister, &rules),
+            Ok(None) => {
+                return Err(usage(
+                    "--writes needs a database that can be written: give sqlite:PATH, postgres://USER@HOST/DATABASE or \
+                     convex:https://DEPLOYMENT.convex.cloud as --source or --writes-database",
+                ));
+            }
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok((writes, findings)) => {
                 print(&findings);
                 Ok(Some((rules, Some(writes))))
@@ -176,12 +260,14 @@ impl Serve {
         }
     }
 
-    fn source_url(&self, temporary: Option<&TempDir>) -> Result<String> {
+    /// The source; none for a process that needs none.
+    fn source_url(&self, temporary: Option<&TempDir>) -> Result<Option<String>> {
         match (&self.source, temporary, &self.seed) {
-            (Some(url), ..) => Ok(url.clone()),
-            (None, Some(folder), Some(_)) => Ok(format!("sqlite:{}", folder.path().join("source.db").display())),
+            (Some(url), ..) => Ok(Some(url.clone())),
+            (None, Some(folder), Some(_)) => Ok(Some(format!("sqlite:{}", folder.path().join("source.db").display()))),
+            (None, ..) if self.role == RoleName::Api => Ok(None),
             (None, ..) => Err(usage(
-                "--source is missing: sqlite:PATH, json:DIR or memory: (only with --ephemeral and --seed there is one without)",
+                "--source is missing: postgres://…, sqlite:PATH, json:DIR or memory: (only with --ephemeral and --seed there is one without)",
             )),
         }
     }
@@ -208,7 +294,7 @@ impl Serve {
         if let Some(uri) = &self.jwks_uri {
             keys.add_uri(uri).map_err(|error| usage(error.to_string()))?;
         }
-        if keys.is_empty() {
+        if keys.is_empty() && self.role != RoleName::Writer {
             return Err(usage(
                 "no token could be checked: give --jwks-uri, --jwks or ROWTIDE_JWT_SECRET (for tests: --jwt-secret)",
             ));
@@ -231,19 +317,27 @@ impl Serve {
         Ok(address)
     }
 
+    fn convex_deploy_key(&self) -> Result<DeployKey> {
+        let key = self.convex_deploy_key.as_deref().unwrap_or_default();
+        DeployKey::new(key).map_err(|failure| usage(failure.message))
+    }
+
     fn open_source(&self, url: &str) -> Result<Box<dyn sync_engine::source::Source>> {
-        let kind = url.split(':').next().unwrap_or_default();
-        if ["postgres", "postgresql", "convex"].contains(&kind) {
-            return Err(usage(format!(
-                "sources of kind {kind} are not built yet: known are sqlite:PATH, json:DIR and memory:"
-            )));
-        }
         if let Some(seed) = &self.seed {
             let path =
                 sqlite_path(url).ok_or_else(|| usage("--seed is for SQLite sources: give --source sqlite:PATH"))?;
             create_source(path, seed).map_err(|message| anyhow!(message))?;
         }
-        sync_sources::open_source(url).map_err(|error: SourceError| anyhow!("Opening the source: {}", error.message))
+        if let Some(location) = url.strip_prefix("convex:") {
+            let source = ConvexSource::open(location, self.convex_deploy_key()?);
+            return Ok(Box::new(source.map_err(|error| usage(error.message))?));
+        }
+        // One on a server connects later, so what is wrong now is the URL.
+        let is_on_server = url.starts_with("postgres:") || url.starts_with("postgresql:");
+        sync_sources::open_source(url).map_err(|error: SourceError| match is_on_server {
+            true => usage(format!("--source: {}", error.message)),
+            false => anyhow!("Opening the source: {}", error.message),
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `auth` | tokens and keys |
 //! | `dev` | the development service |
 //! | `http` | connections, routes, limits, compression |
+//! | `processes` | several processes on one storage |
 //! | `reload` | files that are used again when they change |
 //! | `rules` | opens the write path by a file of rules |
 //! | `storage` | storages by their URLs |
@@ -22,7 +23,9 @@ mod dev;
 mod error;
 mod http;
 mod options;
+mod processes;
 mod reload;
+mod rsocket;
 mod rules;
 mod service;
 mod storage;
@@ -32,7 +35,8 @@ mod writer;
 pub use auth::{KeyError, Keys};
 pub use dev::{Dev, DevOptions, TODO_SEED, TokenOptions, create_source, development_token};
 pub use options::{OpenStore, ServiceLimits, ServiceOptions};
+pub use processes::{NoSource, Processes, Role};
 pub use reload::{ConfigFile, FileUse, Reload};
-pub use rules::{WritesError, open_writes, sqlite_path};
+pub use rules::{WritesError, open_convex_persister, open_persister, open_writes, sqlite_path, writes_to};
 pub use service::{BuildProgress, DeployError, Deployer, Service, StartError};
 pub use storage::Storage;

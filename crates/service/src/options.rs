@@ -9,6 +9,7 @@ use sync_engine::store::{Store, StoreError};
 use write_path::WritePath;
 
 use crate::auth::Keys;
+use crate::processes::Processes;
 
 /// Opens the storage; called again if it has failed.
 pub type OpenStore = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send>;
@@ -19,7 +20,7 @@ pub struct ServiceOptions {
     pub source: Arc<dyn Source>,
     /// Opens the storage; called again if it has failed.
     pub open_store: OpenStore,
-    /// The sync configuration, as YAML.
+    /// The sync configuration, as YAML. A process that only serves clients has none.
     pub config: String,
     /// Keys of tokens. None: every token is refused.
     pub keys: Keys,
@@ -35,6 +36,8 @@ pub struct ServiceOptions {
     pub limits: ServiceLimits,
     /// Applies what clients upload; none: they cannot.
     pub writes: Option<Arc<WritePath>>,
+    /// What the process does on a storage that several of them use; none if it is the only one.
+    pub processes: Option<Processes>,
 }
 
 impl ServiceOptions {
@@ -51,6 +54,7 @@ impl ServiceOptions {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             limits: ServiceLimits::default(),
             writes: None,
+            processes: None,
         }
     }
 }

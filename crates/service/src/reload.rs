@@ -92,12 +92,14 @@ struct Follower {
 impl Follower {
     async fn run(mut self, look: Arc<Notify>, is_watched: bool, sender: mpsc::UnboundedSender<Reload>) {
         loop {
-            tokio::select! {
-                () = look.notified() => {}
-                () = tokio::time::sleep(INTERVAL), if is_watched => {}
-            }
+            let is_asked = tokio::select! {
+                () = look.notified() => true,
+                () = tokio::time::sleep(INTERVAL), if is_watched => false,
+            };
             let read = self.settled().await;
-            if read == self.current {
+            // Somebody may have deployed another one over HTTP, which stays until the file changes or is asked for.
+            let is_replaced = || matches!((&read, &self.file_use), (Ok(text), FileUse::Config(to)) if !to.has(text));
+            if read == self.current && !(is_asked && is_replaced()) {
                 continue;
             }
             self.current = read.clone();

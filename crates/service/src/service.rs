@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use sync_config::{CompileOptions, Diagnostic, compile};
+use sync_config::{CompileOptions, Compiled, Diagnostic, Plan, compile};
+use sync_engine::source::Source;
+use sync_store::PostgresFollower;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task;
 use tokio::time::timeout;
 
 use crate::auth::Rules;
 use crate::http::{Administrators, App, Gate, Requests, Times, router, serve};
-use crate::options::ServiceOptions;
+use crate::options::{OpenStore, ServiceOptions};
+use crate::processes::{self, Member, Processes, Remote, Teller};
 use crate::sync::Hub;
 use crate::writer::{self, WriterHandle};
 
@@ -88,6 +92,13 @@ impl Deployer {
         deployed.map_err(|error| DeployError::Other(error.description))?;
         Ok(compiled.diagnostics)
     }
+
+    /// Whether this is the configuration that was deployed last.
+    pub(crate) fn has(&self, yaml: &str) -> bool {
+        let config = self.writer.board.status().config;
+        let newest = config.building.map(|building| building.yaml).or(config.active.map(|active| active.yaml));
+        newest.is_some_and(|newest| *newest == *yaml)
+    }
 }
 
 /// A service that runs. Dropping it ends it, too, but nobody then waits for its streams and its storage.
@@ -96,11 +107,18 @@ pub struct Service {
     deployer: Deployer,
     hub: Arc<Hub>,
     writer: WriterHandle,
-    thread: JoinHandle<()>,
+    threads: Threads,
     server: task::JoinHandle<()>,
     stop: watch::Sender<bool>,
     stop_timeout: std::time::Duration,
     _guard: Guard,
+}
+
+/// What a service runs besides tasks.
+#[derive(Default)]
+struct Threads {
+    writer: Option<JoinHandle<()>>,
+    follower: Option<PostgresFollower>,
 }
 
 /// Has the threads of a service end that is dropped.
@@ -131,18 +149,25 @@ impl Service {
         let (is_for_development, routes) = (development.is_some(), development.unwrap_or_default());
         let default_schema = options.source.describe().default_schema;
         let compile_options = CompileOptions { default_schema, ..CompileOptions::default() };
-        let compiled = compile(&options.config, &compile_options);
-        let Some(plan) = compiled.plan else { return Err(StartError::Config(compiled.diagnostics)) };
+        let is_api = options.processes.as_ref().is_some_and(|processes| !processes.role.may_write());
+        let compiled = (!is_api).then(|| compile(&options.config, &compile_options));
+        let plan = match compiled {
+            Some(Compiled { plan: None, diagnostics }) => return Err(StartError::Config(diagnostics)),
+            Some(Compiled { plan: Some(plan), .. }) => Some((options.config, plan)),
+            None => None,
+        };
         let listener = TcpListener::bind(options.address).await;
         let listener = listener.map_err(|error| StartError::Other(cannot_listen(options.address, &error)))?;
         let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
         let limits = options.limits;
         let hub = Arc::new(Hub::new(limits.max_connections, limits.max_reads));
-        let (source, shared) = (Arc::clone(&options.source), Arc::clone(&hub));
-        let (config, open_store) = (options.config, options.open_store);
-        let started = task::spawn_blocking(move || writer::start(source, open_store, shared, &config, plan)).await;
-        let (writer, thread) =
-            started.map_err(|error| StartError::Other(error.to_string()))?.map_err(StartError::Other)?;
+        let source = Arc::clone(&options.source);
+        let (writer, threads, member) = match options.processes {
+            Some(processes) => {
+                join(&processes, source, options.open_store, &hub, plan, &compile_options).map_err(StartError::Other)?
+            }
+            None => start_alone(source, options.open_store, Arc::clone(&hub), plan).await?,
+        };
         let (stop, stopped) = watch::channel(false);
         let stop_timeout = limits.stop_timeout;
         let times = Times { header: limits.header_timeout, stall: limits.stall_timeout, stop: stop_timeout };
@@ -164,11 +189,12 @@ impl Service {
             limits,
             compile: compile_options.clone(),
             writes: options.writes,
+            member,
         };
         let deployer = Deployer { writer: writer.clone(), options: compile_options };
         let server = tokio::spawn(serve(listener, router(Arc::new(app), routes), times, stopped));
         let guard = Guard(Arc::clone(&hub), writer.clone());
-        Ok(Self { address, deployer, hub, writer, thread, server, stop, stop_timeout, _guard: guard })
+        Ok(Self { address, deployer, hub, writer, threads, server, stop, stop_timeout, _guard: guard })
     }
 
     /// Where the service is reached.
@@ -200,8 +226,56 @@ impl Service {
         let _ = self.stop.send(true);
         let _ = self.server.await;
         self.writer.stop();
-        let _ = task::spawn_blocking(move || self.thread.join()).await;
+        let Threads { writer, follower } = self.threads;
+        let ended = task::spawn_blocking(move || {
+            let _ = writer.map(JoinHandle::join);
+            if let Some(follower) = follower {
+                follower.stop();
+            }
+        });
+        let _ = ended.await;
     }
+}
+
+type Started = (WriterHandle, Threads, Option<Member>);
+
+/// Starts the only process on a storage.
+async fn start_alone(
+    source: Arc<dyn Source>,
+    open_store: OpenStore,
+    hub: Arc<Hub>,
+    plan: Option<(String, Plan)>,
+) -> Result<Started, StartError> {
+    let Some((yaml, plan)) = plan else { return Err(StartError::Other("There is no configuration.".into())) };
+    let started = task::spawn_blocking(move || writer::start(source, open_store, hub, &yaml, plan)).await;
+    let (writer, thread) = started.map_err(|error| StartError::Other(error.to_string()))?.map_err(StartError::Other)?;
+    Ok((writer, Threads { writer: Some(thread), follower: None }, None))
+}
+
+/// Starts one of several processes on a storage.
+fn join(
+    processes: &Processes,
+    source: Arc<dyn Source>,
+    open_store: OpenStore,
+    hub: &Arc<Hub>,
+    plan: Option<(String, Plan)>,
+    options: &CompileOptions,
+) -> Result<Started, String> {
+    let desk = processes.desk();
+    let (writer, channel) = writer::channel(Some(Remote { desk: desk.clone() }));
+    let teller = Teller {
+        hub: Arc::clone(hub),
+        writer: writer.clone(),
+        desk: desk.clone(),
+        compile: options.clone(),
+        runtime: Handle::current(),
+    };
+    let follower = Some(processes::follow(&desk, Arc::new(teller))?);
+    let thread = plan
+        .map(|config| writer::stand_by(source, open_store, desk.clone(), (&writer, channel), config))
+        .transpose()?;
+    let member = Member { role: processes.role, desk };
+    Ok((writer, Threads { writer: thread, follower }, Some(member)))
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {

@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) struct Client {
     http: Http,
     url: String,
+    /// What tokens of users are signed with.
+    secret: String,
+    audience: Option<String>,
 }
 
 /// How a stream comes.
@@ -70,10 +73,17 @@ pub(crate) struct Received {
 }
 
 impl Client {
+    /// A client of the service of this benchmark.
     pub(crate) fn new(url: String) -> Result<Self> {
+        Self::of(url, SECRET.to_owned(), None)
+    }
+
+    /// A client of a service that takes tokens with this secret and audience.
+    pub(crate) fn of(url: String, secret: String, audience: Option<String>) -> Result<Self> {
         // What comes over the wire is counted, whatever features other crates want of the same client.
         let http = Http::builder().timeout(None).no_gzip().no_zstd().pool_max_idle_per_host(0).build()?;
-        Ok(Self { http, url })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { http, url, secret, audience })
     }
 
     /// Opens a stream of everything that a user sees.
@@ -86,7 +96,8 @@ impl Client {
         let of = |stream: &&str| json!({"stream": stream, "parameters": null, "override_priority": null});
         let subscriptions: Vec<Value> = streams.iter().map(of).collect();
         let body = json!({"raw_data": true, "streams": {"subscriptions": subscriptions}});
-        let request = self.http.post(format!("{}/sync/stream", self.url)).header("authorization", user_token(user)?);
+        let request =
+            self.http.post(format!("{}/sync/stream", self.url)).header("authorization", self.user_token(user)?);
         let request = if coding == Coding::Zstd { request.header("accept-encoding", "zstd") } else { request };
         let response = succeed(request.json(&body))?;
         let is_zstd = response.headers().get("content-encoding").is_some_and(|coding| coding == "zstd");
@@ -98,12 +109,18 @@ impl Client {
         Ok(Lines { reader: Box::new(BufReader::with_capacity(64 << 10, body)), line: Vec::new() })
     }
 
+    fn user_token(&self, user: &str) -> Result<String> {
+        let audiences = self.audience.iter().cloned().collect();
+        let options = TokenOptions { user: user.to_owned(), audiences, claims: Map::new(), lifetime: 7200 };
+        Ok(format!("Token {}", development_token(&self.secret, options).map_err(anyhow::Error::msg)?))
+    }
+
     /// Waits until everything that was written is in a checkpoint.
     pub(crate) fn reach(&self) -> Result<()> {
         let begin = Instant::now();
         loop {
             let request = self.http.get(format!("{}/write-checkpoint.json", self.url));
-            let response = request.header("authorization", user_token("bench")?).send()?;
+            let response = request.header("authorization", self.user_token("bench")?).send()?;
             if response.status() == 503 && begin.elapsed() < PATIENCE {
                 continue;
             }
@@ -148,11 +165,6 @@ impl Client {
 
 fn admin_token() -> String {
     format!("Bearer {ADMIN}")
-}
-
-fn user_token(user: &str) -> Result<String> {
-    let options = TokenOptions { user: user.to_owned(), audiences: Vec::new(), claims: Map::new(), lifetime: 7200 };
-    Ok(format!("Token {}", development_token(SECRET, options).map_err(anyhow::Error::msg)?))
 }
 
 fn succeed(request: RequestBuilder) -> Result<Response> {

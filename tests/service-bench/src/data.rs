@@ -115,11 +115,7 @@ impl Data {
     }
 
     fn write(&mut self, id: &str, group: &str) -> Result<()> {
-        let random = &mut self.random;
-        let mut text = |length: usize| -> String {
-            std::iter::repeat_with(|| if random.u8(..6) == 0 { ' ' } else { random.lowercase() }).take(length).collect()
-        };
-        let (title, note) = (text(20), text(45));
+        let (title, note) = (text(&mut self.random, 20), text(&mut self.random, 45));
         let mut insert = self.connection.prepare_cached("INSERT INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         insert.execute(params![id, group, title, note, 0, "2026-01-02T03:04:05.678Z"])?;
         Ok(())
@@ -156,7 +152,12 @@ impl Data {
     }
 }
 
-fn uuid(random: &mut Rng) -> String {
+/// Some words.
+pub(crate) fn text(random: &mut Rng, length: usize) -> String {
+    std::iter::repeat_with(|| if random.u8(..6) == 0 { ' ' } else { random.lowercase() }).take(length).collect()
+}
+
+pub(crate) fn uuid(random: &mut Rng) -> String {
     let hex = format!("{:032x}", random.u128(..));
     let mut id = String::with_capacity(36);
     for (at, digit) in hex.chars().enumerate() {

@@ -46,7 +46,7 @@ impl Figures {
 }
 
 /// Three digits, and all of them before the point.
-fn shown(value: f64) -> String {
+pub(crate) fn shown(value: f64) -> String {
     match value {
         value if value == 0.0 || value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),

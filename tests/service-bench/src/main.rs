@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod comparison;
 mod data;
 mod deployment;
 mod figures;
@@ -44,6 +45,8 @@ struct Arguments {
     /// Puts the table into this Markdown file, in place of the one there
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
+    #[command(flatten)]
+    against: comparison::Against,
 }
 
 /// What all measurements of a round share.
@@ -73,6 +76,16 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.runs > 0, "--runs must be at least 1");
+    if arguments.against.print_config {
+        comparison::prepare(&arguments.against)?;
+        println!("{}", data::CONFIG.trim_start());
+        return Ok(());
+    }
+    if arguments.against.against.is_some() {
+        let stage = Stage { program: &arguments.program, scale: arguments.scale, folder: temporary_folder()? };
+        println!("\n{}", comparison::run(&arguments.against, &stage)?);
+        return Ok(());
+    }
     let mut figures = Figures::default();
     for number in 1..=arguments.runs {
         eprintln!("round {number} of {}", arguments.runs);
@@ -90,8 +103,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn round(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
-    let folder = tempfile::Builder::new().prefix("rowtide-bench-").tempdir().context("creating a temporary folder")?;
-    let stage = Stage { program: &arguments.program, scale: arguments.scale, folder };
+    let stage = Stage { program: &arguments.program, scale: arguments.scale, folder: temporary_folder()? };
     program::measure_start(arguments.shipped.as_deref().unwrap_or(&arguments.program), &stage, figures)?;
     let mut data = Data::create(&stage)?;
     let (copied, read) = data.copy(&stage)?;
@@ -104,6 +116,10 @@ fn round(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     replication::measure_rebuild(&stage, program, &data, figures)?;
     latency::measure_in_memory(&stage, figures)?;
     deployment::measure(&stage, figures)
+}
+
+fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("rowtide-bench-").tempdir().context("creating a temporary folder")
 }
 
 #[cfg(test)]

@@ -29,12 +29,16 @@ struct Ready {
 impl Program {
     /// Starts it on a source, and waits until clients can sync.
     pub(crate) fn start(program: &Path, source: &Path, storage: &Path) -> Result<Self> {
+        Self::start_on(program, &format!("sqlite:{}", source.display()), storage)
+    }
+
+    /// Starts it on a source with this URL.
+    pub(crate) fn start_on(program: &Path, source: &str, storage: &Path) -> Result<Self> {
         let config = storage.with_extension("yaml");
         std::fs::write(&config, CONFIG).context("writing the configuration")?;
-        let url = |path: &Path| format!("sqlite:{}", path.display());
         let mut command = Command::new(program);
         command.arg("serve").args(["--port", "0", "--json", "--log", "warn", "--config"]).arg(config);
-        command.args(["--source", &url(source), "--storage", &url(storage)]);
+        command.args(["--source", source, "--storage", &format!("sqlite:{}", storage.display())]);
         command.env("ROWTIDE_JWT_SECRET", SECRET).env("ROWTIDE_ADMIN_TOKEN", ADMIN);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let begin = Instant::now();
@@ -53,6 +57,11 @@ impl Program {
         };
         let client = Client::new(ready.url)?;
         Ok(Self { child, client, ready_after })
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// CPU time so far, in user mode and in the kernel.
@@ -86,15 +95,16 @@ impl Drop for Program {
     }
 }
 
+/// CPU time of a process so far.
 #[cfg(target_os = "linux")]
-fn cpu(process: u32) -> Result<Duration> {
+pub(crate) fn cpu(process: u32) -> Result<Duration> {
     use nix::time::{clock_getcpuclockid, clock_gettime};
     let clock = clock_getcpuclockid(nix::unistd::Pid::from_raw(i32::try_from(process)?))?;
     Ok(clock_gettime(clock)?.into())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn cpu(_process: u32) -> Result<Duration> {
+pub(crate) fn cpu(_process: u32) -> Result<Duration> {
     anyhow::bail!("the service is measured on Linux only")
 }
 

@@ -15,6 +15,9 @@ const LIBRARY_VARIABLE: &str = "POWERSYNC_LIBRARY";
 /// Names another program than the one built here.
 const PROGRAM_VARIABLE: &str = "ROWTIDE";
 
+/// Names the double of a Convex deployment.
+const CONVEX_VARIABLE: &str = "FAKE_CONVEX";
+
 /// Stands for the library that the SDK brings along.
 const PUBLISHED: &str = "published";
 
@@ -42,8 +45,11 @@ pub fn run(look: impl FnMut(&str)) -> Result<()> {
         Some(name) => std::path::absolute(name)?,
         None => library::built(&mut process::cargo(&["build", "--bin", "rowtide", library::JSON_MESSAGES]), "bin")?,
     };
+    let convex =
+        library::built(&mut process::cargo(&["build", "--bin", "fake-convex", library::JSON_MESSAGES]), "bin")?;
     let mut tests = npm(&project()?, &["test"]);
-    process::watch(tests.env(LIBRARY_VARIABLE, library).env(PROGRAM_VARIABLE, program), look)
+    tests.env(LIBRARY_VARIABLE, library).env(PROGRAM_VARIABLE, program).env(CONVEX_VARIABLE, convex);
+    process::watch(&mut tests, look)
 }
 
 /// What a variable names, unless it is empty.

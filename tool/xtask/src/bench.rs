@@ -52,10 +52,15 @@ pub(crate) fn smoke() -> Result<()> {
     run(&["growth", "--size", "buckets", "--limit", "100"])
 }
 
-/// The same for the sync service: what is counted must be right.
+/// The same for the sync service: what is counted must be right. If there is a PostgreSQL server, also the comparison with
+/// another service, which then is the same program.
 ///
 /// # Errors
 /// If something does not build, or a count is wrong.
 pub(crate) fn service_smoke() -> Result<()> {
-    service("debug", &[], &["--scale", "0.005"].map(str::to_owned))
+    service("debug", &[], &["--scale", "0.005"].map(str::to_owned))?;
+    if std::env::var_os("ROWTIDE_POSTGRES_BIN").is_none() {
+        return Ok(());
+    }
+    service("debug", &[], &["--scale", "0.005", "--against", "self"].map(str::to_owned))
 }

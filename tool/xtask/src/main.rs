@@ -125,6 +125,8 @@ enum Command {
     Consumers(Options),
     /// Builds the example of `wasm/` and serves it to browsers on this machine (needs clang, wasi-libc and Node.js)
     Browser(Options),
+    /// Builds the npm package for browsers into `target/web`; with `--check` the published web SDK uses it in a headless Chromium
+    Web(Options),
     /// Makes a draft release on GitHub from `target/dist` (needs GitHub's program `gh`)
     Release(Options),
     /// Checks that the release library is small enough
@@ -163,6 +165,7 @@ fn main() -> ExitCode {
         Command::Hosts(options) => dist::run("hosts", options.iter()),
         Command::Consumers(options) => dist::run("consumers", options.iter()),
         Command::Browser(options) => dist::run("browser", options.iter()),
+        Command::Web(options) => dist::run("web", options.iter()),
         Command::Release(options) => dist::run("release", options.iter()),
         Command::Size(options) => dist::run("size", options.iter()),
         Command::Symbols(options) => dist::run("symbols", options.iter()),

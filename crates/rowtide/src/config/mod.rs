@@ -64,18 +64,22 @@ impl Document {
 
     /// The same with this schema for tables that are named without one.
     fn read_with(file: &Path, default_schema: &str) -> Result<Self> {
-        let text = if file.as_os_str() == "-" {
-            let mut text = String::new();
-            let read = std::io::stdin().read_to_string(&mut text);
-            read.map_err(|error| usage(format!("Reading the configuration from standard input: {error}")))?;
-            text
-        } else {
-            crate::serve::read_file(file)?
-        };
+        let text = Self::text_of(file)?;
         let options = CompileOptions { default_schema: default_schema.to_owned(), ..CompileOptions::default() };
         let compiled = compile(&text, &options);
         let name = file.display().to_string();
         Ok(Self { name, text, plan: compiled.plan, findings: compiled.diagnostics })
+    }
+
+    /// The text of a file; `-` is standard input.
+    fn text_of(file: &Path) -> Result<String> {
+        if file.as_os_str() != "-" {
+            return crate::serve::read_file(file);
+        }
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.map_err(|error| usage(format!("Reading the configuration from standard input: {error}")))?;
+        Ok(text)
     }
 
     fn place(&self) -> Source<'_> {

@@ -12,7 +12,7 @@ use crate::exit::{Outcome, usage};
 pub(crate) struct Schema {
     /// The configuration; - is standard input
     file: File,
-    /// The database whose rows are synced, for the columns of SELECT * and for types: sqlite:PATH or json:DIR
+    /// The database whose rows are synced, for the columns of SELECT * and for types: postgres://…, sqlite:PATH or json:DIR
     #[arg(long, value_name = "URL")]
     source: Option<String>,
     /// In which language: json, or js for the schema of the JavaScript SDKs

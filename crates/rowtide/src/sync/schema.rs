@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::dev;
+use crate::database::{Database, explained};
 
 /// The schema, if the file is to get one, and what is to be said about it.
 ///
@@ -41,11 +41,9 @@ fn has_schema(file: &Path) -> Result<bool> {
     if !file.exists() {
         return Ok(false);
     }
-    let tables = || -> rusqlite::Result<Option<String>> {
-        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.query_row("SELECT powersync_diagnose() -> '$.tables'", (), |row| row.get(0))
-    };
-    let tables = tables().with_context(|| format!("cannot open {}", file.display()))?;
+    let database = Database::read(file)?;
+    let tables = database.connection().query_row("SELECT powersync_diagnose() -> '$.tables'", (), |row| row.get(0));
+    let tables: Option<String> = tables.map_err(|error| explained(error, file))?;
     let tables: Vec<Value> = serde_json::from_str(tables.as_deref().unwrap_or("[]")).unwrap_or_default();
     Ok(tables.iter().any(|table| table.get("kind").is_some_and(|kind| kind != "untyped")))
 }

@@ -5,6 +5,7 @@
 
 mod config;
 mod dead_letters;
+mod deploys;
 mod dev;
 mod explain;
 mod serve;

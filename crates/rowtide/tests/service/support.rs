@@ -24,7 +24,10 @@ INSERT INTO notes VALUES ('n1', 'ann', 'one'), ('n2', 'ann', 'two'), ('n3', 'ben
 /// The program with these arguments, in this folder.
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowtide"));
-    command.current_dir(folder).args(arguments).env_remove("ROWTIDE_JWT_SECRET").env_remove("ROWTIDE_ADMIN_TOKEN");
+    command.current_dir(folder).args(arguments);
+    for name in ["ROWTIDE_JWT_SECRET", "ROWTIDE_ADMIN_TOKEN", "ROWTIDE_SOURCE"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -120,8 +123,13 @@ impl Running {
 
     /// Opens the default streams of a token.
     pub(crate) fn stream(&self, token: &str) -> Lines {
+        self.stream_with(token, &json!({"raw_data": true}))
+    }
+
+    /// Opens the streams of a request.
+    pub(crate) fn stream_with(&self, token: &str, body: &Value) -> Lines {
         let request = self.post("/sync/stream").header("authorization", format!("Token {token}"));
-        let response = request.json(&json!({"raw_data": true})).send().unwrap();
+        let response = request.json(body).send().unwrap();
         assert_eq!(response.status(), 200);
         Lines(BufReader::new(response))
     }

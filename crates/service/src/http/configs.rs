@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -48,19 +49,34 @@ pub(super) async fn plan(State(app): Shared, headers: HeaderMap) -> Result<Json<
 }
 
 /// The YAML of a body, and what it compiles to.
-async fn compiled(app: &App, request: Request) -> Result<(String, Compiled), ApiError> {
+pub(super) async fn compiled(app: &App, request: Request) -> Result<(String, Compiled), ApiError> {
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
     let content = app.body(content).await?;
-    let yaml = String::from_utf8(content.into());
-    let yaml = yaml.map_err(|_| ApiError::new(ErrorKind::Validation, "The configuration must be UTF-8."))?;
+    let yaml = yaml(&parts.headers, content.into())?;
     let options = app.compile.clone();
     let compiled = tokio::task::spawn_blocking(move || (compile(&yaml, &options), yaml)).await;
     let (compiled, yaml) = compiled.map_err(|_| shutting_down())?;
     Ok((yaml, compiled))
 }
 
-fn diagnostics(yaml: &str, compiled: &Compiled) -> Vec<Value> {
+/// The text of a configuration: the body itself, or a member of it if the body is JSON.
+fn yaml(headers: &HeaderMap, body: Vec<u8>) -> Result<String, ApiError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return String::from_utf8(body)
+            .map_err(|_| ApiError::new(ErrorKind::Validation, "The configuration must be UTF-8."));
+    }
+    let body: Value = serde_json::from_slice(&body).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let member = MEMBERS.iter().find_map(|name| body.get(name)?.as_str());
+    let missing = || ApiError::validation(&[": must have the property `content`, a text: the configuration".into()]);
+    member.map(str::to_owned).ok_or_else(missing)
+}
+
+/// What tools call the configuration in a JSON body.
+const MEMBERS: [&str; 3] = ["content", "sync_rules", "sync_config"];
+
+pub(super) fn diagnostics(yaml: &str, compiled: &Compiled) -> Vec<Value> {
     let shown = compiled.diagnostics.iter().map(|diagnostic| {
         let at = position(yaml, diagnostic.span.start);
         json!({

@@ -10,9 +10,13 @@ mod gate;
 mod local;
 mod metrics;
 mod negotiate;
+mod preview;
 mod probes;
+mod queries;
+mod reprocess;
 mod requests;
 mod server;
+mod source;
 mod sync;
 mod writes;
 
@@ -33,6 +37,7 @@ use crate::auth::{Keys, Rules, User, bearer, verify};
 use crate::clock;
 use crate::error::{ApiError, ErrorKind};
 use crate::options::ServiceLimits;
+use crate::processes::Member;
 use crate::sync::Hub;
 use crate::writer::WriterHandle;
 
@@ -40,6 +45,7 @@ pub(crate) use gate::Gate;
 pub(crate) use local::only_from_here;
 pub(crate) use requests::Requests;
 pub(crate) use server::{Times, serve};
+pub(crate) use sync::begin;
 
 /// Who may administer the service.
 pub(crate) enum Administrators {
@@ -65,6 +71,8 @@ pub(crate) struct App {
     pub(crate) requests: Requests,
     pub(crate) compile: sync_config::CompileOptions,
     pub(crate) writes: Option<Arc<write_path::WritePath>>,
+    /// Which of several processes this is.
+    pub(crate) member: Option<Member>,
 }
 
 /// All routes, and further ones.
@@ -78,7 +86,7 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .max_age(std::time::Duration::from_secs(3600));
     let compression = CompressionLayer::new().gzip(true).zstd(true).quality(CompressionLevel::Precise(2));
     Router::new()
-        .route("/sync/stream", post(sync::stream))
+        .route("/sync/stream", post(sync::stream).get(sync::socket))
         .route("/sync/checkpoint-request", post(checkpoints::request))
         .route("/write-checkpoint2.json", get(checkpoints::next))
         .route("/write-checkpoint.json", get(checkpoints::reached))
@@ -92,7 +100,15 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .route("/api/admin/v1/plan", get(configs::plan))
         .route("/api/sync-rules/v1/deploy", post(configs::deploy))
         .route("/api/sync-rules/v1/validate", post(configs::validate))
-        .route("/api/sync-rules/v1/current", get(configs::current))
+        .route("/api/sync-rules/v1/current", get(configs::current).post(configs::current))
+        .route("/api/sync-rules/v1/reprocess", post(reprocess::reprocess))
+        .route("/api/admin/v1/reprocess", post(reprocess::reprocess))
+        .route("/api/admin/v1/validate", post(configs::validate))
+        .route("/api/admin/v1/dry-run", post(preview::dry_run))
+        .route("/api/admin/v1/diagnostics", post(source::diagnostics))
+        .route("/api/admin/v1/schema", post(source::schema))
+        .route("/api/admin/v1/execute-sql", post(queries::execute))
+        .route("/api/admin/v1/buckets", get(admin::buckets))
         .route("/api/admin/v1/explain", post(explain::explain))
         .route("/api/data", post(writes::upload))
         .route("/api/admin/v1/dead-letters", get(dead_letters::list))
@@ -116,7 +132,17 @@ async fn not_found(request: Request) -> ApiError {
 impl App {
     /// Who a request comes from.
     async fn user(&self, headers: &HeaderMap) -> Result<User, ApiError> {
+        if self.member.as_ref().is_some_and(|member| !member.role.serves_clients()) {
+            let message =
+                "This process of the service only writes its storage. Connect to one with the role all or api.";
+            return Err(ApiError::new(ErrorKind::Unavailable, message));
+        }
         let token = bearer(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()))?;
+        self.user_of(token).await
+    }
+
+    /// Who has a token.
+    pub(crate) async fn user_of(&self, token: &str) -> Result<User, ApiError> {
         verify(token, &self.keys, &self.rules, clock::now() / 1_000_000).await
     }
 
@@ -142,7 +168,7 @@ fn is_equal(left: &[u8], right: &[u8]) -> bool {
 }
 
 /// How the client calls itself.
-fn user_agent(headers: &HeaderMap) -> &str {
+pub(crate) fn user_agent(headers: &HeaderMap) -> &str {
     let header = headers.get("x-user-agent").or_else(|| headers.get(USER_AGENT));
     header.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

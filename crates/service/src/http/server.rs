@@ -70,7 +70,7 @@ async fn connection(stream: TcpStream, router: Router, times: Times, mut stop: w
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(times.header);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(times.stall).keep_alive_timeout(times.header);
-    let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     // Before the version of HTTP is known, no other time limits the client.
     let silence = async {

@@ -1,24 +1,30 @@
-//! `POST /sync/stream`: a request in, lines until the client goes, the token expires or the service stops.
+//! `POST /sync/stream`: a request in, lines until the client goes, the token expires or the service stops. `GET` of the same
+//! path is for WebSockets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State};
+use axum::http::HeaderName;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::{RawValue, to_raw_value};
 use sync_config::Limits;
 use sync_engine::connection::{Connection, ConnectionOptions, User};
+use sync_engine::lines::Encoding;
 use sync_engine::request::StreamRequest;
 
 use super::body::{Parameters, parameters};
-use super::{App, Shared, negotiate, user_agent};
+use super::{App, Shared, negotiate, not_found, user_agent};
 use crate::auth;
 use crate::clock;
 use crate::error::ApiError;
-use crate::sync::{ClientInfo, Opening, Seat, open};
+use crate::rsocket;
+use crate::sync::{Chunks, ClientInfo, Opening, Seat, open};
 
 /// What a client calls itself is remembered up to this length.
 const MAX_NAME: usize = 200;
@@ -34,26 +40,61 @@ pub(super) async fn stream(State(app): Shared, query: Parameters, request: Reque
     let request = request.map_err(|error| ApiError::validation(&[error.to_string()]))?;
     let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let (encoding, content_type) = negotiate::encoding(accept, request.raw_data);
-    let client = client(&user.id, &request, &parts.headers);
+    let keep_alive = Some(app.limits.keep_alive);
+    let chunks = begin(&app, user, request, user_agent(&parts.headers), encoding, keep_alive).await?;
+    let headers = [(CONTENT_TYPE, content_type), (HeaderName::from_static("x-accel-buffering"), "no")];
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}
+
+/// `GET` of the same path: the sync stream over a WebSocket.
+pub(super) async fn socket(
+    State(app): Shared,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    match rsocket::upgrade(app, upgrade, &request) {
+        Some(response) => Ok(response),
+        None => Err(not_found(request).await),
+    }
+}
+
+/// Opens a stream, and gives its lines. Without a time for keep-alive lines there are none.
+///
+/// # Errors
+/// Why there is no stream.
+pub(crate) async fn begin(
+    app: &App,
+    user: auth::User,
+    request: StreamRequest,
+    user_agent: &str,
+    encoding: Encoding,
+    keep_alive: Option<Duration>,
+) -> Result<Chunks, ApiError> {
+    let client = client(&user.id, &request, user_agent);
     let seat = app.hub.open(client.clone())?;
     let opening = Opening {
-        connection: connection(&app, request, user, &seat, client.since),
+        connection: connection(app, request, user, &seat, keep_alive, client.since),
         seat,
         client,
         encoding,
         stall_timeout: app.limits.stall_timeout,
         activation_spread: app.limits.activation_spread,
     };
-    let chunks = open(opening).await?.start();
-    let headers = [(CONTENT_TYPE, content_type), (HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((headers, Body::from_stream(chunks)).into_response())
+    Ok(open(opening).await?.start())
 }
 
-fn connection(app: &App, request: StreamRequest, user: auth::User, seat: &Seat, now: i64) -> Connection {
+fn connection(
+    app: &App,
+    request: StreamRequest,
+    user: auth::User,
+    seat: &Seat,
+    keep_alive: Option<Duration>,
+    now: i64,
+) -> Connection {
     let limits = &app.limits;
     let options = ConnectionOptions {
         limits: Limits { buckets: limits.max_buckets, rows: limits.max_parameter_results },
-        keep_alive: Some(i64::try_from(limits.keep_alive.as_micros()).unwrap_or(i64::MAX)),
+        keep_alive: keep_alive.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)),
         seed: seat.opened,
         ..ConnectionOptions::default()
     };
@@ -62,8 +103,7 @@ fn connection(app: &App, request: StreamRequest, user: auth::User, seat: &Seat, 
     Connection::new(request, user, Arc::clone(&seat.plan), options, now)
 }
 
-fn client(user: &str, request: &StreamRequest, headers: &HeaderMap) -> ClientInfo {
-    let user_agent = user_agent(headers);
+fn client(user: &str, request: &StreamRequest, user_agent: &str) -> ClientInfo {
     let end = user_agent.floor_char_boundary(MAX_NAME);
     ClientInfo {
         user: user.into(),

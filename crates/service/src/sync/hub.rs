@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sync_engine::connection::Ask;
 use sync_engine::interests::{ConnectionId, Interests};
 use sync_engine::live::LivePlan;
 use sync_engine::notice::{CommitNotice, Wake};
@@ -30,6 +31,8 @@ pub(crate) struct Hub {
     pub(super) reads: Semaphore,
     /// Told when a place becomes free.
     left: Notify,
+    /// Whether the service is stopping.
+    closing: watch::Sender<bool>,
     pub(crate) counters: Counters,
 }
 
@@ -42,6 +45,8 @@ pub(super) struct State {
     /// Numbers of free places.
     free: Vec<usize>,
     opened: u64,
+    /// Connections that can have several streams, or none.
+    visitors: usize,
     pub(super) is_closing: bool,
 }
 
@@ -51,6 +56,8 @@ pub(super) struct Mailbox {
     pub(super) wake: Wake,
     notify: Arc<Notify>,
     client: ClientInfo,
+    /// What it asks for, once that is known.
+    pub(super) ask: Option<Arc<Ask>>,
 }
 
 impl Hub {
@@ -62,6 +69,7 @@ impl Hub {
             limit,
             reads: Semaphore::new(reads.max(1)),
             left: Notify::new(),
+            closing: watch::channel(false).0,
             counters: Counters::default(),
         }
     }
@@ -141,7 +149,7 @@ impl Hub {
         let number = state.free.pop().unwrap_or_default();
         let notify = Arc::new(Notify::new());
         if let Some(seat) = state.seats.get_mut(number) {
-            *seat = Some(Mailbox { wake: Wake::default(), notify: Arc::clone(&notify), client });
+            *seat = Some(Mailbox { wake: Wake::default(), notify: Arc::clone(&notify), client, ask: None });
         }
         state.opened += 1;
         let (opened, generation) = (state.opened, self.generation.subscribe());
@@ -170,16 +178,29 @@ impl Hub {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.is_closing = true;
+        self.closing.send_replace(true);
         for mailbox in state.seats.iter().flatten() {
             mailbox.notify.notify_one();
         }
+    }
+
+    /// Tells when the service begins to stop.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Notes a connection that is there beside its streams, until this is dropped. The service waits for its end.
+    pub(crate) fn visit(hub: &Arc<Self>) -> Visit {
+        let mut state = hub.state();
+        state.visitors = state.visitors.saturating_add(1);
+        Visit(Arc::clone(hub))
     }
 
     /// Waits until nobody is connected.
     pub(crate) async fn is_empty(&self) {
         loop {
             let left = self.left.notified();
-            if self.connections() == 0 {
+            if self.connections() == 0 && self.state().visitors == 0 {
                 return;
             }
             left.await;
@@ -191,6 +212,11 @@ impl Hub {
         self.state().seats.iter().flatten().map(|mailbox| mailbox.client.clone()).collect()
     }
 
+    /// What connected clients ask for.
+    pub(crate) fn asks(&self) -> Vec<Arc<Ask>> {
+        self.state().seats.iter().flatten().filter_map(|mailbox| mailbox.ask.clone()).collect()
+    }
+
     /// How many clients are connected.
     pub(crate) fn connections(&self) -> usize {
         let state = self.state();
@@ -199,6 +225,18 @@ impl Hub {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is there beside its streams.
+pub(crate) struct Visit(Arc<Hub>);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.visitors = state.visitors.saturating_sub(1);
+        drop(state);
+        self.0.left.notify_waiters();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sync_engine::connection::Connection;
+use sync_engine::connection::{Ask, Connection};
 use sync_engine::interests::ConnectionId;
 use sync_engine::live::LivePlan;
 use sync_engine::notice::Wake;
@@ -55,6 +55,13 @@ impl Seat {
         }
         if let Some(wake) = state.interests.register(self.id, connection) {
             connection.wake(wake);
+        }
+    }
+
+    /// Says what the client asks for.
+    pub(super) fn note_ask(&self, ask: Arc<Ask>) {
+        if let Some(Some(mailbox)) = self.hub.state().seats.get_mut(self.id.0 as usize) {
+            mailbox.ask = Some(ask);
         }
     }
 

@@ -78,6 +78,7 @@ enum Ended {
 pub(crate) async fn open(opening: Opening) -> Result<Opened, ApiError> {
     let hub = opening.seat.hub();
     let plan = Arc::clone(&opening.seat.plan);
+    opening.seat.note_ask(opening.connection.ask());
     let driver = Driver { opening, plan, later: None, operations: 0, bytes: 0, since: Instant::now() };
     let (driver, first, next) = read(driver, &hub).await.ok_or_else(|| {
         ApiError::new(ErrorKind::Internal, "The service has failed while reading its storage. Its log says why.")

@@ -7,16 +7,16 @@ use sync_engine::row::Position;
 use sync_engine::source::{ErrorClass, Source, SourceError, SourceEvent};
 use sync_engine::writer::{ChunkWanted, RefetchWanted, Want, Writer, WriterError};
 
+use super::Input;
 use super::compaction::Compaction;
 use super::feed::Feed;
 use super::inbox::Inbox;
+use super::publisher::Publisher;
 use super::requests::{Asked, NO_SOURCE, Unanswered};
 use super::status::Board;
 use super::trouble::Trouble;
-use super::{Command, Input};
 use crate::clock;
 use crate::options::OpenStore;
-use crate::sync::Hub;
 
 /// The longest time without a flush, which also does what is due by time.
 const TICK: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Edges {
     pub(super) source: Arc<dyn Source>,
     pub(super) open_store: OpenStore,
-    pub(super) hub: Arc<Hub>,
+    pub(super) publisher: Publisher,
     pub(super) feed: Feed,
     pub(super) inbox: Inbox,
     pub(super) board: Arc<Board>,
@@ -47,13 +47,13 @@ impl Edges {
     pub(super) fn new(
         source: Arc<dyn Source>,
         open_store: OpenStore,
-        hub: Arc<Hub>,
+        publisher: Publisher,
         feed: Feed,
         inbox: Inbox,
         board: Arc<Board>,
     ) -> Self {
         let (trouble, storage_pause, told) = (Trouble::default(), Duration::ZERO, None);
-        Self { source, open_store, hub, feed, inbox, board, trouble, storage_pause, told }
+        Self { source, open_store, publisher, feed, inbox, board, trouble, storage_pause, told }
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Thread {
     pub(super) edges: Edges,
     pub(super) unanswered: Unanswered,
     /// Whether events were pushed since the last flush.
-    has_changes: bool,
+    pub(super) has_changes: bool,
     /// What the writer wanted when it was asked last.
     wanted: Wanted,
     flushed_at: Instant,
@@ -117,6 +117,7 @@ impl Thread {
         self.edges.feed.close();
         // What has come is stored, so that less is read again.
         let _ = self.flush();
+        self.edges.publisher.end();
     }
 
     /// Takes what has come; waits for it if there is nothing to do.
@@ -133,14 +134,7 @@ impl Thread {
                 Input::Events(stream, events) if self.edges.feed.is_current(stream) => self.push(events),
                 Input::StreamEnded(stream, error) if self.edges.feed.is_current(stream) => self.stream_ended(&error),
                 Input::Events(..) | Input::StreamEnded(..) => {}
-                Input::Command(Command::Deploy { yaml, plan, reply }) => {
-                    let deployed = self.writer.deploy(&yaml, *plan, clock::now());
-                    let _ = reply.send(deployed.map_err(|error| error.to_string()));
-                    self.has_changes = true;
-                }
-                Input::Command(Command::Acknowledge(request)) => asked.acknowledge.push(request),
-                Input::Command(Command::Reach { user, reply }) => asked.reach.push((user, reply)),
-                Input::Command(Command::Stop) => return Err(Stopped),
+                Input::Command(command) => self.command(command, &mut asked)?,
             }
             if self.writer.is_full() {
                 break;
@@ -302,7 +296,7 @@ impl Thread {
     }
 
     /// The tables of all plans.
-    fn patterns(&self) -> Vec<sync_config::TablePattern> {
+    pub(super) fn patterns(&self) -> Vec<sync_config::TablePattern> {
         let mut patterns: Vec<_> = self
             .writer
             .configs()
@@ -334,7 +328,7 @@ impl Thread {
             if notice.activated.is_some() {
                 tracing::info!(id = notice.checkpoint.config.0, "a sync configuration is active");
             }
-            self.edges.hub.publish(&notice);
+            self.edges.publisher.publish(&notice);
             self.unanswered.answer_reached(&notice.checkpoint);
         }
         if !self.writer.has_unstored_requests() {
@@ -343,6 +337,7 @@ impl Thread {
         if self.acknowledged_at.elapsed() >= TICK {
             self.acknowledged_at = Instant::now();
             self.tell_position();
+            self.edges.publisher.post(|| self.edges.board.status().posted());
         }
         Ok(())
     }
@@ -373,7 +368,7 @@ impl Thread {
         self.compaction.stepped(has_more, Instant::now());
     }
 
-    fn report(&self) {
+    pub(super) fn report(&self) {
         self.edges.board.set(&self.writer, self.edges.trouble.error(), self.lag());
     }
 

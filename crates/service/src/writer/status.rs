@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use sync_engine::live::{ConfigRecord, ConfigState};
+use sync_engine::store::Checkpoint;
 use sync_engine::writer::{ProblemKind, Subject, Writer};
 
 /// The newest status.
@@ -95,6 +96,19 @@ pub(crate) struct ProblemStatus {
     pub(crate) reason: &'static str,
 }
 
+impl Status {
+    /// What other processes show of the one that writes.
+    pub(super) fn posted(&self) -> Vec<u8> {
+        let shown = serde_json::json!({
+            "config": self.config,
+            "source": self.source,
+            "problems": self.problems,
+            "operations_written": self.operations.values().sum::<u64>(),
+        });
+        shown.to_string().into_bytes()
+    }
+}
+
 impl Board {
     /// The newest status.
     pub(crate) fn status(&self) -> Status {
@@ -130,6 +144,24 @@ impl Board {
 
     pub(super) fn storage_opened(&self) {
         self.lock().status.storage_error = None;
+    }
+
+    /// The active configuration of a storage that another process writes.
+    pub(crate) fn follow_config(&self, config: &ConfigRecord) {
+        let config_status = &mut self.lock().status.config;
+        config_status.active = Some(Active { id: config.id.0, yaml: Arc::clone(&config.yaml) });
+        (config_status.state, config_status.id) = ("active", Some(config.id.0));
+    }
+
+    /// The newest checkpoint of a storage that another process writes.
+    pub(crate) fn follow_checkpoint(&self, checkpoint: &Checkpoint) {
+        let newest = CheckpointStatus { op_id: checkpoint.op_id.to_string(), time: checkpoint.time };
+        self.lock().status.checkpoint = Some(newest);
+    }
+
+    /// Why the storage cannot be reached at the moment.
+    pub(crate) fn follow_storage(&self, error: Option<&str>) {
+        self.lock().status.storage_error = error.map(str::to_owned);
     }
 
     fn lock(&self) -> MutexGuard<'_, Posted> {

@@ -15,6 +15,7 @@ import * as modelFormats from '../model/format.js';
 import { SyncService } from '../model/service.js';
 import { Source as ModelSource } from '../model/source.js';
 import { Connector } from '../service/connector.js';
+import { Convex } from '../service/convex.js';
 import { Program } from '../service/program.js';
 import { Source } from '../service/source.js';
 import { SECRET } from '../service/token.js';
@@ -65,15 +66,20 @@ class ServiceStage extends Stage {
     const { config, writes, seed } = this.files;
     await writeFile(join(this.directory, 'sync.yaml'), config);
     await writeFile(join(this.directory, 'writes.yaml'), writes);
-    /** The source, which this process changes and the program follows. */
-    this.source = new Source(join(this.directory, 'source.db'), seed);
-    const files = ['--config', 'sync.yaml', '--writes', 'writes.yaml', '--source', this.source.url];
+    const { url, variables } = await this.openSource(seed);
+    const files = ['--config', 'sync.yaml', '--writes', 'writes.yaml', '--source', url];
     const more = ['--storage', 'sqlite:storage.db', '--jwt-secret', SECRET, '--log', 'warn'];
-    this.program = new Program(this.directory, ['serve', ...files, ...more]);
+    this.program = new Program(this.directory, ['serve', ...files, ...more], variables);
     await this.program.start();
     /** What clients connect to. */
     this.service = this.format === undefined ? this.program : new Wire(this.program, this.format);
     await this.service.listen?.();
+  }
+
+  /** Opens the source, which this process changes and the program follows. */
+  async openSource(seed) {
+    this.source = new Source(join(this.directory, 'source.db'), seed);
+    return { url: this.source.url };
   }
 
   connector(user) {
@@ -96,6 +102,20 @@ class ServiceStage extends Stage {
     if (this.service instanceof Wire) await this.service.close();
     await this.program?.kill();
     this.source?.close();
+  }
+}
+
+/** With the program `rowtide` on a Convex deployment. */
+class ConvexStage extends ServiceStage {
+  async openSource() {
+    this.convex = new Convex();
+    await this.convex.start();
+    return { url: this.convex.url, variables: { CONVEX_DEPLOY_KEY: this.convex.key } };
+  }
+
+  async tearDown() {
+    await super.tearDown();
+    await this.convex?.close();
   }
 }
 
@@ -142,14 +162,17 @@ function define(name, { ours }, makeStage, body) {
 /**
  * Defines a test with the real service. `options` may change its files (`config`, `writes`, `seed`) and the schema
  * (`tables`), and say that the published library fails, `ours`: with the reason, for what we do better on purpose.
- * With `direct`, BSON lines come without the wire in between, and compressed; `stage.service` then is the program.
+ * With `convex`, source and database of uploads are a Convex deployment, `stage.convex`.
+ * With `direct`, BSON lines come without the wire in between, and compressed; `stage.service` then is the program. `formats`
+ * are others than these two; `undefined` is without the wire.
  *
  * @param {(stage: ServiceStage) => Promise<void>} body
  */
 export function scenario(name, options, body) {
-  const formats = options.direct ? [undefined, NDJSON] : [BSON, NDJSON];
+  const { formats = options.direct ? [undefined, NDJSON] : [BSON, NDJSON] } = options;
   for (const format of formats) {
-    define(`${name} (${format?.name ?? 'direct'})`, options, () => new ServiceStage(options, format), body);
+    const ThisStage = options.convex ? ConvexStage : ServiceStage;
+    define(`${name} (${format?.name ?? 'direct'})`, options, () => new ThisStage(options, format), body);
   }
 }
 

@@ -25,18 +25,20 @@ export class Program {
   #child;
   #directory;
   #args;
+  #variables;
   #errors = '';
   #listeners = new Set();
 
-  constructor(directory, args) {
+  constructor(directory, args, variables = {}) {
     this.#directory = directory;
     this.#args = args;
+    this.#variables = variables;
   }
 
   /** Starts it, and waits until clients can sync. Later it starts on the same port again. */
   async start() {
     const port = this.url === undefined ? '0' : new URL(this.url).port;
-    const env = { ...process.env, ROWTIDE_ADMIN_TOKEN: ADMIN_TOKEN };
+    const env = { ...process.env, ...this.#variables, ROWTIDE_ADMIN_TOKEN: ADMIN_TOKEN };
     const child = spawn(PATH, [...this.#args, '--json', '--port', port], {
       cwd: this.#directory,
       env,

@@ -51,6 +51,28 @@ scenario('all buckets have new names, and no row vanishes in between', {}, async
   assert.equal(service.streamCount, 1);
 });
 
+scenario('a query that is added to a stream leaves what it has as it is', {}, async (stage) => {
+  const { service, source } = stage;
+  fill(source);
+  const client = await stage.open();
+  await client.sync();
+  const buckets = 'SELECT name FROM ps_buckets ORDER BY name';
+  const [before] = await client.rows(buckets);
+  const shown = client.shows(TITLES, [{ title: 'Milk' }]);
+  await stage.deploy(CONFIG.replace('query: SELECT * FROM lists', "queries: ['SELECT * FROM todos', 'SELECT * FROM lists']"));
+  await shown;
+  assert.ok((await client.rows(buckets)).some(({ name }) => name === before.name));
+  const sent = (await service.stream(1)).operations.map(({ object_id: id }) => id);
+  assert.deepEqual(sent, ['l1', 'l2', 't1'], 'the first query is not sent again');
+  // And without it again.
+  await stage.deploy(CONFIG);
+  await client.shows(TITLES, []);
+  assert.deepEqual(await client.rows(buckets), [before]);
+  assert.deepEqual(await client.rows(NAMES), [{ name: 'Groceries' }, { name: 'Garden' }]);
+  assert.equal((await service.stream(1)).operations.length, 3);
+  assert.equal(service.streamCount, 1);
+});
+
 scenario('in the middle of a download: it ends with the new configuration', {}, async (stage) => {
   const { program, service, source } = stage;
   fillWithMany(source);
