@@ -12,6 +12,7 @@ mod size;
 mod static_library;
 mod symbols;
 mod verify;
+mod web_sdk;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Builds the npm package for browsers into `target/web` (needs Node.js and npm)
+    Web {
+        /// Then has the published web SDK use it in a headless Chromium, in apps that are bundled as its README says
+        #[arg(long)]
+        check: bool,
+    },
     /// Makes a draft release on GitHub from `target/dist` (needs GitHub's program `gh`)
     Release {
         /// The tag, which must be that of the version
@@ -107,6 +114,8 @@ fn main() -> ExitCode {
         Command::Consumers { only } => consumers::run(&only),
         Command::Browser { check: true, .. } => browser::check(),
         Command::Browser { port, .. } => browser::serve(port),
+        Command::Web { check: false } => web_sdk::build(),
+        Command::Web { check: true } => web_sdk::check(),
         Command::Release { tag } => release::run(&tag),
         Command::Size => size::check(),
         Command::Symbols => symbols::check(),

@@ -21,6 +21,24 @@ pub(super) const STATIC: &str = "rowtide-static";
 /// # Errors
 /// If it does not compile.
 pub(super) fn compile(toolchain: &Toolchain, target: &Target, core: Core, package: &str) -> Result<PathBuf> {
+    compile_with(toolchain, target, core, package, None)
+}
+
+/// The same, with code and data that can be at any address.
+///
+/// # Errors
+/// If it does not compile.
+pub(super) fn compile_movable(toolchain: &Toolchain, target: &Target, core: Core, package: &str) -> Result<PathBuf> {
+    compile_with(toolchain, target, core, package, Some("-Crelocation-model=pic"))
+}
+
+fn compile_with(
+    toolchain: &Toolchain,
+    target: &Target,
+    core: Core,
+    package: &str,
+    flag: Option<&'static str>,
+) -> Result<PathBuf> {
     let mut command =
         process::cargo(&["rustc", "--quiet", "--release", "--locked", "--package", package, "--target", target.triple]);
     command.args(["--crate-type", "staticlib", "--message-format=json-render-diagnostics"]);
@@ -35,7 +53,7 @@ pub(super) fn compile(toolchain: &Toolchain, target: &Target, core: Core, packag
         command.env(apple.variable, target.minimum);
     }
     let mut flags = without_places(toolchain, "/powersync")?;
-    flags.extend(as_library(target, core).map(str::to_owned));
+    flags.extend(as_library(target, core).chain(flag).map(str::to_owned));
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     library::built(&mut command, "staticlib").with_context(|| format!("cannot compile {package} for {}", target.triple))
 }

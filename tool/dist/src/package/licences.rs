@@ -1,4 +1,4 @@
-//! The licences of what is linked into the program, with their texts: most of them want to be where the program is.
+//! The licences of what is linked into the program and the libraries, with their texts: most of them want to be where that is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -54,10 +54,22 @@ struct Package {
 /// # Errors
 /// If Cargo cannot be asked, or a file cannot be read.
 pub(crate) fn of_program() -> Result<String> {
+    text("This program contains, beside Rowtide itself:", &packages(sbom::PROGRAM)?, Some(MUSL))
+}
+
+/// The licences of the libraries.
+///
+/// # Errors
+/// If Cargo cannot be asked, or a file cannot be read.
+pub(crate) fn of_libraries() -> Result<String> {
+    text("The libraries contain, beside Rowtide itself and parts of Rust's own:", &packages(sbom::LIBRARIES)?, None)
+}
+
+/// What is linked and not of this repository.
+fn packages(product: &sbom::Product) -> Result<Vec<Package>> {
     let metadata = sbom::metadata()?;
-    let packages = sbom::linked(&metadata, sbom::PROGRAM)?;
-    let others = packages.into_iter().filter(|package| !package["source"].is_null());
-    text(&others.map(read).collect::<Result<Vec<_>>>()?)
+    let packages = sbom::linked(&metadata, product)?;
+    packages.into_iter().filter(|package| !package["source"].is_null()).map(read).collect()
 }
 
 fn read(package: &Value) -> Result<Package> {
@@ -70,9 +82,9 @@ fn read(package: &Value) -> Result<Package> {
     })
 }
 
-/// Each licence once, with the packages that have it.
-fn text(packages: &[Package]) -> Result<String> {
-    let mut text = "This program contains, beside Rowtide itself:\n\n".to_owned();
+/// Each licence once, with the packages that have it; before them that of a part which is no package.
+fn text(start: &str, packages: &[Package], other: Option<&str>) -> Result<String> {
+    let mut text = format!("{start}\n\n");
     let mut owners: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
         writeln!(text, "{}: {}", package.name, package.expression)?;
@@ -80,8 +92,10 @@ fn text(packages: &[Package]) -> Result<String> {
             owners.entry(licence).or_default().insert(&package.name);
         }
     }
-    text += LINE;
-    text += MUSL;
+    if let Some(other) = other {
+        text += LINE;
+        text += other;
+    }
     for (licence, names) in owners {
         let names: Vec<&str> = names.into_iter().collect();
         write!(text, "{LINE}{}\n\n{licence}\n", names.join("\n"))?;
@@ -126,11 +140,20 @@ mod tests {
             package("b", "src/c/COPYING", "one\ntext\n"),
             package("c", "LICENCE", "another"),
         ];
-        let text = text(&packages).unwrap();
+        let text = text("This contains:", &packages, None).unwrap();
         assert!(text.contains("\na 1.0.0\nb 1.0.0\n\none\ntext\n"), "{text}");
         assert!(text.contains("\nc 1.0.0\n\nanother\n"), "{text}");
         assert_eq!(text.matches("one\ntext").count(), 1);
         assert!(!text.contains("code"), "{text}");
+    }
+
+    #[test]
+    fn those_of_the_libraries_are_fewer() {
+        let text = of_libraries().unwrap();
+        for part in ["\nhashbrown 0", "\nsiphasher 1", "Apache License"] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!text.contains("musl") && !text.contains("\ntokio"), "{text}");
     }
 
     #[test]

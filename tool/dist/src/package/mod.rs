@@ -5,6 +5,7 @@
 //! become an XCFramework, each in its own directory.
 
 mod archive;
+mod binaryen;
 pub(crate) mod checksums;
 mod compile;
 pub(crate) mod difference;
@@ -13,6 +14,7 @@ pub(crate) mod link;
 pub(crate) mod program;
 pub(crate) mod reproducible;
 pub(crate) mod sbom;
+pub(crate) mod side;
 pub(crate) mod slices;
 pub(crate) mod target;
 pub(crate) mod toolchain;
@@ -135,7 +137,8 @@ fn libraries_and_packages(only: &[String], require_all: bool) -> Result<()> {
         std::fs::remove_dir_all(&directory)?;
     }
     create_dir_all(&directory)?;
-    let mut outcome = outcome(&select(only)?, |target| {
+    let targets = select(only)?;
+    let mut outcome = outcome(&targets, |target| {
         remove_earlier(target)?;
         match toolchain.prepare(target) {
             // What was made before a failure is of no use without the rest.
@@ -144,6 +147,10 @@ fn libraries_and_packages(only: &[String], require_all: bool) -> Result<()> {
         }
         Ok(Built::Libraries)
     });
+    for target in targets.iter().filter(|target| target.platform == Platform::Wasm) {
+        println!("{}", side::NAME);
+        outcome.record(side::NAME, side::build(&toolchain, target, &directory));
+    }
     slices::join()?;
     complete(&mut outcome, &directory)?;
     outcome.into_result(require_all)
@@ -164,7 +171,7 @@ enum Built {
     Not(String),
 }
 
-/// What is not there after all targets.
+/// What is not there at the end.
 #[derive(Debug, Default)]
 struct Outcome {
     failed: Vec<String>,
@@ -172,6 +179,21 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Notes and says what became of a part.
+    fn record(&mut self, name: &'static str, built: Result<Built>) {
+        match built {
+            Ok(Built::Libraries) => {}
+            Ok(Built::Not(reason)) => {
+                println!("SKIPPED {name}: {reason}");
+                self.skipped.push(name);
+            }
+            Err(problem) => {
+                println!("FAILED {name}: {problem:#}");
+                self.failed.push(format!("{name}: {problem:#}"));
+            }
+        }
+    }
+
     fn into_result(self, require_all: bool) -> Result<()> {
         ensure!(self.failed.is_empty(), "not built:\n{}", self.failed.join("\n"));
         ensure!(!require_all || self.skipped.is_empty(), "left out: {}", self.skipped.join(", "));
@@ -184,17 +206,7 @@ fn outcome(targets: &[&'static Target], mut build: impl FnMut(&Target) -> Result
     let mut outcome = Outcome::default();
     for target in targets {
         println!("{}", target.triple);
-        match build(target) {
-            Ok(Built::Libraries) => {}
-            Ok(Built::Not(reason)) => {
-                println!("SKIPPED {}: {reason}", target.triple);
-                outcome.skipped.push(target.triple);
-            }
-            Err(problem) => {
-                println!("FAILED {}: {problem:#}", target.triple);
-                outcome.failed.push(format!("{}: {problem:#}", target.triple));
-            }
-        }
+        outcome.record(target.triple, build(target));
     }
     outcome
 }
@@ -212,6 +224,7 @@ fn libraries(target: &Target) -> Vec<PathBuf> {
     let mut paths = vec![distribution().join(target.static_name())];
     paths.extend(target.ships_loadable().then(|| distribution().join(target.loadable_name())));
     paths.extend(target.has_framework_binary().then(|| framework_binary(target)));
+    paths.extend(side::names(target).map(|name| distribution().join(name)));
     paths
 }
 

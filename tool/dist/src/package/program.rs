@@ -48,6 +48,8 @@ fn build(toolchain: &Toolchain, zig: &Zig, target: &Target, core: Core, output: 
         command.env(apple.variable, target.minimum);
     }
     let mut flags = without_places(toolchain, "/rowtide")?;
+    // What a program of this C library begins with then comes from Zig: it is a part of the library of rustup only.
+    flags.extend((core == Core::Source).then(|| "-Clink-self-contained=no".to_owned()));
     // So that the system can place it at any address; Zig leaves out what rustc says about that.
     flags.extend((target.platform.format() == Format::Elf).then(|| "-Clink-arg=-pie".to_owned()));
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");

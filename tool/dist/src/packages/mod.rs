@@ -14,6 +14,7 @@ pub(crate) mod publisher;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tree;
+pub(crate) mod web;
 pub(crate) mod wheel;
 pub(crate) mod xcframework;
 
@@ -30,6 +31,7 @@ type Step = (&'static str, fn(&Distribution) -> Result<()>);
 const STEPS: &[Step] = &[
     ("npm packages", npm::write),
     ("Python wheels", wheel::write),
+    ("npm package for browsers", web::write),
     ("npm packages with the program", npm::write_program),
     ("Python wheels with the program", wheel::write_program),
     ("archives for C", c::write),
@@ -96,7 +98,10 @@ type Check = fn(&str, &[u8], &str) -> Result<()>;
 /// The check for a file; None if it is no package.
 fn check_of(name: &str) -> Option<Check> {
     let checks: [(&str, Check); 5] = [
-        (".tgz", |_, bytes, version| npm::check(bytes, version)),
+        (".tgz", |name, bytes, version| {
+            npm::check(bytes, version)?;
+            if name.starts_with(web::NAME) { web::check(bytes) } else { Ok(()) }
+        }),
         (".whl", |name, bytes, _| wheel::check(name, bytes)),
         (".tar.gz", |name, bytes, _| c::check(name.trim_end_matches(".tar.gz"), bytes)),
         (".aar", |_, bytes, version| aar::check(bytes, version)),

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::packages::web;
+
 /// Bytes by the end of the artefact's name, which includes the whole of a library's: some hundredths above what there is.
 /// Static libraries are larger than loaded ones for they have relocations, and names; those for Windows also hold the
 /// zeros of the memory reserve, which `objcopy` writes out, and that for arm64_32 the compiler's own form of some functions.
@@ -54,6 +56,8 @@ const BUDGETS: &[(&str, u64)] = &[
     ("libpowersync_x86.windows.a", 2_957_000),
     ("libpowersync_aarch64.windows.a", 4_346_000),
     ("libpowersync-wasm.a", 1_186_000),
+    ("powersync.side.wasm", 492_000),
+    ("powersync.side-async.wasm", 994_000),
     (".tgz", 288_000),
     (".whl", 288_000),
     (".windows.tar.gz", 794_000),
@@ -61,6 +65,9 @@ const BUDGETS: &[(&str, u64)] = &[
     (".aar", 2_047_000),
     (".xcframework.zip", 4_059_000),
 ];
+
+/// The same for the package for browsers, which has two modules.
+const WEB_BUDGET: u64 = 535_000;
 
 /// The same for files that begin with the name of the program.
 const PROGRAM_BUDGETS: &[(&str, u64)] = &[
@@ -82,7 +89,10 @@ pub(crate) fn check(path: &Path) -> Result<()> {
 
 fn within(name: &str, size: u64) -> Result<()> {
     let budgets = if name.starts_with("rowtide") { PROGRAM_BUDGETS } else { BUDGETS };
-    let budget = budgets.iter().find(|(end, _)| name.ends_with(end)).map(|(_, budget)| *budget);
+    let budget = match budgets.iter().find(|(end, _)| name.ends_with(end)) {
+        Some(_) if name.starts_with(web::NAME) => Some(WEB_BUDGET),
+        found => found.map(|(_, budget)| *budget),
+    };
     let budget = budget.with_context(|| format!("nothing says how large {name} may be"))?;
     ensure!(size <= budget, "{size} bytes are more than {budget}");
     Ok(())
@@ -91,6 +101,7 @@ fn within(name: &str, size: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::side;
     use crate::package::target::{PROGRAMS, TARGETS};
 
     #[test]
@@ -100,6 +111,7 @@ mod tests {
             if target.is_loadable {
                 within(&target.loadable_name(), 0).unwrap();
             }
+            side::names(target).for_each(|name| within(name, 0).unwrap());
         }
         assert!(within("libpowersync_x64.other.so", 0).is_err());
     }
@@ -110,6 +122,8 @@ mod tests {
             within(&target.program_name(), 0).unwrap();
             assert!(within(&target.program_name(), 20_000_001).is_err());
         }
+        within("powersync-sqlite-core-web-0.5.100.tgz", WEB_BUDGET).unwrap();
+        assert!(within("powersync-sqlite-core-web-0.5.100.tgz", WEB_BUDGET + 1).is_err());
         within("rowtide-linux-x64-0.5.100.tgz", 1_000_000).unwrap();
         assert!(within("powersync-sqlite-core-linux-x64-0.5.100.tgz", 1_000_000).is_err());
     }

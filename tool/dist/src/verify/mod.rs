@@ -13,6 +13,7 @@ mod header;
 mod mach_o;
 mod pe;
 mod program;
+pub(crate) mod side;
 mod signature;
 mod slices;
 
@@ -80,11 +81,18 @@ fn artefacts(target: &Target) -> Vec<(std::path::PathBuf, Check)> {
     }
     artefacts.push((package::distribution().join(target.static_name()), linkable));
     artefacts
+        .extend(package::side::names(target).map(|name| (package::distribution().join(name), side_module as Check)));
+    artefacts
 }
 
 fn linkable(target: &Target, path: &Path) -> Result<()> {
     budget::check(path)?;
     archive::check(target, path)
+}
+
+fn side_module(_: &Target, path: &Path) -> Result<()> {
+    budget::check(path)?;
+    side::check_file(path)
 }
 
 fn framework(target: &Target, path: &Path) -> Result<()> {

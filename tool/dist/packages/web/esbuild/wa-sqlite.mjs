@@ -1,0 +1,9 @@
+// Stands in for `@journeyapps/wa-sqlite/dist/wa-sqlite.mjs`, for bundlers that find files by `import`.
+import factory from '@journeyapps/wa-sqlite/dist/wa-sqlite-dynamic-main.mjs';
+import main from '@journeyapps/wa-sqlite/dist/wa-sqlite-dynamic-main.wasm';
+import { load } from '../load.mjs';
+import side from '../powersync.side.wasm';
+
+const address = (file) => new URL(file, import.meta.url).href;
+
+export default (options) => load(factory, address(main), address(side), options);
