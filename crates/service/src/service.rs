@@ -17,6 +17,7 @@ use tokio::task;
 use tokio::time::timeout;
 
 use crate::auth::Rules;
+use crate::dev::Faults;
 use crate::http::{Administrators, App, Gate, Requests, Times, router, serve};
 use crate::options::{OpenStore, ServiceOptions};
 use crate::processes::{self, Member, Processes, Remote, Teller};
@@ -114,6 +115,12 @@ pub struct Service {
     _guard: Guard,
 }
 
+/// What a service for development has beside one for production.
+pub(crate) struct Development {
+    pub(crate) routes: Router<Arc<App>>,
+    pub(crate) faults: Arc<Faults>,
+}
+
 /// What a service runs besides tasks.
 #[derive(Default)]
 struct Threads {
@@ -144,9 +151,13 @@ impl Service {
     /// this machine.
     pub(crate) async fn start_with(
         options: ServiceOptions,
-        development: Option<Router<Arc<App>>>,
+        development: Option<Development>,
     ) -> Result<Self, StartError> {
-        let (is_for_development, routes) = (development.is_some(), development.unwrap_or_default());
+        let is_for_development = development.is_some();
+        let (routes, faults) = match development {
+            Some(Development { routes, faults }) => (routes, Some(faults)),
+            None => (Router::default(), None),
+        };
         let default_schema = options.source.describe().default_schema;
         let compile_options = CompileOptions { default_schema, ..CompileOptions::default() };
         let is_api = options.processes.as_ref().is_some_and(|processes| !processes.role.may_write());
@@ -190,6 +201,7 @@ impl Service {
             compile: compile_options.clone(),
             writes: options.writes,
             member,
+            faults,
         };
         let deployer = Deployer { writer: writer.clone(), options: compile_options };
         let server = tokio::spawn(serve(listener, router(Arc::new(app), routes), times, stopped));

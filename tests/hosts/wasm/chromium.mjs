@@ -138,6 +138,7 @@ export class Page {
   #target;
   #session;
   #loaded = () => {};
+  #listeners = [];
   /** What was written to the console, a line for each call. */
   console = [];
 
@@ -151,7 +152,15 @@ export class Page {
     return this.#chromium.send(method, params, this.#session);
   }
 
+  /** Calls a function with the parameters of each event of this name. */
+  listen(name, listener) {
+    this.#listeners.push({ name, listener });
+  }
+
   receive(method, params) {
+    for (const { name, listener } of this.#listeners) {
+      if (name === method) listener(params);
+    }
     if (method === 'Page.loadEventFired') this.#loaded();
     if (method === 'Runtime.consoleAPICalled') {
       this.console.push(params.args.map(({ value, description }) => description ?? JSON.stringify(value)).join(' '));

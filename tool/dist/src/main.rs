@@ -6,6 +6,7 @@ mod consumers;
 mod hosts;
 mod package;
 mod packages;
+mod pages;
 mod panics;
 mod release;
 mod size;
@@ -84,6 +85,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Writes pictures of the service's pages into `target/pages/screenshots` (needs Node.js and Chromium)
+    Pages {
+        /// Runs the tests of the pages in a headless Chromium instead
+        #[arg(long, conflicts_with = "only")]
+        check: bool,
+        /// Only pictures whose names contain one of these, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// Makes a draft release on GitHub from `target/dist` (needs GitHub's program `gh`)
     Release {
         /// The tag, which must be that of the version
@@ -116,6 +126,8 @@ fn main() -> ExitCode {
         Command::Browser { port, .. } => browser::serve(port),
         Command::Web { check: false } => web_sdk::build(),
         Command::Web { check: true } => web_sdk::check(),
+        Command::Pages { check: true, .. } => pages::check(),
+        Command::Pages { only, .. } => pages::screenshots(&only),
         Command::Release { tag } => release::run(&tag),
         Command::Size => size::check(),
         Command::Symbols => symbols::check(),

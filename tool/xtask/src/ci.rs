@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("Python host", python::run),
     ("packages", || dist::run("consumers", [])),
     ("platforms", platforms),
+    ("pages", || dist::run("pages", ["--check"])),
     ("web SDK", || dist::run("web", ["--check"])),
     ("README examples", examples::run),
     ("todo examples", || todo::run(None)),

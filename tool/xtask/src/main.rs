@@ -127,6 +127,8 @@ enum Command {
     Browser(Options),
     /// Builds the npm package for browsers into `target/web`; with `--check` the published web SDK uses it in a headless Chromium
     Web(Options),
+    /// Writes pictures of the service's pages; `--check` tests them in a headless Chromium
+    Pages(Options),
     /// Makes a draft release on GitHub from `target/dist` (needs GitHub's program `gh`)
     Release(Options),
     /// Checks that the release library is small enough
@@ -166,6 +168,7 @@ fn main() -> ExitCode {
         Command::Consumers(options) => dist::run("consumers", options.iter()),
         Command::Browser(options) => dist::run("browser", options.iter()),
         Command::Web(options) => dist::run("web", options.iter()),
+        Command::Pages(options) => dist::run("pages", options.iter()),
         Command::Release(options) => dist::run("release", options.iter()),
         Command::Size(options) => dist::run("size", options.iter()),
         Command::Symbols(options) => dist::run("symbols", options.iter()),

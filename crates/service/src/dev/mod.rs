@@ -4,6 +4,7 @@
 //! service of a small todo app, whose files are in the folder too, so that people can change them. The configuration is
 //! deployed again when its file changes.
 
+mod faults;
 mod folder;
 mod routes;
 mod seed;
@@ -17,6 +18,7 @@ use sync_engine::source::Source;
 use sync_sources::open_source;
 use sync_sources::sqlite::SqliteSource;
 
+pub(crate) use self::faults::{Faults, HangUp, answer};
 pub use self::folder::TODO_SEED;
 use self::folder::{Folder, TodoApp};
 pub use self::token::{TokenOptions, development_token};
@@ -24,7 +26,7 @@ use crate::auth::Keys;
 use crate::options::ServiceOptions;
 use crate::reload::{ConfigFile, FileUse, Reload};
 use crate::rules::{WritesError, open_writes, sqlite_path};
-use crate::service::{BuildProgress, Service, StartError};
+use crate::service::{BuildProgress, Development, Service, StartError};
 use crate::storage::Storage;
 
 /// The longest life that the service accepts, in seconds.
@@ -79,6 +81,7 @@ struct Shared {
     seed: Option<PathBuf>,
     /// Of concurrent resets one waits for the other.
     resetting: tokio::sync::Mutex<()>,
+    faults: Arc<Faults>,
 }
 
 /// Creates an SQLite source from an SQL script, if it has no tables yet.
@@ -127,7 +130,8 @@ impl Dev {
         let prepared = prepared.map_err(|error| StartError::Other(error.to_string()))?;
         let Prepared { folder, files, service: options, shared, rules } = prepared?;
         let (yaml, writes) = (options.config.clone(), options.writes.clone());
-        let service = Service::start_with(options, Some(routes::router(Arc::clone(&shared)))).await?;
+        let further = Development { routes: routes::router(Arc::clone(&shared)), faults: Arc::clone(&shared.faults) };
+        let service = Service::start_with(options, Some(further)).await?;
         let _ = shared.url.set(service.url());
         let config_file = ConfigFile::follow(&files.config, yaml, FileUse::Config(service.deployer()), true);
         let writes_file = writes
@@ -212,7 +216,8 @@ impl Dev {
         }
     }
 
-    /// Gives the source the rows of its seed again, in one transaction. Clients follow as with any other change.
+    /// Gives the source the rows of its seed again, in one transaction, and ends all faults. Clients follow as with any other
+    /// change.
     ///
     /// # Errors
     /// There is no seed, or the source cannot be written.
@@ -277,6 +282,7 @@ fn prepare(options: DevOptions) -> Result<Prepared, StartError> {
         source: path,
         seed: files.seed.clone(),
         resetting: tokio::sync::Mutex::default(),
+        faults: Faults::new(),
     });
     Ok(Prepared { folder, files, service, shared, rules })
 }
@@ -305,6 +311,7 @@ impl Shared {
 
     async fn reset(&self) -> Result<(), String> {
         let _resetting = self.resetting.lock().await;
+        self.faults.end();
         let Some(source) = self.source.clone() else {
             return Err("The source is not the development service's own: reset it there.".into());
         };

@@ -13,9 +13,9 @@ use axum::{Json, Router};
 use serde_json::json;
 use sync_engine::client_schema::{ClientSchema, client_schema, typed_tables};
 
-use super::Shared;
+use super::{Shared, faults};
 use crate::error::{ApiError, ErrorKind};
-use crate::http::{App, only_from_here};
+use crate::http::{App, only_from_here, page};
 use crate::sync::shutting_down;
 
 /// The routes.
@@ -24,7 +24,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<App>> {
         .route("/", get(links))
         .route("/dev/token", get(token))
         .route("/dev/reset", post(reset))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared))
+        .merge(faults::router(Arc::clone(&shared.faults)))
         .merge(Router::new().route("/dev/schema", get(schema)))
 }
 
@@ -34,9 +35,12 @@ async fn links(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     if wants_json(&headers) {
         let links = json!({
             "url": url, "stream": format!("{url}/sync/stream"), "token": format!("{url}/dev/token?user=NAME"),
-            "schema": format!("{url}/dev/schema"), "reset": format!("{url}/dev/reset"), "readiness": format!("{url}/probes/readiness"), "users": dev.users,
+            "schema": format!("{url}/dev/schema"), "reset": format!("{url}/dev/reset"), "faults": format!("{url}/dev/faults"), "readiness": format!("{url}/probes/readiness"), "users": dev.users,
         });
         return Json(links).into_response();
+    }
+    if wants(&headers, "text/html") {
+        return page("playground/index.html", &headers).into_response();
     }
     format!(
         "This is rowtide dev, a sync service for development.\n\n\
@@ -44,6 +48,7 @@ async fn links(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Response {
          GET  {url}/dev/token?user=NAME     a token for a user\n\
          GET  {url}/dev/schema              the schema of clients\n\
          POST {url}/dev/reset               the source goes back to its seed\n\
+         POST {url}/dev/faults              what goes wrong from now on\n\
          GET  {url}/probes/readiness        whether clients can sync\n"
     )
     .into_response()
@@ -88,5 +93,9 @@ async fn schema(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("application/json"))
+    wants(headers, "application/json")
+}
+
+fn wants(headers: &HeaderMap, kind: &str) -> bool {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains(kind))
 }

@@ -10,6 +10,7 @@ mod gate;
 mod local;
 mod metrics;
 mod negotiate;
+mod pages;
 mod preview;
 mod probes;
 mod queries;
@@ -35,6 +36,7 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::auth::{Keys, Rules, User, bearer, verify};
 use crate::clock;
+use crate::dev::{self, Faults};
 use crate::error::{ApiError, ErrorKind};
 use crate::options::ServiceLimits;
 use crate::processes::Member;
@@ -43,6 +45,7 @@ use crate::writer::WriterHandle;
 
 pub(crate) use gate::Gate;
 pub(crate) use local::only_from_here;
+pub(crate) use pages::page;
 pub(crate) use requests::Requests;
 pub(crate) use server::{Times, serve};
 pub(crate) use sync::begin;
@@ -73,6 +76,8 @@ pub(crate) struct App {
     pub(crate) writes: Option<Arc<write_path::WritePath>>,
     /// Which of several processes this is.
     pub(crate) member: Option<Member>,
+    /// Those that a development service can be told to have.
+    pub(crate) faults: Option<Arc<Faults>>,
 }
 
 /// All routes, and further ones.
@@ -85,7 +90,7 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .expose_headers([CONTENT_TYPE])
         .max_age(std::time::Duration::from_secs(3600));
     let compression = CompressionLayer::new().gzip(true).zstd(true).quality(CompressionLevel::Precise(2));
-    Router::new()
+    let routes = Router::new()
         .route("/sync/stream", post(sync::stream).get(sync::socket))
         .route("/sync/checkpoint-request", post(checkpoints::request))
         .route("/write-checkpoint2.json", get(checkpoints::next))
@@ -115,13 +120,15 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .route("/api/admin/v1/dead-letters/{id}", get(dead_letters::show))
         .route("/api/admin/v1/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/api/admin/v1/dead-letters/{id}/discard", post(dead_letters::discard))
+        .merge(pages::router())
         .merge(further)
         .fallback(not_found)
-        .method_not_allowed_fallback(not_found)
-        .layer(from_fn_with_state(Arc::clone(&app), requests::count))
-        .layer(compression)
-        .layer(cors)
-        .with_state(app)
+        .method_not_allowed_fallback(not_found);
+    let routes = match &app.faults {
+        Some(faults) => routes.layer(from_fn_with_state(Arc::clone(faults), dev::answer)),
+        None => routes,
+    };
+    routes.layer(from_fn_with_state(Arc::clone(&app), requests::count)).layer(compression).layer(cors).with_state(app)
 }
 
 async fn not_found(request: Request) -> ApiError {

@@ -1,6 +1,6 @@
 //! Accepts connections and serves them, without patience for clients that send or take nothing.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
+
+use crate::dev::HangUp;
 
 /// How long to wait when no connection can be accepted, for instance because there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -55,6 +57,18 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|is_stopped| *is_stopped).await;
 }
 
+/// Has the connection closed without an answer.
+#[derive(Debug)]
+struct NoAnswer;
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the request gets no answer")
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
 /// Serves one connection.
 async fn connection(stream: TcpStream, router: Router, times: Times, mut stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
@@ -65,7 +79,13 @@ async fn connection(stream: TcpStream, router: Router, times: Times, mut stop: w
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         told.notify_one();
         let answer = router.clone().oneshot(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let response = answer.await.unwrap_or_else(|never| match never {});
+            match response.extensions().get::<HangUp>() {
+                Some(_) => Err(NoAnswer),
+                None => Ok(response),
+            }
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(times.header);

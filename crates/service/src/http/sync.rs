@@ -80,7 +80,11 @@ pub(crate) async fn begin(
         stall_timeout: app.limits.stall_timeout,
         activation_spread: app.limits.activation_spread,
     };
-    Ok(open(opening).await?.start())
+    let chunks = open(opening).await?.start();
+    match &app.faults {
+        Some(faults) => faults.through(chunks, encoding, keep_alive.is_none()),
+        None => Ok(chunks),
+    }
 }
 
 fn connection(

@@ -14,14 +14,14 @@ use tokio_stream::Stream;
 const CHUNKS: usize = 2;
 
 /// Gives chunks. Dropping it ends the body.
-pub(super) struct ChunkSender {
-    pub(super) chunks: mpsc::Sender<Bytes>,
+pub(crate) struct ChunkSender {
+    pub(crate) chunks: mpsc::Sender<Bytes>,
     is_cut: Arc<AtomicBool>,
 }
 
 impl ChunkSender {
     /// Ends the body without its end, so that the client knows that it is not complete.
-    pub(super) fn cut(self) {
+    pub(crate) fn cut(self) {
         self.is_cut.store(true, Ordering::Release);
     }
 }
@@ -33,7 +33,7 @@ pub(crate) struct Chunks {
 }
 
 /// A body and what gives its chunks.
-pub(super) fn body() -> (ChunkSender, Chunks) {
+pub(crate) fn body() -> (ChunkSender, Chunks) {
     let (sender, receiver) = mpsc::channel(CHUNKS);
     let is_cut = Arc::new(AtomicBool::new(false));
     let chunks = Chunks { chunks: receiver, is_cut: Arc::clone(&is_cut) };

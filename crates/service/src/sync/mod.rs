@@ -6,7 +6,7 @@ mod hub;
 mod seat;
 mod stream;
 
-pub(crate) use chunks::Chunks;
+pub(crate) use chunks::{ChunkSender, Chunks, body};
 pub(crate) use counters::get;
 pub(crate) use hub::{Hub, shutting_down};
 pub(crate) use seat::{ClientInfo, Seat};

@@ -3,7 +3,7 @@
 use sync_engine::row::SourceTable;
 
 use super::requests::{Asked, NO_SOURCE, NO_STORAGE};
-use super::run::{Stopped, Thread};
+use super::run::{COMPACTION_STEP, Stopped, Thread};
 use super::{Command, Tables};
 use crate::clock;
 
@@ -19,12 +19,22 @@ impl Thread {
                 let _ = reply.send(deployed.map_err(|error| error.to_string()));
             }
             Command::Preview { plan, reply } => drop(reply.send(Ok(Box::new(self.writer.preview(*plan))))),
+            Command::Compact { reply } => drop(reply.send(self.compact_all())),
             Command::Reprocess { tables, reply } => drop(reply.send(self.reprocess(&tables))),
             Command::Acknowledge(request) => asked.acknowledge.push(request),
             Command::Reach { user, reply } => asked.reach.push((user, reply)),
             Command::Stop => return Err(Stopped),
         }
         Ok(())
+    }
+
+    fn compact_all(&mut self) -> Result<(), String> {
+        loop {
+            let compacted = self.writer.compact(COMPACTION_STEP);
+            if !compacted.map_err(|error| format!("Compacting the storage: {error}"))?.has_more {
+                return Ok(());
+            }
+        }
     }
 
     fn reprocess(&mut self, wanted: &Tables) -> Result<Vec<SourceTable>, String> {
@@ -54,6 +64,7 @@ impl Command {
         match self {
             Self::Deploy { reply, .. } => drop(reply.send(Err(message))),
             Self::Preview { reply, .. } => drop(reply.send(Err(message))),
+            Self::Compact { reply } => drop(reply.send(Err(message))),
             Self::Reprocess { reply, .. } => drop(reply.send(Err(message))),
             Self::Acknowledge(request) => drop(request.reply.send(Err(message))),
             Self::Reach { reply, .. } => drop(reply.send(Err(message))),

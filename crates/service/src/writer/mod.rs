@@ -51,6 +51,7 @@ enum Input {
 enum Command {
     Deploy { yaml: String, plan: Box<Plan>, reply: Reply<ConfigId> },
     Preview { plan: Box<Plan>, reply: Reply<Box<Preview>> },
+    Compact { reply: Reply<()> },
     Reprocess { tables: Tables, reply: Reply<Vec<SourceTable>> },
     Acknowledge(Acknowledge),
     Reach { user: String, reply: Reply<OpId> },
@@ -202,6 +203,12 @@ impl WriterHandle {
     pub(crate) async fn preview(&self, plan: Plan) -> Result<Box<Preview>, ApiError> {
         self.check_is_here()?;
         self.ask(|reply| Command::Preview { plan: Box::new(plan), reply }).await
+    }
+
+    /// Compacts the storage until there is nothing left to compact.
+    pub(crate) async fn compact(&self) -> Result<(), ApiError> {
+        self.check_is_here()?;
+        self.ask(|reply| Command::Compact { reply }).await
     }
 
     /// Begins to compare tables with the source, and gives those that are compared. Only the process that writes can.

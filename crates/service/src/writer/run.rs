@@ -22,7 +22,7 @@ use crate::options::OpenStore;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Operations that are compacted in one step when there is nothing else to do.
-const COMPACTION_STEP: usize = 5_000;
+pub(super) const COMPACTION_STEP: usize = 5_000;
 
 /// How long requests for checkpoints are remembered, in µs, and how often old ones are forgotten.
 const REQUEST_LIFETIME: i64 = 3_600_000_000;

@@ -70,12 +70,19 @@ pub(crate) fn request(stream: u32, initial: u32, metadata: &[u8], data: &[u8]) -
 impl Client {
     /// Only the WebSocket.
     pub(crate) async fn open(running: &Running) -> Self {
-        let url = running.url("/sync/stream").replace("http:", "ws:");
-        Self(soon(connect_async(url)).await.unwrap().0)
+        Self::open_at(&running.url("/sync/stream")).await
+    }
+
+    async fn open_at(url: &str) -> Self {
+        Self(soon(connect_async(url.replace("http:", "ws:"))).await.unwrap().0)
     }
 
     pub(crate) async fn begin(running: &Running, setup: &Setup<'_>) -> Self {
-        let mut client = Self::open(running).await;
+        Self::begin_at(&running.url("/sync/stream"), setup).await
+    }
+
+    pub(crate) async fn begin_at(url: &str, setup: &Setup<'_>) -> Self {
+        let mut client = Self::open_at(url).await;
         client.send(setup.frame()).await;
         client
     }

@@ -38,7 +38,7 @@ export class Program {
   /** Starts it, and waits until clients can sync. Later it starts on the same port again. */
   async start() {
     const port = this.url === undefined ? '0' : new URL(this.url).port;
-    const env = { ...process.env, ...this.#variables, ROWTIDE_ADMIN_TOKEN: ADMIN_TOKEN };
+    const env = { ...process.env, ROWTIDE_ADMIN_TOKEN: ADMIN_TOKEN, ...this.#variables };
     const child = spawn(PATH, [...this.#args, '--json', '--port', port], {
       cwd: this.#directory,
       env,
