@@ -1,5 +1,5 @@
-/* What the example's page calls: one database in memory, statements with their parameters and rows as JSON, and the
- * database's bytes, which the page keeps. Built as wasm/README.md says. */
+/* What the example's page calls: one database in memory, and statements with their parameters and rows as JSON. Built as
+ * wasm/README.md says. */
 #include <string.h>
 
 #include "powersync.h"
@@ -29,30 +29,22 @@ static sqlite3 *db = NULL;
 /* Makes JSON of a value, and values of a JSON array. */
 static sqlite3_stmt *quote = NULL, *values = NULL;
 
-/* Memory for texts and bytes that are given to the functions below. */
+/* Memory for texts that are given to the function below. */
 EXPORT(allocate) void *allocate(int size) { return sqlite3_malloc(size); }
 EXPORT(release) void release(void *memory) { sqlite3_free(memory); }
 
-/* Opens the database with what `save` gave once, or an empty one without bytes. Takes the bytes over, which `allocate` has
- * made room for. Gives an SQLite result code. */
-EXPORT(open_database) int open_database(unsigned char *bytes, int size) {
+/* Opens the database. Gives an SQLite result code. */
+EXPORT(open_database) int open_database(void) {
     int code = sqlite3_initialize();
 #ifdef __wasi__
     if (code == SQLITE_OK) sqlite3_vfs_find(NULL)->xRandomness = randomness;
 #endif
     if (code == SQLITE_OK) code = powersync_init_static();
     if (code == SQLITE_OK) code = sqlite3_open(":memory:", &db);
-    if (code == SQLITE_OK && bytes) {
-        unsigned flags = SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE;
-        code = sqlite3_deserialize(db, "main", bytes, size, size, flags);
-    }
     if (code == SQLITE_OK) code = sqlite3_prepare_v2(db, "SELECT json_quote(?)", -1, &quote, NULL);
     if (code == SQLITE_OK) code = sqlite3_prepare_v2(db, "SELECT value FROM json_each(?)", -1, &values, NULL);
     return code;
 }
-
-/* The database's bytes, and how many they are. `release` frees them. */
-EXPORT(save) void *save(sqlite3_int64 *size) { return sqlite3_serialize(db, "main", size, 0); }
 
 static int bind(sqlite3_stmt *statement, const char *parameters) {
     sqlite3_bind_text(values, 1, parameters, -1, SQLITE_STATIC);

@@ -59,6 +59,11 @@ export class Page {
     return this.#page.send(method, params);
   }
 
+  /** Calls a function with the parameters of each event of this name. */
+  listen(name, listener) {
+    this.#page.listen(name, listener);
+  }
+
   open(address) {
     return this.#page.open(address);
   }

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../../wasm/example/serve.mjs';
+import { serve } from './serve.mjs';
 import { Chromium } from './chromium.mjs';
 
 const [chromium, program] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 // Prints what a page shows that uses a program made by emscripten: `node snippet.mjs CHROMIUM PAGE.html PROGRAM.js`.
 // It finds the program next to itself.
 import { basename, resolve } from 'node:path';
-import { serve } from '../../../wasm/example/serve.mjs';
+import { serve } from './serve.mjs';
 import { Chromium } from './chromium.mjs';
 
 const [chromium, page, program] = process.argv.slice(2);

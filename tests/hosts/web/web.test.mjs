@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { serve } from '../../../wasm/example/serve.mjs';
+import { serve } from '../wasm/serve.mjs';
 import { Program } from '../node/service/program.js';
 import { Chromium } from '../wasm/chromium.mjs';
 import { bundle, developmentServer, prepare } from './bundles.mjs';

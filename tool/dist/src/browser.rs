@@ -1,33 +1,34 @@
-//! `cargo xtask browser`: builds the example of `wasm/example` by the commands of `wasm/README.md` and serves it, or
-//! uses it in a headless Chromium, so that commands and example stay true.
+//! `cargo xtask browser`: builds the program with the playground. With `--check` it builds the example of `wasm/example` by the
+//! commands of `wasm/README.md`, and uses it in a headless Chromium, so that commands and example stay true.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::hosts::table::find;
 use crate::hosts::web::{self, Compiler, LIBRARY};
 use crate::package::distribution;
+use crate::parts;
 use crate::static_library;
 use tool_support::examples::{self, Example};
+use tool_support::library;
 use tool_support::process::{self, repository};
 
 const README: &str = "wasm/README.md";
 
-/// Builds the example and serves it to browsers on this machine until it is interrupted.
+/// Collects the playground's parts, builds the program with them, and says how to start it.
 ///
 /// # Errors
-/// If something that is needed is not there, or the example does not build, or the port is taken.
-pub(crate) fn serve(port: u16) -> Result<()> {
-    if let Some(obstacle) = obstacle(Compiler::Wasi) {
-        bail!("{obstacle}");
-    }
-    build(example(&prepare()?, "wasi")?)?;
-    let mut command = process::program("node", &["wasm/example/serve.mjs"]);
-    process::run(command.arg(place().join("program.wasm")).arg(port.to_string()))
+/// If something that is needed is not there, or the program does not build.
+pub(crate) fn build_playground() -> Result<()> {
+    parts::collect()?;
+    let program = library::built(&mut process::cargo(&["build", "--bin", "rowtide", library::JSON_MESSAGES]), "bin")?;
+    println!("built with the playground: {}", program.display());
+    println!("start it with: cargo run -p rowtide -- dev");
+    Ok(())
 }
 
-/// Builds it in both ways and uses it in Chromium; says what is left out because a tool is missing.
+/// Builds the example in both ways and uses it in Chromium; says what is left out because a tool is missing.
 ///
 /// # Errors
 /// If something does not build, or does not work.

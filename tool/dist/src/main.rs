@@ -8,6 +8,7 @@ mod package;
 mod packages;
 mod pages;
 mod panics;
+mod parts;
 mod release;
 mod size;
 mod static_library;
@@ -70,12 +71,9 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
     },
-    /// Builds the example of `wasm/` and serves it to browsers on this machine (needs clang, wasi-libc and Node.js)
+    /// Builds the program `rowtide` with the playground (needs Node.js and npm)
     Browser {
-        /// The port at which it is served
-        #[arg(long, default_value_t = 8080)]
-        port: u16,
-        /// Uses it in a headless Chromium instead, built in all ways that `wasm/README.md` describes
+        /// Builds the example of `wasm/` instead, in all ways that its README describes, and uses it in a headless Chromium
         #[arg(long)]
         check: bool,
     },
@@ -122,8 +120,8 @@ fn main() -> ExitCode {
         Command::Verify { only, require_all } => verify::run(&only, require_all),
         Command::Hosts { only, require_all } => hosts::run(&only, require_all),
         Command::Consumers { only } => consumers::run(&only),
-        Command::Browser { check: true, .. } => browser::check(),
-        Command::Browser { port, .. } => browser::serve(port),
+        Command::Browser { check: true } => browser::check(),
+        Command::Browser { check: false } => browser::build_playground(),
         Command::Web { check: false } => web_sdk::build(),
         Command::Web { check: true } => web_sdk::check(),
         Command::Pages { check: true, .. } => pages::check(),

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::hosts::table::find;
+use crate::parts;
 use tool_support::{library, process};
 
 /// The tests, and what they share.
@@ -42,6 +43,7 @@ pub(crate) fn check() -> Result<()> {
 /// Node.js, for the program that is built here.
 fn node(arguments: &[&str]) -> Result<Command> {
     let chromium = find("chromium").context("chromium is not installed")?;
+    parts::collect().context("the program would have no playground")?;
     let program = library::built(&mut process::cargo(&["build", "--bin", "rowtide", library::JSON_MESSAGES]), "bin")?;
     let mut command = process::program("node", arguments);
     command.env("CHROMIUM", chromium).env("ROWTIDE", program);

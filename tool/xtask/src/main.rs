@@ -123,7 +123,7 @@ enum Command {
     Hosts(Options),
     /// Installs the packages for this machine into empty environments and uses them
     Consumers(Options),
-    /// Builds the example of `wasm/` and serves it to browsers on this machine (needs clang, wasi-libc and Node.js)
+    /// Builds the program with the playground (needs Node.js and npm); `--check` builds and opens the example of `wasm/` instead
     Browser(Options),
     /// Builds the npm package for browsers into `target/web`; with `--check` the published web SDK uses it in a headless Chromium
     Web(Options),

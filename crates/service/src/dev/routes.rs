@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use sync_engine::client_schema::{ClientSchema, client_schema, typed_tables};
+use web_pages::has_playground;
 
 use super::{Shared, faults};
 use crate::error::{ApiError, ErrorKind};
@@ -40,7 +41,8 @@ async fn links(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Response {
         return Json(links).into_response();
     }
     if wants(&headers, "text/html") {
-        return page("playground/index.html", &headers).into_response();
+        let name = if has_playground() { "playground/index.html" } else { "playground/without.html" };
+        return page(name, &headers).into_response();
     }
     format!(
         "This is rowtide dev, a sync service for development.\n\n\

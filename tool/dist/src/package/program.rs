@@ -9,6 +9,7 @@ use super::target::{Core, Format, Target};
 use super::toolchain::Toolchain;
 use super::zig::Zig;
 use super::{Built, complete, distribution, outcome, select_programs};
+use crate::parts;
 use tool_support::{library, process};
 
 /// Builds what is selected, and the packages with it. What other commands have put into `target/dist` stays.
@@ -18,6 +19,13 @@ use tool_support::{library, process};
 pub(crate) fn run(only: &[String], require_all: bool) -> Result<()> {
     let (toolchain, directory) = (Toolchain::find()?, distribution());
     std::fs::create_dir_all(&directory)?;
+    if let Err(error) = parts::collect() {
+        let error = error.context("the program would have no playground");
+        if require_all {
+            return Err(error);
+        }
+        println!("{error:#}");
+    }
     let zig = Zig::obtain();
     let mut outcome = outcome(&select_programs(only)?, |target| {
         let output = directory.join(target.program_name());
