@@ -38,6 +38,8 @@ pub(crate) enum ErrorKind {
     Audience,
     /// There is no token.
     NoToken,
+    /// No token would do.
+    Forbidden,
     /// Something that the service did wrong.
     Internal,
     /// No configuration is active.
@@ -66,6 +68,7 @@ impl ErrorKind {
             Self::Lifetime => ("PSYNC_S2104", StatusCode::UNAUTHORIZED, "AuthorizationError"),
             Self::Audience => ("PSYNC_S2105", StatusCode::UNAUTHORIZED, "AuthorizationError"),
             Self::NoToken => ("PSYNC_S2106", StatusCode::UNAUTHORIZED, "AuthorizationError"),
+            Self::Forbidden => ("PSYNC_S2101", StatusCode::FORBIDDEN, "AuthorizationError"),
             Self::Internal => ("PSYNC_S2001", StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
             Self::NoConfig => ("PSYNC_S2302", StatusCode::INTERNAL_SERVER_ERROR, "ServiceError"),
             Self::TooManyConnections => ("PSYNC_S2304", StatusCode::TOO_MANY_REQUESTS, "ServiceError"),

@@ -12,7 +12,8 @@
 //!
 //! What clients send is read by [`request`], a [`connection`] answers it in [`lines`], and [`interests`] finds the
 //! connections that a notice affects. [`explain`] says why a client has a row or not,
-//! [`client_schema`] which tables and columns clients can have, [`preview`] what a deploy would change.
+//! [`evaluate`] which buckets a request leads to, [`client_schema`] which tables and columns clients can have, and
+//! [`preview`] what a deploy would change.
 //! [`memory`] is a store for simulations and tests.
 //!
 //! The *writer* is one state machine for each deployment. It takes source events and gives batches that a
@@ -23,6 +24,7 @@
 
 pub mod client_schema;
 pub mod connection;
+pub mod evaluate;
 pub mod explain;
 pub mod interests;
 pub mod lines;

@@ -16,9 +16,9 @@ use self::view::View;
 use crate::live::{ConfigId, ConfigRecord, ConfigState, DefinitionId, IndexId};
 use crate::row::{Position, RowKey};
 use crate::store::{
-    Batch, BucketId, BucketState, Checkpoint, Compacted, ContentState, DefinitionRecord, DefinitionSize, IndexRecord,
-    JobId, JobRecord, NextIds, OpId, Page, PageLimit, Reader, Readers, RowState, Store, StoreError, Stored, TableId,
-    TableRecord, WriteCheckpoint,
+    Batch, BucketId, BucketSize, BucketState, Checkpoint, Compacted, ContentState, DefinitionRecord, DefinitionSize,
+    IndexRecord, JobId, JobRecord, NextIds, OpId, Page, PageLimit, Reader, Readers, RowState, Store, StoreError,
+    Stored, TableId, TableRecord, WriteCheckpoint,
 };
 
 /// A store in memory. Clones share their content, as if they had opened one file: a writer that has failed is replaced by
@@ -272,6 +272,17 @@ impl Readers for MemoryStore {
 
     fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
         Ok(Some(self.lock().visible.definition_sizes()))
+    }
+
+    fn bucket_sizes(
+        &self,
+        definition: DefinitionId,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Option<Vec<BucketSize>>, StoreError> {
+        let mut sizes = self.lock().visible.bucket_sizes(definition);
+        sizes.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.key.cmp(&other.key)));
+        Ok(Some(sizes.into_iter().skip(skipped).take(limit).collect()))
     }
 
     fn oldest_pin(&self) -> OpId {

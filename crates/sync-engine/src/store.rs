@@ -109,6 +109,20 @@ pub trait Readers: Send + Sync {
     fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
         Ok(None)
     }
+
+    /// Some buckets of a definition, the largest first, likewise. `skipped` of them come before these.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn bucket_sizes(
+        &self,
+        definition: DefinitionId,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Option<Vec<BucketSize>>, StoreError> {
+        let _ = (definition, skipped, limit);
+        Ok(None)
+    }
 }
 
 /// A view of one checkpoint, which stays the same while it exists, whatever is written or compacted.
@@ -359,6 +373,26 @@ pub struct DefinitionSize {
     pub operations: i64,
     /// Bytes of data that were written, also of operations that newer ones have replaced.
     pub bytes: i64,
+    /// Rows in them; none if there are more than [`MOST_COUNTED`] operations.
+    pub rows: Option<i64>,
+}
+
+/// Rows are counted among at most so many operations, because each of them is looked at.
+pub const MOST_COUNTED: i64 = 100_000;
+
+/// How much there is of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketSize {
+    /// Its key, a JSON array.
+    pub key: Arc<str>,
+    /// The last operation.
+    pub last_op: OpId,
+    /// Operations.
+    pub operations: i64,
+    /// Bytes of data that were written, also of operations that newer ones have replaced.
+    pub bytes: i64,
+    /// Rows in it; none if there are more than [`MOST_COUNTED`] operations.
+    pub rows: Option<i64>,
 }
 
 /// A bucket as of a checkpoint.

@@ -32,6 +32,7 @@ mod reader;
 mod records;
 mod schema;
 mod shared;
+mod sizes;
 mod store;
 
 pub use open::{Options, SqliteStore};

@@ -10,14 +10,15 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use sync_config::Value;
 use sync_engine::live::{DefinitionId, IndexId};
 use sync_engine::store::{
-    BucketId, BucketState, Checkpoint, DefinitionSize, OpId, OpKind, Operation, OutputRow, Page, PageLimit, Reader,
-    Readers, StoreError,
+    BucketId, BucketSize, BucketState, Checkpoint, DefinitionSize, OpId, OpKind, Operation, OutputRow, Page, PageLimit,
+    Reader, Readers, StoreError,
 };
 
 use crate::encoding::{read_values, type_name};
 use crate::error::{Doing, invalid};
 use crate::schema::kind;
 use crate::shared::{Pin, Shared};
+use crate::sizes;
 
 pub(crate) struct SqliteReaders(pub(crate) Arc<Shared>);
 
@@ -39,18 +40,17 @@ impl Readers for SqliteReaders {
     }
 
     fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
-        let what = "counting buckets";
-        self.0.read(|connection| {
-            let sizes = "SELECT definition, count(*), sum(op_count), sum(size) FROM bucket WHERE last_op > 0
-                GROUP BY definition ORDER BY definition";
-            let mut sizes = connection.prepare_cached(sizes).doing(what)?;
-            let size = |row: &Row<'_>| {
-                let (definition, buckets) = (DefinitionId(row.get(0)?), row.get(1)?);
-                Ok(DefinitionSize { definition, buckets, operations: row.get(2)?, bytes: row.get(3)? })
-            };
-            let sizes = sizes.query_map((), size).doing(what)?;
-            sizes.collect::<rusqlite::Result<_>>().doing(what).map(Some)
-        })
+        self.0.read(|connection| sizes::of_definitions(connection).doing("counting buckets").map(Some))
+    }
+
+    fn bucket_sizes(
+        &self,
+        definition: DefinitionId,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Option<Vec<BucketSize>>, StoreError> {
+        let sizes = |connection: &Connection| sizes::of_buckets(connection, definition, (skipped, limit));
+        self.0.read(|connection| sizes(connection).doing("measuring buckets").map(Some))
     }
 }
 

@@ -47,6 +47,7 @@ mod conflicts;
 pub mod convex;
 mod dead_letter;
 mod locks;
+mod log;
 mod path;
 mod persister;
 mod plan;
@@ -59,6 +60,7 @@ pub mod sqlite;
 mod value;
 
 pub use dead_letter::{DeadLetter, Letters, ReplayError, State};
+pub use log::{Attempt, AttemptOperation, Outcome};
 pub use path::{Counters, OnFatal, Options, WritePath, WriteUser};
 pub use persister::{Key, Persister, PersisterError, Stored, Turn, Work};
 pub use plan::Planned;

@@ -2,14 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use sync_config::Diagnostic;
 
 use crate::dead_letter::{DeadLetter, Letters, ReplayError, State};
 use crate::locks::Locks;
+use crate::log::{Attempt, Log, Outcome, named, shortened};
 use crate::persister::{Key, Persister, PersisterError, Stored, Work};
 use crate::plan::plan;
-use crate::request::{self, BadRequest, Transaction};
+use crate::request::{self, BadRequest, Operation, Transaction};
 use crate::result::{Answer, TransactionResult};
 use crate::rules::Rules;
 
@@ -61,6 +63,7 @@ pub struct WritePath {
     options: Options,
     locks: Locks,
     counters: Counters,
+    log: Log,
 }
 
 /// Where an upload comes from.
@@ -81,6 +84,7 @@ impl WritePath {
             options,
             locks: Locks::default(),
             counters: Counters::default(),
+            log: Log::default(),
         }
     }
 
@@ -158,7 +162,7 @@ impl WritePath {
             _ => None,
         };
         let plan = plan(from.rules, &transaction.operations);
-        self.counted(self.persister.apply(&Work {
+        let work = Work {
             key,
             hash: transaction.hash(),
             plan,
@@ -171,7 +175,28 @@ impl WritePath {
             json: &transaction.json,
             replayed: None,
             now,
-        }))
+        };
+        self.run(&work, &transaction.operations)
+    }
+
+    /// Applies a transaction, counts it, and notes it for people.
+    fn run(&self, work: &Work<'_>, operations: &[Operation]) -> TransactionResult {
+        let since = Instant::now();
+        let stored = self.persister.apply(work);
+        self.log.add(Attempt {
+            number: 0,
+            at: work.now,
+            user: shortened(work.user),
+            client: work.client.map(shortened),
+            transaction_id: work.transaction.map(shortened),
+            operations: named(operations),
+            operation_count: operations.len(),
+            outcome: Outcome::from(&stored.result),
+            is_repeated: stored.is_repeated,
+            dead_letter: work.replayed,
+            duration: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        self.counted(stored)
     }
 
     fn counted(&self, stored: Stored) -> TransactionResult {
@@ -185,6 +210,11 @@ impl WritePath {
         counter.fetch_add(1, Ordering::Relaxed);
         counters.results_deleted.fetch_add(stored.deleted, Ordering::Relaxed);
         stored.result
+    }
+
+    /// The last transactions that were tried, the newest first. They are kept in memory, some hundred of them.
+    pub fn attempts(&self, limit: usize) -> Vec<Attempt> {
+        self.log.newest(limit)
     }
 
     /// What was counted since the start.
@@ -225,7 +255,7 @@ impl WritePath {
                 Ok(turn) => turn,
                 Err(later) => return *later,
             };
-            self.counted(self.persister.apply(&Work {
+            let work = Work {
                 key: None,
                 hash: transaction.hash(),
                 plan: plan(&rules, &transaction.operations),
@@ -238,7 +268,8 @@ impl WritePath {
                 json,
                 replayed: Some(id),
                 now,
-            }))
+            };
+            self.run(&work, &transaction.operations)
         });
         Ok(result)
     }

@@ -51,14 +51,15 @@ export function overflow(page) {
 
 /** Goes through the page with Tab: every control is reached, shows that it has the focus, and is in sight. */
 export async function tabs(page) {
-  // Where the focus was, or what the address names, is where Tab would go on.
+  // Where the focus was, or what the address names, is where Tab would go on. A dialog keeps it.
   await page.call(() => {
     const start = document.createElement('span');
     start.tabIndex = -1;
-    document.body.prepend(start);
+    (document.querySelector('dialog:modal') ?? document.body).prepend(start);
     start.focus();
     start.remove();
     scrollTo(0, 0);
+    getSelection().removeAllRanges();
   });
   await page.call(noteControls);
   const wrong = [];

@@ -116,7 +116,9 @@ export function contrast() {
 
 /** Notes every control that Tab has to reach, and what it looks like without the focus. */
 export function noteControls() {
-  const isShown = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('[inert]');
+  // What is behind a dialog cannot be used.
+  const dialog = document.querySelector('dialog:modal');
+  const isShown = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('[inert]') && (dialog?.contains(element) ?? true);
   const look = (element) => {
     const style = getComputedStyle(element);
     return [style.outlineStyle, style.outlineWidth, style.outlineColor, style.boxShadow, style.borderColor, style.backgroundColor, style.textDecorationLine].join();

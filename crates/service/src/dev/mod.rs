@@ -7,6 +7,7 @@
 mod faults;
 mod folder;
 mod routes;
+mod rows;
 mod seed;
 mod token;
 
@@ -79,6 +80,10 @@ struct Shared {
     /// The SQLite file in the folder; none if the source is another one.
     source: Option<PathBuf>,
     seed: Option<PathBuf>,
+    /// The SQLite file of the source, wherever it is.
+    editable: Option<PathBuf>,
+    config: PathBuf,
+    writes: Option<PathBuf>,
     /// Of concurrent resets one waits for the other.
     resetting: tokio::sync::Mutex<()>,
     faults: Arc<Faults>,
@@ -276,6 +281,9 @@ fn prepare(options: DevOptions) -> Result<Prepared, StartError> {
         ..ServiceOptions::new(source, open_store, yaml)
     };
     let shared = Arc::new(Shared {
+        editable: path.clone().or(options.source.as_deref().and_then(sqlite_path).map(Path::to_owned)),
+        config: files.config.clone(),
+        writes: files.writes.clone(),
         url: OnceLock::new(),
         secret,
         users: files.users.clone(),

@@ -9,11 +9,12 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use sync_engine::client_schema::{ClientSchema, client_schema, typed_tables};
 use web_pages::has_playground;
 
+use super::rows::{Editable, change};
 use super::{Shared, faults};
 use crate::error::{ApiError, ErrorKind};
 use crate::http::{App, only_from_here, page};
@@ -25,9 +26,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<App>> {
         .route("/", get(links))
         .route("/dev/token", get(token))
         .route("/dev/reset", post(reset))
+        .route("/dev/about", get(about))
         .with_state(Arc::clone(&shared))
         .merge(faults::router(Arc::clone(&shared.faults)))
         .merge(Router::new().route("/dev/schema", get(schema)))
+        .merge(Router::new().route("/dev/rows", post(change)).layer(Extension(Editable(shared.editable.clone()))))
 }
 
 /// What there is.
@@ -72,6 +75,15 @@ async fn token(
         return Ok(Json(json!({"endpoint": endpoint, "token": token, "user": user})).into_response());
     }
     Ok(token.into_response())
+}
+
+/// What a page can do with the service, and the files that it uses.
+async fn about(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<serde_json::Value>, ApiError> {
+    only_from_here(&headers)?;
+    Ok(Json(json!({
+        "users": dev.users, "edits_rows": dev.editable.is_some(), "resets": dev.seed.is_some() && dev.source.is_some(),
+        "source": dev.editable, "config": dev.config, "writes": dev.writes,
+    })))
 }
 
 /// The source goes back to its seed.

@@ -21,7 +21,7 @@ pub(super) fn parameters(query: Parameters) -> Result<HashMap<String, String>, A
 
 impl App {
     /// The body of a request.
-    pub(super) async fn body(&self, body: Body) -> Result<Bytes, ApiError> {
+    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, ApiError> {
         self.body_up_to(self.limits.max_body, body).await
     }
 

@@ -72,7 +72,7 @@ pub(super) async fn discard(
 }
 
 /// The write path, for those who may administer the service.
-fn writes(app: &App, headers: &HeaderMap) -> Result<Arc<WritePath>, ApiError> {
+pub(super) fn writes(app: &App, headers: &HeaderMap) -> Result<Arc<WritePath>, ApiError> {
     app.admin(headers)?;
     app.writes.clone().ok_or_else(|| {
         ApiError::new(ErrorKind::NotFound, "This service takes no writes: start it with --writes and a file of rules.")

@@ -26,44 +26,49 @@ struct Body {
 
 /// A stream that the client subscribes to.
 #[derive(Deserialize)]
-struct Stream {
-    stream: String,
+pub(super) struct Stream {
+    pub(super) stream: String,
     parameters: Option<Map<String, Value>>,
 }
 
-impl Body {
-    fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let wrong = |problem: String| ApiError::validation(&[problem]);
-        let body: Self = serde_json::from_slice(body).map_err(|error| wrong(format!(": {error}")))?;
-        match (&body.user, &body.claims) {
-            (None, None) => Err(wrong(": must have the property `user`, or `claims`".into())),
-            (Some(_), Some(claims)) if claims.contains_key("sub") => {
-                Err(wrong("/claims/sub: is the same as /user; give one of them".into()))
-            }
-            _ => Ok(body),
-        }
+impl Stream {
+    /// The parameters as the JSON text of an object.
+    pub(super) fn parameters(&self) -> Option<String> {
+        self.parameters.clone().map(|parameters| Value::Object(parameters).to_string())
     }
 
-    /// The claims as the JSON text of an object.
-    fn claims(&self) -> String {
-        let mut claims = self.claims.clone().unwrap_or_default();
-        if let Some(user) = &self.user {
-            claims.insert("sub".into(), user.as_str().into());
-        }
-        Value::Object(claims).to_string()
+    pub(super) fn subscription<'a>(&'a self, parameters: Option<&'a str>) -> Subscription<'a> {
+        Subscription { stream: &self.stream, parameters, priority: None }
     }
+}
+
+/// The claims of a token as the JSON text of an object, from a user's name, claims or both.
+pub(super) fn claims(user: Option<&str>, claims: Option<&Map<String, Value>>) -> Result<String, ApiError> {
+    let wrong = |problem: &str| ApiError::validation(&[problem.into()]);
+    let mut all = claims.cloned().unwrap_or_default();
+    match user {
+        None if claims.is_none() => return Err(wrong(": must have the property `user`, or `claims`")),
+        Some(_) if all.contains_key("sub") => {
+            return Err(wrong("/claims/sub: is the same as /user; give one of them"));
+        }
+        Some(user) => drop(all.insert("sub".into(), user.into())),
+        None => {}
+    }
+    Ok(Value::Object(all).to_string())
 }
 
 /// Says why a client has a row or not.
 pub(super) async fn explain(State(app): Shared, request: Request) -> Result<Json<Value>, ApiError> {
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
-    let body = Body::parse(&app.body(content).await?)?;
+    let content = app.body(content).await?;
+    let body: Body = serde_json::from_slice(&content).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let claims = claims(body.user.as_deref(), body.claims.as_ref())?;
     let _permit = Seat::may_read(&app.hub).await;
     let user = body.user.clone();
     let explained = spawn_blocking({
         let app = std::sync::Arc::clone(&app);
-        move || run(&app, &body)
+        move || run(&app, &body, &claims)
     });
     let explained = explained.await.map_err(|_| shutting_down())??;
     let Explanation { is_visible, reasons, mut tree } = explained;
@@ -88,7 +93,7 @@ fn text(reason: &Reason) -> Value {
 }
 
 /// All that blocks.
-fn run(app: &App, body: &Body) -> Result<Explanation, ApiError> {
+fn run(app: &App, body: &Body, claims: &str) -> Result<Explanation, ApiError> {
     let plan = app.hub.plan_changes().borrow().clone();
     let plan = plan.ok_or_else(|| ApiError::new(ErrorKind::NoConfig, "No sync configuration is active yet."))?;
     let unavailable = || ApiError::new(ErrorKind::Unavailable, "The service has no checkpoint yet. Try again later.");
@@ -98,21 +103,17 @@ fn run(app: &App, body: &Body) -> Result<Explanation, ApiError> {
         ApiError::new(ErrorKind::Unavailable, "The service cannot read its storage. Its log says why.")
     };
     let reader = readers.latest().map_err(|error| store(error.to_string()))?.ok_or_else(unavailable)?;
-    let (claims, parameters) = (body.claims(), Value::Object(body.parameters.clone().unwrap_or_default()).to_string());
+    let parameters = Value::Object(body.parameters.clone().unwrap_or_default()).to_string();
     let streams = body.subscriptions.as_deref().unwrap_or_default();
-    let texts: Vec<Option<String>> =
-        streams.iter().map(|stream| stream.parameters.clone().map(|one| Value::Object(one).to_string())).collect();
-    let subscriptions: Vec<Subscription<'_>> = streams
-        .iter()
-        .zip(&texts)
-        .map(|(one, text)| Subscription { stream: &one.stream, parameters: text.as_deref(), priority: None })
-        .collect();
+    let texts: Vec<Option<String>> = streams.iter().map(Stream::parameters).collect();
+    let subscriptions: Vec<Subscription<'_>> =
+        streams.iter().zip(&texts).map(|(one, text)| one.subscription(text.as_deref())).collect();
     let limits = Limits { buckets: app.limits.max_buckets, rows: app.limits.max_parameter_results };
     let places = Places { plan: &plan, source: &*app.source, reader: &*reader, limits: &limits };
     let question = Question {
         object_type: &body.object_type,
         object_id: &body.id,
-        claims: &claims,
+        claims,
         parameters: &parameters,
         subscriptions: &subscriptions,
     };

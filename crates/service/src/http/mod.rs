@@ -2,9 +2,12 @@
 
 mod admin;
 mod body;
+mod buckets;
 mod checkpoints;
+mod clients;
 mod configs;
 mod dead_letters;
+mod evaluate;
 mod explain;
 mod gate;
 mod local;
@@ -16,6 +19,7 @@ mod probes;
 mod queries;
 mod reprocess;
 mod requests;
+mod rows;
 mod server;
 mod source;
 mod sync;
@@ -100,7 +104,7 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .route("/probes/readiness", get(probes::readiness))
         .route("/metrics", get(metrics::metrics))
         .route("/api/admin/v1/status", get(admin::status))
-        .route("/api/admin/v1/clients", get(admin::clients))
+        .route("/api/admin/v1/clients", get(clients::clients))
         .route("/api/admin/v1/checkpoints", get(admin::checkpoints))
         .route("/api/admin/v1/plan", get(configs::plan))
         .route("/api/sync-rules/v1/deploy", post(configs::deploy))
@@ -113,14 +117,19 @@ pub(crate) fn router(app: Arc<App>, further: Router<Arc<App>>) -> Router {
         .route("/api/admin/v1/diagnostics", post(source::diagnostics))
         .route("/api/admin/v1/schema", post(source::schema))
         .route("/api/admin/v1/execute-sql", post(queries::execute))
-        .route("/api/admin/v1/buckets", get(admin::buckets))
+        .route("/api/admin/v1/buckets", get(buckets::definitions))
+        .route("/api/admin/v1/buckets/{definition}", get(buckets::of_definition))
+        .route("/api/admin/v1/operations", get(buckets::operations))
+        .route("/api/admin/v1/rows", get(rows::rows))
+        .route("/api/admin/v1/evaluate", post(evaluate::evaluate))
+        .route("/api/admin/v1/writes", get(writes::log))
         .route("/api/admin/v1/explain", post(explain::explain))
         .route("/api/data", post(writes::upload))
         .route("/api/admin/v1/dead-letters", get(dead_letters::list))
         .route("/api/admin/v1/dead-letters/{id}", get(dead_letters::show))
         .route("/api/admin/v1/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/api/admin/v1/dead-letters/{id}/discard", post(dead_letters::discard))
-        .merge(pages::router())
+        .merge(pages::router(app.is_development()))
         .merge(further)
         .fallback(not_found)
         .method_not_allowed_fallback(not_found);
@@ -137,6 +146,11 @@ async fn not_found(request: Request) -> ApiError {
 }
 
 impl App {
+    /// Whether it is a service for development, on this machine.
+    fn is_development(&self) -> bool {
+        self.faults.is_some()
+    }
+
     /// Who a request comes from.
     async fn user(&self, headers: &HeaderMap) -> Result<User, ApiError> {
         if self.member.as_ref().is_some_and(|member| !member.role.serves_clients()) {
@@ -155,17 +169,19 @@ impl App {
 
     /// Whether a request may administer the service.
     fn admin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        if let Administrators::ThisMachine = &self.administrators {
-            return only_from_here(headers);
-        }
-        let token = bearer(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()))?;
-        match &self.administrators {
-            Administrators::Token(expected) if is_equal(token.as_bytes(), expected.as_bytes()) => Ok(()),
-            Administrators::Token(_) => Err(ApiError::new(ErrorKind::Token, "The admin token is another one.")),
-            Administrators::ThisMachine | Administrators::Nobody => {
-                Err(ApiError::new(ErrorKind::Token, "This service has no admin token: start it with --admin-token."))
+        let expected = match &self.administrators {
+            Administrators::Token(expected) => expected,
+            Administrators::ThisMachine => return only_from_here(headers),
+            Administrators::Nobody => {
+                let message = "This service has no admin token: start it with --admin-token.";
+                return Err(ApiError::new(ErrorKind::Forbidden, message));
             }
+        };
+        let token = bearer(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()))?;
+        if is_equal(token.as_bytes(), expected.as_bytes()) {
+            return Ok(());
         }
+        Err(ApiError::new(ErrorKind::Token, "The admin token is another one."))
     }
 }
 

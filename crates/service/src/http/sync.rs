@@ -114,6 +114,7 @@ fn client(user: &str, request: &StreamRequest, user_agent: &str) -> ClientInfo {
         client_id: request.client_id.clone(),
         user_agent: user_agent.get(..end).unwrap_or_default().into(),
         since: clock::now(),
+        progress: Arc::default(),
     }
 }
 

@@ -1,19 +1,22 @@
-//! `POST /api/data`: what clients upload.
+//! `POST /api/data`: what clients upload, and what was uploaded last.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use write_path::{WritePath, WriteUser};
 
+use super::buckets::number;
 use super::{Shared, not_found};
 use crate::clock;
 use crate::error::{ApiError, ErrorKind};
+use crate::sync::get;
 
 /// Applies an upload. A service without a write path has no such route.
 pub(super) async fn upload(State(app): Shared, request: Request) -> Result<Response, ApiError> {
@@ -27,6 +30,27 @@ pub(super) async fn upload(State(app): Shared, request: Request) -> Result<Respo
         Ok(answer) => Json(answer).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, Json(json!({"message": error.message}))).into_response(),
     })
+}
+
+/// Transactions of one answer at most.
+const MOST_ATTEMPTS: usize = 500;
+
+/// The last transactions, the newest first, and how many there were since the start.
+pub(super) async fn log(
+    State(app): Shared,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let writes = super::dead_letters::writes(&app, &headers)?;
+    let limit = number(&query, "limit")?.unwrap_or(100).min(MOST_ATTEMPTS);
+    let counters = writes.counters();
+    Ok(Json(json!({
+        "transactions": writes.attempts(limit),
+        "counters": {
+            "applied": get(&counters.applied), "repeated": get(&counters.repeated), "fatal": get(&counters.fatal),
+            "retryable": get(&counters.retryable),
+        },
+    })))
 }
 
 /// How many uploads wait for the database at once. The others wait without a thread: reading needs threads, too.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Counters {
     pub(crate) connections_opened: AtomicU64,
     pub(crate) connections_closed: AtomicU64,
+    /// Commits that connections were told of.
+    pub(crate) commits: AtomicU64,
     /// How often commits have woken streams.
     pub(crate) wakes: AtomicU64,
     pub(crate) operations_sent: AtomicU64,

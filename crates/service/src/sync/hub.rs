@@ -107,6 +107,7 @@ impl Hub {
 
     /// Wakes the connections that a commit affects.
     pub(crate) fn publish(&self, notice: &CommitNotice) {
+        add(&self.counters.commits, 1);
         let mut state = self.state();
         if let Some(plan) = &notice.activated {
             self.plan.send_replace(Some(Arc::clone(plan)));
@@ -208,8 +209,9 @@ impl Hub {
     }
 
     /// Who is connected.
-    pub(crate) fn clients(&self) -> Vec<ClientInfo> {
-        self.state().seats.iter().flatten().map(|mailbox| mailbox.client.clone()).collect()
+    pub(crate) fn clients(&self) -> Vec<Client> {
+        let client = |mailbox: &Mailbox| Client { info: mailbox.client.clone(), ask: mailbox.ask.clone() };
+        self.state().seats.iter().flatten().map(client).collect()
     }
 
     /// What connected clients ask for.
@@ -226,6 +228,13 @@ impl Hub {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Who is connected, and what for.
+pub(crate) struct Client {
+    pub(crate) info: ClientInfo,
+    /// None until it is known.
+    pub(crate) ask: Option<Arc<Ask>>,
 }
 
 /// A connection that is there beside its streams.

@@ -10,6 +10,7 @@ use sync_engine::store::{Checkpoint, Readers};
 use tokio::sync::{Notify, SemaphorePermit, watch};
 
 use super::hub::Hub;
+use super::progress::Progress;
 
 /// A connected client, as the status shows it.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct ClientInfo {
     pub(crate) user_agent: Box<str>,
     /// In µs since 1970.
     pub(crate) since: i64,
+    /// How far it is.
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// The place of one connection, which is given back when it is dropped.

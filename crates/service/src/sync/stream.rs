@@ -181,6 +181,7 @@ impl Driver {
             return None;
         }
         self.bytes += lines.len();
+        self.opening.client.progress.bytes(lines.len());
         add(&hub.counters.bytes_sent, lines.len());
         tokio::select! {
             sent = sender.chunks.send(Bytes::from(lines)) => sent.is_err().then_some(LEFT),
@@ -193,6 +194,9 @@ impl Driver {
 
     /// Waits until there may be more lines.
     async fn rest(&mut self, next: Next, sender: &ChunkSender) -> Option<Ended> {
+        if let Next::Wait(_) = next {
+            self.opening.client.progress.rest(self.opening.connection.buckets(), clock::now());
+        }
         Some(match next {
             Next::Continue => return None,
             Next::Wait(until) => tokio::select! {
@@ -218,7 +222,7 @@ impl Driver {
             return Next::Close;
         }
         mail.wake.plan = self.due_plan(mail.wake.plan);
-        let Opening { connection, seat, encoding, .. } = &mut self.opening;
+        let Opening { connection, seat, encoding, client, .. } = &mut self.opening;
         connection.wake(mail.wake);
         loop {
             if connection.take_interest_change() {
@@ -226,6 +230,7 @@ impl Driver {
             }
             match connection.next(&*seat.readers, mail.newest.as_ref(), clock::now()) {
                 Step::Line(line) => {
+                    client.progress.line(&line, clock::now());
                     if let Line::Data { operations, .. } = &line {
                         self.operations += operations.len();
                         add(&seat.hub().counters.operations_sent, operations.len());

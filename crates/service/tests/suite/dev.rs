@@ -230,3 +230,61 @@ async fn what_cannot_be_started_is_an_error() {
     assert!(error.to_string().contains("is in use"), "{error}");
     first.stop().await;
 }
+
+/// Status and body of a request to change a row.
+async fn change(dev: &Dev, body: serde_json::Value) -> (u16, Value) {
+    let request = reqwest::Client::new().post(format!("{}/dev/rows", dev.url())).json(&body);
+    let (status, answer) = crate::support::answer(request.send().await.unwrap()).await;
+    (status.as_u16(), answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_changed_as_by_another_program() {
+    let seed =
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, data BLOB, CHECK (text <> 'no'));
+        INSERT INTO notes (text) VALUES ('a'), ('b');";
+    let (_folder, options) = own(seed);
+    let dev = start(options).await;
+    let mut client = Client::new(&dev, "alice").await;
+    client.has(&["1 a", "2 b"]).await;
+    let values = serde_json::json!({"id": {"integer": "9007199254740993"}, "text": "c'\"", "data": {"base64": "AAE="}});
+    let inserted = change(&dev, serde_json::json!({"table": "notes", "op": "insert", "values": values})).await;
+    assert_eq!(inserted.0, 200, "{inserted:?}");
+    let update = |id: i64, text: Value| {
+        change(&dev, serde_json::json!({"table": "notes", "op": "update", "key": {"id": id}, "values": {"text": text}}))
+    };
+    assert_eq!(update(1, "changed".into()).await.0, 200);
+    let delete = serde_json::json!({"table": "notes", "op": "delete", "key": {"id": 2}});
+    assert_eq!(change(&dev, delete.clone()).await.0, 200);
+    client.has(&["1 changed", "9007199254740993 c'\""]).await;
+
+    for (id, text, status, description, column) in [
+        (1, Value::Null, 409, "text must have a value.", Some("text")),
+        (1, "c'\"".into(), 409, "Another row has this text already.", Some("text")),
+        (1, "no".into(), 409, "The table does not permit it: CHECK (text <> 'no').", None),
+        (2, "x".into(), 409, "The row is not there any more. Load the table again.", None),
+    ] {
+        let (found, answer) = update(id, text).await;
+        assert_eq!((found, answer["error"]["description"].as_str()), (status, Some(description)));
+        assert_eq!(answer["error"]["details"].as_str(), column);
+    }
+    for wrong in [
+        serde_json::json!({"table": "notes; DROP TABLE notes", "op": "delete", "key": {"id": 1}}),
+        serde_json::json!({"table": "notes", "op": "delete"}),
+        serde_json::json!({"table": "notes", "op": "insert", "values": {"text) VALUES (1); --": 1}}),
+    ] {
+        let (status, answer) = change(&dev, wrong).await;
+        assert!([400, 404].contains(&status), "{answer}");
+    }
+    let foreign =
+        reqwest::Client::new().post(format!("{}/dev/rows", dev.url())).header("origin", "https://example.com");
+    assert_eq!(foreign.json(&delete).send().await.unwrap().status(), 401);
+    let about: Value = reqwest::get(format!("{}/dev/about", dev.url())).await.unwrap().json().await.unwrap();
+    assert_eq!((&about["edits_rows"], &about["resets"]), (&Value::Bool(true), &Value::Bool(true)));
+    let sorted = format!("{}/api/admin/v1/rows?table=notes&order=text&descending&filter=C", dev.url());
+    let sorted: Value = reqwest::get(sorted).await.unwrap().json().await.unwrap();
+    let integer = serde_json::json!({"integer": "9007199254740993"});
+    let blob = serde_json::json!({"base64": "AAE=", "bytes": 2});
+    assert_eq!(sorted["rows"], serde_json::json!([[1, "changed", null], [integer, "c'\"", blob]]));
+    dev.stop().await;
+}

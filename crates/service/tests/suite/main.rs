@@ -9,6 +9,7 @@ mod errors;
 mod explain;
 mod faulty;
 mod gated;
+mod inspector;
 mod isolation;
 mod keys;
 mod logs;

@@ -198,3 +198,39 @@ async fn dead_letters_are_shown_replayed_and_discarded() {
     }
     writing.service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_transactions_are_shown_without_values() {
+    let writing = Writing::start().await;
+    let long = "x".repeat(1_000);
+    let good = json!({"op": "PUT", "table": "lists", "id": long, "op_data": {"name": "something private"}});
+    let bad = json!({"op": "PATCH", "table": "lists", "id": "l2", "op_data": {"name": "something private"}});
+    for operation in [&good, &good] {
+        writing.upload("u1", &upload(operation.clone())).await;
+    }
+    writing.upload("u1", &json!({"client_id": "laptop", "transactions": [{"crud": [bad]}, {"crud": [good]}]})).await;
+    writing.admin(Method::POST, "/1/replay", "").await;
+    let (_, log) = writing.send(Method::GET, "/api/admin/v1/writes", ADMIN, String::new()).await;
+    assert!(!log.to_string().contains("something private"), "{log}");
+    let transactions = log["transactions"].as_array().unwrap();
+    let shown: Vec<Value> = transactions
+        .iter()
+        .map(|one| {
+            json!([one["number"], one["outcome"]["status"], one["is_repeated"], one["dead_letter"], one["client"]])
+        })
+        .collect();
+    let expected = json!([
+        [4, "fatal_error", false, 1, "laptop"],
+        [3, "fatal_error", false, null, "laptop"],
+        [2, "success", true, null, "phone"],
+        [1, "success", false, null, "phone"],
+    ]);
+    assert_eq!(Value::Array(shown), expected, "what was not attempted is not there");
+    let refused = &transactions[1];
+    let outcome = &refused["outcome"];
+    assert_eq!((&outcome["error_code"], &outcome["operation_index"]), (&json!("UNAUTHORIZED"), &json!(0)));
+    assert_eq!(refused["operations"], json!([{"op": "PATCH", "table": "lists", "id": "l2"}]));
+    assert_eq!(transactions[3]["operations"][0]["id"].as_str().unwrap().len(), 500, "texts are shortened");
+    assert_eq!(log["counters"], json!({"applied": 1, "repeated": 1, "fatal": 2, "retryable": 0}));
+    writing.service.stop().await;
+}

@@ -129,6 +129,11 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// The streams that the client wants.
+    pub fn streams(&self) -> &StreamSelection {
+        &self.streams
+    }
+
     pub(crate) fn subscriptions(&self) -> Vec<Subscription<'_>> {
         let subscriptions = self.streams.subscriptions.iter();
         subscriptions

@@ -8,8 +8,8 @@ use sync_config::Value;
 use crate::live::{DefinitionId, IndexId};
 use crate::row::RowKey;
 use crate::store::{
-    Batch, BucketId, BucketState, Compacted, DefinitionSize, OpId, OpKind, Operation, Page, PageLimit, ParameterPlace,
-    TableId,
+    Batch, BucketId, BucketSize, BucketState, Compacted, DefinitionSize, OpId, OpKind, Operation, Page, PageLimit,
+    ParameterPlace, TableId,
 };
 
 /// Buckets and parameter indexes. A copy shares all buckets that are not changed afterwards.
@@ -66,16 +66,35 @@ impl View {
 
     pub(super) fn definition_sizes(&self) -> Vec<DefinitionSize> {
         let mut sizes: BTreeMap<DefinitionId, DefinitionSize> = BTreeMap::new();
-        for ((definition, _), id) in &self.by_key {
-            let Some(bucket) = self.buckets.get(id).filter(|bucket| bucket.last_op > 0) else { continue };
-            let empty = DefinitionSize { definition: *definition, buckets: 0, operations: 0, bytes: 0 };
-            let size = sizes.entry(*definition).or_insert(empty);
-            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for (definition, bucket) in self.by_key.keys().filter_map(|key| Some((key.0, self.bucket_size(key)?))) {
+            let empty = DefinitionSize { definition, buckets: 0, operations: 0, bytes: 0, rows: Some(0) };
+            let size = sizes.entry(definition).or_insert(empty);
             size.buckets += 1;
-            size.operations += number(bucket.operations.len());
-            size.bytes += bucket.operations.values().map(|stored| number(data_size(&stored.operation))).sum::<i64>();
+            size.operations += bucket.operations;
+            size.bytes += bucket.bytes;
+            size.rows = size.rows.zip(bucket.rows).map(|(sum, rows)| sum + rows);
         }
         sizes.into_values().collect()
+    }
+
+    pub(super) fn bucket_sizes(&self, definition: DefinitionId) -> Vec<BucketSize> {
+        let keys = self.by_key.keys().filter(|(of, _)| *of == definition);
+        keys.filter_map(|key| self.bucket_size(key)).collect()
+    }
+
+    /// The size of a bucket that has operations.
+    fn bucket_size(&self, key: &(DefinitionId, Arc<str>)) -> Option<BucketSize> {
+        let bucket = self.buckets.get(self.by_key.get(key)?).filter(|bucket| bucket.last_op > 0)?;
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let is_row =
+            |stored: &&Stored| stored.superseded_by.is_none() && matches!(stored.operation.kind, OpKind::Put { .. });
+        Some(BucketSize {
+            key: Arc::clone(&key.1),
+            last_op: bucket.last_op,
+            operations: number(bucket.operations.len()),
+            bytes: bucket.operations.values().map(|stored| number(data_size(&stored.operation))).sum(),
+            rows: Some(number(bucket.operations.values().filter(is_row).count())),
+        })
     }
 
     pub(super) fn operations(&self, bucket: BucketId, after: OpId, limit: PageLimit) -> Page {

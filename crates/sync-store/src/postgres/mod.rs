@@ -33,6 +33,7 @@ mod rows;
 mod schema;
 mod session;
 mod shared;
+mod sizes;
 mod store;
 
 pub use desk::{PostgresDesk, StoreQuestion, StoreRequest};

@@ -11,13 +11,15 @@ use pg_connect::postgres::Row;
 use sync_config::Value;
 use sync_engine::live::{DefinitionId, IndexId};
 use sync_engine::store::{
-    BucketId, BucketState, Checkpoint, OpId, OpKind, Operation, OutputRow, Page, PageLimit, Reader, Readers, StoreError,
+    BucketId, BucketSize, BucketState, Checkpoint, DefinitionSize, OpId, OpKind, Operation, OutputRow, Page, PageLimit,
+    Reader, Readers, StoreError,
 };
 
 use super::error::invalid;
 use super::keys::{client_hash, shortened};
 use super::session::Session;
 use super::shared::{Pin, ReadError, Shared};
+use super::sizes;
 use super::store::read_types;
 use crate::encoding::{read_values, type_name};
 use crate::schema::kind;
@@ -38,6 +40,19 @@ impl Readers for PostgresReaders {
 
     fn size(&self) -> Option<u64> {
         self.0.size()
+    }
+
+    fn definition_sizes(&self) -> Result<Option<Vec<DefinitionSize>>, StoreError> {
+        self.0.read(|session| Ok(sizes::of_definitions(session)?)).map(Some)
+    }
+
+    fn bucket_sizes(
+        &self,
+        definition: DefinitionId,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Option<Vec<BucketSize>>, StoreError> {
+        self.0.read(|session| Ok(sizes::of_buckets(session, definition, (skipped, limit))?)).map(Some)
     }
 }
 

@@ -22,6 +22,7 @@ kinds! {
     a_beginning_of_dead_operations_becomes_one_clear
     compaction_goes_on_in_small_steps
     a_cleared_bucket_stays_for_older_readers
+    sizes_count_rows_once_and_the_largest_bucket_comes_first
     parameters_can_change_without_an_operation
     an_acknowledged_id_stays_while_newer_ones_wait
     touched_keys_are_deleted_with_their_job
@@ -248,6 +249,37 @@ fn a_cleared_bucket_stays_for_older_readers(kind: Kind) {
     drop(old);
     tested.compact(1);
     assert_eq!(kinds(&*new, 1, 0), "6 CLEAR, 7 PUT");
+}
+
+fn sizes_count_rows_once_and_the_largest_bucket_comes_first(kind: Kind) {
+    let mut tested = Tested::new(kind, 100);
+    commit_versions(&mut tested, 3);
+    let large = "{\"text\":\"a row that is larger than all others together\"}";
+    let operations = vec![put(3, 4, 1, large), put(3, 5, 2, "{}"), put(2, 6, 1, "{}")];
+    let new_buckets = vec![new_bucket(3), new_bucket(2)];
+    let batch = Batch { new_buckets, buckets: changes(&operations), operations, ..at(6, 4) };
+    tested.store.commit(&batch).unwrap();
+    let sizes = |tested: &Tested| {
+        let readers = tested.store.readers();
+        let definitions = readers.definition_sizes().unwrap().unwrap();
+        let buckets = |skipped, limit| readers.bucket_sizes(DefinitionId(2), skipped, limit).unwrap().unwrap();
+        let keys =
+            buckets(0, 10).into_iter().map(|size| (size.key.to_string(), size.last_op, size.operations, size.rows));
+        let second = buckets(1, 1).pop().unwrap().key.to_string();
+        assert_eq!((buckets(1, 1).len(), buckets(2, 1).len()), (1, 0));
+        let counts = definitions.iter().map(|size| (size.definition.0, size.buckets, size.operations, size.rows));
+        (counts.collect::<Vec<_>>(), keys.collect::<Vec<_>>(), second)
+    };
+    let (definitions, buckets, second) = sizes(&tested);
+    assert_eq!(definitions, [(1, 1, 1, Some(1)), (2, 2, 5, Some(3))]);
+    let expected = [("[\"3\"]".to_owned(), 5, 2, Some(2)), ("[\"1\"]".to_owned(), 3, 3, Some(1))];
+    assert_eq!((buckets, &*second), (expected.to_vec(), "[\"1\"]"));
+    let clear = Operation { kind: OpKind::Clear, ..put(3, 7, 0, "") };
+    let operations = vec![clear, put(3, 8, 9, large)];
+    let cleared_buckets = vec![BucketId(3)];
+    let batch = Batch { buckets: changes(&operations), operations, cleared_buckets, ..at(8, 5) };
+    tested.store.commit(&batch).unwrap();
+    assert_eq!(sizes(&tested).0, [(1, 1, 1, Some(1)), (2, 2, 5, Some(2))]);
 }
 
 fn parameters_can_change_without_an_operation(kind: Kind) {
