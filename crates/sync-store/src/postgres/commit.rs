@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use sync_engine::row::Position;
 use sync_engine::store::{Batch, OpKind, Operation, StoreError};
 
 use super::copy::Rows;
@@ -264,20 +265,47 @@ fn write_state(
     let what = "writing the position";
     let next_ids = serde_json::to_string(&batch.next_ids).doing(what)?;
     let position = batch.position.as_ref().map(|position| &position.0);
-    let update = "UPDATE state SET seq = $1, next_op_id = $2, next_ids = $3, position = coalesce($4, position)
-        WHERE seq + 1 = $1";
-    if session.execute(update, &[&seq, &batch.next_op_id, &next_ids, &position], what)? != 1 {
-        return Err(invalid("The storage was written by another process meanwhile."));
-    }
-    if let Some(checkpoint) = &batch.checkpoint {
-        let clients = rows::reached(session, newest, &checkpoint.position)?;
-        let changes = news.encoded(&checkpoint.position, clients.into_iter())?;
-        let insert = "WITH c AS (INSERT INTO checkpoint VALUES ($1, $2, $3, $4, $5, $6)),
-            n AS (INSERT INTO notice(seq, previous, changes) VALUES ($1, $7, $8))
-            SELECT pg_notify(current_schema(), 'commit')";
-        let (position, config) = (&checkpoint.position.0, i64::from(checkpoint.config.0));
-        let (op_id, time, source_time) = (checkpoint.op_id, checkpoint.time, checkpoint.source_time);
-        session.query(insert, &[&seq, &op_id, position, &time, &source_time, &config, &newest, &changes], what)?;
-    }
-    super::store::read_others(session)
+    let others =
+        "LEFT JOIN (SELECT seq, op_id, position FROM lease WHERE NOT is_writer ORDER BY seq LIMIT 1) AS l ON true";
+    let state = "UPDATE state SET seq = $1, next_op_id = $2, next_ids = $3, position = coalesce($4, position)
+        WHERE seq + 1 = $1 RETURNING 1 AS one";
+    let row = match &batch.checkpoint {
+        None => {
+            let update = format!("WITH s AS ({state}) SELECT l.seq, l.op_id, l.position FROM s {others}");
+            session.query_opt(&update, &[&seq, &batch.next_op_id, &next_ids, &position], what)?
+        }
+        Some(checkpoint) => {
+            // Clients whose requests this checkpoint reaches, and the one before did not.
+            let sql = format!(
+                "WITH s AS ({state}),
+                c AS (INSERT INTO checkpoint VALUES ($1, $5, $6, $7, $8, $9)),
+                r AS (
+                    SELECT array_agg(user_name) AS users, array_agg(client) AS clients FROM write_checkpoint
+                    WHERE head <= $6 AND head > coalesce((SELECT position FROM checkpoint WHERE seq = $10::bigint), '')
+                ),
+                n AS (INSERT INTO notice SELECT $1, $10::bigint, $11::bytea, users, clients FROM r)
+                SELECT l.seq, l.op_id, l.position, pg_notify(current_schema(), 'commit') FROM s {others}"
+            );
+            let changes = news.encoded(&checkpoint.position)?;
+            let (reached, config) = (&checkpoint.position.0, i64::from(checkpoint.config.0));
+            let (op_id, time, source_time) = (checkpoint.op_id, checkpoint.time, checkpoint.source_time);
+            let values: [&(dyn pg_connect::postgres::types::ToSql + Sync); 11] = [
+                &seq,
+                &batch.next_op_id,
+                &next_ids,
+                &position,
+                &op_id,
+                reached,
+                &time,
+                &source_time,
+                &config,
+                &newest,
+                &changes,
+            ];
+            session.query_opt(&sql, &values, what)?
+        }
+    };
+    let row = row.ok_or_else(|| invalid("The storage was written by another process meanwhile."))?;
+    let seq: Option<i64> = row.get(0);
+    Ok(seq.map(|seq| Point { seq, op_id: row.get(1), position: Position(row.get(2)) }))
 }

@@ -211,7 +211,7 @@ impl Thread {
         const MOST: i64 = 100;
         let Some(following) = &mut self.following else { return Ok(()) };
         let commits = format!(
-            "SELECT {CHECKPOINT}, n.previous, n.changes FROM checkpoint AS c LEFT JOIN notice AS n ON n.seq = c.seq
+            "SELECT {CHECKPOINT}, n.previous, n.changes, n.users, n.clients FROM checkpoint AS c LEFT JOIN notice AS n ON n.seq = c.seq
             WHERE c.seq > $1 ORDER BY c.seq LIMIT $2"
         );
         loop {
@@ -224,7 +224,10 @@ impl Thread {
                 let mut notice = CommitNotice::new(visible.checkpoint.clone());
                 let is_next = previous == Some(following.seq) && !following.is_behind;
                 match changes.filter(|_| is_next) {
-                    Some(changes) => news::read(changes, &mut notice)?,
+                    Some(changes) => {
+                        let names = |column| row.get::<_, Option<Vec<Vec<u8>>>>(column).unwrap_or_default();
+                        news::read(changes, (names(8), names(9)), &mut notice)?;
+                    }
                     None => notice.everything = true,
                 }
                 if notice.everything || activated.is_some() {

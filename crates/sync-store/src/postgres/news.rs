@@ -81,23 +81,17 @@ impl News {
         }
     }
 
-    /// The changes for a checkpoint at this position, with clients that wait for a position that it has reached. None if they
-    /// are too many, or not known.
-    pub(super) fn encoded(
-        &mut self,
-        reached: &Position,
-        clients: impl Iterator<Item = (String, String)>,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The changes for a checkpoint at this position. None if they are too many, or not known.
+    pub(super) fn encoded(&mut self, reached: &Position) -> Result<Option<Vec<u8>>, StoreError> {
         self.bound();
         if self.is_everything {
             return Ok(None);
         }
         let requested = self.requests.iter().filter(|(_, _, head)| head <= reached);
-        let requested = requested.map(|(user, client, _)| (user.clone(), client.clone()));
         let changes = Changes {
             buckets: self.buckets.iter().map(|(bucket, (of, key))| (*of, key.clone(), *bucket)).collect(),
             lookups: self.lookups.iter().cloned().collect(),
-            clients: clients.chain(requested).collect(),
+            clients: requested.map(|(user, client, _)| (user.clone(), client.clone())).collect(),
         };
         Ok(Some(serde_json::to_vec(&changes).doing("writing what a checkpoint changes")?))
     }
@@ -109,8 +103,12 @@ impl News {
     }
 }
 
-/// Adds stored changes to a notice.
-pub(super) fn read(bytes: &[u8], notice: &mut CommitNotice) -> Result<(), StoreError> {
+/// Adds stored changes to a notice, and clients whose earlier requests are reached: users and clients.
+pub(super) fn read(
+    bytes: &[u8],
+    reached: (Vec<Vec<u8>>, Vec<Vec<u8>>),
+    notice: &mut CommitNotice,
+) -> Result<(), StoreError> {
     let changes: Changes = serde_json::from_slice(bytes).doing("reading what a checkpoint changes")?;
     let buckets = changes.buckets.into_iter().map(|(definition, key, bucket)| ChangedBucket {
         definition: DefinitionId(definition),
@@ -120,7 +118,10 @@ pub(super) fn read(bytes: &[u8], notice: &mut CommitNotice) -> Result<(), StoreE
     notice.buckets.extend(buckets);
     let lookups = changes.lookups.into_iter().map(|(index, key)| ChangedLookup { index: IndexId(index), key });
     notice.lookups.extend(lookups);
-    let clients = changes.clients.into_iter();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let mut clients = changes.clients;
+    clients.extend(reached.0.into_iter().zip(reached.1).map(|(user, client)| (text(user), text(client))));
+    let clients = clients.into_iter();
     notice
         .write_checkpoints
         .extend(clients.map(|(user, client)| ClientName { user: user.into(), client: client.into() }));

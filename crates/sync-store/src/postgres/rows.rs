@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sync_engine::row::{Position, RowKey};
+use sync_engine::row::RowKey;
 use sync_engine::store::{Batch, ParameterPlace, RowState, StoreError, TableId, WriteCheckpoint};
 
 use super::keys::{StoredKey, client_hash, shortened};
 use super::session::Session;
 use super::shared::Point;
-use super::store::text;
 use crate::encoding::{Types, write_row_state, write_values};
 
 pub(super) fn write_states(
@@ -143,16 +142,4 @@ pub(super) fn write_requests(session: &mut Session, batch: &Batch, oldest: Optio
             SELECT who, max(id) AS id FROM write_checkpoint WHERE who = ANY($1) AND head <= $2 GROUP BY who
         ) AS acknowledged WHERE w.who = acknowledged.who AND w.id < acknowledged.id";
     session.execute(delete, &[&who, &oldest.position.0], what).map(drop)
-}
-
-/// Clients whose write checkpoints are reached by a checkpoint at this position, and were not by the one of commit `before`.
-pub(super) fn reached(
-    session: &mut Session,
-    before: i64,
-    position: &Position,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let reached = "SELECT user_name, client FROM write_checkpoint WHERE head <= $2
-        AND head > coalesce((SELECT position FROM checkpoint WHERE seq = $1), '')";
-    let rows = session.query(reached, &[&before, &position.0], "reading write checkpoints")?;
-    rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
 }

@@ -39,6 +39,8 @@ CREATE TABLE notice(
     seq bigint PRIMARY KEY,
     previous bigint NOT NULL,
     changes bytea,
+    users bytea[],
+    clients bytea[],
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE TABLE source_table(id bigint PRIMARY KEY, description bytea NOT NULL, state text NOT NULL);
