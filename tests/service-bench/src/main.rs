@@ -83,8 +83,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.against.against.is_some() {
         let stage = Stage { program: &arguments.program, scale: arguments.scale, folder: temporary_folder()? };
-        println!("\n{}", comparison::run(&arguments.against, &stage)?);
-        return Ok(());
+        let table = comparison::run(&arguments.against, &stage)?;
+        println!("\n{table}");
+        return arguments.document.as_ref().map_or(Ok(()), |path| document::replace(path, "storages", &table));
     }
     let mut figures = Figures::default();
     for number in 1..=arguments.runs {

@@ -19,6 +19,8 @@ pub(crate) struct Program {
     pub(crate) client: Client,
     /// From its start until clients could sync.
     pub(crate) ready_after: Duration,
+    /// The CPU time of that; none where it is unknown.
+    pub(crate) first_cpu: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -29,16 +31,16 @@ struct Ready {
 impl Program {
     /// Starts it on a source, and waits until clients can sync.
     pub(crate) fn start(program: &Path, source: &Path, storage: &Path) -> Result<Self> {
-        Self::start_on(program, &format!("sqlite:{}", source.display()), storage)
+        let urls = [source, storage].map(|path| format!("sqlite:{}", path.display()));
+        Self::start_on(program, &urls[0], &urls[1], &storage.with_extension("yaml"))
     }
 
-    /// Starts it on a source with this URL.
-    pub(crate) fn start_on(program: &Path, source: &str, storage: &Path) -> Result<Self> {
-        let config = storage.with_extension("yaml");
-        std::fs::write(&config, CONFIG).context("writing the configuration")?;
+    /// Starts it on a source and a storage with these URLs. The configuration is written to this path.
+    pub(crate) fn start_on(program: &Path, source: &str, storage: &str, config: &Path) -> Result<Self> {
+        std::fs::write(config, CONFIG).context("writing the configuration")?;
         let mut command = Command::new(program);
         command.arg("serve").args(["--port", "0", "--json", "--log", "warn", "--config"]).arg(config);
-        command.args(["--source", source, "--storage", &format!("sqlite:{}", storage.display())]);
+        command.args(["--source", source, "--storage", storage]);
         command.env("ROWTIDE_JWT_SECRET", SECRET).env("ROWTIDE_ADMIN_TOKEN", ADMIN);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let begin = Instant::now();
@@ -56,7 +58,8 @@ impl Program {
             }
         };
         let client = Client::new(ready.url)?;
-        Ok(Self { child, client, ready_after })
+        let first_cpu = cpu(child.id()).ok();
+        Ok(Self { child, client, ready_after, first_cpu })
     }
 
     /// The number of its process.

@@ -1,6 +1,6 @@
 //! Reading all rows: at the beginning, and again when the source has lost the service's position.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -35,15 +35,19 @@ pub(crate) fn measure_initial(
 
 /// What the storage takes, compared with the rows as clients get them.
 pub(crate) fn measure_storage(stage: &Stage<'_>, data: &Data, bytes: usize, figures: &mut Figures) -> Result<()> {
-    let connection = Connection::open_with_flags(storage(stage), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let pages = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let used = (pages("page_count")? - pages("freelist_count")?) * pages("page_size")?;
-    let used = number(usize::try_from(used)?);
+    let used = number(stored(&storage(stage))?);
     let (rows, bytes) = (number(data.count()), number(bytes));
     figures.add("storage", used / rows, "bytes per row", "");
     figures.add("— rows as JSON", bytes / rows, "bytes per row", "");
     figures.add("— storage ÷ (1.6 × JSON + 60 bytes per row)", used / (1.6 * bytes + 60.0 * rows), "×", "≤ 1");
     Ok(())
+}
+
+/// How many bytes of a storage in this file are used.
+pub(crate) fn stored(storage: &Path) -> Result<usize> {
+    let connection = Connection::open_with_flags(storage, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let pages = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok(usize::try_from((pages("page_count")? - pages("freelist_count")?) * pages("page_size")?)?)
 }
 
 /// Has the source forget everything: the service then compares all rows with what it has stored.

@@ -3,9 +3,12 @@
 use sync_engine::row::SourceTable;
 
 use super::requests::{Asked, NO_SOURCE, NO_STORAGE};
-use super::run::{COMPACTION_STEP, Stopped, Thread};
+use super::run::{Stopped, Thread};
 use super::{Command, Tables};
 use crate::clock;
+
+/// Operations of a step when all is compacted because somebody asks.
+const COMPACTION_STEP: usize = 5_000;
 
 impl Thread {
     /// Does what is asked; requests for checkpoints are collected.

@@ -1,4 +1,5 @@
-//! When the storage is compacted: when there is nothing else to do, but not after each of a few changes.
+//! When the storage is compacted, and how much at once: when there is nothing else to do, but not after each of a few
+//! changes, and in steps that do not keep the next change waiting.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +7,24 @@ use std::time::{Duration, Instant};
 /// writing that.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether there is something to compact, and from when on.
+/// How long a step should take at most. A change that comes meanwhile waits for its end.
+const STEP_TIME: Duration = Duration::from_millis(10);
+
+/// The fewest and the most operations of a step. Each step syncs the file, whatever it does.
+const STEP_SIZES: (usize, usize) = (100, 5_000);
+
+/// Whether there is something to compact, from when on, and how much at once.
 #[derive(Debug)]
 pub(super) struct Compaction {
     has_work: bool,
     ended_at: Option<Instant>,
+    step: usize,
 }
 
 impl Compaction {
     /// Whatever an earlier writer has left is compacted at once.
     pub(super) fn new() -> Self {
-        Self { has_work: true, ended_at: None }
+        Self { has_work: true, ended_at: None, step: 1_000 }
     }
 
     /// Something has changed.
@@ -30,8 +38,19 @@ impl Compaction {
         self.has_work.then(|| self.ended_at.map_or(Duration::ZERO, left))
     }
 
-    /// A step was done.
-    pub(super) fn stepped(&mut self, has_more: bool, now: Instant) {
+    /// How many operations the next step should do.
+    pub(super) fn step(&self) -> usize {
+        self.step
+    }
+
+    /// A step was done, which took so long.
+    pub(super) fn stepped(&mut self, has_more: bool, took: Duration, now: Instant) {
+        let (least, most) = STEP_SIZES;
+        if took > STEP_TIME {
+            self.step = (self.step / 2).max(least);
+        } else if has_more && took < STEP_TIME / 2 {
+            self.step = self.step.saturating_mul(2).min(most);
+        }
         self.has_work = has_more;
         self.ended_at = (!has_more).then_some(now);
     }
@@ -45,12 +64,26 @@ mod tests {
     fn steps_follow_each_other_and_then_there_is_a_pause() {
         let (mut compaction, now) = (Compaction::new(), Instant::now());
         assert_eq!(compaction.wait(now), Some(Duration::ZERO));
-        compaction.stepped(true, now);
+        compaction.stepped(true, STEP_TIME, now);
         assert_eq!(compaction.wait(now), Some(Duration::ZERO));
-        compaction.stepped(false, now);
+        compaction.stepped(false, STEP_TIME, now);
         assert_eq!(compaction.wait(now + PAUSE), None);
         compaction.changed();
         assert_eq!(compaction.wait(now), Some(PAUSE));
         assert_eq!(compaction.wait(now + PAUSE), Some(Duration::ZERO));
+    }
+    #[test]
+    fn steps_become_smaller_until_they_are_short_enough() {
+        let (mut compaction, now) = (Compaction::new(), Instant::now());
+        let mut sizes = |took: Duration| {
+            for _ in 0..10 {
+                compaction.stepped(true, took, now);
+            }
+            compaction.step()
+        };
+        assert_eq!(sizes(STEP_TIME * 2), 100);
+        assert_eq!(sizes(STEP_TIME), 100);
+        assert_eq!(sizes(STEP_TIME / 4), 5_000);
+        assert_eq!(sizes(STEP_TIME), 5_000);
     }
 }

@@ -21,9 +21,6 @@ use crate::options::OpenStore;
 /// The longest time without a flush, which also does what is due by time.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Operations that are compacted in one step when there is nothing else to do.
-pub(super) const COMPACTION_STEP: usize = 5_000;
-
 /// How long requests for checkpoints are remembered, in µs, and how often old ones are forgotten.
 const REQUEST_LIFETIME: i64 = 3_600_000_000;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -355,17 +352,18 @@ impl Thread {
     }
 
     fn compact(&mut self) {
-        if self.compaction.wait(Instant::now()) != Some(Duration::ZERO) {
+        let begin = Instant::now();
+        if self.compaction.wait(begin) != Some(Duration::ZERO) {
             return;
         }
-        let has_more = match self.writer.compact(COMPACTION_STEP) {
+        let has_more = match self.writer.compact(self.compaction.step()) {
             Ok(compacted) => compacted.has_more,
             Err(error) => {
                 tracing::warn!(%error, "compacting the storage");
                 false
             }
         };
-        self.compaction.stepped(has_more, Instant::now());
+        self.compaction.stepped(has_more, begin.elapsed(), Instant::now());
     }
 
     pub(super) fn report(&self) {

@@ -1,5 +1,5 @@
 //! Compares the service with another one of this protocol: both replicate from one PostgreSQL database, and each has a
-//! client that reads everything.
+//! client that reads everything. The other one can be the same program with its storage in PostgreSQL.
 //!
 //! The other service is set up and started by whoever compares, with the configuration that `--print-config` shows, and
 //! with a shared secret for tokens. Rows are written once, for both. What a client does alone is measured with one service
@@ -10,6 +10,7 @@ mod source;
 mod table;
 mod work;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -17,14 +18,15 @@ use anyhow::{Context, Result, ensure};
 use crate::Stage;
 use crate::client::Client;
 use crate::program::{Program, cpu};
+use crate::replication;
 use source::Source;
 use table::Comparison;
 
 /// The other service, and the database of both.
 #[derive(clap::Args)]
 pub(crate) struct Against {
-    /// Compares with the service at this URL, which replicates from the database of --source; or with `self`, another
-    /// process of this program, on a server of its own (which needs ROWTIDE_POSTGRES_BIN). Ratios with itself are about 1
+    /// Compares with the service at this URL, which replicates from the database of --source; or with `self`: this program
+    /// with its storage in SQLite, and in PostgreSQL, on a server of its own (which needs ROWTIDE_POSTGRES_BIN)
     #[arg(long, value_name = "URL")]
     pub(crate) against: Option<String>,
     /// An empty PostgreSQL database for the comparison; tables are made in it
@@ -82,45 +84,66 @@ impl Side {
 
 /// Makes the tables.
 pub(crate) fn prepare(against: &Against) -> Result<()> {
-    Source::connect(against.source()?)?.prepare()
+    Source::open(against.source()?).map(drop)
 }
 
 /// Compares, and gives the table.
 pub(crate) fn run(against: &Against, stage: &Stage<'_>) -> Result<String> {
     if against.against.as_deref() == Some("self") {
-        return with_itself(stage);
+        return storages(stage);
     }
-    let mut source = Source::connect(against.source()?)?;
-    source.prepare()?;
+    let mut source = Source::open(against.source()?)?;
     source.fill(stage)?;
     let secret = against.against_secret.clone().context("--against-secret is missing: what tokens are signed with")?;
     let client = Client::of(against.against.clone().unwrap_or_default(), secret, against.against_audience.clone())?;
     let theirs = Side { client, processes: against.against_pid.clone() };
-    compare(against.source()?, theirs, source, stage)
+    let ours = start(against.source()?, stage)?;
+    compare(&ours, theirs, source, stage, Comparison::of_services())
 }
 
-/// Compares the program with itself.
-fn with_itself(stage: &Stage<'_>) -> Result<String> {
+/// Compares the two storages of the program.
+fn storages(stage: &Stage<'_>) -> Result<String> {
     ensure!(
         std::env::var_os("ROWTIDE_POSTGRES_BIN").is_some(),
         "ROWTIDE_POSTGRES_BIN must name the folder of PostgreSQL's initdb, for instance /usr/lib/postgresql/15/bin"
     );
-    let database = pg_server::Server::shared().database();
-    let mut source = Source::connect(&database.url())?;
-    source.prepare()?;
+    let server = pg_server::Server::shared();
+    let (database, storage) = (server.database(), server.database());
+    let mut source = Source::open(&database.url())?;
     source.fill(stage)?;
-    let other = Program::start_on(stage.program, &database.url(), &stage.folder.path().join("other.db"))?;
-    let theirs = Side { client: other.client.clone(), processes: vec![other.process()] };
-    compare(&database.url(), theirs, source, stage)
+    let ours = start(&database.url(), stage)?;
+    let config = stage.folder.path().join("postgres.yaml");
+    let theirs = Program::start_on(stage.program, &database.url(), &storage.url(), &config)?;
+    let mut comparison = Comparison::of_storages();
+    work::initial([&ours, &theirs], &source, &mut comparison)?;
+    let row = storage.client().query_one("SELECT pg_database_size(current_database())", &[])?;
+    let bytes = [replication::stored(&sqlite_storage(stage))?, usize::try_from(row.get::<_, i64>(0))?];
+    comparison.sizes("storage, bytes per row", bytes, source.count());
+    let theirs = Side { client: theirs.client.clone(), processes: vec![theirs.process()] };
+    compare(&ours, theirs, source, stage, comparison)
 }
 
-fn compare(url: &str, theirs: Side, mut source: Source, stage: &Stage<'_>) -> Result<String> {
+fn sqlite_storage(stage: &Stage<'_>) -> PathBuf {
+    stage.folder.path().join("comparison.db")
+}
+
+/// Starts the program on this database, with its storage in SQLite.
+fn start(url: &str, stage: &Stage<'_>) -> Result<Program> {
     // The other service may be one of ours, too, and two services cannot share a slot.
     let separator = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{separator}slot=powersync_rowtide_bench");
-    let program = Program::start_on(stage.program, &url, &stage.folder.path().join("comparison.db"))?;
+    let storage = sqlite_storage(stage);
+    Program::start_on(stage.program, &url, &format!("sqlite:{}", storage.display()), &storage.with_extension("yaml"))
+}
+
+fn compare(
+    program: &Program,
+    theirs: Side,
+    mut source: Source,
+    stage: &Stage<'_>,
+    mut comparison: Comparison,
+) -> Result<String> {
     let sides = [Side { client: program.client.clone(), processes: vec![program.process()] }, theirs];
-    let mut comparison = Comparison::default();
     work::reach(&sides, &mut source).context("waiting until both services have all rows")?;
     work::downloads(&sides, &source, &mut comparison)?;
     work::first_lines(&sides, &mut comparison)?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use pg_connect::Target;
-use pg_connect::postgres::{Client, Statement, Transaction};
+use pg_connect::postgres::{Client, Statement};
 
 use crate::Stage;
 use crate::data::{ALL, group_id, text, user_of, uuid};
@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS members(id TEXT PRIMARY KEY, user_id TEXT NOT NULL, g
 
 pub(super) struct Source {
     client: Client,
+    insert: Statement,
+    update: Statement,
     random: Rng,
     pub(super) groups: usize,
     ids: Vec<String>,
@@ -24,20 +26,17 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn connect(url: &str) -> Result<Self> {
+    /// Connects, and makes the tables, and the publication that both services use.
+    pub(super) fn open(url: &str) -> Result<Self> {
         let target = Target::parse(url).map_err(anyhow::Error::msg)?;
-        let client = target.connect("rowtide-service-bench").context("connecting to the database of --source")?;
-        Ok(Self { client, random: Rng::with_seed(7), groups: 0, ids: Vec::new(), marks: 0 })
-    }
-
-    /// Makes the tables, and the publication that both services use.
-    pub(super) fn prepare(&mut self) -> Result<()> {
-        self.client.batch_execute(TABLES).context("making the tables")?;
-        let known = self.client.query_opt("SELECT FROM pg_publication WHERE pubname = 'powersync'", &[])?;
+        let mut client = target.connect("rowtide-service-bench").context("connecting to the database of --source")?;
+        client.batch_execute(TABLES).context("making the tables")?;
+        let known = client.query_opt("SELECT FROM pg_publication WHERE pubname = 'powersync'", &[])?;
         if known.is_none() {
-            self.client.batch_execute("CREATE PUBLICATION powersync FOR ALL TABLES")?;
+            client.batch_execute("CREATE PUBLICATION powersync FOR ALL TABLES")?;
         }
-        Ok(())
+        let (insert, update) = (client.prepare(INSERT)?, client.prepare(UPDATE)?);
+        Ok(Self { client, insert, update, random: Rng::with_seed(7), groups: 0, ids: Vec::new(), marks: 0 })
     }
 
     /// Writes the rows of the beginning.
@@ -53,12 +52,9 @@ impl Source {
                 transaction.execute("INSERT INTO members VALUES ($1, $2, $3)", &[&row[0], &row[1], &row[2]])?;
             }
         }
-        let statement = transaction.prepare(INSERT)?;
-        for _ in 0..stage.scaled(200_000, 1000) {
-            self.ids.push(insert(&mut transaction, &statement, &mut self.random, self.groups)?);
-        }
         transaction.commit()?;
-        Ok(())
+        let count = stage.scaled(200_000, 1000);
+        (0..count / 1000).try_for_each(|_| self.write(1000, 0))
     }
 
     /// How many items there are.
@@ -66,22 +62,35 @@ impl Source {
         self.ids.len() + self.marks
     }
 
-    /// A transaction that inserts and changes as many rows each.
+    /// Inserts and changes as many rows each, in one transaction.
     pub(super) fn write(&mut self, inserts: usize, updates: usize) -> Result<()> {
-        let mut transaction = self.client.transaction()?;
-        let statement = transaction.prepare(INSERT)?;
+        let changed: Vec<String> = if self.ids.is_empty() {
+            Vec::new()
+        } else {
+            (0..updates).filter_map(|_| self.ids.get(self.random.usize(..self.ids.len())).cloned()).collect()
+        };
+        let [mut ids, mut groups, mut titles, mut notes] = [(); 4].map(|()| Vec::with_capacity(inserts));
         for _ in 0..inserts {
-            self.ids.push(insert(&mut transaction, &statement, &mut self.random, self.groups)?);
+            ids.push(uuid(&mut self.random));
+            groups.push(group_id(self.random.usize(..self.groups.max(1))));
+            titles.push(text(&mut self.random, 20));
+            notes.push(text(&mut self.random, 45));
         }
-        let update = transaction.prepare("UPDATE items SET done = done + 1 WHERE id = $1")?;
-        for _ in 0..updates {
-            let id = self.random.usize(..self.ids.len().max(1));
-            if let Some(id) = self.ids.get(id) {
-                transaction.execute(&update, &[id])?;
-            }
+        let mut transaction = self.client.transaction()?;
+        transaction.execute(&self.insert, &[&ids, &groups, &titles, &notes])?;
+        if !changed.is_empty() {
+            transaction.execute(&self.update, &[&changed])?;
         }
         transaction.commit()?;
+        self.ids.extend(ids);
         Ok(())
+    }
+
+    /// Has the database wait for its disk after each transaction, or not: what is measured is how fast others follow many of
+    /// them, and not how fast it is.
+    pub(super) fn sync_each(&mut self, is_synced: bool) -> Result<()> {
+        let setting = if is_synced { "on" } else { "off" };
+        Ok(self.client.batch_execute(&format!("SET synchronous_commit = {setting}"))?)
     }
 
     /// Writes a row that all clients see, with this note, and gives its id.
@@ -93,12 +102,8 @@ impl Source {
     }
 }
 
-const INSERT: &str = "INSERT INTO items VALUES ($1, $2, $3, $4, 0, '2026-01-02T03:04:05.678Z')";
+const INSERT: &str = "INSERT INTO items
+    SELECT id, group_id, title, note, 0, '2026-01-02T03:04:05.678Z'
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS t(id, group_id, title, note)";
 
-/// Inserts a row of a random group with the statement [`INSERT`], and gives its id.
-fn insert(transaction: &mut Transaction<'_>, insert: &Statement, random: &mut Rng, groups: usize) -> Result<String> {
-    let id = uuid(random);
-    let (group, title, note) = (group_id(random.usize(..groups.max(1))), text(random, 20), text(random, 45));
-    transaction.execute(insert, &[&id, &group, &title, &note])?;
-    Ok(id)
-}
+const UPDATE: &str = "UPDATE items SET done = done + 1 WHERE id = ANY($1::text[])";

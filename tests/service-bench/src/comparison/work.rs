@@ -13,9 +13,22 @@ use crate::Stage;
 use crate::client::{Coding, Lines};
 use crate::data::{ALL, now, user_of};
 use crate::figures::percentile;
+use crate::program::Program;
 
 /// Time between two writes when their delay is measured.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// What it has cost two services that were just started to read all rows, which each did while the other was idle.
+pub(super) fn initial(programs: [&Program; 2], source: &Source, comparison: &mut Comparison) -> Result<()> {
+    let mut costs = Vec::new();
+    for program in programs {
+        let written = program.client.metric("rowtide_operations_written_total")?;
+        ensure!(written == source.count(), "{written} operations were written for {} rows", source.count());
+        costs.push(Cost { time: program.ready_after, cpu: program.first_cpu });
+    }
+    comparison.rates("initial replication", "rows", source.count(), pair(&costs)?, "");
+    Ok(())
+}
 
 /// Waits until both have everything that is written now.
 pub(super) fn reach(sides: &[Side; 2], source: &mut Source) -> Result<()> {
@@ -80,7 +93,7 @@ pub(super) fn large_transactions(
     source: &mut Source,
     comparison: &mut Comparison,
 ) -> Result<()> {
-    let transactions = stage.scaled(500, 5);
+    let transactions = stage.scaled(1000, 5);
     let costs = written(sides, source, |source| (0..transactions).try_for_each(|_| source.write(50, 50)))?;
     comparison.rates("transactions of 100 rows", "rows", transactions * 100, costs, "≥ 8");
     Ok(())
@@ -93,7 +106,7 @@ pub(super) fn small_transactions(
     source: &mut Source,
     comparison: &mut Comparison,
 ) -> Result<()> {
-    let transactions = stage.scaled(5000, 100);
+    let transactions = stage.scaled(20_000, 100);
     let costs = written(sides, source, |source| (0..transactions).try_for_each(|_| source.write(0, 2)))?;
     comparison.rates("small transactions", "transactions", transactions, costs, "≥ 20");
     Ok(())
@@ -108,7 +121,9 @@ fn written(sides: &[Side; 2], source: &mut Source, write: impl FnOnce(&mut Sourc
         lines.checkpoint()?;
         watching.push((lines, side.cpu()?));
     }
+    source.sync_each(false)?;
     write(source)?;
+    source.sync_each(true)?;
     let mark = source.mark("")?;
     // Each is read by a thread of its own, so that one does not wait for the other.
     let seen: Vec<_> = thread::scope(|scope| {
