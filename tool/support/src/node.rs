@@ -67,7 +67,27 @@ pub fn project() -> Result<PathBuf> {
     Ok(project)
 }
 
-/// Runs `npm ci`, which compiles SQLite, if the lock file or Node.js is another than last time.
+/// Compiles the functions for Convex in `docs/examples/convex`, and holds them to their cases, in a copy of the folder.
+///
+/// # Errors
+/// If something is missing, does not compile or does not do what a case says.
+pub fn check_convex() -> Result<()> {
+    let (example, copy) = (repository().join("docs/examples/convex"), repository().join("target/convex"));
+    let _ = std::fs::remove_dir_all(copy.join("convex"));
+    std::fs::create_dir_all(copy.join("convex"))?;
+    for folder in ["", "convex"] {
+        for entry in std::fs::read_dir(example.join(folder))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                std::fs::copy(entry.path(), copy.join(folder).join(entry.file_name()))?;
+            }
+        }
+    }
+    install(&copy)?;
+    process::run(&mut npm(&copy, &["run", "--silent", "check"]))
+}
+
+/// Runs `npm ci`, which compiles SQLite in the one project that has it, if the lock file or Node.js is another than last time.
 fn install(project: &Path) -> Result<()> {
     let (version, program) = node()?;
     let lock = project.join("package-lock.json");

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     ("web SDK", || dist::run("web", ["--check"])),
     ("README examples", examples::run),
     ("todo examples", || todo::run(None)),
+    ("Convex functions", node::check_convex),
     ("benchmark", bench::smoke),
     ("benchmark of the service", bench::service_smoke),
     ("panics", || dist::run("panics", [])),

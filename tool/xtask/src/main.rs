@@ -84,6 +84,8 @@ enum Command {
         #[arg(long, value_name = "LANGUAGE")]
         only: Option<String>,
     },
+    /// Compiles and tries the functions for Convex of `docs/examples/convex` (needs Node.js)
+    Convex,
     /// Measures the release library, alone or against another one, or with the word `service` the sync service; `--help`
     /// lists the options
     Bench(Options),
@@ -162,6 +164,7 @@ fn main() -> ExitCode {
         Command::Soak { minutes, seed } => converge::soak(minutes, seed),
         Command::Readme => examples::run(),
         Command::Examples { only } => todo::run(only.as_deref()),
+        Command::Convex => node::check_convex(),
         Command::Package(options) => dist::run("package", options.iter()),
         Command::Verify(options) => dist::run("verify", options.iter()),
         Command::Hosts(options) => dist::run("hosts", options.iter()),

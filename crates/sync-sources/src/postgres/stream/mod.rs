@@ -61,7 +61,10 @@ impl PostgresStream {
                 Err(failure) if failure.code.as_deref() == Some("55006") => {
                     if started.elapsed() > SLOT_WAIT {
                         let name = &slot.slot.name;
-                        return Err(retry(format!("the replication slot {name} is used by another process")));
+                        return Err(retry(format!(
+                            "the replication slot {name} is used by another process; if that is another service on the same \
+                             database, give each its own with ?slot=NAME in the URL"
+                        )));
                     }
                     std::thread::sleep(SLOT_PAUSE);
                 }
