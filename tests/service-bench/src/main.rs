@@ -116,6 +116,7 @@ fn round(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     idle::measure(&stage, &program, &data, figures)?;
     replication::measure_rebuild(&stage, program, &data, figures)?;
     latency::measure_in_memory(&stage, figures)?;
+    latency::measure_during_build(&stage, figures)?;
     deployment::measure(&stage, figures)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pg_server::Server;
-use sync_engine::source::{ErrorClass, Source};
+use sync_engine::source::{Check, ErrorClass, Source};
 
 use crate::app::{App, open, patterns};
 
@@ -171,29 +171,64 @@ fn a_server_that_was_restored_and_went_on_is_recognized_by_its_transactions() {
     restored(true);
 }
 
+fn check_of_slot(app: &App) -> Check {
+    app.source.test(&patterns(&["t"])).into_iter().find(|check| check.name == "slot").unwrap()
+}
+
+/// Fills the server's log until the check of the slot says this.
+fn fill_until(app: &mut App, text: &str) -> Check {
+    for _ in 0..120 {
+        app.run("SELECT pg_logical_emit_message(false, 'x', repeat(md5(random()::text), 100000)); CHECKPOINT");
+        let check = check_of_slot(app);
+        if check.message.contains(text) {
+            return check;
+        }
+    }
+    panic!("it does not say {text:?}: {:?}", check_of_slot(app));
+}
+
+/// Has a server that keeps little of its log for a slot that nobody reads.
+fn app_of_small_log() -> App {
+    let server = Server::start("max_slot_wal_keep_size = 64MB\nmax_wal_size = 32MB");
+    let mut app = App::on(&server, &["t"], TABLE);
+    assert!(check_of_slot(&app).ok, "{:?}", check_of_slot(&app));
+    app.follower = crate::app::follower(&["t"], app.follower.state.clone());
+    app.run("DELETE FROM t WHERE id < 10");
+    app
+}
+
 #[test]
 #[cfg_attr(not(postgres_server), ignore = "needs ROWTIDE_POSTGRES_BIN")]
 fn a_slot_that_kept_too_much_is_replaced() {
-    let server = Server::start("max_slot_wal_keep_size = 64MB\nmax_wal_size = 32MB");
-    let mut app = App::on(&server, &["t"], TABLE);
+    let mut app = app_of_small_log();
     let before = slot(&mut app);
-    let check = |app: &App| app.source.test(&patterns(&["t"])).into_iter().find(|check| check.name == "slot").unwrap();
-    assert!(check(&app).ok, "{:?}", check(&app));
-    app.follower = crate::app::follower(&["t"], app.follower.state.clone());
-    app.run("DELETE FROM t WHERE id < 10");
-    let mut warned = false;
-    for _ in 0..60 {
-        app.run("SELECT pg_logical_emit_message(false, 'x', repeat(md5(random()::text), 100000)); CHECKPOINT");
-        let check = check(&app);
-        warned |= check.message.contains("is lost when");
-        if check.message.contains("is lost:") {
-            assert!(warned, "it was said before that it is in danger");
-            app.restart();
-            assert_eq!(app.follower.lost, 1);
-            assert_ne!(slot(&mut app), before);
-            app.check();
-            return;
-        }
+    fill_until(&mut app, "is lost when");
+    fill_until(&mut app, "is lost:");
+    app.restart();
+    assert_eq!(app.follower.lost, 1);
+    assert_ne!(slot(&mut app), before);
+    app.check();
+}
+
+#[test]
+#[cfg_attr(not(postgres_server), ignore = "needs ROWTIDE_POSTGRES_BIN")]
+fn a_slot_in_danger_and_one_that_is_lost_are_mended_by_what_the_check_says() {
+    let mut app = app_of_small_log();
+    let danger = fill_until(&mut app, "is lost when");
+    // As psql runs them: one statement after the other.
+    for statement in danger.fix.split(';').filter(|statement| !statement.trim().is_empty()) {
+        app.run(statement);
     }
-    panic!("the slot is not lost: {:?}", check(&app));
+    // The server reads its settings again a little later.
+    let is_mended = (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        check_of_slot(&app).ok
+    });
+    assert!(is_mended, "{:?}", check_of_slot(&app));
+    let lost = fill_until(&mut app, "is lost:");
+    app.run(&lost.fix);
+    assert!(!check_of_slot(&app).message.contains("is lost:"), "{:?}", check_of_slot(&app));
+    app.restart();
+    assert_eq!(app.follower.lost, 1);
+    app.check();
 }

@@ -121,12 +121,14 @@ fn row_level_security_is_no_silent_gap() {
 #[test]
 #[cfg_attr(not(postgres_server), ignore = "needs ROWTIDE_POSTGRES_BIN")]
 fn a_server_that_is_not_set_up_is_told_what_to_set() {
-    let server = Server::start("wal_level = replica\nmax_replication_slots = 0");
+    let server = Server::start("wal_level = replica\nmax_replication_slots = 0\nmax_wal_senders = 0");
     let setup = Setup::new(&server, "SUPERUSER", TABLES);
     let error = setup.source.tables(&patterns(&["t"])).unwrap_err();
     assert_eq!(error.class, ErrorClass::Configuration, "{error}");
     let found = setup.failed(&["t"]);
     assert_eq!(found.iter().map(|check| check.name).collect::<Vec<_>>(), ["wal_level", "slots"], "{found:?}");
+    let slots = &found[1].message;
+    assert!(slots.contains("0 replication slots") && slots.contains("0 connections for replication"), "{slots}");
     for check in found {
         assert!(check.fix.ends_with("-- then restart the server"), "{}", check.fix);
         for statement in check.fix.split(';').filter(|statement| statement.contains("ALTER")) {
