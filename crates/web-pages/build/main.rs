@@ -38,6 +38,9 @@ fn main() -> Outcome<()> {
     for (name, content) in documentation.files {
         table.add(&name, with_header(&content, &header).as_bytes())?;
     }
+    for image in documentation.images {
+        table.add(&image, &fs::read(Path::new("../..").join(&image))?)?;
+    }
     for source in documentation.sources {
         println!("cargo::rerun-if-changed={}", source.display());
     }

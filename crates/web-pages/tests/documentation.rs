@@ -44,7 +44,10 @@ fn parsed(text: &str) -> Document {
 
 #[test]
 fn what_is_built_is_in_the_library() {
-    let Documentation { files, sources } = built();
+    let Documentation { files, images, sources } = built();
+    for image in images {
+        assert!(web_pages::asset(&image).is_some(), "{image} is missing");
+    }
     // Of a folder, every change in it would count.
     assert!(sources.iter().all(|source| source.is_file()));
     for (name, content) in files {
@@ -206,6 +209,28 @@ fn headings_have_anchors_and_sections_have_texts() {
 }
 
 #[test]
+fn diagrams_are_lists_of_what_leads_to_what() {
+    /// What a list says, without markup.
+    fn said(source: &str) -> Vec<String> {
+        let html = docs::diagram::of(source).0.replace("<ul>", " :").replace("<small>", " ").replace("</li>", "\n");
+        let text: String = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+        let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.filter(|line| !line.is_empty() && line != ":").collect()
+    }
+    assert_eq!(
+        said(
+            "flowchart TD\n  a[(A)] -->|x, y| b[\"B<br/>about\"] --> c & d\n  a --> d[D]\n  subgraph S\n  c <-->|both| d\n  end"
+        ),
+        ["A :", "leads to→ B about x, y", "leads to→ D", "B :", "leads to→ c D", "c :", "to and from↔ D both"]
+    );
+    assert_eq!(
+        said("stateDiagram-v2\n  [*] --> On: start\n  On --> [*]: stop <now>"),
+        ["start or end :", "leads to→ On start", "On :", "leads to→ start or end stop &lt;now&gt;"]
+    );
+    assert!(docs::diagram::of("flowchart LR\n a[\"A<br/>b\"] -->|c| d").1.contains("A b"));
+}
+
+#[test]
 fn long_names_in_tables_may_be_broken() {
     let name = "powersync_create_raw_table_crud_trigger";
     let html = parsed(&format!("# P\n\n`{name}`\n\n| a |\n| --- |\n| `{name}` `short_name` |\n")).html;
@@ -239,4 +264,16 @@ fn colours_leave_code_as_it_is() {
         html.contains("<span class=\"k\">SELECT</span>") && html.contains("<span class=\"c\">-- b</span>"),
         "{html}"
     );
+}
+
+#[test]
+fn pictures_of_the_repository_are_shown_and_no_others() {
+    let parsed = |text: &str| Document::parse("README.md", text, &|file| file == "docs/images/a.png");
+    let page = parsed("![A \"phone\"](docs/images/a.png)");
+    assert!(page.html.contains("<img src=\"/assets/docs/images/a.png\" alt=\"A &quot;phone&quot;\">"), "{}", page.html);
+    assert!(page.images.contains("docs/images/a.png"));
+    for other in ["https://example.com/a.png", "docs/images/b.png", "javascript:alert(1)", "data:image/png;base64,AA"] {
+        let page = parsed(&format!("![said]({other})"));
+        assert!(!page.html.contains("<img") && page.html.contains("said"), "{}", page.html);
+    }
 }

@@ -95,9 +95,12 @@ export async function startDev({ files = {}, args = [] } = {}) {
   return dev;
 }
 
-/** Fails if something is wrong with the page as it is now, or was with its scripts. */
-export async function accessible(page) {
-  assert.deepEqual([...(await problems(page)), ...page.problems], []);
+/**
+ * Fails if something is wrong with the page as it is now, or was with its scripts. `{ keyboard: false }` leaves out going
+ * through it with Tab, for a page that was gone through in another size or scheme.
+ */
+export async function accessible(page, options) {
+  assert.deepEqual([...(await problems(page, options)), ...page.problems], []);
 }
 
 /** Writes a picture of what a page shows into target/pages/screenshots. */

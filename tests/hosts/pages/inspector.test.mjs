@@ -189,6 +189,8 @@ describe('the inspector', { concurrency: false }, () => {
     await page.fill('textbox', 'Row', 'todo-6');
     await page.click('button', 'Explain');
     await page.see('alice does not have todos todo-6');
+    await page.reload();
+    await page.see('alice does not have todos todo-6');
     await page.see("has owner_id = 'bob', and auth.user_id() is 'alice'");
     await page.click('button', 'Add a subscription');
     await page.fill('textbox', /^Parameters, as a JSON object/, '{"id": ');
@@ -212,6 +214,9 @@ describe('the inspector', { concurrency: false }, () => {
     await go('Source');
     await page.press('Enter');
     await page.see('Reset to the seed');
+    await page.focus('link', 'Skip to the content');
+    await page.press('Enter', 'Tab');
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'lists', 'the content is next, of the same section');
     await go('todos');
     await page.press('Enter');
     await page.see('Cut the hedge');

@@ -81,8 +81,24 @@ test('a worker that crashes is started again, and nothing is lost', () =>
     }
     await workers.run('laptop', 'self.close()');
     await laptop.see('The device has stopped several times.');
+    await laptop.connection('Not working');
     await laptop.press('button', 'Start it again');
     await laptop.items(...SEEDED, 'Milk');
+  }));
+
+test('a worker that cannot be loaded again, as the service is away, can be started later', () =>
+  withService(async ({ dev, page }) => {
+    const workers = await Workers.of(page);
+    const { phone, laptop } = await playground(page, dev);
+    for (const device of [phone, laptop]) await device.items(...SEEDED);
+    await dev.kill();
+    await workers.run('phone', 'self.close()');
+    await phone.see('The device cannot be loaded. Does the service run?');
+    await phone.connection('Not working');
+    await dev.start();
+    await phone.press('button', 'Start it again');
+    await phone.items(...SEEDED);
+    await phone.upToDate();
   }));
 
 test('without files the database is in memory, and the page says so', () =>

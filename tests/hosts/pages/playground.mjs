@@ -67,10 +67,13 @@ class Pane {
     return this.#page.click('switch', new RegExp(`^${this.kind} is online$`, 'i'));
   }
 
+  /** Adds an item, and waits until it is there: what is seen afterwards is not from before. */
   async add(text) {
     await this.#page.click('textbox', `New item on the ${this.kind}`);
     await this.#page.type(text);
     await this.#page.press('Enter');
+    const look = (kind, text) => [...document.querySelectorAll(`.${kind} .items textarea`)].some(({ value }) => value === text);
+    await this.#page.until(() => this.#page.call(look, this.kind, text), `the item ${text} on the ${this.kind}`);
   }
 
   async addList(text) {

@@ -31,8 +31,8 @@ const SEEDED = ['Bread', 'x Apples', 'Coffee'];
 /** Both show the same, and nothing waits. */
 async function converge(...items) {
   for (const pane of [phone, laptop]) {
-    await pane.upToDate();
     await pane.items(...items);
+    await pane.upToDate();
   }
 }
 
@@ -106,6 +106,7 @@ test('a write that the service refuses is shown with its reason', async () => {
   await phone.switch();
   await phone.add('Milk');
   await laptop.press('button', 'Delete the list Groceries');
+  await laptop.items('x Book the train', 'Find the swimming things');
   await laptop.upToDate();
   await phone.switch();
   await phone.see('Refused: ');

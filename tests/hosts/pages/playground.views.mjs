@@ -37,6 +37,7 @@ async function refused(page) {
   await phone.switch();
   await phone.add('Milk');
   await laptop.press('button', 'Delete the list Groceries');
+  await laptop.items('x Book the train', 'Find the swimming things');
   await laptop.upToDate();
   await phone.switch();
   await phone.see('Refused');

@@ -68,9 +68,14 @@ pub(crate) fn collect() -> Result<PathBuf> {
     }
     let module = side::Side::Synchronous.name();
     sizes += put(&place.join(module), &read(&modules.join(module))?)?;
-    sizes += put(&place.join(licences::FILE), notices(&sqlite)?.as_bytes())?;
+    sizes += put(&place.join(licences::FILE), licences_of_parts(&sqlite)?.as_bytes())?;
     println!("{}: {sizes} bytes", place.display());
     Ok(place)
+}
+
+/// The licences of the parts that are there; none without parts.
+pub(crate) fn notices() -> Option<String> {
+    std::fs::read_to_string(repository().join(PLACE).join(licences::FILE)).ok()
 }
 
 /// Installs the package, checked against the lock file, unless that is done.
@@ -92,7 +97,7 @@ fn install() -> Result<PathBuf> {
 }
 
 /// The licences of all that is in the parts.
-fn notices(sqlite: &Path) -> Result<String> {
+fn licences_of_parts(sqlite: &Path) -> Result<String> {
     let own = std::fs::read_to_string(sqlite.join("LICENSE"))?;
     let line = format!("\n{}\n\n", "-".repeat(80));
     let texts = [

@@ -13,6 +13,8 @@ use rusqlite::Connection;
 
 const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZg";
 
+const ADMIN: &str = "admin-of-tests";
+
 const CONFIG: &str = "config: {edition: 3}
 streams:
   lists:
@@ -70,7 +72,7 @@ impl Service {
 
     fn spawn(folder: &Path, source: &str) -> Self {
         let mut command = command(folder, &["serve", "--config", "sync.yaml", "--port", "0", "--json"]);
-        command.env("ROWTIDE_SOURCE", source).env("ROWTIDE_JWT_SECRET", SECRET);
+        command.env("ROWTIDE_SOURCE", source).env("ROWTIDE_JWT_SECRET", SECRET).env("ROWTIDE_ADMIN_TOKEN", ADMIN);
         let log = std::fs::File::options().append(true).create(true).open(folder.join("log")).unwrap();
         Self { child: command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap() }
     }
@@ -197,4 +199,44 @@ fn what_is_wrong_with_the_database_is_said_with_the_remedy() {
     });
     let log = log(folder.path());
     assert!(log.contains("warning: source: replica identity: public.lists has no primary key"), "{log}");
+}
+
+#[test]
+#[cfg_attr(not(postgres_server), ignore = "needs ROWTIDE_POSTGRES_BIN")]
+fn rows_are_filtered_and_sorted_by_the_database() {
+    let database = Server::shared().database();
+    let rows = "CREATE TABLE lists(id int PRIMARY KEY, owner text, name text);
+        CREATE TABLE items(id bigint PRIMARY KEY, list int, n numeric, at timestamptz, body bytea);
+        INSERT INTO items VALUES (1, 1, 2.5, '2024-01-02 03:04:05Z', '\\x0001'), (9007199254740993, 1, 10, NULL, NULL);
+        INSERT INTO lists SELECT n, 'ann', 'list ' || n FROM generate_series(1, 70) n;
+        INSERT INTO lists VALUES (71, 'o''neill', 'a\\b'), (72, 'other', 'A\\''B')";
+    database.client().batch_execute(rows).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("sync.yaml"), CONFIG).unwrap();
+    let (_service, url) = Service::start(folder.path(), &database.url());
+    let client = reqwest::blocking::Client::new();
+    let ask = |query: &[(&str, &str)]| -> serde_json::Value {
+        let request = client.get(format!("{url}/api/admin/v1/rows")).query(query).bearer_auth(ADMIN);
+        let answer = request.send().unwrap();
+        assert_eq!(answer.status(), 200, "{query:?}");
+        answer.json().unwrap()
+    };
+    let ids = |answer: &serde_json::Value| -> Vec<i64> {
+        answer["rows"].as_array().unwrap().iter().map(|row| row[0].as_i64().unwrap()).collect()
+    };
+    let page = ask(&[("table", "lists"), ("limit", "2"), ("order", "id"), ("descending", "1"), ("offset", "1")]);
+    assert_eq!((ids(&page), &page["has_more"], &page["key"]), (vec![71, 70], &true.into(), &serde_json::json!(["id"])));
+    let last = ask(&[("table", "lists"), ("offset", "70")]);
+    assert_eq!((ids(&last), &last["has_more"]), (vec![71, 72], &false.into()));
+    for (filter, expected) in
+        [("O'N", vec![71]), ("a\\", vec![71, 72]), ("\\'b", vec![72]), ("'); DROP TABLE lists; --", vec![])]
+    {
+        assert_eq!(ids(&ask(&[("table", "lists"), ("filter", filter)])), expected, "{filter}");
+    }
+    let items = ask(&[("table", "items"), ("schema", "public")]);
+    let expected = serde_json::json!([
+        [1, 1, "2.5", "2024-01-02T03:04:05.000000Z", {"base64": "AAE=", "bytes": 2}],
+        [{"integer": "9007199254740993"}, 1, "10", null, null],
+    ]);
+    assert_eq!(items["rows"], expected);
 }

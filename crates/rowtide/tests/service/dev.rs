@@ -1,12 +1,13 @@
 //! `rowtide dev`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Running, command, folder, puts, rows, run, text, write};
+use crate::support::{Running, command, folder, operations, puts, rows, run, text, write};
 
 fn dev(folder: &std::path::Path, more: &[&str]) -> Running {
     Running::start(command(folder, &[&["dev", "--port", "0", "--json"], more].concat()))
@@ -34,6 +35,16 @@ fn the_todo_app_syncs_follows_its_file_and_goes_back_to_its_seed() {
     assert_eq!(rows(&stream.checkpoint()), puts(&["new"]));
     let reset = service.post("/dev/reset").send().unwrap();
     assert_eq!(reset.status(), 200);
+    // The answer comes when clients get the seed.
+    let mut held = BTreeSet::new();
+    for operation in operations(&service.stream(&bob).checkpoint()) {
+        match (operation["op"].as_str(), operation["object_id"].as_str()) {
+            (Some("PUT"), Some(id)) => drop(held.insert(id.to_owned())),
+            (Some("REMOVE"), Some(id)) => drop(held.remove(id)),
+            _ => {}
+        }
+    }
+    assert_eq!(held, todos.map(str::to_owned).into());
     let gone = stream.operation(|operation| operation["object_id"] == "new");
     assert_eq!(gone["op"], "REMOVE");
 

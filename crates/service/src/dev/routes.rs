@@ -25,11 +25,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(links))
         .route("/dev/token", get(token))
-        .route("/dev/reset", post(reset))
         .route("/dev/about", get(about))
         .with_state(Arc::clone(&shared))
         .merge(faults::router(Arc::clone(&shared.faults)))
         .merge(Router::new().route("/dev/schema", get(schema)))
+        .merge(Router::new().route("/dev/reset", post(reset)).layer(Extension(Arc::clone(&shared))))
         .merge(Router::new().route("/dev/rows", post(change)).layer(Extension(Editable(shared.editable.clone()))))
 }
 
@@ -86,10 +86,16 @@ async fn about(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Result<Jso
     })))
 }
 
-/// The source goes back to its seed.
-async fn reset(State(dev): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<serde_json::Value>, ApiError> {
+/// The source goes back to its seed. The answer comes when clients get that.
+async fn reset(
+    State(app): State<Arc<App>>,
+    Extension(dev): Extension<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Result<Json<serde_json::Value>, ApiError> {
     only_from_here(&headers)?;
     dev.reset().await.map_err(|message| ApiError::new(ErrorKind::Validation, message))?;
+    // If that takes too long, the source is reset all the same.
+    let _ = tokio::time::timeout(app.limits.checkpoint_wait, app.writer.reach("")).await;
     Ok(Json(json!({"reset": true})))
 }
 

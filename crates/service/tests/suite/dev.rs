@@ -134,6 +134,18 @@ async fn the_default_is_a_todo_app_that_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_is_the_playground_if_the_program_was_built_with_it() {
+    let dev = start(DevOptions::default()).await;
+    let get =
+        |path: &str| reqwest::Client::new().get(format!("{}{path}", dev.url())).header("accept", "text/html").send();
+    let has_parts = get("/assets/parts/powersync.side.wasm").await.unwrap().status() == 200;
+    let page = get("/").await.unwrap().text().await.unwrap();
+    assert_eq!(page.contains("/assets/playground/main.js"), has_parts);
+    assert_eq!(page.contains("cargo xtask browser") && page.contains("href=\"/inspect\""), !has_parts);
+    dev.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_people_have_changed_in_the_folder_stays() {
     let folder = tempfile::tempdir().unwrap();
     let options = DevOptions { folder: Some(folder.path().to_owned()), ..DevOptions::default() };

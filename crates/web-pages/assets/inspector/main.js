@@ -40,6 +40,8 @@ const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (docume
 
 class Inspector {
   #current = '';
+  /** @type {string[]} */
+  #lastPlace = [];
   /** @type {Record<string, Section>} */
   #mounted = {};
   /** @type {Record<string, { link: HTMLElement, badge: HTMLElement }>} */
@@ -78,11 +80,14 @@ class Inspector {
   /** The section of the address, and the place within it. */
   #place() {
     const [name, ...place] = location.hash.slice(1).split('/').map(decode);
-    return { name: name in SECTIONS ? name : 'overview', place };
+    if (name in SECTIONS) return { name, place };
+    // The link that skips to the content leads to no section.
+    return { name: this.#current || 'overview', place: this.#lastPlace };
   }
 
   #route() {
     const { name, place } = this.#place();
+    this.#lastPlace = place;
     const isOther = name !== this.#current;
     this.#current = name;
     for (const [other, { link }] of Object.entries(this.#links)) {
@@ -90,7 +95,9 @@ class Inspector {
       else link.removeAttribute('aria-current');
     }
     document.title = `${SECTIONS[name].label} · Inspector · rowtide`;
-    this.#links[name].link.scrollIntoView({ block: 'nearest', inline: 'center' });
+    // Unlike `scrollIntoView`, this leaves alone where Tab goes on.
+    const [row, { link }] = [element('side'), this.#links[name]];
+    row.scrollLeft = link.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
     this.#open(!this.gate.isAsking);
     if (this.store.status === null) return;
     this.#mounted[name] ??= SECTIONS[name].mount(element(name), this.app);

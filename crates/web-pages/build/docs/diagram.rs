@@ -9,6 +9,8 @@ struct Edge {
     from: Vec<String>,
     to: Vec<String>,
     label: String,
+    /// Also the other way.
+    is_mutual: bool,
 }
 
 /// The markup for a diagram, and its text for searching.
@@ -27,7 +29,10 @@ pub(crate) fn of(source: &str) -> (String, String) {
         let nodes: String = from.iter().map(|node| box_of(&name(node), false)).collect();
         markup.push_str(&format!("<li><span class=\"sources\">{nodes}</span><ul>\n"));
         for edge in edges.iter().filter(|edge| edge.from == from) {
-            markup.push_str("<li><span class=\"arrow\"><span class=\"unseen\">leads to</span><span aria-hidden=\"true\">→</span></span>");
+            let (word, arrow) = if edge.is_mutual { ("to and from", "↔") } else { ("leads to", "→") };
+            markup.push_str(&format!(
+                "<li><span class=\"arrow\"><span class=\"unseen\">{word}</span><span aria-hidden=\"true\">{arrow}</span></span> "
+            ));
             markup.extend(edge.to.iter().map(|node| box_of(&name(node), true)));
             if !edge.label.is_empty() {
                 markup.push_str(&format!("<span class=\"label\">{}</span>", escaped(&edge.label)));
@@ -54,10 +59,12 @@ fn box_of(name: &str, is_target: bool) -> String {
 fn edges(line: &str, names: &mut BTreeMap<String, String>) -> Vec<Edge> {
     let mut edges = Vec::new();
     let mut parts = line.split("-->");
-    let Some(first) = parts.next() else { return edges };
-    let mut from = nodes(first, names);
+    let Some(mut before) = parts.next() else { return edges };
+    let mut from = nodes(before.trim_end().trim_end_matches('<'), names);
     for part in parts {
-        let part = part.trim();
+        let is_mutual = before.trim_end().ends_with('<');
+        before = part;
+        let part = part.trim().trim_end_matches('<');
         let (mut label, mut rest) = match part.strip_prefix('|').and_then(|rest| rest.split_once('|')) {
             Some((label, rest)) => (label.to_owned(), rest),
             None => (String::new(), part),
@@ -69,7 +76,7 @@ fn edges(line: &str, names: &mut BTreeMap<String, String>) -> Vec<Edge> {
         }
         let to = nodes(rest, names);
         if !from.is_empty() && !to.is_empty() {
-            edges.push(Edge { from: from.clone(), to: to.clone(), label });
+            edges.push(Edge { from: from.clone(), to: to.clone(), label, is_mutual });
         }
         from = to;
     }

@@ -21,6 +21,8 @@ pub(crate) struct Document {
     pub(crate) sections: Vec<Section>,
     /// Files that it links to, other than pages.
     pub(crate) linked_files: BTreeSet<String>,
+    /// Pictures that it shows.
+    pub(crate) images: BTreeSet<String>,
 }
 
 /// What is under one heading.
@@ -40,6 +42,7 @@ struct Reader<'a> {
     sections: Vec<Section>,
     anchors: HashMap<String, usize>,
     linked_files: BTreeSet<String>,
+    images: BTreeSet<String>,
     is_in_table: bool,
 }
 
@@ -54,17 +57,18 @@ impl Document {
             sections: Vec::new(),
             anchors: HashMap::new(),
             linked_files: BTreeSet::new(),
+            images: BTreeSet::new(),
             is_in_table: false,
         };
         let mut parser = Parser::new_ext(text, options);
         while let Some(event) = parser.next() {
             reader.read(event, &mut parser);
         }
-        let Reader { events, sections, linked_files, .. } = reader;
+        let Reader { events, sections, linked_files, images, .. } = reader;
         let mut content = String::new();
         html::push_html(&mut content, events.into_iter());
         let title = sections.first().map_or(file, |section| &section.heading).to_owned();
-        Self { file: file.to_owned(), title, html: content, sections, linked_files }
+        Self { file: file.to_owned(), title, html: content, sections, linked_files, images }
     }
 }
 
@@ -81,7 +85,7 @@ impl<'a> Reader<'a> {
             }
             Event::Start(Tag::Link { dest_url, .. }) => self.link(&dest_url),
             Event::End(TagEnd::Link) => self.raw("</a>"),
-            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => {}
+            Event::Start(Tag::Image { dest_url, .. }) => self.image(&dest_url, rest),
             Event::Start(Tag::Table(columns)) => {
                 self.is_in_table = true;
                 self.raw("<div class=\"scroll\">");
@@ -238,5 +242,26 @@ impl<'a> Reader<'a> {
             self.linked_files.insert(file);
         }
         self.raw(markup);
+    }
+
+    /// A picture of the repository. Of any other there is only what it says.
+    fn image(&mut self, link: &str, rest: &mut Parser<'a>) {
+        let mut text = String::new();
+        for event in rest.by_ref() {
+            match event {
+                Event::Text(part) | Event::Code(part) => text.push_str(&part),
+                Event::SoftBreak | Event::HardBreak => text.push(' '),
+                Event::End(TagEnd::Image) => break,
+                _ => {}
+            }
+        }
+        self.note(&text);
+        match target(self.file, link, self.exists) {
+            Target::File { file, .. } if file.starts_with("docs/images/") => {
+                self.raw(format!("<img src=\"/assets/{}\" alt=\"{}\">", escaped(&file), escaped(&text)));
+                self.images.insert(file);
+            }
+            _ => self.raw(escaped(&text)),
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! There is no second source. Files that pages link to, such as examples, are shown as pages too.
 
 pub(crate) mod code;
-mod diagram;
+pub(crate) mod diagram;
 pub(crate) mod links;
 pub(crate) mod markdown;
 mod search;
@@ -25,7 +25,9 @@ pub(crate) type File = (String, String);
 pub(crate) struct Documentation {
     /// Pages and the index.
     pub(crate) files: Vec<File>,
-    /// What they were made of.
+    /// Pictures, by their paths in the repository, which are their names among the assets too.
+    pub(crate) images: BTreeSet<String>,
+    /// What all of it was made of.
     pub(crate) sources: Vec<PathBuf>,
 }
 
@@ -34,12 +36,14 @@ pub(crate) struct Documentation {
 /// # Errors
 /// A page of the sidebar cannot be read.
 pub(crate) fn build(repository: &Path) -> Result<Documentation, Box<dyn Error>> {
-    let (mut documents, mut sources, mut shown) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut documents, mut sources) = (Vec::new(), Vec::new());
+    let (mut shown, mut images) = (BTreeSet::new(), BTreeSet::new());
     for (file, label) in sidebar::GROUPS.iter().flat_map(|group| group.pages) {
         let path = repository.join(file);
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let document = Document::parse(file, &text, &|target| repository.join(target).is_file());
         shown.extend(document.linked_files.iter().cloned());
+        images.extend(document.images.iter().cloned());
         documents.push((*label, document));
         sources.push(path);
     }
@@ -62,7 +66,8 @@ pub(crate) fn build(repository: &Path) -> Result<Documentation, Box<dyn Error>> 
     }
     files.push(("docs/missing.html".into(), Frame { current: "", before: None, after: None }.missing()));
     files.push(("docs/search.json".into(), search::index(&documents)));
-    Ok(Documentation { files, sources })
+    sources.extend(images.iter().map(|image| repository.join(image)));
+    Ok(Documentation { files, images, sources })
 }
 
 /// The name of a page among the assets.

@@ -38,6 +38,7 @@ pub(crate) const GROUPS: &[Group] = &[
             ("docs/service/configuration.md", "Configuration"),
             ("docs/service/writes.md", "Writes"),
             ("docs/service/operate.md", "Run it for real"),
+            ("docs/service/inspector.md", "The inspector"),
             ("docs/service/http.md", "Routes"),
             ("docs/service/postgres.md", "PostgreSQL"),
             ("docs/service/convex.md", "Convex"),

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::sbom;
+use crate::parts;
 
 /// The name of the file in packages.
 pub(crate) const FILE: &str = "THIRD-PARTY-LICENCES.txt";
@@ -54,7 +55,11 @@ struct Package {
 /// # Errors
 /// If Cargo cannot be asked, or a file cannot be read.
 pub(crate) fn of_program() -> Result<String> {
-    text("This program contains, beside Rowtide itself:", &packages(sbom::PROGRAM)?, Some(MUSL))
+    let own = text("This program contains, beside Rowtide itself:", &packages(sbom::PROGRAM)?, Some(MUSL))?;
+    Ok(match parts::notices() {
+        Some(notices) => format!("{own}{LINE}{notices}"),
+        None => own,
+    })
 }
 
 /// The licences of the libraries.

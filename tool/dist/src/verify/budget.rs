@@ -74,8 +74,8 @@ const PROGRAM_BUDGETS: &[(&str, u64)] = &[
     ("linux", 20_000_000),
     ("macos", 20_000_000),
     (".windows.exe", 20_000_000),
-    (".tgz", 8_000_000),
-    (".whl", 8_000_000),
+    (".tgz", 11_000_000),
+    (".whl", 11_000_000),
 ];
 
 /// Checks a file's size.

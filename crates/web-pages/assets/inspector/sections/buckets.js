@@ -7,6 +7,8 @@ import { Table } from '../table.js';
 import { streamText } from '../yaml.js';
 
 const PAGE = 50;
+/** Sizes are asked for again after so many milliseconds. */
+const COUNTED_AGAIN = 10_000;
 
 /**
  * @param {HTMLElement} element
@@ -25,6 +27,7 @@ class Buckets {
   /** @type {string[]} */
   #place = [];
   #seen = -1;
+  #countedAt = -Infinity;
   #offset = 0;
   #drawn = '';
   /** @type {Record<string, string | undefined>} */
@@ -57,6 +60,7 @@ class Buckets {
   show(place) {
     if (this.#place.join('/') !== place.join('/')) [this.#offset, this.#from] = [0, {}];
     this.#place = place;
+    if (place.length < 2) this.#countedAt = -Infinity;
     this.#load();
   }
 
@@ -70,9 +74,7 @@ class Buckets {
   async #load() {
     const [id, key] = this.#place;
     try {
-      const { definitions } = await this.app.api.ask('/api/admin/v1/buckets');
-      this.#definitions = definitions ?? [];
-      this.definitions.show(this.#definitions);
+      await this.#count();
       const definition = this.#definitions.find((one) => String(one.id) === id);
       this.list.hidden = id !== undefined;
       this.detail.hidden = id === undefined;
@@ -83,6 +85,15 @@ class Buckets {
     } catch (error) {
       fill(this.problem, failure(/** @type {any} */ (error)));
     }
+  }
+
+  /** Counting is work for the service, so it is not done for each commit. */
+  async #count() {
+    if (performance.now() - this.#countedAt < COUNTED_AGAIN) return;
+    const { definitions } = await this.app.api.ask('/api/admin/v1/buckets');
+    this.#countedAt = performance.now();
+    this.#definitions = definitions ?? [];
+    this.definitions.show(this.#definitions);
   }
 
   /**

@@ -22,6 +22,8 @@ class Preview {
   #asked = 0;
   /** Whose rows are shown. */
   #shown = '';
+  /** The table and the id of the row that is explained. @type {string[]} */
+  #explained = [];
 
   /** @param {import('../main.js').App} app */
   constructor(app) {
@@ -69,10 +71,18 @@ class Preview {
       if (asked !== this.#asked) return;
       this.#draw(answer);
       this.#shown = this.who.user;
-      history.replaceState(null, '', `#preview/${encodeURIComponent(this.who.user)}`);
+      this.#explained = [];
+      fill(this.answer);
+      this.#address();
     } catch (error) {
       if (asked === this.#asked) fill(this.rows, failure(/** @type {any} */ (error)));
     }
+  }
+
+  /** Has the address of the page lead to what is shown, unless the person has gone to another section meanwhile. */
+  #address() {
+    if (!location.hash.startsWith('#preview')) return;
+    history.replaceState(null, '', `#${['preview', this.#shown, ...this.#explained].map(encodeURIComponent).join('/')}`);
   }
 
   /** @param {any} answer */
@@ -133,6 +143,8 @@ class Preview {
     try {
       const answer = await this.app.api.ask('/api/admin/v1/explain', { body: { type: this.type.value, id: this.row.value, ...rest } });
       fill(this.answer, explanation(answer, this.who.user));
+      this.#explained = [this.type.value, this.row.value];
+      this.#address();
     } catch (error) {
       fill(this.answer, failure(/** @type {any} */ (error)));
     }

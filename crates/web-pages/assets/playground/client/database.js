@@ -9,8 +9,8 @@ const ROW = 100;
 /** What the app remembers about itself: tables of the app may stand beside those of the extension. */
 const SETTINGS = 'CREATE TABLE IF NOT EXISTS playground_settings (key TEXT PRIMARY KEY, value TEXT)';
 
-/** How often, and after how many ms, a file is tried again that the worker before has not let go of yet. */
-const RETRIES = [20, 50, 100, 200, 400, 800];
+/** After how many ms files are tried again. */
+const RETRIES = [20, 50, 100, 200, 400, 800, 1600];
 
 /** Storage is full. Nothing was changed. */
 export class StorageFull extends Error {
@@ -40,12 +40,14 @@ export class Database {
     const { module, sqlite } = await startSqlite();
     database.#sqlite = sqlite;
     try {
-      database.#files = await useFiles(sqlite, module);
+      await navigator.storage.getDirectory();
+      database.#files = await patiently(() => useFiles(sqlite, module));
     } catch (error) {
+      // Private windows of some browsers have no files.
       database.isKept = false;
       database.whyNotKept = error.message;
     }
-    database.#db = await database.#connect(database.isKept ? name : ':memory:');
+    database.#db = await patiently(() => sqlite.open_v2(database.isKept ? name : ':memory:'));
     try {
       await database.#prepare();
     } catch (error) {
@@ -54,17 +56,6 @@ export class Database {
       throw error;
     }
     return database;
-  }
-
-  async #connect(name) {
-    for (const delay of [...RETRIES, null]) {
-      try {
-        return await this.#sqlite.open_v2(name);
-      } catch (error) {
-        if (delay === null) throw error;
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
   }
 
   async #prepare() {
@@ -175,6 +166,18 @@ export class Database {
     }
     return rows;
   }
+}
+
+/** Tries again what fails while the worker before has not let go of its files: they outlive its locks for a moment. */
+async function patiently(action) {
+  for (const delay of RETRIES) {
+    try {
+      return await action();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+    }
+  }
+  return action();
 }
 
 function first(rows) {

@@ -125,7 +125,8 @@ export class Device {
 
   async #setOnline(isOnline) {
     this.#isOnline = isOnline;
-    await this.#database.keepSetting('online', isOnline ? 'yes' : 'no');
+    // It can be switched all the same if storage is full.
+    await this.#database.keepSetting('online', isOnline ? 'yes' : 'no').catch(() => {});
   }
 
   async #clear() {

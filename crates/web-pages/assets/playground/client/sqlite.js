@@ -36,10 +36,9 @@ export async function startSqlite() {
 /**
  * Makes SQLite keep its files in the origin's private file system, which only workers can write.
  *
- * @returns {Promise<{lastError: Error | null}>} the file system; fails where the browser has none, as in some private windows
+ * @returns {Promise<{lastError: Error | null}>} the file system
  */
 export async function useFiles(sqlite, module) {
-  await navigator.storage.getDirectory();
   const files = await OPFSCoopSyncVFS.create('opfs', module);
   sqlite.vfs_register(files, true);
   return files;

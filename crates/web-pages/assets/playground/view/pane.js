@@ -79,7 +79,7 @@ export class Pane {
     this.#showUsers(state.user);
     this.online.checked = state.isOnline;
     setText(this.onlineWord, state.isOnline ? 'Online' : 'Offline');
-    if (state.schema !== this.#schema) this.#useSchema(state.schema);
+    if (state.schema && state.schema !== this.#schema) this.#useSchema(state.schema);
     if (state.user !== this.#user) this.#app?.clear();
     this.#user = state.user;
     this.show();

@@ -23,8 +23,9 @@ export class RemoteDevice extends EventTarget {
   state = null;
   /** @type {import('../client/log.js').Entry[]} */
   log = [];
-  /** Whether the worker ends again and again. */
+  /** Whether the worker does not start, or ends again and again. */
   isBroken = false;
+  whyBroken = '';
 
   /** @param {string} name */
   constructor(name) {
@@ -86,15 +87,16 @@ export class RemoteDevice extends EventTarget {
   #startWorker() {
     const started = Date.now();
     const worker = new Worker(`/assets/playground/client/worker.js?device=${this.name}`, { type: 'module', name: this.name });
+    let isLoaded = false;
     worker.onmessage = ({ data }) => {
+      isLoaded = true;
       // The worker has this lock. The browser gives it to us when the worker has ended, however that happened.
       navigator.locks.request(data.alive, () => this.#ended(worker, started));
     };
     worker.onerror = (event) => {
       event.preventDefault();
       worker.terminate();
-      this.state = { failure: event.message || 'A file of the page cannot be loaded.' };
-      this.#emit('state');
+      if (!isLoaded) this.#break('The device cannot be loaded. Does the service run?');
     };
   }
 
@@ -103,13 +105,20 @@ export class RemoteDevice extends EventTarget {
     this.#quickEnds = Date.now() - started < SHORT ? this.#quickEnds + 1 : 1;
     const isExpected = this.#isEndExpected;
     this.#isEndExpected = false;
-    this.isBroken = !isExpected && this.#quickEnds >= ATTEMPTS;
-    if (!this.isBroken) this.#startWorker();
-    if (!isExpected && !this.isBroken) this.#emit('crashed');
-    // Unless a worker of another tab leads, which tells it again, nothing is known until the new one has begun.
+    // Unless a worker of another tab leads, which tells it again, nothing is known until a new one has begun.
     this.state = null;
-    this.#emit('state');
+    if (isExpected || this.#quickEnds < ATTEMPTS) {
+      this.#startWorker();
+      if (!isExpected) this.#emit('crashed');
+      this.#emit('state');
+    } else this.#break('The device has stopped several times.');
     this.#hello();
+  }
+
+  #break(why) {
+    this.isBroken = true;
+    this.whyBroken = why;
+    this.#emit('state');
   }
 
   #receive({ to, type, ...rest }) {

@@ -11,25 +11,30 @@ export class Status {
   constructor(device, { name }) {
     this.#device = device;
     this.bar = el('div', { class: 'progress', role: 'progressbar', 'aria-label': `Download of the ${name}`, 'aria-valuemin': 0, 'aria-valuemax': 100 });
+    this.name = name;
+    // Only what matters is read aloud, not each number that changes.
+    this.spoken = el('span', { class: 'unseen', role: 'status' });
     this.connection = line(`Connection of the ${name}`);
     this.retry = el('button', { class: 'quiet small', hidden: true, click: () => this.#retry() }, 'Try now');
     this.connection.element.append(this.retry);
     this.gate = line(`Gate of the ${name}`);
     this.notes = el('div', { class: 'notes', role: 'alert' });
-    this.element = el('div', { class: 'status' }, this.bar, this.connection.element, this.gate.element, this.notes);
+    this.element = el('div', { class: 'status' }, this.bar, this.connection.element, this.gate.element, this.spoken, this.notes);
   }
 
   show(state) {
     this.#state = state;
-    const words = connection(state);
+    const words = connection(state, this.#device.isBroken);
     this.connection.show(words);
-    this.gate.show(gate(state));
+    const gateWords = gate(state);
+    this.gate.show(gateWords);
+    const isTrouble = words.tone === 'warn' || words.tone === 'bad';
+    setText(this.spoken, `The ${this.name}: ${words.word}${isTrouble ? `, ${words.text}` : ''}. ${gateWords.word}.`);
     this.#showProgress(state?.progress ?? null);
     this.#showNextAttempt(words.nextAttemptAt ?? null);
     this.#note('memory', state?.isKept === false, 'warn', `This browser lets the page keep no files (${state?.whyNotKept}). The database is in memory: it is gone when the page is closed.`);
-    this.#note('broken', this.#device.isBroken, 'bad', 'The device has stopped several times.', ['Start it again', () => this.#device.startAgain()]);
-    const isFailed = Boolean(state?.failure);
-    this.#note('failure', isFailed, 'bad', 'The database cannot be opened.', ['Delete it and begin anew', () => this.#device.reset()]);
+    this.#note('broken', this.#device.isBroken, 'bad', this.#device.whyBroken, ['Start it again', () => this.#device.startAgain()]);
+    this.#note('failure', Boolean(state?.failure), 'bad', 'The database cannot be opened.', ['Delete it and begin anew', () => this.#device.reset()]);
   }
 
   /** The worker has ended by itself, and another one is there. */
@@ -70,11 +75,11 @@ export class Status {
   }
 }
 
-/** A state as a word in its colour, and what it means. It is read aloud when it changes. */
+/** A state as a word in its colour, and what it means. */
 function line(label) {
   const pill = el('span', { class: 'pill' });
   const text = el('span', { class: 'text' });
-  const element = el('div', { class: 'fact', role: 'status', 'aria-label': label }, pill, text);
+  const element = el('div', { class: 'fact', role: 'group', 'aria-label': label }, pill, text);
   return {
     element,
     show(words) {

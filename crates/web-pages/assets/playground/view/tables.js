@@ -1,5 +1,5 @@
 // The tables of any other app: rows of one table, which can be added, changed and deleted.
-import { el, setAttribute, setText } from './dom.js';
+import { el, reconcile, setAttribute, setText } from './dom.js';
 import { counted } from './words.js';
 
 /** How many rows are shown. */
@@ -21,7 +21,9 @@ export class Tables {
     this.chooser = el('select', { 'aria-label': `Table on the ${name}`, change: () => this.#choose() });
     this.count = el('span', { class: 'muted small' });
     const add = el('button', { click: () => this.#edit(null) }, 'New row');
-    this.table = el('table', { class: 'data' });
+    this.head = el('thead');
+    this.body = el('tbody');
+    this.table = el('table', { class: 'data' }, this.head, this.body);
     this.empty = el('p', { class: 'empty' }, 'No rows.');
     this.editor = el('div', { class: 'editor' });
     this.element = el(
@@ -66,21 +68,23 @@ export class Tables {
     const isAll = total === rows.length;
     setText(this.count, isAll ? counted(total, 'row') : `the first ${ROWS} of ${counted(total, 'row')}`);
     this.empty.hidden = total > 0;
-    const focused = document.activeElement?.closest?.('tr')?.dataset.key;
-    this.table.replaceChildren(
-      el('thead', {}, el('tr', {}, ...columns.map((column) => el('th', { scope: 'col' }, column)), el('th', {}, el('span', { class: 'unseen' }, 'Edit')))),
-      el('tbody', {}, ...rows.map((row) => this.#row(row, columns)))
-    );
-    if (focused) this.table.querySelector(`[data-key="${CSS.escape(focused)}"] button`)?.focus();
+    this.#showColumns(columns);
+    reconcile(this.body, rows, ({ id }) => id, (row) => this.#row(row), (element, row) => showRow(element, row, columns));
   }
 
-  #row(row, columns) {
-    const edit = el('button', { class: 'quiet', 'aria-label': `Edit ${row.id}`, click: () => this.#edit(row) }, 'Edit');
-    const cells = columns.map((column) => {
-      const value = row[column];
-      return el('td', { class: value === null ? 'null' : typeof value === 'string' ? '' : 'number' }, value === null ? 'null' : String(value));
-    });
-    return el('tr', { 'data-key': row.id }, ...cells, el('td', {}, edit));
+  #showColumns(columns) {
+    const shown = JSON.stringify(columns);
+    if (this.head.dataset.columns === shown) return;
+    this.head.dataset.columns = shown;
+    const cells = columns.map((column) => el('th', { scope: 'col' }, column));
+    this.head.replaceChildren(el('tr', {}, ...cells, el('td', {}, el('span', { class: 'unseen' }, 'Edit'))));
+    this.body.replaceChildren();
+  }
+
+  /** The cells stand before the one with the button, which stays: it may have the focus, or be pressed right now. */
+  #row({ id }) {
+    const edit = () => this.#edit(this.#rows.find((row) => row.id === id));
+    return el('tr', {}, el('td', {}, el('button', { class: 'quiet', 'aria-label': `Edit ${id}`, click: edit }, 'Edit')));
   }
 
   async #choose() {
@@ -151,4 +155,13 @@ export class Tables {
     if (!hadFocus) return;
     (this.table.querySelector(`[data-key="${CSS.escape(id ?? '')}"] button`) ?? this.chooser).focus();
   }
+}
+
+function showRow(element, row, columns) {
+  while (element.cells.length <= columns.length) element.prepend(el('td'));
+  columns.forEach((column, index) => {
+    const [cell, value] = [element.cells[index], row[column]];
+    setAttribute(cell, 'class', value === null ? 'null' : typeof value === 'string' ? null : 'number');
+    setText(cell, value === null ? 'null' : String(value));
+  });
 }

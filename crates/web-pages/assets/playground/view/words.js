@@ -12,7 +12,8 @@ export function counted(count, one, many = `${one}s`) {
 }
 
 /** @returns {Words} */
-export function connection(state) {
+export function connection(state, isBroken) {
+  if (isBroken && state === null) return { tone: 'bad', word: 'Not working', text: 'See below.' };
   if (state === null) return { tone: '', word: 'Starting', text: 'Opening its database in this browser' };
   if (state.failure) return { tone: 'bad', word: 'Not working', text: state.failure };
   const { error, isFull, nextAttemptAt } = state.connection;
@@ -24,7 +25,7 @@ export function connection(state) {
 }
 
 /** What is transferred while the service answers. */
-function transfer({ progress, lastSyncedAt, queue, upload }) {
+function transfer({ progress, lastSyncedAt, queue, upload, gate: { state } }) {
   if (progress && progress.done < progress.total) {
     const text = `${number.format(progress.done)} of ${counted(progress.total, 'change')}`;
     return { tone: 'info', word: 'Downloading', text };
@@ -33,6 +34,7 @@ function transfer({ progress, lastSyncedAt, queue, upload }) {
   if (upload.error) return { tone: 'warn', word: 'Upload fails', text: upload.error, nextAttemptAt: upload.nextAttemptAt };
   if (queue.entries > 0) return { tone: 'info', word: 'Uploading', text: counted(queue.entries, 'change') };
   if (lastSyncedAt === null) return { tone: 'info', word: 'Downloading', text: 'For the first time' };
+  if (state !== 'open') return { tone: 'info', word: 'Uploaded', text: 'Not confirmed by the service yet' };
   return { tone: 'good', word: 'Up to date', text: `Last synced ${time(lastSyncedAt)}` };
 }
 
