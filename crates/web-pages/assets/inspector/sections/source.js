@@ -31,6 +31,7 @@ class Source {
   #editing = null;
   #seen = -1;
   #asked = 0;
+  #shown = 0;
   #tableName = '';
   /** @type {Table<any[]> | null} */
   #table = null;
@@ -65,11 +66,13 @@ class Source {
 
   /** @param {string | undefined} name */
   async show(name) {
+    const shown = ++this.#shown;
     const about = this.app.store.about;
     this.insert.hidden = !about?.edits_rows;
     this.reset.hidden = !about?.resets;
     try {
       const { connections } = await this.app.api.ask('/api/admin/v1/schema', { body: {} });
+      if (shown !== this.#shown) return; // another table was chosen meanwhile
       const tables = connections[0].schemas.flatMap((/** @type {any} */ schema) => schema.tables.map((/** @type {any} */ table) => ({ ...table, schema: schema.name })));
       const several = connections[0].schemas.length > 1;
       this.#list(tables, several);
@@ -86,6 +89,9 @@ class Source {
    * @param {boolean} several whether there are several schemas
    */
   #list(tables, several) {
+    const names = tables.map((table) => label(table, several));
+    // Links that are there stay, and with them the focus.
+    if ([...this.tables.querySelectorAll('a')].map((link) => link.dataset.table).join('\n') === names.join('\n')) return;
     const links = tables.map((table) => h('li', {}, h('a', { href: `/inspect#source/${encodeURIComponent(label(table, several))}`, 'data-table': label(table, several) }, label(table, several))));
     fill(this.tables, links);
   }
