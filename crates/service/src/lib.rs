@@ -28,6 +28,7 @@ mod reload;
 mod rsocket;
 mod rules;
 mod service;
+mod sql;
 mod storage;
 mod sync;
 mod writer;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::package::{licences, side};
-use tool_support::node::npm;
-use tool_support::process::{self, repository};
+use tool_support::node;
+use tool_support::process::repository;
 
 /// What names the version of SQLite and its hash.
 const SOURCE: &str = "tool/dist/packages/playground";
@@ -33,24 +33,6 @@ const FILES: &[&str] = &[
     "src/sqlite-constants.js",
 ];
 
-/// A part of what is compiled from C that brings no text of its own.
-const EMSCRIPTEN: &str = "Emscripten (in the script and the module of SQLite)
-
-Copyright (c) 2010-2014 Emscripten authors, see AUTHORS file.
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
-files (the \"Software\"), to deal in the Software without restriction, including without limitation the rights to use, copy,
-modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software
-is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED \"AS IS\", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES
-OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE
-LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN
-CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-";
-
 /// Makes or fetches all of them. What is there already and the same stays untouched, so that nothing is built again for it.
 ///
 /// # Errors
@@ -61,7 +43,9 @@ pub(crate) fn collect() -> Result<PathBuf> {
     if let Some(missing) = side::build_in(&modules)? {
         anyhow::bail!("the extension cannot be built as WebAssembly: {missing}");
     }
-    let sqlite = install()?.join("node_modules").join(SQLITE);
+    let project = repository().join(NPM);
+    node::install_copy(&repository().join(SOURCE), &project).with_context(|| format!("npm cannot install {SQLITE}"))?;
+    let sqlite = project.join("node_modules").join(SQLITE);
     let mut sizes = 0;
     for file in FILES {
         sizes += put(&place.join("wa-sqlite").join(file), &read(&sqlite.join(file))?)?;
@@ -78,24 +62,6 @@ pub(crate) fn notices() -> Option<String> {
     std::fs::read_to_string(repository().join(PLACE).join(licences::FILE)).ok()
 }
 
-/// Installs the package, checked against the lock file, unless that is done.
-fn install() -> Result<PathBuf> {
-    let (source, project) = (repository().join(SOURCE), repository().join(NPM));
-    let lock = std::fs::read_to_string(source.join("package-lock.json"))?;
-    let mark = project.join("node_modules/.installed");
-    if std::fs::read_to_string(&mark).is_ok_and(|found| found == lock) {
-        return Ok(project);
-    }
-    std::fs::create_dir_all(&project)?;
-    for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(source.join(file), project.join(file))?;
-    }
-    let mut command = npm(&project, &["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]);
-    process::run(&mut command).with_context(|| format!("npm cannot install {SQLITE}"))?;
-    std::fs::write(mark, lock)?;
-    Ok(project)
-}
-
 /// The licences of all that is in the parts.
 fn licences_of_parts(sqlite: &Path) -> Result<String> {
     let own = std::fs::read_to_string(sqlite.join("LICENSE"))?;
@@ -103,7 +69,11 @@ fn licences_of_parts(sqlite: &Path) -> Result<String> {
     let texts = [
         format!("The playground's database contains:\n{line}SQLite, which is in the public domain"),
         format!("{SQLITE} (SQLite for browsers)\n\n{own}"),
-        EMSCRIPTEN.to_owned(),
+        // A part of what is compiled from C that brings no text of its own.
+        licences::mit(
+            "Emscripten (in the script and the module of SQLite)",
+            "(c) 2010-2014 Emscripten authors, see AUTHORS file.",
+        ),
         licences::of_libraries()?,
     ];
     Ok(texts.map(|text| text.trim_end().to_owned() + "\n").join(&line))

@@ -10,14 +10,10 @@ use crate::hosts::table::find;
 use crate::package::side;
 use crate::packages::distribution::Distribution;
 use crate::packages::web;
-use tool_support::node::npm;
-use tool_support::{library, process};
+use tool_support::{library, node, process};
 
 /// The tests, and the packages that the app has beside ours.
 const TESTS: &str = "tests/hosts/web";
-
-/// What is asked of npm, whatever it installs.
-const QUIETLY: [&str; 4] = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"];
 
 /// Builds the package, and says where it is.
 ///
@@ -72,23 +68,14 @@ fn package() -> Result<PathBuf> {
 /// the others.
 fn install(package: &Path) -> Result<PathBuf> {
     let (tests, project) = (process::repository().join(TESTS), place().join("app"));
-    std::fs::create_dir_all(&project)?;
-    let lock = std::fs::read_to_string(tests.join("package-lock.json"))?;
-    // What is in this directory goes when npm installs everything again.
-    let mark = |name: &str| project.join("node_modules").join(format!(".installed-{name}"));
-    let is_there = |name: &str, text: &str| std::fs::read_to_string(mark(name)).is_ok_and(|found| found == text);
-    if !is_there("all", &lock) {
-        for file in ["package.json", "package-lock.json"] {
-            std::fs::copy(tests.join(file), project.join(file))?;
-        }
-        process::run(npm(&project, &["ci"]).args(QUIETLY)).context("npm cannot install the packages of the app")?;
-        std::fs::write(mark("all"), lock)?;
-    }
+    node::install_copy(&tests, &project).context("npm cannot install the packages of the app")?;
+    // It goes when npm installs everything again.
+    let mark = project.join("node_modules/.installed-ours");
     let sum = format!("{:x}", Sha256::digest(std::fs::read(package)?));
-    if !is_there("ours", &sum) {
-        process::run(npm(&project, &["install", "--no-save"]).args(QUIETLY).arg(package))
+    if !std::fs::read_to_string(&mark).is_ok_and(|found| found == sum) {
+        process::run(node::npm(&project, &["install", "--no-save"]).args(node::QUIETLY).arg(package))
             .context("npm cannot install the package that was built")?;
-        std::fs::write(mark("ours"), sum)?;
+        std::fs::write(mark, sum)?;
     }
     Ok(project)
 }

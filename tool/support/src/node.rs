@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::library;
 use crate::process::{self, repository};
+use crate::{files, library};
 
 /// Names another library than the one built here.
 const LIBRARY_VARIABLE: &str = "POWERSYNC_LIBRARY";
@@ -67,6 +67,27 @@ pub fn project() -> Result<PathBuf> {
     Ok(project)
 }
 
+/// What is asked of npm where nothing is to be compiled.
+pub const QUIETLY: [&str; 4] = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"];
+
+/// Installs the packages of a project in another folder, as the lock file says, unless that is done.
+///
+/// # Errors
+/// If they cannot be installed.
+pub fn install_copy(project: &Path, copy: &Path) -> Result<()> {
+    let lock = std::fs::read_to_string(project.join("package-lock.json"))?;
+    let mark = copy.join("node_modules/.installed");
+    if std::fs::read_to_string(&mark).is_ok_and(|found| found == lock) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(copy)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(project.join(file), copy.join(file))?;
+    }
+    process::run(npm(copy, &["ci"]).args(QUIETLY))?;
+    Ok(std::fs::write(mark, lock)?)
+}
+
 /// Compiles the functions for Convex in `docs/examples/convex`, and holds them to their cases, in a copy of the folder.
 ///
 /// # Errors
@@ -74,20 +95,14 @@ pub fn project() -> Result<PathBuf> {
 pub fn check_convex() -> Result<()> {
     let (example, copy) = (repository().join("docs/examples/convex"), repository().join("target/convex"));
     let _ = std::fs::remove_dir_all(copy.join("convex"));
-    std::fs::create_dir_all(copy.join("convex"))?;
     for folder in ["", "convex"] {
-        for entry in std::fs::read_dir(example.join(folder))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                std::fs::copy(entry.path(), copy.join(folder).join(entry.file_name()))?;
-            }
-        }
+        files::copy(&example.join(folder), &copy.join(folder))?;
     }
-    install(&copy)?;
+    install_copy(&example, &copy)?;
     process::run(&mut npm(&copy, &["run", "--silent", "check"]))
 }
 
-/// Runs `npm ci`, which compiles SQLite in the one project that has it, if the lock file or Node.js is another than last time.
+/// Runs `npm ci`, which compiles SQLite, if the lock file or Node.js is another than last time.
 fn install(project: &Path) -> Result<()> {
     let (version, program) = node()?;
     let lock = project.join("package-lock.json");

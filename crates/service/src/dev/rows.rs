@@ -17,7 +17,8 @@ use sync_engine::row::SourceTable;
 use tokio::task::spawn_blocking;
 
 use crate::error::{ApiError, ErrorKind};
-use crate::http::{App, only_from_here};
+use crate::http::{App, only_from_here, parsed};
+use crate::sql::quoted;
 use crate::sync::shutting_down;
 
 /// How long a program that writes to the source is waited for.
@@ -57,7 +58,7 @@ pub(super) async fn change(
     let (parts, content) = request.into_parts();
     only_from_here(&parts.headers)?;
     let content = app.body(content).await?;
-    let body: Body = serde_json::from_slice(&content).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let body: Body = parsed(&content)?;
     let path = path.ok_or_else(|| {
         let message = "Only rows of an SQLite source can be changed here. Change those of this source where it is.";
         ApiError::new(ErrorKind::Validation, message)
@@ -94,7 +95,6 @@ fn run(path: &Path, table: &SourceTable, body: &Body) -> Result<(), ApiError> {
 /// The statement and its values.
 fn statement(table: &SourceTable, body: &Body) -> Result<(String, Vec<Cell>), ApiError> {
     let wrong = |problem: String| ApiError::validation(&[problem]);
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for (name, value) in &body.values {
         if !table.columns.iter().any(|column| column.name == *name) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::sql::quoted;
+
 /// How long a program that writes to the source is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -138,8 +140,4 @@ fn copy_rows(connection: &Connection, table: &str) -> rusqlite::Result<()> {
         connection.execute(sql, [table])?;
     }
     Ok(())
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use http_body_util::LengthLimitError;
+use serde::Deserialize;
 
 use super::App;
 use crate::error::{ApiError, ErrorKind};
@@ -17,6 +18,11 @@ pub(super) type Parameters = Result<Query<HashMap<String, String>>, QueryRejecti
 /// The parameters, if they can be read.
 pub(super) fn parameters(query: Parameters) -> Result<HashMap<String, String>, ApiError> {
     query.map(|Query(parameters)| parameters).map_err(|_| ApiError::validation(&["the query cannot be read".into()]))
+}
+
+/// What the JSON of a body says.
+pub(crate) fn parsed<'de, T: Deserialize<'de>>(content: &'de [u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(content).map_err(|error| ApiError::validation(&[format!(": {error}")]))
 }
 
 impl App {

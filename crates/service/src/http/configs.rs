@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sync_config::{Compiled, Severity, compile, position};
 
+use super::body::parsed;
 use super::{App, Shared};
 use crate::error::{ApiError, ErrorKind};
 use crate::sync::shutting_down;
@@ -67,7 +68,7 @@ fn yaml(headers: &HeaderMap, body: Vec<u8>) -> Result<String, ApiError> {
         return String::from_utf8(body)
             .map_err(|_| ApiError::new(ErrorKind::Validation, "The configuration must be UTF-8."));
     }
-    let body: Value = serde_json::from_slice(&body).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let body: Value = parsed(&body)?;
     let member = MEMBERS.iter().find_map(|name| body.get(name)?.as_str());
     let missing = || ApiError::validation(&[": must have the property `content`, a text: the configuration".into()]);
     member.map(str::to_owned).ok_or_else(missing)

@@ -12,6 +12,7 @@ use sync_engine::live::LivePlan;
 use sync_engine::store::{OpKind, PageLimit, Reader, StoreError};
 
 use super::Shared;
+use super::body::parsed;
 use super::buckets::{read, shortened};
 use super::explain::{Stream, claims};
 use crate::error::{ApiError, ErrorKind};
@@ -39,7 +40,7 @@ pub(super) async fn evaluate(State(app): Shared, request: Request) -> Result<Jso
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
     let body = app.body(content).await?;
-    let body: Body = serde_json::from_slice(&body).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let body: Body = parsed(&body)?;
     let claims = claims(body.user.as_deref(), body.claims.as_ref())?;
     let plan = app.hub.plan_changes().borrow().clone();
     let plan = plan.ok_or_else(|| ApiError::new(ErrorKind::NoConfig, "No sync configuration is active yet."))?;

@@ -8,6 +8,7 @@ use sync_config::{Limits, Subscription};
 use sync_engine::explain::{ExplainError, Explanation, Places, Question, Reason, explain as answer};
 use tokio::task::spawn_blocking;
 
+use super::body::parsed;
 use super::{App, Shared};
 use crate::error::{ApiError, ErrorKind};
 use crate::sync::{Seat, shutting_down};
@@ -62,7 +63,7 @@ pub(super) async fn explain(State(app): Shared, request: Request) -> Result<Json
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
     let content = app.body(content).await?;
-    let body: Body = serde_json::from_slice(&content).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let body: Body = parsed(&content)?;
     let claims = claims(body.user.as_deref(), body.claims.as_ref())?;
     let _permit = Seat::may_read(&app.hub).await;
     let user = body.user.clone();

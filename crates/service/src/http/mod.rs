@@ -47,6 +47,7 @@ use crate::processes::Member;
 use crate::sync::Hub;
 use crate::writer::WriterHandle;
 
+pub(crate) use body::parsed;
 pub(crate) use gate::Gate;
 pub(crate) use local::only_from_here;
 pub(crate) use pages::page;

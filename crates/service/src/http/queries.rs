@@ -13,6 +13,7 @@ use sync_engine::source::ErrorClass;
 use tokio::task::spawn_blocking;
 
 use super::Shared;
+use super::body::parsed;
 use crate::error::{ApiError, ErrorKind};
 use crate::sync::shutting_down;
 
@@ -37,7 +38,7 @@ pub(super) async fn execute(State(app): Shared, request: Request) -> Result<Json
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
     let content = app.body(content).await?;
-    let body: Body = serde_json::from_slice(&content).map_err(|error| ApiError::validation(&[format!(": {error}")]))?;
+    let body: Body = parsed(&content)?;
     let (Sql::Text(sql) | Sql::Query { query: sql }) = body.sql;
     let source = Arc::clone(&app.source);
     let answer = spawn_blocking(move || source.query(&sql, MOST_ROWS)).await.map_err(|_| shutting_down())?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::body::parsed;
 use crate::error::ApiError;
 use crate::writer::Tables;
 
@@ -20,11 +21,7 @@ pub(super) async fn reprocess(State(app): Shared, request: Request) -> Result<Js
     let (parts, content) = request.into_parts();
     app.admin(&parts.headers)?;
     let content = app.body(content).await?;
-    let body = if content.trim_ascii().is_empty() {
-        Body::default()
-    } else {
-        serde_json::from_slice(&content).map_err(|error| ApiError::validation(&[format!(": {error}")]))?
-    };
+    let body = if content.trim_ascii().is_empty() { Body::default() } else { parsed(&content)? };
     let tables = match &body.tables {
         Some(names) => Tables::Named(names.clone()),
         None => Tables::All,

@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use super::Shared;
 use super::buckets::number;
 use crate::error::{ApiError, ErrorKind};
+use crate::sql::quoted;
 use crate::sync::shutting_down;
 
 /// Rows of one answer, if it does not say how many, and at most.
@@ -128,7 +129,6 @@ impl Dialect {
 }
 
 fn select(source: &dyn Source, table: &SourceTable, wanted: &Wanted, dialect: Dialect) -> Result<Found, SourceError> {
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let columns: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
     let part = wanted.filter.as_deref().map(|filter| filter.replace('\0', ""));
     let conditions = part.map(|part| columns.iter().map(|column| dialect.contains(column, &part)).collect::<Vec<_>>());

@@ -37,12 +37,12 @@ pub(crate) struct Sent {
 
 impl Progress {
     /// A line is sent next.
-    pub(super) fn line(&self, line: &Line<'_>, now: i64) {
+    pub(super) fn line(&self, line: &Line<'_>, now: impl FnOnce() -> i64) {
         add(&self.lines, 1);
         match line {
             Line::Checkpoint { .. } | Line::CheckpointDiff { .. } => {
                 // One that interrupts another does not begin the wait again.
-                let _ = self.behind_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+                let _ = self.behind_since.compare_exchange(0, now(), Ordering::Relaxed, Ordering::Relaxed);
             }
             Line::Data { operations, .. } => add(&self.operations, operations.len()),
             Line::CheckpointComplete { last_op_id } => self.checkpoint.store(*last_op_id, Ordering::Relaxed),

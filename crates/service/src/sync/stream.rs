@@ -230,7 +230,7 @@ impl Driver {
             }
             match connection.next(&*seat.readers, mail.newest.as_ref(), clock::now()) {
                 Step::Line(line) => {
-                    client.progress.line(&line, clock::now());
+                    client.progress.line(&line, clock::now);
                     if let Line::Data { operations, .. } = &line {
                         self.operations += operations.len();
                         add(&seat.hub().counters.operations_sent, operations.len());

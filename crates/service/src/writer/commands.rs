@@ -2,13 +2,11 @@
 
 use sync_engine::row::SourceTable;
 
+use super::compaction::LARGEST_STEP;
 use super::requests::{Asked, NO_SOURCE, NO_STORAGE};
 use super::run::{Stopped, Thread};
 use super::{Command, Tables};
 use crate::clock;
-
-/// Operations of a step when all is compacted because somebody asks.
-const COMPACTION_STEP: usize = 5_000;
 
 impl Thread {
     /// Does what is asked; requests for checkpoints are collected.
@@ -33,7 +31,7 @@ impl Thread {
 
     fn compact_all(&mut self) -> Result<(), String> {
         loop {
-            let compacted = self.writer.compact(COMPACTION_STEP);
+            let compacted = self.writer.compact(LARGEST_STEP);
             if !compacted.map_err(|error| format!("Compacting the storage: {error}"))?.has_more {
                 return Ok(());
             }

@@ -11,7 +11,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const STEP_TIME: Duration = Duration::from_millis(10);
 
 /// The fewest and the most operations of a step. Each step syncs the file, whatever it does.
-const STEP_SIZES: (usize, usize) = (100, 5_000);
+const SMALLEST_STEP: usize = 100;
+pub(super) const LARGEST_STEP: usize = 5_000;
 
 /// Whether there is something to compact, from when on, and how much at once.
 #[derive(Debug)]
@@ -45,11 +46,10 @@ impl Compaction {
 
     /// A step was done, which took so long.
     pub(super) fn stepped(&mut self, has_more: bool, took: Duration, now: Instant) {
-        let (least, most) = STEP_SIZES;
         if took > STEP_TIME {
-            self.step = (self.step / 2).max(least);
+            self.step = (self.step / 2).max(SMALLEST_STEP);
         } else if has_more && took < STEP_TIME / 2 {
-            self.step = self.step.saturating_mul(2).min(most);
+            self.step = self.step.saturating_mul(2).min(LARGEST_STEP);
         }
         self.has_work = has_more;
         self.ended_at = (!has_more).then_some(now);

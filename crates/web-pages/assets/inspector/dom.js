@@ -1,5 +1,8 @@
 // @ts-check
 // Builds elements. Texts become text nodes, so data of users is never markup.
+import { drawn } from '../common.js';
+
+export { setText } from '../common.js';
 
 /** @typedef {Node | string | number | null | undefined | false} Part */
 
@@ -59,15 +62,6 @@ export function fill(element, ...parts) {
   element.replaceChildren(...clean(parts));
 }
 
-/**
- * Sets a text, unless it is that already: nothing is announced twice.
- * @param {Element} element
- * @param {string} text
- */
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 /** Paths of icons, 24 wide. @type {Record<string, string>} */
 const ICONS = {
   overview: 'M3 12h4l3-8 4 16 3-8h4',
@@ -81,12 +75,10 @@ const ICONS = {
 };
 
 /**
- * A decorative icon.
+ * One of these icons.
  * @param {string} name
  */
-export function icon(name) {
-  return svg('svg', { class: 'icon', viewBox: '0 0 24 24', 'aria-hidden': 'true' }, svg('path', { d: ICONS[name] }));
-}
+export const icon = (name) => drawn(ICONS[name]);
 
 /**
  * A state: a colour and a word.

@@ -1,6 +1,9 @@
 // @ts-check
 // Numbers with units, and times, as people read them.
+import { counted } from '../common.js';
 import { h } from './dom.js';
+
+export { counted as count } from '../common.js';
 
 const NUMBER = new Intl.NumberFormat('en');
 const SHORT = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
@@ -8,16 +11,6 @@ const SHORT = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 /** @param {number | null | undefined} value */
 export function number(value) {
   return value === null || value === undefined ? '–' : NUMBER.format(value);
-}
-
-/**
- * A number with what it counts.
- * @param {number} value
- * @param {string} one
- * @param {string} [many]
- */
-export function count(value, one, many = `${one}s`) {
-  return `${NUMBER.format(value)} ${value === 1 ? one : many}`;
 }
 
 /** @param {number | null | undefined} value */
@@ -48,7 +41,7 @@ export function seconds(value) {
   if (value < 60) return `${SHORT.format(value)} s`;
   if (value < 3600) return `${NUMBER.format(Math.floor(value / 60))} min`;
   if (value < 86400) return `${NUMBER.format(Math.floor(value / 3600))} h`;
-  return count(Math.floor(value / 86400), 'day');
+  return counted(Math.floor(value / 86400), 'day');
 }
 
 /**

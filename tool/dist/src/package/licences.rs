@@ -19,12 +19,8 @@ const NAMES: &[&str] = &["license", "licence", "copying", "copyright", "notice",
 /// How many directories deep the sources of C libraries are, within those of a package.
 const DEPTH: usize = 3;
 
-/// What no package of Cargo brings: the C library that is linked into the program for Linux.
-const MUSL: &str = "musl (in the programs for Linux)
-
-Copyright © 2005-2020 Rich Felker, et al.
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
+/// The text of the MIT licence, for what brings none.
+const MIT: &str = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
 files (the \"Software\"), to deal in the Software without restriction, including without limitation the rights to use, copy,
 modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software
 is furnished to do so, subject to the following conditions:
@@ -50,12 +46,19 @@ struct Package {
     directory: PathBuf,
 }
 
+/// The MIT licence of something whose package has no text of it.
+pub(crate) fn mit(what: &str, holder: &str) -> String {
+    format!("{what}\n\nCopyright {holder}\n\n{MIT}")
+}
+
 /// The licences of the program: for all systems, so that it is one text.
 ///
 /// # Errors
 /// If Cargo cannot be asked, or a file cannot be read.
 pub(crate) fn of_program() -> Result<String> {
-    let own = text("This program contains, beside Rowtide itself:", &packages(sbom::PROGRAM)?, Some(MUSL))?;
+    // No package of Cargo brings it: the C library that is linked into the program for Linux.
+    let musl = mit("musl (in the programs for Linux)", "© 2005-2020 Rich Felker, et al.");
+    let own = text("This program contains, beside Rowtide itself:", &packages(sbom::PROGRAM)?, Some(&musl))?;
     Ok(match parts::notices() {
         Some(notices) => format!("{own}{LINE}{notices}"),
         None => own,

@@ -19,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use tool_support::process::{self, repository};
-use tool_support::{library, node};
+use tool_support::{files, library, node};
 
 use language::Language;
 use play::Stage;
@@ -81,14 +81,7 @@ fn set(folder: &Path, library: &Path) -> Result<()> {
     }
     let (examples, release) = (folder.join(EXAMPLES), folder.join("target/release"));
     for file in ["python", "node", "rust", "rust/src", "c"] {
-        let (from, to) = (repository().join(EXAMPLES).join(file), examples.join(file));
-        std::fs::create_dir_all(&to)?;
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-            }
-        }
+        files::copy(&repository().join(EXAMPLES).join(file), &examples.join(file))?;
     }
     std::fs::create_dir_all(&release)?;
     let name = format!("{}powersync{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);

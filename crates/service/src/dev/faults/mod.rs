@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use self::requests::{HangUp, answer};
 use self::stream::{FaultyStream, Order};
 use crate::error::{ApiError, ErrorKind};
-use crate::http::{App, only_from_here};
+use crate::http::{App, only_from_here, parsed};
 use crate::sync::{Chunks, body};
 
 /// Which lasting faults there are.
@@ -169,8 +169,4 @@ async fn change(
     let lasting = faults.change(&parsed(&content)?);
     tracing::info!(?lasting, "faults");
     Ok(Json(lasting))
-}
-
-fn parsed<'de, T: Deserialize<'de>>(content: &'de [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(content).map_err(|error| ApiError::validation(&[format!(": {error}")]))
 }

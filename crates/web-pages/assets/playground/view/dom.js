@@ -1,4 +1,7 @@
 // Makes elements. Texts become text: what users write is never markup.
+import { drawn } from '../../common.js';
+
+export { setText } from '../../common.js';
 
 /**
  * @param {string} name
@@ -20,10 +23,6 @@ export function el(name, attributes = {}, ...children) {
 export function setAttribute(element, name, value) {
   if (value === false || value === null || value === undefined) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value === true ? '' : value)) element.setAttribute(name, value === true ? '' : value);
-}
-
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 /**
@@ -61,16 +60,8 @@ const PATHS = {
   close: 'M6.5 6.5l11 11M17.5 6.5l-11 11'
 };
 
-/** An icon, which says nothing by itself. */
-export function icon(name) {
-  const [svg, path] = ['svg', 'path'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('class', 'icon');
-  path.setAttribute('d', PATHS[name]);
-  svg.append(path);
-  return svg;
-}
+/** One of these icons. */
+export const icon = (name) => drawn(PATHS[name]);
 
 /** A text that can be changed where it stands. Enter or leaving it writes it, Escape leaves it as it was. */
 export function editable(label, write) {

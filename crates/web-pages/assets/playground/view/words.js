@@ -1,15 +1,13 @@
 // What a device's state means, in words and with a tone: how well it is.
+import { counted } from '../../common.js';
 
 /**
  * @typedef {{tone: '' | 'good' | 'warn' | 'bad' | 'info', word: string, text: string, nextAttemptAt?: number | null}} Words
  */
 
-const number = new Intl.NumberFormat('en');
+export { counted };
 
-/** `1 change`, `20,000 changes` */
-export function counted(count, one, many = `${one}s`) {
-  return `${number.format(count)} ${count === 1 ? one : many}`;
-}
+const number = new Intl.NumberFormat('en');
 
 /** @returns {Words} */
 export function connection(state, isBroken) {
