@@ -70,6 +70,9 @@ enum Command {
         /// Only these, separated by commas
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
+        /// The packages in `target/dist`, rather than new ones with a program that is built quickly
+        #[arg(long)]
+        shipped: bool,
     },
     /// Builds the program `rowtide` with the playground (needs Node.js and npm)
     Browser {
@@ -119,7 +122,7 @@ fn main() -> ExitCode {
         }
         Command::Verify { only, require_all } => verify::run(&only, require_all),
         Command::Hosts { only, require_all } => hosts::run(&only, require_all),
-        Command::Consumers { only } => consumers::run(&only),
+        Command::Consumers { only, shipped } => consumers::run(&only, shipped),
         Command::Browser { check: true } => browser::check(),
         Command::Browser { check: false } => browser::build_playground(),
         Command::Web { check: false } => web_sdk::build(),

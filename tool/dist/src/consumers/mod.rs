@@ -41,14 +41,20 @@ const CONSUMERS: &[Consumer] = &[
 /// Consumers that take long to build and are tried only when they are named.
 const SLOW_CONSUMERS: &[Consumer] = &[("rust-sdk", rust::check_sdk)];
 
-/// Makes the packages for this machine and tries all consumers, or those that are named.
+/// Makes the packages for this machine and tries all consumers, or those that are named; or takes the packages that are
+/// shipped, which have been made before.
 ///
 /// # Errors
 /// Names the consumer that failed.
-pub(crate) fn run(only: &[String]) -> Result<()> {
+pub(crate) fn run(only: &[String], shipped: bool) -> Result<()> {
     let consumers = selected(only)?;
-    let distribution = Distribution::of_host()?;
-    packages::write(&distribution)?;
+    let distribution = if shipped {
+        Distribution::complete()
+    } else {
+        let distribution = Distribution::of_host()?;
+        packages::write(&distribution)?;
+        distribution
+    };
     for (name, consumer) in consumers {
         let place = directory(&distribution, name)?;
         match consumer(&distribution, &place).with_context(|| format!("the consumer {name} failed"))? {
