@@ -6,6 +6,7 @@ mod program;
 mod static_image;
 pub(crate) mod table;
 pub(crate) mod web;
+mod wine;
 
 use anyhow::{Context, Result, ensure};
 

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::hosts::table::{Runner, find};
+use crate::hosts::table::{Runner, WINE_COMPILER, find};
+use crate::hosts::wine;
 use crate::package::distribution;
 use tool_support::process;
 
@@ -38,12 +39,13 @@ impl Host {
         if !self.artefact().is_file() {
             return Some(format!("there is no {}: cargo xtask package program builds it", self.program));
         }
-        let starter = match self.runner {
-            Runner::Native => return None,
-            Runner::Emulated { emulator, .. } => emulator,
-            Runner::Wine => "wine",
+        let starters: &[&str] = match self.runner {
+            Runner::Native => &[],
+            Runner::Emulated { emulator, .. } => &[emulator],
+            Runner::Wine => &["wine", WINE_COMPILER],
         };
-        find(starter).is_none().then(|| format!("not installed: {starter}"))
+        let missing = starters.iter().find(|starter| find(starter).is_none())?;
+        Some(format!("not installed: {missing}"))
     }
 
     fn artefact(&self) -> PathBuf {
@@ -68,12 +70,9 @@ impl Host {
         let mut command = match self.runner {
             Runner::Native => process::program(&program, &[]),
             Runner::Emulated { emulator, .. } => process::program(emulator, &[&program]),
-            Runner::Wine => {
-                let wine = find("wine").context("there is no wine")?.display().to_string();
-                process::program(&wine, &[&program])
-            }
+            Runner::Wine => wine::command(&program)?,
         };
-        command.args(arguments).env("WINEDEBUG", "-all");
+        command.args(arguments);
         // The copy in `target/dist` is not a program to the system.
         #[cfg(unix)]
         {

@@ -52,7 +52,9 @@ const UNALIGNED_X86: Machine = (&["i686-linux-gnu-gcc", "-mincoming-stack-bounda
 const ON_X86: Runner = emulated("qemu-i386", "/usr/i686-linux-gnu");
 const X64: Machine = (&["x86_64-linux-gnu-gcc"], Runner::Native);
 const MUSL: Machine = (&["musl-gcc"], Runner::Native);
-const WINE: Machine = (&["x86_64-w64-mingw32-gcc"], Runner::Wine);
+/// Compiles for Windows on x86-64.
+pub(crate) const WINE_COMPILER: &str = "x86_64-w64-mingw32-gcc";
+const WINE: Machine = (&[WINE_COMPILER], Runner::Wine);
 
 const fn emulated(emulator: &'static str, root: &'static str) -> Runner {
     Runner::Emulated { emulator, root }
