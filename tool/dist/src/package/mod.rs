@@ -9,6 +9,7 @@ mod binaryen;
 pub(crate) mod checksums;
 mod compile;
 pub(crate) mod difference;
+mod frameworks;
 pub(crate) mod licences;
 pub(crate) mod link;
 pub(crate) mod program;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::compile::without_places;
+use super::frameworks;
 use super::target::{Core, Format, Target};
 use super::toolchain::Toolchain;
 use super::zig::Zig;
 use super::{Built, complete, distribution, outcome, select_programs};
 use crate::parts;
+use tool_support::process::repository;
 use tool_support::{library, process};
 
 /// Builds what is selected, and the packages with it. What other commands have put into `target/dist` stays.
@@ -54,6 +56,7 @@ fn build(toolchain: &Toolchain, zig: &Zig, target: &Target, core: Core, output: 
     }
     if let Some(apple) = target.platform.apple() {
         command.env(apple.variable, target.minimum);
+        command.arg("--").args(frameworks::options(&repository().join("target/package/frameworks"))?);
     }
     let mut flags = without_places(toolchain, "/rowtide")?;
     // What a program of this C library begins with then comes from Zig: it is a part of the library of rustup only.

@@ -45,9 +45,9 @@ impl Zig {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// Has Cargo compile and link with it: `cargo zigbuild`.
+    /// Has Cargo compile and link with it, as `cargo rustc` does: what comes after `--` is for the program alone.
     pub(super) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = process::program(&self.0.join("cargo-zigbuild").display().to_string(), &["zigbuild"]);
+        let mut command = process::program(&self.0.join("cargo-zigbuild").display().to_string(), &["rustc"]);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(self.0.clone()).chain(std::env::split_paths(&path)))?;
         command.args(arguments).env("PATH", path);
