@@ -17,6 +17,7 @@ mod connection;
 mod crud;
 mod diagnosis;
 mod error;
+mod in_place;
 mod migrations;
 mod schema;
 pub mod sql_api;

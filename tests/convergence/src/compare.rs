@@ -40,7 +40,7 @@ impl Client {
             r#"UPDATE ps_data__notes SET data = '{"name":"damaged"}'"#,
             "UPDATE ps_buckets SET op_checksum = op_checksum + 1",
             "DELETE FROM ps_row_operations WHERE row_type = 'notes'",
-            "INSERT INTO ps_data__notes VALUES ('damaged', '{}')",
+            "INSERT INTO ps_data__notes(id, data) VALUES ('damaged', '{}')",
         ];
         self.execute(false, DAMAGE[usize::from(how) % DAMAGE.len()])?;
         self.in_transaction(false, "SELECT powersync_repair('all')")?;

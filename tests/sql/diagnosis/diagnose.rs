@@ -15,7 +15,7 @@ fn a_healthy_client_has_no_problems() {
     app.host.execute("INSERT INTO notes(id, text) VALUES ('n', 'secret')");
     let report = diagnose(&app.reopened(OpenFlags::SQLITE_OPEN_READ_ONLY));
     assert_eq!(problems(&report), json!([]));
-    assert_eq!(report["versions"]["format"], 1003);
+    assert_eq!(report["versions"]["format"], 1004);
     assert_eq!(report["versions"]["encoding"], "UTF-8");
     assert_eq!(report["client_id"], client_id);
     let gate = json!({"open": true, "state": "open", "queued_entries": 0, "queued_transactions": 0,
@@ -121,9 +121,9 @@ fn it_works_in_any_format_and_without_tables() {
 fn damaged_tables_are_a_problem_and_hide_nothing_else() {
     let app = App::new();
     app.sync();
-    app.host.execute("DROP TABLE ps_row_operations");
+    app.host.execute("DROP TABLE ps_operations");
     let report = diagnose(&app.reopened(OpenFlags::SQLITE_OPEN_READ_ONLY));
-    assert_eq!(problems(&report), json!([["stored-data-invalid", "buckets"]]));
+    assert_eq!(problems(&report), json!([["stored-data-invalid", "gate"], ["stored-data-invalid", "buckets"]]));
     assert_eq!(report["tables"][0]["rows"], 1);
 }
 

@@ -37,7 +37,7 @@ fn every_kind_of_damage_is_repaired() {
     let row = |subject: &str| json!([["row-differs", subject]]);
     assert_repaired("UPDATE ps_data__lists SET data = '{}' WHERE id = '1'", row("lists/1"));
     assert_repaired("DELETE FROM ps_data__lists WHERE id = '2'", row("lists/2"));
-    assert_repaired("INSERT INTO ps_data__lists VALUES ('3', '{}')", row("lists/3"));
+    assert_repaired("INSERT INTO ps_data__lists(id, data) VALUES ('3', '{}')", row("lists/3"));
     assert_repaired("DELETE FROM ps_untyped", row("other/1"));
     assert_repaired("INSERT INTO ps_untyped VALUES ('another', '/', '{}')", row("another//"));
     let bucket = |code: &str| json!([[code, "a"]]);
@@ -45,9 +45,10 @@ fn every_kind_of_damage_is_repaired() {
     let first = "(SELECT min(id) FROM ps_operations)";
     assert_repaired(&format!("UPDATE ps_operations SET hash = 5 WHERE id = {first}"), bucket("checksum-mismatch"));
     assert_repaired(&format!("UPDATE ps_operations SET data = '[]' WHERE id = {first}"), bucket("operations-invalid"));
-    assert_repaired(&format!("DELETE FROM ps_row_operations WHERE operation = {first}"), bucket("operations-invalid"));
-    let both = json!([["checksum-mismatch", "a"], ["orphaned-entries", "ps_row_operations"]]);
-    assert_repaired(&format!("DELETE FROM ps_operations WHERE id = {first}"), both);
+    assert_repaired("REPLACE INTO ps_data__lists(id, data) VALUES ('1', '{}')", bucket("operations-invalid"));
+    let entry = "operation = (SELECT min(operation) FROM ps_row_operations)";
+    assert_repaired(&format!("DELETE FROM ps_row_operations WHERE {entry}"), bucket("operations-invalid"));
+    assert_repaired(&format!("DELETE FROM ps_operations WHERE id = {first}"), bucket("checksum-mismatch"));
 }
 
 #[test]

@@ -245,5 +245,5 @@ fn a_rolled_back_initialisation_can_be_repeated() {
     host.execute("ROLLBACK");
     assert_eq!(host.value("SELECT count(*) FROM sqlite_schema"), 0);
     host.initialize();
-    assert_eq!(host.value("SELECT max(id) FROM ps_migration"), 1003);
+    assert_eq!(host.value("SELECT max(id) FROM ps_migration"), 1004);
 }

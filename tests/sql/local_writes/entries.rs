@@ -337,7 +337,9 @@ fn local_only_tables_hold_infinite_numbers() {
 #[test]
 fn a_row_with_an_infinite_number_can_still_be_deleted() {
     let host = host(json!({"include_old": true}));
-    host.execute(r#"INSERT INTO ps_data__typed VALUES ('1', '{"c":1e400}'); UPDATE v SET a = 1; DELETE FROM v"#);
+    host.execute(
+        r#"INSERT INTO ps_data__typed(id, data) VALUES ('1', '{"c":1e400}'); UPDATE v SET a = 1; DELETE FROM v"#,
+    );
     assert_eq!(
         entries(&host),
         [

@@ -249,7 +249,7 @@ fn many_savepoints() {
 #[test]
 fn the_first_write_fails_and_the_transaction_goes_on() {
     let host = host();
-    host.execute("INSERT INTO ps_data__a VALUES ('taken', '{}')");
+    host.execute("INSERT INTO ps_data__a(id, data) VALUES ('taken', '{}')");
     host.execute("BEGIN");
     // The first row is recorded, then the statement is undone.
     let error = host.try_execute("INSERT INTO a(id) VALUES ('1'), ('taken')").unwrap_err();

@@ -143,7 +143,7 @@ fn migrating_needs_a_transaction() {
 #[test]
 fn only_known_formats_can_be_asked_for() {
     let host = Host::open_in_memory();
-    for version in ["0", "-1", "15", "1000", "1004", "9223372036854775807", "NULL", "'14'", "14.0", "x'0e'"] {
+    for version in ["0", "-1", "15", "1000", "1005", "9223372036854775807", "NULL", "'14'", "14.0", "x'0e'"] {
         let call = format!("SELECT powersync_test_migration({version})");
         let error = host.try_transaction(&call, []).unwrap_err();
         assert_eq!(error.code, 3091, "{version}");

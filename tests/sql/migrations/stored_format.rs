@@ -9,9 +9,9 @@ pub(crate) const PUBLISHED: i64 = 14;
 /// The first format of our own.
 pub(crate) const FIRST_OWN: i64 = 1001;
 /// The format that the running code uses.
-pub(crate) const NEWEST: i64 = 1003;
+pub(crate) const NEWEST: i64 = 1004;
 /// All formats of our own.
-pub(crate) const OWN: [i64; 3] = [FIRST_OWN, 1002, NEWEST];
+pub(crate) const OWN: [i64; 4] = [FIRST_OWN, 1002, 1003, NEWEST];
 
 const FIXTURES: [&str; 14] = [
     include_str!("../../fixtures/formats/v01.sql"),

@@ -107,8 +107,8 @@ fn published_objects_go_when_the_schema_drops_them() {
             + (SELECT count(*) FROM ps_untyped)",
         );
         host.replace_schema(&json!({"tables": []}));
-        let left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ps_data*' OR name GLOB 'ps_view*' OR type = 'view'";
-        assert_eq!(host.table(left), json!([["ps_oplog"], ["powersync_rejected"]]), "{name}");
+        let left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ps_data*' OR name GLOB 'ps_view*' OR type = 'view' ORDER BY name";
+        assert_eq!(host.table(left), json!([["powersync_rejected"], ["ps_oplog"]]), "{name}");
         assert_eq!(host.value("SELECT count(*) FROM ps_untyped"), rows, "{name}");
     });
 }

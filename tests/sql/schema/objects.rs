@@ -39,7 +39,7 @@ fn a_table_gets_a_data_table_a_view_and_indexes() {
     let host = host(&[lists()]);
     assert_eq!(
         sql(&host, "ps_data__lists"),
-        r#"CREATE TABLE "ps_data__lists"(id TEXT PRIMARY KEY NOT NULL, data TEXT)"#
+        r#"CREATE TABLE "ps_data__lists"(id TEXT NOT NULL UNIQUE, data TEXT, operation INTEGER PRIMARY KEY)"#
     );
     assert_eq!(
         sql(&host, "lists"),

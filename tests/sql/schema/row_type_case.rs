@@ -141,7 +141,8 @@ fn rows_that_an_earlier_build_took_for_those_of_another_type_come_to_where_they_
     session.host.control("stop", ());
     // As format 1001 may hold it.
     session.host.execute(
-        "INSERT OR REPLACE INTO ps_data__lists SELECT id, data FROM ps_untyped WHERE type = 'Lists';
+        "DELETE FROM ps_data__lists WHERE id IN (SELECT id FROM ps_untyped WHERE type = 'Lists');
+         INSERT INTO ps_data__lists(id, data) SELECT id, data FROM ps_untyped WHERE type = 'Lists';
          DELETE FROM ps_untyped WHERE type = 'Lists'",
     );
     migrate(&session.host, 1001);

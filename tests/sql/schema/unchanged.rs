@@ -29,7 +29,9 @@ impl File {
     fn damage(&self) {
         let host = self.open();
         host.execute("PRAGMA writable_schema = ON");
-        host.execute("UPDATE sqlite_schema SET sql = replace(sql, 'ps_data__t', 'damaged') WHERE type = 'trigger'");
+        host.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'ps_data__t', 'damaged') WHERE name GLOB 'ps_view_*'",
+        );
     }
 
     fn is_damaged(&self) -> bool {

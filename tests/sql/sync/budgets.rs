@@ -123,7 +123,7 @@ fn one_changed_row_costs_the_same_in_many_buckets() {
     let data = client.put(1, 3);
     assert_within(&Budget { steps: 45, pages: 0 }, "diff", client.cost(&client.diff()));
     assert_within(&Budget { steps: 172, pages: 2 }, "data", client.cost(&data));
-    assert_within(&Budget { steps: 485, pages: 7 }, "complete", client.cost(&client.service.complete()));
+    assert_within(&Budget { steps: 530, pages: 8 }, "complete", client.cost(&client.service.complete()));
     assert_within(&Budget { steps: 54, pages: 0 }, "keep-alive", client.cost(&json!({"token_expires_in": 3600})));
     invariants::assert_consistent(&client.host);
 }
@@ -138,6 +138,11 @@ fn operations_are_appended_and_published_in_order() {
         client.line(&data);
     }
     client.change(4);
+    // So do the questions that a line with many operations asks.
+    let data = client.put(200, 1);
+    client.line(&client.diff());
+    client.line(&data);
+    client.line(&client.service.complete());
     let data = client.put(1000, 2);
     client.line(&client.diff());
     assert_within(&Budget { steps: 29_600, pages: 134 }, "1000 operations", client.cost(&data));
@@ -146,7 +151,7 @@ fn operations_are_appended_and_published_in_order() {
     assert_within(&Budget { steps: 40_200, pages: 132 }, "1000 superseding", client.cost(&superseding));
     // A large publish has its own statements, which are compiled here.
     let ((), published) = client.counters.count(|| client.line(&client.service.complete()));
-    assert_within(&Budget { steps: 82_000, pages: 131 }, "1000 published", published);
+    assert_within(&Budget { steps: 99_500, pages: 235 }, "1000 published", published);
     invariants::assert_consistent(&client.host);
 }
 
@@ -171,8 +176,8 @@ fn local_writes_take_few_steps() {
     let delete = "DELETE FROM lists WHERE id = ?1";
     let budgets = [
         (insert, Budget { steps: 17_500, pages: 16 }),
-        (update, Budget { steps: 27_500, pages: 16 }),
-        (delete, Budget { steps: 22_000, pages: 16 }),
+        (update, Budget { steps: 29_500, pages: 16 }),
+        (delete, Budget { steps: 24_000, pages: 16 }),
     ];
     for (sql, budget) in budgets {
         write(sql, 0, 1);
@@ -205,7 +210,7 @@ fn an_unchanged_schema_is_recognised() {
     drop(client.host);
     let (host, counters) = connect(&directory);
     host.initialize();
-    assert_within(&Budget { steps: 5_200, pages: 0 }, "opening with 100 tables", counters.now());
+    assert_within(&Budget { steps: 6_000, pages: 0 }, "opening with 100 tables", counters.now());
     let ((), first) = counters.count(|| replace(&host));
     assert_within(&Budget { steps: 102, pages: 0 }, "the same schema on a new connection", first);
 }

@@ -109,7 +109,7 @@ fn replacing_many_views_reads_the_schema_once() {
     host.replace_schema(&schema(100, 1));
     let ((), counts) = counters.count(|| host.replace_schema(&schema(100, 2)));
     // SQLite itself looks through its schema for each view that is dropped, which is nearly all of it.
-    assert!(counts.steps < 1_250_000, "{counts:?}");
+    assert!(counts.steps < 1_800_000, "{counts:?}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod several_iterations;
 mod several_iterations_ahead;
 mod several_iterations_requests;
 mod shared_file;
+mod stored_once;
 mod subscriptions;
 mod untyped_types;
 mod warm_start;

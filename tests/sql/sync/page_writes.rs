@@ -148,16 +148,17 @@ fn each_page_is_written_about_once() {
     for cache in CACHES {
         let mut client = Client::new(cache);
         let pages = client.publish(0..ROWS, Change::Put("a"));
-        assert_pages("the first rows", cache, pages, ROWS, 0.14);
+        assert_pages("the first rows", cache, pages, ROWS, 0.014);
         let pages = client.publish(scattered(500), Change::Put("b"));
-        assert_pages("scattered changes", cache, pages, 500, 2.3);
+        assert_pages("scattered changes", cache, pages, 500, 2.1);
         let pages = client.publish(scattered(5000), Change::Put("c"));
-        assert_pages("many scattered changes", cache, pages, 5000, 1.8);
+        assert_pages("many scattered changes", cache, pages, 5000, 1.7);
         let pages = client.publish(scattered(500), Change::Remove);
-        assert_pages("scattered removals", cache, pages, 500, 2.9);
+        assert_pages("scattered removals", cache, pages, 500, 2.7);
         client.host.control("line_text", client.checkpoint_of(0..2, client.last_op_id));
         let pages = client.complete();
-        assert_pages("rows of removed buckets", cache, pages, ROWS, 0.05);
+        // Their operations are gone before, with a tenth of what those wrote when they had the data.
+        assert_pages("rows of removed buckets", cache, pages, ROWS, 0.13);
         invariants::assert_consistent(&client.host);
     }
 }

@@ -23,11 +23,14 @@ const STORED: [&str; 7] = [
     "SELECT type, id, data FROM ps_untyped ORDER BY type, id",
     "SELECT name, last_applied_op, last_op, add_checksum, op_checksum, count_at_last, count_since_last, settled
         FROM ps_buckets ORDER BY name",
-    "SELECT bucket.name, op_id, row_type, row_id, subkey, data, hash, removed FROM ps_operations
+    "SELECT bucket.name, op_id, row_type, row_id, subkey,
+        coalesce(data, powersync_operation_data(row_type, row_id, ps_operations.id)), hash, removed FROM ps_operations
         JOIN ps_buckets AS bucket ON bucket.id = ps_operations.id >> 34 & 0x3fffff
         ORDER BY bucket.name, op_id",
+    // Those whose data are in the row have no entry, which depends on the size of the cache.
     "SELECT entry.row_type, entry.row_id, op_id FROM ps_row_operations AS entry
-        JOIN ps_operations AS operation ON operation.id = operation ORDER BY 1, 2, 3",
+        JOIN ps_operations AS operation ON operation.id = operation
+      UNION ALL SELECT row_type, row_id, op_id FROM ps_operations WHERE data IS NULL AND removed <> 1 ORDER BY 1, 2, 3",
     "SELECT DISTINCT row_type, row_id FROM ps_updated_rows ORDER BY row_type, row_id",
 ];
 
@@ -43,11 +46,9 @@ struct Clients {
 fn host(cache: i64) -> Host {
     let host = Host::open_in_memory();
     host.execute(&format!("PRAGMA cache_size = {cache}"));
-    host.initialize();
-    host.execute(
-        "CREATE TABLE ps_data__a(id TEXT PRIMARY KEY NOT NULL, data TEXT);
-         CREATE TABLE ps_data__b(id TEXT PRIMARY KEY NOT NULL, data TEXT);",
-    );
+    let columns = json!([{"name": "n", "type": "integer"}]);
+    let tables = ["a", "b"].map(|name| json!({"name": name, "columns": columns}));
+    host.replace_schema(&json!({"tables": tables}));
     host
 }
 

@@ -35,11 +35,9 @@ struct Session {
 impl Session {
     fn new(seed: u64) -> Self {
         let host = Host::open_in_memory();
-        host.initialize();
-        host.execute(
-            "CREATE TABLE ps_data__a(id TEXT PRIMARY KEY NOT NULL, data TEXT);
-             CREATE TABLE ps_data__b(id TEXT PRIMARY KEY NOT NULL, data TEXT);",
-        );
+        let columns = json!([{"name": "n", "type": "integer"}]);
+        let tables = ["a", "b"].map(|name| json!({"name": name, "columns": columns}));
+        host.replace_schema(&json!({"tables": tables}));
         let random = Random::new(seed);
         let mut session = Self {
             random,

@@ -61,19 +61,23 @@ fn rows_are_replaced_and_removed_across_regions() {
 }
 
 #[test]
-fn many_operations_do_not_take_the_place_of_older_ones() {
-    let mut session = Session::with_schema(&schema());
-    for (rows, content) in [(0..150, "first"), (100..250, "second")] {
-        for row in rows {
-            session.put("t", &row.to_string(), &json!({"a": content}).to_string());
+fn many_operations_take_the_place_of_older_ones_only_if_their_data_are_in_rows() {
+    for (row_type, expected) in [("t", json!([[0, 150], [1, 100]])), ("unknown", json!([[0, 100], [1, 150]]))] {
+        let mut session = Session::with_schema(&schema());
+        for (rows, content) in [(0..150, "first"), (100..250, "second")] {
+            for row in rows {
+                session.put(row_type, &row.to_string(), &json!({"a": content}).to_string());
+            }
+            session.host.execute("UPDATE ps_checkpoint SET region_size = 1 << 40 WHERE region = 0");
+            session.sync();
         }
-        session.host.execute("UPDATE ps_checkpoint SET region_size = 1 << 40 WHERE region = 0");
-        session.sync();
+        assert_eq!(regions(&session), expected, "{row_type}");
+        let shown =
+            "SELECT data ->> '$.a', count(*) FROM (SELECT data FROM ps_data__t UNION ALL SELECT data FROM ps_untyped)
+            GROUP BY 1";
+        assert_eq!(session.host.table(shown), json!([["first", 100], ["second", 150]]), "{row_type}");
+        assert_consistent(&session.host);
     }
-    assert_eq!(regions(&session), json!([[0, 100], [1, 150]]));
-    let shown = session.host.table("SELECT a, count(*) FROM t GROUP BY a");
-    assert_eq!(shown, json!([["first", 100], ["second", 150]]));
-    assert_consistent(&session.host);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Rows of `ps_buckets`: finding, making, completing and deleting buckets (docs/reference/tables.md#ps_buckets).
 
+use alloc::vec::Vec;
+
 use rowtide_protocol::Checksum;
 use sqlite_nostd::Parameter;
 
 use crate::bucket_storage::by_row::visit_by_row;
-use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, Region, check_bucket};
+use crate::bucket_storage::iteration::{Ended, end_iterations};
+use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, Region, check_bucket, operations_after};
+use crate::bucket_storage::pending_tables;
 use crate::bucket_storage::regions::{Newest, all_of};
 use crate::connection::Database;
 use crate::error::{Error, Result};
@@ -178,6 +182,8 @@ pub(super) fn delete_operations(database: &Database<'_>, bucket: BucketId, newes
     visit_by_row(database, all_of(bucket, newest), &mut |row_type, row_id, operation| {
         delete_entry.execute(&[row_type.into(), row_id.into(), operation.into()])
     })?;
+    let (first, last) = operations_after(newest, bucket, 0);
+    pending_tables::delete_range(database, first, last)?;
     for (first, last) in all_of(bucket, newest) {
         updated_rows::mark_operations(database, first, last)?;
         database.execute(DELETE, &[first.into(), last.into()])?;
@@ -188,12 +194,36 @@ pub(super) fn delete_operations(database: &Database<'_>, bucket: BucketId, newes
 /// Deletes a bucket with its operations.
 pub(super) fn delete(database: &Database<'_>, name: &str) -> Result<()> {
     const FIND: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
+    match database.integer(FIND, &[name.into()])? {
+        Some(id) => delete_found(database, BucketId(id)),
+        None => Ok(()),
+    }
+}
+
+fn delete_found(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const DELETE: &str = "DELETE FROM main.ps_buckets WHERE id = ?1";
-    let Some(id) = database.integer(FIND, &[name.into()])? else {
-        return Ok(());
-    };
-    delete_operations(database, BucketId(id), Newest::load(database)?.region)?;
-    database.execute(DELETE, &[id.into()])
+    delete_operations(database, bucket, Newest::load(database)?.region)?;
+    database.execute(DELETE, &[bucket.0.into()])
+}
+
+/// Deletes buckets whose data were lost, and ends iterations, so that they are downloaded again. Their rows stay until
+/// then.
+pub(super) fn download_again(database: &Database<'_>, lost: &[BucketId]) -> Result<()> {
+    lost.iter().try_for_each(|bucket| delete_found(database, *bucket))?;
+    if lost.is_empty() { Ok(()) } else { end_iterations(database, Ended::ForOthers) }
+}
+
+/// The buckets with operations whose data were in rows that something has replaced without telling us.
+pub(super) fn with_lost_data(database: &Database<'_>) -> Result<Vec<BucketId>> {
+    const SQL: &str = "SELECT DISTINCT (id >> 34) & 4194303 FROM main.ps_operations WHERE data IS NULL AND removed <> 1 \
+        AND powersync_operation_data(row_type, row_id, id) IS NULL";
+    let mut lost = Vec::new();
+    let mut rows = database.query(SQL, &[])?;
+    while let Some(row) = rows.next()? {
+        lost.try_reserve(1)?;
+        lost.push(BucketId(row.integer(0)));
+    }
+    Ok(lost)
 }
 
 /// See [`crate::sync_client::storage::Storage::leave_checkpoint`].

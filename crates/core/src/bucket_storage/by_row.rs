@@ -37,7 +37,7 @@ impl RunSize {
 }
 
 /// Calls `visit` with type, row id and operation id of all operations whose ids are in `ranges` (first and last), one
-/// run after the other.
+/// run after the other. Those whose data are in place, or wait with others of their type, are left out.
 pub(super) fn visit_by_row(
     database: &Database<'_>,
     ranges: impl Iterator<Item = (i64, i64)>,
@@ -53,7 +53,8 @@ fn visit_runs(
     size: RunSize,
     visit: &mut dyn FnMut(&mut RowKeys) -> Result<()>,
 ) -> Result<()> {
-    const SELECT: &str = "SELECT row_type, row_id, id FROM main.ps_operations WHERE id BETWEEN ?1 AND ?2";
+    const SELECT: &str = "SELECT row_type, row_id, id FROM main.ps_operations \
+        WHERE id BETWEEN ?1 AND ?2 AND (data IS NOT NULL OR removed = 1)";
     let mut select = database.cached(SELECT)?;
     let mut keys = RowKeys::default();
     for (first, last) in ranges {
@@ -144,7 +145,7 @@ struct Run {
 }
 
 impl<'c> OperationsByRow<'c> {
-    /// All operations whose ids are in `ranges` (first and last).
+    /// The operations whose ids are in `ranges` (first and last), but for those whose data are elsewhere.
     ///
     /// # Errors
     /// Errors of SQLite; out of memory: 8 bytes for an operation, and some megabytes.

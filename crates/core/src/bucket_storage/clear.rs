@@ -5,11 +5,14 @@ use alloc::format;
 use sqlite_nostd::ResultCode;
 
 use crate::bucket_storage::adopt::make_client_id;
+use crate::bucket_storage::buckets;
 use crate::bucket_storage::client_id;
 use crate::bucket_storage::iteration::{Ended, end_iterations};
+use crate::bucket_storage::pending_tables;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{RawTable, Schema, data_tables, require_transaction};
+use crate::in_place::set_table_aside;
+use crate::schema::{RawTable, Schema, data_tables, empty_table, require_transaction};
 use crate::text;
 use crate::updated_rows;
 
@@ -40,9 +43,16 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
     database.execute("DELETE FROM main.ps_diagnostics", &[])?;
     forget_keys(database, clear.is_soft)?;
     for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
-        let table = format!("main.{}", text::identifier(&table.name));
-        delete_first_row(database, &table, "id")?;
-        database.execute_batch(&format!("DELETE FROM {table}"))?;
+        if clear.is_soft && table.holds_operations {
+            set_table_aside(database, &table.name, &table.row_type)?;
+        }
+        let name = format!("main.{}", text::identifier(&table.name));
+        delete_first_row(database, &name, "id")?;
+        if table.holds_operations {
+            empty_table(database, &table.name, &table.row_type)?;
+        } else {
+            database.execute_batch(&format!("DELETE FROM {name}"))?;
+        }
     }
     for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
         clear_raw_table(database, table)
@@ -52,7 +62,9 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
 }
 
 /// Marks all downloaded data as not yet published, and forgets when it was synced if `forget_times` is set.
+/// Buckets with lost data are downloaded again.
 pub(crate) fn trigger_resync(database: &Database<'_>, forget_times: bool) -> Result<()> {
+    buckets::download_again(database, &buckets::with_lost_data(database)?)?;
     resync(database, Ended::ForOthers)?;
     if forget_times {
         database.execute("DELETE FROM main.ps_sync_state", &[])?;
@@ -73,6 +85,7 @@ fn resync(database: &Database<'_>, iterations: Ended) -> Result<()> {
 }
 
 fn forget_downloads(database: &Database<'_>) -> Result<()> {
+    pending_tables::delete_all(database)?;
     database.execute("DELETE FROM main.ps_operations", &[])?;
     database.execute("DELETE FROM main.ps_row_operations", &[])?;
     database.execute("DELETE FROM main.ps_buckets", &[])?;

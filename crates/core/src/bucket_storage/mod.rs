@@ -14,6 +14,7 @@ mod iteration;
 mod operation_id;
 mod operations;
 mod pending_rows;
+mod pending_tables;
 mod publish;
 mod regions;
 mod repair;
@@ -32,7 +33,8 @@ use failed_row::FailedRow;
 pub(crate) use failed_row::PENDING;
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
-use publish::{RowLocations, RowSinks};
+use pending_tables::Waiting;
+use publish::RowLocations;
 use rowtide_protocol::{Checksum, DataLine};
 use sqlite_nostd::ValueType;
 
@@ -101,10 +103,9 @@ impl<'c> SqliteStorage<'c> {
 
     fn publish_rows(&mut self, changed: &[ChangedBucket], scope: Scope<'_>, holds_back: bool) -> Result<()> {
         self.note_writer()?;
-        let sinks = RowSinks::new(&self.database, self.memory, self.schemas)?;
         // Of no use afterwards; if this fails, only hints are lost. Their memory is needed for sorting.
         cell::write(&self.memory.pending_rows).clear();
-        publish::publish(&self.database, sinks, changed, scope, holds_back)?;
+        publish::publish(&self.database, self.memory, self.schemas, changed, scope, holds_back)?;
         self.memory.failed_row.published();
         Ok(())
     }
@@ -196,8 +197,10 @@ impl Storage for SqliteStorage<'_> {
             }
             _ => return Ok(None),
         };
+        let is_new = bucket.settled == 0;
+        let waiting = Waiting::new(&self.database, self.memory, self.schemas, &line.entries, is_new)?;
         let mut pending_rows = cell::write(&self.memory.pending_rows);
-        let stored = operations::store_line(&self.database, &mut pending_rows, bucket, line, line_size)?;
+        let stored = operations::store_line(&self.database, &mut pending_rows, waiting, bucket, line, line_size)?;
         drop(pending_rows);
         if stored.new_operations > 0 {
             self.note_writer()?;

@@ -10,6 +10,7 @@ use sqlite_nostd::Parameter;
 use crate::bucket_storage::buckets::{self, BucketRow};
 use crate::bucket_storage::operation_id::{bucket_of, operation_id, operations_after, sequence_of};
 use crate::bucket_storage::pending_rows::PendingRows;
+use crate::bucket_storage::pending_tables::Waiting;
 use crate::connection::{CachedStatement, Database};
 use crate::error::Result;
 use crate::sync_client::storage::{StoredLine, UnpublishableOperation};
@@ -19,13 +20,14 @@ use crate::text;
 pub(super) fn store_line(
     database: &Database<'_>,
     pending_rows: &mut PendingRows,
+    waiting: Waiting<'_, '_>,
     bucket: BucketRow,
     line: &DataLine<'_>,
     line_size: usize,
 ) -> Result<StoredLine> {
     let next_sequence = next_sequence(database, &bucket)?;
     let mut appender =
-        Appender { database, pending_rows, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
+        Appender { database, pending_rows, waiting, insert: None, bucket, next_sequence, unpublishable: Vec::new() };
     let mut new_operations = 0i64;
     for entry in &line.entries {
         if entry.op_id <= appender.bucket.last_op {
@@ -67,6 +69,7 @@ pub(super) fn newest_sequence(database: &Database<'_>, bucket: &BucketRow) -> Re
 struct Appender<'a, 'c> {
     database: &'a Database<'c>,
     pending_rows: &'a mut PendingRows,
+    waiting: Waiting<'a, 'c>,
     insert: Option<CachedStatement<'c>>,
     bucket: BucketRow,
     next_sequence: i64,
@@ -135,6 +138,10 @@ impl Appender<'_, '_> {
             (Some(candidate), None) => self.discard(candidate, entry, row_type, row_id)?,
             _ => {}
         }
+        let own_data = match data {
+            Some(data) if self.waiting.insert(operation, row_type, row_id, data)? => None,
+            data => data,
+        };
         const SQL: &str = "INSERT INTO main.ps_operations(id, op_id, row_type, row_id, subkey, data, hash, removed) \
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let insert = match &mut self.insert {
@@ -147,7 +154,7 @@ impl Appender<'_, '_> {
             row_type.into(),
             row_id.into(),
             entry.subkey.into(),
-            data.into(),
+            own_data.into(),
             Parameter::Integer(i64::from(entry.checksum.as_signed())),
             i64::from(data.is_none()).into(),
         ])?;
@@ -161,8 +168,8 @@ impl Appender<'_, '_> {
     }
 
     /// Puts a PUT in place of the pending operation `id`. False if that is one of another key.
-    fn overwrite(&self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: &str) -> Result<bool> {
-        const SQL: &str = "UPDATE main.ps_operations SET op_id = ?2, data = ?6, hash = ?7, removed = 0 \
+    fn overwrite(&mut self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: &str) -> Result<bool> {
+        const SQL: &str = "UPDATE main.ps_operations SET op_id = ?2, data = iif(data IS NULL AND removed = 0, NULL, ?6), hash = ?7, removed = 0 \
             WHERE id = ?1 AND row_type = ?3 AND row_id = ?4 AND subkey IS ?5";
         self.database.execute(
             SQL,
@@ -176,14 +183,19 @@ impl Appender<'_, '_> {
                 Parameter::Integer(i64::from(entry.checksum.as_signed())),
             ],
         )?;
-        Ok(self.database.connection().changes() > 0)
+        if self.database.connection().changes() == 0 {
+            return Ok(false);
+        }
+        self.waiting.update(id, row_type, data)?;
+        Ok(true)
     }
 
     /// Deletes the pending operation `id`, unless that is one of another key.
-    fn discard(&self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str) -> Result<()> {
+    fn discard(&mut self, id: i64, entry: &OplogEntry<'_>, row_type: &str, row_id: &str) -> Result<()> {
         const SQL: &str = "DELETE FROM main.ps_operations \
             WHERE id = ?1 AND row_type = ?2 AND row_id = ?3 AND subkey IS ?4";
-        self.database.execute(SQL, &[id.into(), row_type.into(), row_id.into(), entry.subkey.into()])
+        self.database.execute(SQL, &[id.into(), row_type.into(), row_id.into(), entry.subkey.into()])?;
+        if self.database.connection().changes() > 0 { self.waiting.delete(id, row_type) } else { Ok(()) }
     }
 
     fn report(&mut self, entry: &OplogEntry<'_>, reason: &'static str) -> Result<()> {

@@ -7,11 +7,13 @@ use sqlite_nostd::Parameter;
 use crate::bucket_storage::gate::{key, request_id, set_request_id};
 use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::bucket_storage::publish::RowSinks;
+use crate::bucket_storage::regions::{Newest, all_of};
 use crate::bucket_storage::{StoreMemory, buckets};
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::KnownSchemas;
-use crate::sync_client::storage::{RequestId, UNKNOWN_REQUEST_ID};
+use crate::schema::{KnownSchemas, data_tables};
+use crate::sync_client::storage::{BucketId, RequestId, UNKNOWN_REQUEST_ID};
+use crate::text::{identifier, literal};
 use crate::updated_rows;
 
 /// Deletes the bucket called `name`, so that it is downloaded again. Its rows are checked by the next full publish, and
@@ -20,10 +22,33 @@ use crate::updated_rows;
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn drop_bucket(database: &Database<'_>, name: &str) -> Result<()> {
+    const ID: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
+    if let Some(id) = database.integer(ID, &[name.into()])? {
+        mark_rows(database, BucketId(id))?;
+    }
     buckets::delete(database, name)
 }
 
-/// Writes the newest settled operation of a row to its table, or removes the row if there is none.
+/// Has the rows checked again that were inserted for operations of a bucket, also if these are lost.
+fn mark_rows(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+    let newest = Newest::load(database)?.region;
+    for table in data_tables(database)?.iter().filter(|table| table.holds_operations) {
+        let sql = format!(
+            "INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded) SELECT {}, id, 1 FROM main.{} \
+            WHERE rowid BETWEEN ?1 AND ?2",
+            literal(&table.row_type),
+            identifier(&table.name)
+        );
+        let mut mark = database.prepare(&sql)?;
+        for (first, last) in all_of(bucket, newest) {
+            mark.execute(&[first.into(), last.into()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the newest settled operation of a row to its table, or removes the row if there is none. A row with
+/// the data of an operation in place is as it was downloaded, and one that the next full publish checks is left to that.
 ///
 /// # Errors
 /// What publishing the row reports.
@@ -37,8 +62,13 @@ pub(crate) fn republish(
     const NEWEST: &str = "SELECT data FROM main.ps_row_operations AS entry \
         CROSS JOIN main.ps_operations AS operation ON operation.id = entry.operation \
         WHERE entry.row_type = ?1 AND entry.row_id = ?2 AND removed <> 1 ORDER BY op_id DESC LIMIT 1";
+    const IS_MARKED: &str = "SELECT 1 FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2 LIMIT 1";
     let _publishing = database.state().enter_sync_operation();
     let mut sinks = RowSinks::new(database, memory, schemas)?;
+    let is_marked = database.integer(IS_MARKED, &[row_type.into(), row_id.into()])?.is_some();
+    if is_marked || sinks.operation_in_place(row_type, row_id)?.is_some() {
+        return Ok(());
+    }
     let mut statement = database.cached(NEWEST)?;
     let mut rows = statement.query(&[row_type.into(), row_id.into()])?;
     match rows.next()? {

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use const_format::formatcp;
 use rowtide_json::writer::Json;
 use sqlite_nostd::{Row, ValueType};
 
@@ -11,6 +12,7 @@ use super::GATE;
 use crate::bucket_storage::PENDING;
 use crate::connection::Database;
 use crate::error::Result;
+use crate::in_place::IS_IN_PLACE;
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 
@@ -21,10 +23,15 @@ const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, EXISTS
         FROM main.ps_buckets AS bucket WHERE bucket.id = (operation.id >> 34) & 4194303), 0) AS pending \
       FROM main.ps_row_operations AS by_row JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
     WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \
-    UNION ALL SELECT operation.id, op_id, data, 1 FROM ";
+    UNION ALL SELECT operation.id, op_id, coalesce(data, powersync_operation_data(row_type, row_id, operation.id)), 1 FROM ";
 
-const VERSIONS_END: &str = " WHERE row_type = ?1 AND row_id = ?2), \
-  newest AS (SELECT max(iif(pending, NULL, op_id)) AS settled, max(iif(pending, op_id, NULL)) AS pending FROM stored) ";
+/// The version whose data are in the row, from a table.
+const IN_PLACE: &str = " UNION ALL SELECT held.id, op_id, shown.data, 0 FROM main.";
+const IN_PLACE_END: &str = formatcp!(
+    " AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} WHERE held.row_type = ?1 AND shown.id = ?2"
+);
+
+const VERSIONS_END: &str = "), newest AS (SELECT max(iif(pending, NULL, op_id)) AS settled, max(iif(pending, op_id, NULL)) AS pending FROM stored) ";
 
 const VERSIONS_JSON: &str = "SELECT json_group_array(json_object('bucket', name, 'op_id', CAST(op_id AS TEXT), \
     'published', json(iif(NOT pending AND op_id = (SELECT settled FROM newest), 'true', 'false')), \
@@ -58,6 +65,8 @@ struct Place {
     kind: &'static str,
     table: Option<String>,
     local_only: bool,
+    /// Whether the data of operations may be in its rows.
+    holds_operations: bool,
 }
 
 /// A state, and what it means.
@@ -97,7 +106,11 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
     let row = RowName { database, row_type, id };
     let place = place(database, schemas, row_type)?;
     let shown = row.shown(place.as_ref())?;
-    let versions = format!("{VERSIONS}{PENDING}{VERSIONS_END}");
+    let mut versions = format!("{VERSIONS}{PENDING} WHERE row_type = ?1 AND row_id = ?2");
+    if let Some(Place { table: Some(table), holds_operations: true, .. }) = &place {
+        versions.push_str(&format!("{IN_PLACE}{}{IN_PLACE_END}", identifier(table)));
+    }
+    versions.push_str(VERSIONS_END);
     let local = row.json(LOCAL)?;
     let (state, text) = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
     let versions = row.json(&format!("{versions}{VERSIONS_JSON}"))?;
@@ -209,14 +222,20 @@ fn place(database: &Database<'_>, schemas: &KnownSchemas, row_type: &str) -> Res
     for schema in schemas.newest_first(database)?.iter().flatten() {
         for raw in &schema.raw_tables {
             if raw.name == row_type {
-                return Ok(Some(Place { kind: "raw", table: raw.table_name.clone(), local_only: false }));
+                return Ok(Some(Place {
+                    kind: "raw",
+                    table: raw.table_name.clone(),
+                    local_only: false,
+                    holds_operations: false,
+                }));
             }
         }
     }
     for table in data_tables(database)? {
         if table.row_type == row_type {
             let kind = if table.is_direct { "direct" } else { "json" };
-            return Ok(Some(Place { kind, table: Some(table.name), local_only: table.local_only }));
+            let (local_only, holds_operations) = (table.local_only, table.holds_operations);
+            return Ok(Some(Place { kind, table: Some(table.name), local_only, holds_operations }));
         }
     }
     Ok(None)

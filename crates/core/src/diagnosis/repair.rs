@@ -11,7 +11,7 @@ use crate::bucket_storage::{
 };
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::migrations::note_view_triggers;
+use crate::migrations::note_way_down;
 use crate::schema::{KnownSchemas, Schema, StoredRows, apply};
 
 /// All codes that `powersync_repair` takes.
@@ -126,10 +126,10 @@ impl<'r> Repair<'r> {
         }
         match apply(self.database, schema)? {
             StoredRows::Untouched => {}
-            StoredRows::Complete => note_view_triggers(self.database)?,
+            StoredRows::Complete => note_way_down(self.database)?,
             StoredRows::Incomplete => {
                 resync_for_schema(self.database)?;
-                note_view_triggers(self.database)?;
+                note_way_down(self.database)?;
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ use super::repair::Fix;
 use super::{Report, queue};
 use crate::collections::Names;
 use crate::error::Result;
+use crate::in_place::IS_IN_PLACE;
 use crate::schema::{KnownSchemas, RowComparison, data_tables};
 use crate::text::{self, Identifier, identifier};
 
@@ -27,8 +28,9 @@ const BUCKETS: &str = formatcp!(
     WHERE region < min((SELECT max(region) FROM main.ps_checkpoint), 127)), \
   held AS (SELECT name, op_checksum & 4294967295 AS stored, \
       coalesce(sum(iif(operation.id & 17179869183 <= settled AND removed <> 1, hash & 4294967295, 0)), 0) & 4294967295 AS actual, \
-      sum(operation.id & 17179869183 <= settled AND entry.operation IS NULL) AS lost, \
-      sum(removed <> 1 AND NOT iif(json_valid(data), json_type(data) = 'object', 0)) AS unreadable \
+      sum(operation.id & 17179869183 <= settled AND (entry.operation IS NULL) = (operation.data IS NOT NULL OR removed = 1)) AS lost, \
+      sum(removed <> 1 AND iif(data IS NULL, powersync_operation_data(operation.row_type, operation.row_id, operation.id) IS NULL, \
+        NOT iif(json_valid(data), json_type(data) = 'object', 0))) AS unreadable \
     FROM main.ps_buckets AS bucket CROSS JOIN regions LEFT JOIN main.ps_operations AS operation \
         ON operation.id BETWEEN ((region << 56) | (bucket.id << 34)) + 1 AND ((region << 56) | (bucket.id << 34)) + 17179869183 \
       LEFT JOIN main.ps_row_operations AS entry \
@@ -64,7 +66,7 @@ ps_diagnostics;kind NOT IN ('attempt', 'checksum', 'stream', 'operation', 'untyp
 const ROWS: &str = "WITH explained(id) AS (SELECT row_id FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id IS NOT NULL \
     UNION SELECT entry ->> '$.id' FROM (SELECT iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud) \
       WHERE entry ->> '$.type' = ?1 AND entry ->> '$.id' IS NOT NULL), \
-  published AS (SELECT entry.row_id, data, max(op_id), sum(last_applied_op = 0) AS is_unpublished \
+  published AS (SELECT entry.row_id, data, max(op_id) AS op_id, sum(last_applied_op = 0) AS is_unpublished \
     FROM main.ps_row_operations AS entry CROSS JOIN main.ps_operations AS held ON held.id = entry.operation \
         AND held.row_type = entry.row_type AND held.row_id = entry.row_id CROSS JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 \
     WHERE entry.row_type = ?1 AND removed <> 1 GROUP BY entry.row_id) \
@@ -88,18 +90,35 @@ fn rows_of(table: &Table<'_>) -> String {
     const OTHERS: &str = "shown.id IN (SELECT id FROM explained), TRUE, NULL FROM main.";
     const WITHOUT_ENTRY: &str =
         "NOT EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = ?1 AND row_id = shown.id)";
+    // A version in place is the newest one.
+    let is_in_place = if table.holds_operations { [" WHERE ", NOT_IN_PLACE] } else { [""; 2] };
+    let without_entry =
+        if table.holds_operations { [WITHOUT_ENTRY, " AND ", NOT_IN_PLACE] } else { [WITHOUT_ENTRY, "", ""] };
+    let in_place = if table.holds_operations { [IN_PLACE, &name, IN_PLACE_END] } else { [""; 3] };
     let compared = [ROWS, differs, JOIN, &name, " AS shown ON ", of_type, "shown.id = published.row_id"];
-    let others = [" UNION ALL SELECT shown.id, ", is_kept, OTHERS, &name, " AS shown WHERE ", of_type, WITHOUT_ENTRY];
+    let others = [" UNION ALL SELECT shown.id, ", is_kept, OTHERS, &name, " AS shown WHERE ", of_type];
     // The application may have other rows in its own tables.
-    let others = if table.kind == Kind::Raw { &[][..] } else { &others };
-    compared.concat() + &others.concat()
+    let others = if table.kind == Kind::Raw { String::new() } else { others.concat() + &without_entry.concat() };
+    compared.concat() + &is_in_place.concat() + &others + &in_place.concat()
 }
+
+/// The row `shown` does not have the data of an operation in place.
+const NOT_IN_PLACE: &str =
+    formatcp!("NOT EXISTS (SELECT 1 FROM main.ps_operations AS held WHERE {IS_IN_PLACE} AND held.row_type = ?1)");
+
+/// Rows with the data of an operation in place, from a table.
+const IN_PLACE: &str = " UNION ALL SELECT shown.id, shown.id IN (SELECT id FROM explained), \
+    FALSE, NULL FROM main.";
+const IN_PLACE_END: &str =
+    formatcp!(" AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} AND held.row_type = ?1");
 
 /// Where the rows of a type are.
 struct Table<'t> {
     row_type: &'t str,
     kind: Kind,
     name: &'t str,
+    /// Whether the data of operations may be in its rows.
+    holds_operations: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -151,7 +170,7 @@ fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows)
         let name = raw.table_name.as_deref().unwrap_or_default();
         // A table that is missing is another problem, and one without ids cannot be checked.
         if known.insert(&raw.name) && database.prepare(&format!("SELECT id FROM main.{}", Identifier(name))).is_ok() {
-            checked.push(Table { row_type: &raw.name, kind: Kind::Raw, name });
+            checked.push(Table { row_type: &raw.name, kind: Kind::Raw, name, holds_operations: false });
         }
     }
     let mut types = Json::default();
@@ -159,7 +178,8 @@ fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows)
     for table in &tables {
         if !table.local_only && known.insert(&table.row_type) {
             let kind = if table.is_direct { Kind::Direct } else { Kind::Json };
-            checked.push(Table { row_type: &table.row_type, kind, name: &table.name });
+            let holds_operations = table.holds_operations;
+            checked.push(Table { row_type: &table.row_type, kind, name: &table.name, holds_operations });
             types.comma();
             types.string("", &table.row_type);
         }
@@ -180,7 +200,8 @@ fn find_rows(report: &mut Report<'_>, schemas: &KnownSchemas, counts: &mut Rows)
     while let Some(row) = rows.next()? {
         let row_type = row.text(0)?;
         if !known.contains(row_type) {
-            check(report, &Table { row_type, kind: Kind::Untyped, name: "ps_untyped" }, may_be_raw, counts)?;
+            let table = Table { row_type, kind: Kind::Untyped, name: "ps_untyped", holds_operations: false };
+            check(report, &table, may_be_raw, counts)?;
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ mod v10;
 mod v1001;
 mod v1002;
 mod v1003;
+mod v1004;
 mod v11;
 mod v12;
 mod v13;
@@ -41,7 +42,8 @@ use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{ViewTrigger, view_triggers};
+use crate::in_place::{pending_types, set_aside_sql, set_pending_aside_sql};
+use crate::schema::{ViewTrigger, data_tables, keep_trigger_removals, view_triggers};
 
 /// One step up from the format before it, and the way back.
 struct Migration {
@@ -72,7 +74,7 @@ struct Journey {
 }
 
 /// All steps, in order.
-const MIGRATIONS: [Migration; 17] = [
+const MIGRATIONS: [Migration; 18] = [
     v01::MIGRATION,
     v02::MIGRATION,
     v03::MIGRATION,
@@ -90,6 +92,7 @@ const MIGRATIONS: [Migration; 17] = [
     v1001::MIGRATION,
     v1002::MIGRATION,
     v1003::MIGRATION,
+    v1004::MIGRATION,
 ];
 
 /// A format that this library knows.
@@ -97,10 +100,10 @@ const MIGRATIONS: [Migration; 17] = [
 pub(crate) struct Version(i64);
 
 /// The format that the running code uses.
-pub(crate) const LATEST: Version = Version(v1003::MIGRATION.version);
+pub(crate) const LATEST: Version = Version(v1004::MIGRATION.version);
 
 impl Version {
-    /// The format with that number, None if there is none: 1 to 14, and 1001 to 1003.
+    /// The format with that number, None if there is none: 1 to 14, and 1001 to 1004.
     pub(crate) fn from_number(number: i64) -> Option<Self> {
         is_known(number).then_some(Self(number))
     }
@@ -138,22 +141,30 @@ pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
         apply(database, migration, journey)
             .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
     }
-    if target == LATEST { note_view_triggers(database) } else { Ok(()) }
+    if target == LATEST { note_way_down(database) } else { Ok(()) }
 }
 
-/// Makes the way down from the newest format begin with dropping the triggers of ours on views. To be called when these
-/// have changed.
+/// Stores the part of the way down from the newest format that depends on the tables there are. To be called when these
+/// have changed, or triggers of ours on views.
 ///
-/// They use functions that other versions do not have, while the views work everywhere, and the application may have
-/// views and triggers over them. No statement can find the triggers by itself, so each is named.
+/// The triggers are dropped: they use functions that other versions do not have, while the views work everywhere, and the
+/// application may have views and triggers over them. Then the data of operations are copied to them from each table. No
+/// statement can find triggers or tables by itself, so each is named.
 ///
 /// # Errors
 /// Errors of SQLite.
-pub(crate) fn note_view_triggers(database: &Database<'_>) -> Result<()> {
+pub(crate) fn note_way_down(database: &Database<'_>) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
-    let removals: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
-    let mut statements = removals.iter().map(String::as_str).chain(v1003::DOWN.iter().copied());
+    let mut statements: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
+    for table in data_tables(database)?.iter().filter(|table| table.holds_operations) {
+        statements.extend(keep_trigger_removals(&table.row_type));
+        statements.extend(set_aside_sql(&table.name, &table.row_type)?);
+    }
+    for row_type in pending_types(database)? {
+        statements.extend(set_pending_aside_sql(&row_type)?);
+    }
+    let mut statements = statements.iter().map(String::as_str).chain(v1004::DOWN.iter().copied());
     let down = down_migrations_json(&mut statements)?;
     // Asking first needs no lock.
     match database.integer(IS_NOTED, &[LATEST.0.into(), down.as_str().into()])? {

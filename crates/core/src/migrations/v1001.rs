@@ -177,33 +177,61 @@ INSERT INTO main.ps_row_operations(row_type, row_id, operation) \
 /// To this format, 2 means an operation that was removed.
 pub(super) const FORGET_UNKNOWN_SUBKEYS: &str = "UPDATE main.ps_operations SET removed = 0 WHERE removed = 2";
 
-/// The view groups by key without carrying data, then fetches the operations shown, so that it costs one sort of keys.
-/// Its last column, the operation's id, lets the trigger find the operation without a search.
-pub(super) const VIEW: &str =
-    "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
+/// The view `ps_oplog`. It groups by key without carrying data, then fetches the operations shown, so that it costs one
+/// sort of keys. Its last column, the operation's id, lets the trigger find the operation without a search.
+///
+/// `$is_put` is the condition for operations shown, `$data` an expression for their data.
+macro_rules! oplog_view {
+    ($is_put:literal, $data:literal) => {
+        concat!(
+            "CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
   SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
          newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
-         operation.data, operation.hash, operation.id
+         ",
+            $data,
+            ", operation.hash, operation.id
     FROM (
       SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
         FROM ps_operations AS held
        CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
        GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
-      HAVING NOT held.removed
+      HAVING ",
+            $is_put,
+            "
     ) AS newest
-   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id";
+   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id"
+        )
+    };
+}
 
-/// An update of another part of the key than the subkey changes nothing.
-pub(super) const KEY_REPAIR: &str = "CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
+/// The trigger on the view `ps_oplog`. An update of another part of the key than the subkey changes nothing. `$more` is
+/// set besides the subkey.
+macro_rules! oplog_key_repair {
+    ($more:literal) => {
+        concat!(
+            "CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
   WHEN NEW.key IS NOT OLD.key
    AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
      = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
 BEGIN
   UPDATE ps_operations
      SET subkey = nullif(CAST(substr(
-           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null')
+           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null')",
+            $more,
+            "
    WHERE id = OLD.operation;
-END";
+END"
+        )
+    };
+}
+
+pub(super) use {oplog_key_repair, oplog_view};
+
+/// The view of this format.
+pub(super) const VIEW: &str = oplog_view!("NOT held.removed", "operation.data");
+
+/// Its trigger.
+pub(super) const KEY_REPAIR: &str = oplog_key_repair!("");
 
 const DOWN: &[&str] = &[statements![
     // Their triggers use functions of ours; powersync_replace_schema creates them again.

@@ -22,25 +22,19 @@ pub(super) const MIGRATION: Migration = Migration { version: 1002, up: Up::Code(
 
 fn up(database: &Database<'_>, journey: Journey) -> Result<()> {
     database.execute_batch(UP)?;
-    // As before, but for operations whose subkey is not known.
-    execute_replaced(database, v1001::VIEW, "NOT held.removed", "held.removed IN (0, 2)")?;
-    const REPAIRED: &str = ",\n         removed = iif(removed = 2, 0, removed)\n   WHERE id";
-    execute_replaced(database, v1001::KEY_REPAIR, "\n   WHERE id", REPAIRED)?;
+    database.execute_batch(VIEW)?;
+    database.execute_batch(KEY_REPAIR)?;
     mark_unknown_subkeys(database, journey)?;
     database.execute_batch(UP_MISTAKEN_TYPES)?;
     make_readable(database)?;
     keep_views_on_the_way_down(database)
 }
 
-/// Runs `sql` with something else in place of a part. SQLite does this with less code than the standard library.
-fn execute_replaced(database: &Database<'_>, sql: &str, part: &str, by: &str) -> Result<()> {
-    let mut statement = database.prepare("SELECT replace(?1, ?2, ?3)")?;
-    let mut rows = statement.query(&[sql.into(), part.into(), by.into()])?;
-    match rows.next()? {
-        Some(row) => database.execute_batch(row.text(0)?),
-        None => Ok(()),
-    }
-}
+/// The view of this format: as before, but for operations whose subkey is not known.
+pub(super) const VIEW: &str = v1001::oplog_view!("held.removed IN (0, 2)", "operation.data");
+
+/// Its trigger.
+pub(super) const KEY_REPAIR: &str = v1001::oplog_key_repair!(",\n         removed = iif(removed = 2, 0, removed)");
 
 /// Notes which operations have a subkey that is not known, where the step before could not.
 ///

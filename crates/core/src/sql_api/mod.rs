@@ -10,6 +10,7 @@ mod identity;
 mod json_functions;
 mod log;
 mod migration;
+mod operation_data;
 mod row_functions;
 mod schema;
 mod session;
@@ -92,8 +93,10 @@ functions! {
     "powersync_init", 0, NONE, migration::init;
     "powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry;
     "powersync_json_merge", -1, PURE_JSON, json_functions::json_merge;
+    "powersync_keep_row", 4, INNOCUOUS, operation_data::keep_row;
     "powersync_last_synced_at", 0, NONE, sync_state::last_synced_at;
     "powersync_offline_sync_status", 0, DIRECT_JSON, sync_state::offline_sync_status;
+    "powersync_operation_data", 3, INNOCUOUS, operation_data::operation_data;
     "powersync_remove_duplicate_key_encoding", 1, PURE, json_functions::remove_duplicate_key_encoding;
     "powersync_repair", 1, DIRECT_JSON, diagnosis::repair;
     "powersync_repair", 2, DIRECT_JSON, diagnosis::repair;

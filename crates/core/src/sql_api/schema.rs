@@ -7,7 +7,7 @@ use sqlite_nostd::{Context, Value, ValueType};
 use crate::bucket_storage::{adopt_export, resync_for_schema};
 use crate::connection::Database;
 use crate::error::{Error, Result};
-use crate::migrations::{LATEST, is_at, migrate, note_view_triggers};
+use crate::migrations::{LATEST, is_at, migrate, note_way_down};
 use crate::schema::{RawTable, Schema, StoredRows, Write, apply, create_raw_table_trigger, drop_view_triggers};
 use crate::sql_api::session::Session;
 use crate::text;
@@ -37,11 +37,11 @@ fn replace(session: &Session, database: &Database<'_>, json: &str) -> Result<()>
     adopt_export(database)?;
     database.in_savepoint(|| match apply(database, &schema)? {
         StoredRows::Untouched => Ok(()),
-        StoredRows::Complete => note_view_triggers(database),
+        StoredRows::Complete => note_way_down(database),
         // A running iteration ends at its next event, for a new one to publish what is missing.
         StoredRows::Incomplete => {
             resync_for_schema(database)?;
-            note_view_triggers(database)
+            note_way_down(database)
         }
     })?;
     applied.remember(database, json, schema)

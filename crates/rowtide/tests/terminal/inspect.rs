@@ -27,7 +27,7 @@ fn a_healthy_file_is_fine() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(headline(&ran).starts_with("Nothing is wrong. The last sync was "), "{}", ran.out);
     for line in [
-        "  format        1003, of this version of the library",
+        "  format        1004, of this version of the library",
         "  state         open: what is downloaded is shown",
         "  waiting       nothing",
         "  rejected      nothing",

@@ -12,10 +12,15 @@ mod pending;
 mod row_location;
 mod row_sink;
 mod rows;
+mod takeover;
 mod versions;
 mod waiting;
 
+use alloc::vec::Vec;
+
+use crate::bucket_storage::StoreMemory;
 use crate::error::Result;
+use crate::schema::KnownSchemas;
 
 use held_rows::HeldRows;
 use pending::{Order, Pending};
@@ -25,27 +30,38 @@ use crate::connection::Database;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::updated_rows;
 
-pub(super) use row_location::RowLocations;
+pub(super) use row_location::{PendingTable, RowLocation, RowLocations};
 pub(super) use row_sink::RowSinks;
 pub(super) use versions::Kind;
 
 /// See [`crate::sync_client::storage::Storage::publish`], and `publish_around_local_writes` there if `holds_back`.
 pub(super) fn publish(
     database: &Database<'_>,
-    mut sinks: RowSinks<'_, '_>,
+    memory: &StoreMemory,
+    schemas: &KnownSchemas,
     changed: &[ChangedBucket],
     scope: Scope<'_>,
     holds_back: bool,
 ) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
-    let pending = Pending::load(database, changed)?;
+    let mut pending = Pending::load(database, changed)?;
+    memory.locations.refresh(database, schemas)?;
+    let types = if pending.is_empty() { Vec::new() } else { memory.locations.pending_types(database)? };
+    if !types.is_empty() {
+        takeover::publish_waiting(database, &mut pending, &types, scope, !holds_back)?;
+    }
+    let mut sinks = RowSinks::new(database, memory, schemas)?;
     if holds_back {
         if pending.is_empty() && !updated_rows::has_downloaded(database)? {
             return Ok(());
         }
         sinks.hold_back(HeldRows::load(database)?);
     }
-    let order = pending.order(database)?;
+    let order = match pending.first_type(database)? {
+        // Each of its rows has to be looked for anyway.
+        Some(first) if sinks.may_hold_operations(&first)? => Order::OfRows(pending.superseded()),
+        _ => pending.order(database)?,
+    };
     if order == Order::OfArrival {
         pending.enter_row_operations(database)?;
     }

@@ -8,15 +8,17 @@
 use alloc::vec::Vec;
 
 use crate::error::Result;
+use crate::in_place;
 
+use super::row_sink::RowPlace;
 use super::rows::{Counted, Publisher};
 use crate::bucket_storage::by_row::{OperationsByRow, StoredOperation};
 use crate::bucket_storage::publish::versions::{Kind, Version};
 use crate::collections::sort_by;
 use crate::connection::Database;
 
-/// Changes of `ps_operations` that are collected before they are made, in memory of 16 bytes each.
-const COLLECTED: usize = 50_000;
+/// Changes of `ps_operations` that are collected before they are made, in memory of 24 bytes each.
+const COLLECTED: usize = 40_000;
 
 /// What happens to a settled operation that a pending one supersedes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +30,37 @@ pub(super) enum Superseded {
     Replaced,
 }
 
+/// What happens to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    /// It goes.
+    Delete,
+    /// Its data are in the row.
+    LeaveData,
+    /// This one takes its place.
+    Replace(i64),
+    /// The same, and the data of that are in the row.
+    ReplaceInPlace(i64),
+}
+
 /// Changes of `ps_operations` to be made in its order.
 #[derive(Default)]
 pub(super) struct OperationChanges {
-    /// Operations, each with the one that takes its place, or 0 if it is deleted.
-    changes: Vec<(i64, i64)>,
+    changes: Vec<(i64, Change)>,
 }
 
 impl OperationChanges {
-    fn add(&mut self, operation: i64, replacement: i64) -> Result<()> {
+    fn add(&mut self, operation: i64, change: Change) -> Result<()> {
         self.changes.try_reserve(1)?;
-        self.changes.push((operation, replacement));
+        self.changes.push((operation, change));
         Ok(())
     }
 
-    fn delete(&mut self, operation: i64) -> Result<()> {
-        self.add(operation, 0)
-    }
-
     /// Lets `operation` move to `place`.
-    fn replace(&mut self, place: i64, operation: i64) -> Result<()> {
-        self.add(place, operation)?;
-        self.delete(operation)
+    fn replace(&mut self, place: i64, operation: i64, is_in_place: bool) -> Result<()> {
+        let change = if is_in_place { Change::ReplaceInPlace } else { Change::Replace };
+        self.add(place, change(operation))?;
+        self.add(operation, Change::Delete)
     }
 
     fn is_full(&self) -> bool {
@@ -61,12 +72,17 @@ impl OperationChanges {
         // Nothing takes a place if it is no longer there.
         const REPLACE: &str = "UPDATE OR IGNORE main.ps_operations SET (op_id, data, hash, removed) = \
             (SELECT op_id, data, hash, removed FROM main.ps_operations WHERE id = ?2) WHERE id = ?1";
+        const REPLACE_IN_PLACE: &str = "UPDATE OR IGNORE main.ps_operations SET data = NULL, \
+            (op_id, hash, removed) = (SELECT op_id, hash, removed FROM main.ps_operations WHERE id = ?2) WHERE id = ?1";
+        const LEAVE_DATA: &str = "UPDATE main.ps_operations SET data = NULL WHERE id = ?1";
         const DELETE: &str = "DELETE FROM main.ps_operations WHERE id = ?1";
         sort_by(&mut self.changes, Ord::cmp);
-        for (operation, replacement) in self.changes.drain(..) {
-            match replacement {
-                0 => database.execute(DELETE, &[operation.into()])?,
-                _ => database.execute(REPLACE, &[operation.into(), replacement.into()])?,
+        for (operation, change) in self.changes.drain(..) {
+            match change {
+                Change::Delete => database.execute(DELETE, &[operation.into()])?,
+                Change::LeaveData => database.execute(LEAVE_DATA, &[operation.into()])?,
+                Change::Replace(by) => database.execute(REPLACE, &[operation.into(), by.into()])?,
+                Change::ReplaceInPlace(by) => database.execute(REPLACE_IN_PLACE, &[operation.into(), by.into()])?,
             }
         }
         Ok(())
@@ -78,27 +94,25 @@ impl Publisher<'_, '_> {
     /// that count.
     pub(super) fn publish_in_order(&mut self, superseded: Superseded) -> Result<()> {
         let may_have_entries = self.pending.is_few() || has_entries(self.database)?;
+        self.may_settle_in_place = self.pending.fits_cache_in_order_of_rows(self.database)?;
         let mut operations = OperationsByRow::new(self.database, self.pending.ranges())?;
         let (mut changes, mut operation) = (OperationChanges::default(), StoredOperation::default());
         while operations.take(&mut operation)? {
-            if may_have_entries {
-                self.load_entered(operation.row_type(), operation.row_id())?;
-            } else {
-                self.versions.clear();
-            }
+            let (row_type, row_id) = (operation.row_type(), operation.row_id());
+            self.load_settled(row_type, row_id, may_have_entries)?;
             let is_alone = self.versions.len() == 0 && !operations.goes_on_with_row_of(&operation);
             if is_alone && operation.kind == Kind::Put && self.pending.is_pending(operation.id) {
                 self.pending.count_settled(operation.id, operation.hash);
-                self.enter(operation.row_type(), operation.row_id(), operation.id)?;
-                self.sinks.put(operation.row_type(), operation.row_id(), operation.data())?;
-                continue;
-            }
-            self.add_pending(&operation)?;
-            while operations.goes_on_with_row_of(&operation) && operations.take(&mut operation)? {
+                self.put_alone(&operation, &mut changes)?;
+            } else {
                 self.add_pending(&operation)?;
+                while operations.goes_on_with_row_of(&operation) && operations.take(&mut operation)? {
+                    self.add_pending(&operation)?;
+                }
+                let (row_type, row_id) = (operation.row_type(), operation.row_id());
+                let shown = self.publish_row(row_type, row_id, Counted::Pending, Some(superseded))?;
+                self.settle(row_type, row_id, superseded, shown, &mut changes)?;
             }
-            self.publish_row(operation.row_type(), operation.row_id(), Counted::Pending)?;
-            self.settle(&operation, superseded, &mut changes)?;
             if changes.is_full() {
                 changes.make(self.database)?;
             }
@@ -106,43 +120,68 @@ impl Publisher<'_, '_> {
         changes.make(self.database)
     }
 
+    /// Publishes and enters the only operation of a row.
+    fn put_alone(&mut self, operation: &StoredOperation, changes: &mut OperationChanges) -> Result<()> {
+        let (row_type, row_id, data) = (operation.row_type(), operation.row_id(), operation.data());
+        let may_be_in_place = match self.place {
+            RowPlace::Elsewhere => false,
+            RowPlace::Absent => self.may_settle_in_place,
+            RowPlace::At(_) => true,
+        };
+        if may_be_in_place && self.sinks.put_in_place(row_type, row_id, data, operation.id, self.place)? {
+            return changes.add(operation.id, Change::LeaveData);
+        }
+        if !may_be_in_place {
+            self.sinks.put(row_type, row_id, data)?;
+        }
+        in_place::enter(self.database, row_type, row_id, operation.id)
+    }
+
     /// Adds an operation to those of the row, unless it was settled before and is among them already.
     fn add_pending(&mut self, operation: &StoredOperation) -> Result<()> {
         if self.pending.is_pending(operation.id) { self.add_operation(operation) } else { Ok(()) }
     }
 
-    /// Enters the pending operations of the row that count, and has those deleted that do not. `operation` is one of
-    /// the row.
+    /// Enters the pending operations of the row that count, and has those deleted that do not. The data of `shown` are
+    /// in the row now.
     fn settle(
         &mut self,
-        operation: &StoredOperation,
+        row_type: &str,
+        row_id: &str,
         superseded: Superseded,
+        shown: Option<i64>,
         changes: &mut OperationChanges,
     ) -> Result<()> {
-        let (row_type, row_id) = (operation.row_type(), operation.row_id());
-        let is_pending = |version: &Version| self.pending.is_pending(version.operation);
+        let is_replaced = |version: &Version| superseded == Superseded::Replaced && !self.is_pending(version);
         for versions in self.versions.by_key() {
-            let Some((last, older)) = versions.split_last() else {
+            let Some((last, _)) = versions.split_last() else {
                 debug_assert!(false, "operations are listed by key, and there are none");
                 continue;
             };
             let mut place = None;
-            if last.is_current() && is_pending(last) {
-                let settled = older.iter().find(|version| !is_pending(version));
-                place = settled.filter(|_| superseded == Superseded::Replaced).map(|version| version.operation);
+            if last.is_current() && self.is_pending(last) {
+                place = self.versions.place_of(last, is_replaced);
+                let operation = place.map_or(last.operation, |place| place.operation);
+                let is_in_place = shown == Some(operation);
                 match place {
-                    Some(place) => changes.replace(place, last.operation)?,
-                    None => self.enter(row_type, row_id, last.operation)?,
+                    Some(_) => changes.replace(operation, last.operation, is_in_place)?,
+                    None if is_in_place => changes.add(operation, Change::LeaveData)?,
+                    None => {}
+                }
+                match (place, is_in_place) {
+                    (Some(place), true) if !place.is_in_place => self.delete_entry(row_type, row_id, operation)?,
+                    (Some(place), false) if place.is_in_place => {
+                        in_place::enter(self.database, row_type, row_id, operation)?;
+                    }
+                    (None, false) => in_place::enter(self.database, row_type, row_id, operation)?,
+                    _ => {}
                 }
             }
-            for version in versions.iter().filter(|version| !version.is_current()) {
-                if !is_pending(version) {
-                    if place == Some(version.operation) {
-                        continue;
-                    }
+            for version in versions.iter().filter(|version| !version.is_current() && place != Some(*version)) {
+                if !self.is_pending(version) && !version.is_in_place {
                     self.delete_entry(row_type, row_id, version.operation)?;
                 }
-                changes.delete(version.operation)?;
+                changes.add(version.operation, Change::Delete)?;
             }
         }
         self.obsolete.clear();
@@ -151,6 +190,6 @@ impl Publisher<'_, '_> {
 }
 
 /// Whether anything is entered in `ps_row_operations`.
-fn has_entries(database: &Database<'_>) -> Result<bool> {
+pub(super) fn has_entries(database: &Database<'_>) -> Result<bool> {
     Ok(database.integer("SELECT 1 FROM main.ps_row_operations LIMIT 1", &[])?.is_some())
 }

@@ -1,12 +1,13 @@
 //! The operations of changed buckets that wait to be published.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
 
 use crate::bucket_storage::buckets::{checksum_column, checksum_from_column};
 use crate::bucket_storage::by_row::visit_by_row;
-use crate::bucket_storage::operation_id::{bucket_of, operations_after, sequence_of};
+use crate::bucket_storage::operation_id::{Region, bucket_of, operations_after, sequence_of};
 use crate::bucket_storage::publish::ordered::Superseded;
 use crate::bucket_storage::publish::waiting::WAITING_SIZE;
 use crate::bucket_storage::regions::{Newest, all_of};
@@ -29,6 +30,9 @@ const BULK_SHARE: i64 = 16;
 
 /// Bytes that the indexes of a table, and `ps_row_operations`, need for a row.
 const INDEXED_ROW: i64 = 64;
+
+/// Bytes that a row of common size takes.
+const ROW: i64 = 512;
 
 /// The order in which rows are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,11 @@ impl Pending {
         self.buckets.get_mut(position).map(|(_, bucket)| bucket)
     }
 
+    /// Whether the bucket is one of those that changed.
+    pub(super) fn has_bucket(&self, id: BucketId) -> bool {
+        self.position(id).is_ok()
+    }
+
     /// Whether operation `id` was not settled before this publish.
     pub(super) fn is_pending(&self, id: i64) -> bool {
         self.bucket(bucket_of(id)).is_some_and(|bucket| sequence_of(id) > bucket.settled)
@@ -130,6 +139,18 @@ impl Pending {
             bucket.op_checksum += hash;
             bucket.add_checksum -= hash;
         }
+    }
+
+    /// The same for operations of a bucket that were published together: `first` has an id of the bucket, `hash` is the
+    /// sum of theirs. They are not to be checked any more.
+    pub(super) fn count_published(&mut self, first: i64, hash: Checksum, count: i64) {
+        self.count_settled(first, hash);
+        self.operations = self.operations.saturating_sub(count);
+    }
+
+    /// The region in which operations are pending.
+    pub(super) fn newest_region(&self) -> Region {
+        self.newest.region
     }
 
     /// The hash of an operation that was held moves to the checksum of those no longer held.
@@ -170,9 +191,42 @@ impl Pending {
         Ok(indexed.saturating_add(waiting) <= cache_size(database)?.saturating_div(2))
     }
 
+    /// The type of the first operation that is to be checked, if many are.
+    pub(super) fn first_type(&self, database: &Database<'_>) -> Result<Option<String>> {
+        const SQL: &str = "SELECT row_type FROM main.ps_operations \
+            WHERE id BETWEEN ?1 AND ?2 AND (data IS NOT NULL OR removed = 1) LIMIT 1";
+        if self.operations < BULK_FROM {
+            return Ok(None);
+        }
+        for (first, last) in self.ranges() {
+            let mut rows = database.query(SQL, &[first.into(), last.into()])?;
+            if let Some(row) = rows.next()? {
+                return crate::text::copy(row.text(0)?).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether all rows that were downloaded fit the cache.
+    pub(super) fn held_rows_fit_cache(&self, database: &Database<'_>) -> Result<bool> {
+        const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
+        let settled = database.integer(SQL, &[])?.unwrap_or(0);
+        Ok(settled.saturating_mul(ROW) <= cache_size(database)?.saturating_div(2))
+    }
+
+    /// Whether the key of a table with that many rows fits the cache.
+    pub(super) fn index_fits_cache(&self, database: &Database<'_>, rows: i64) -> Result<bool> {
+        Ok(rows.saturating_mul(INDEXED_ROW) <= cache_size(database)?.saturating_div(2))
+    }
+
+    /// Whether the rows of all operations fit the cache, so that they need not be inserted in the order of their rowids.
+    pub(super) fn fits_cache_in_order_of_rows(&self, database: &Database<'_>) -> Result<bool> {
+        Ok(self.is_few() || self.operations.saturating_mul(ROW) <= cache_size(database)?.saturating_div(2))
+    }
+
     /// What happens to superseded operations. Putting others in their place changes the pages of both; entering the
     /// others instead changes pages of `ps_row_operations`, which are fewer when most of them change.
-    fn superseded(&self) -> Superseded {
+    pub(super) fn superseded(&self) -> Superseded {
         let settled = self.buckets.iter().fold(0_i64, |sum, (_, bucket)| sum.saturating_add(bucket.settled));
         let is_small = self.is_few() || self.operations.saturating_mul(REPLACED_SHARE) <= settled;
         if is_small { Superseded::Replaced } else { Superseded::Deleted }

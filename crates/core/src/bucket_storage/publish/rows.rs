@@ -8,17 +8,22 @@ use rowtide_protocol::Checksum;
 use sqlite_nostd::Row;
 
 use crate::bucket_storage::by_row::{RunSize, StoredOperation};
-use crate::bucket_storage::operation_id::bucket_of;
+use crate::bucket_storage::operation_id::{bucket_of, sequence_of};
+use crate::bucket_storage::publish::ordered::{Superseded, has_entries};
 use crate::bucket_storage::publish::pending::Pending;
-use crate::bucket_storage::publish::row_sink::RowSinks;
+use crate::bucket_storage::publish::row_sink::{RowPlace, RowSinks};
 use crate::bucket_storage::publish::versions::{Kind, RowVersions, Version};
 use crate::bucket_storage::publish::waiting::WaitingRows;
 use crate::collections::{Numbers, RowKeys};
 use crate::connection::Database;
 use crate::error::Result;
+use crate::in_place;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::text::overwrite;
 use crate::updated_rows;
+
+/// From this many rows on, it matters in which order they are deleted.
+const MANY_ROWS: usize = 1000;
 
 /// One publish in progress.
 pub(super) struct Publisher<'a, 'c> {
@@ -34,6 +39,10 @@ pub(super) struct Publisher<'a, 'c> {
     newest: (i64, i64),
     /// Operations of the row that no longer count.
     pub(super) obsolete: Vec<i64>,
+    /// Where the row is.
+    pub(super) place: RowPlace,
+    /// Whether new rows may be inserted in the order of rows, under the ids of their operations.
+    pub(super) may_settle_in_place: bool,
 }
 
 /// Which operations of a row are counted as settled when it is checked.
@@ -57,6 +66,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
             newest_data: String::new(),
             newest: (0, 0),
             obsolete: Vec::new(),
+            place: RowPlace::default(),
+            may_settle_in_place: false,
         }
     }
 
@@ -64,7 +75,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// in sequence.
     pub(super) fn publish_pending(&mut self) -> Result<()> {
         const SELECT: &str = "SELECT id, row_type, row_id, hash, removed, data FROM main.ps_operations \
-            WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+            WHERE id BETWEEN ?1 AND ?2 AND (data IS NOT NULL OR removed = 1) ORDER BY id";
         let shared = shared_operations(self.database)?;
         // Operations whose row was looked at together with an earlier one.
         let mut is_done = Numbers::default();
@@ -77,7 +88,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             while let Some(row) = rows.next()? {
                 let (operation, row_type, row_id) = (row.integer(0), row.text(1)?, row.text(2)?);
                 let is_removal = Kind::from_column(row.integer(4)) == Kind::Remove;
-                if is_removal || shared.contains(operation) {
+                if is_removal || shared.contains(operation) || self.sinks.may_hold_operations(row_type)? {
                     if !is_done.remove(operation) {
                         self.seek_row(row_type, row_id, Counted::Pending)?;
                         let current = self.versions.iter().filter(|version| version.is_current());
@@ -100,9 +111,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// Looks at the rows of removed operations and local writes; afterwards there are none. If rows are held back, looks
     /// only at the others, and those that are held back stay in the list.
     pub(super) fn publish_updated_rows(&mut self) -> Result<()> {
-        const SELECT: &str = "SELECT row_type, row_id, EXISTS (SELECT 1 FROM main.ps_row_operations AS entry \
-                WHERE entry.row_type = updated.row_type AND entry.row_id = updated.row_id), rowid \
-            FROM main.ps_updated_rows AS updated WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
+        const SELECT: &str = "SELECT row_type, row_id, rowid FROM main.ps_updated_rows \
+            WHERE row_type IS NOT NULL AND row_id IS NOT NULL";
         const FORGET: &str = "DELETE FROM main.ps_updated_rows WHERE rowid = ?1";
         let mut rows = self.database.query(SELECT, &[])?;
         let (mut keys, mut is_empty) = (RowKeys::default(), true);
@@ -112,10 +122,10 @@ impl<'a, 'c> Publisher<'a, 'c> {
                 if held.contains(row_type, row_id) {
                     continue;
                 }
-                self.database.execute(FORGET, &[row.integer(3).into()])?;
+                self.database.execute(FORGET, &[row.integer(2).into()])?;
             }
             is_empty = false;
-            keys.push(row_type, row_id, row.integer(2))?;
+            keys.push(row_type, row_id, 0)?;
             if RunSize::LARGE.is_reached(&keys) {
                 self.publish_rows(&mut keys)?;
                 keys.clear();
@@ -126,22 +136,37 @@ impl<'a, 'c> Publisher<'a, 'c> {
         if is_empty || self.sinks.held().is_some() { Ok(()) } else { updated_rows::forget_all(self.database) }
     }
 
-    /// Looks at rows in their order, each once. They come with 0 if they have no operations.
+    /// Looks at rows in their order, each once.
     fn publish_rows(&mut self, keys: &mut RowKeys) -> Result<()> {
+        if keys.len() == 0 {
+            return Ok(());
+        }
+        let may_have_entries = has_entries(self.database)?;
+        let fit_cache = keys.len() < MANY_ROWS || self.pending.held_rows_fit_cache(self.database)?;
         let (mut row_type, mut row_id, mut is_first) = (String::new(), String::new(), true);
-        keys.visit_sorted(&mut |next_type, next_id, operations| {
+        let mut removed = Vec::new();
+        keys.visit_sorted(&mut |next_type, next_id, _| {
             if next_id == row_id && next_type == row_type && !is_first {
                 return Ok(());
             }
             is_first = false;
+            if next_type != row_type {
+                self.sinks.delete_at(&row_type, &mut removed)?;
+            }
             overwrite(&mut row_type, next_type)?;
             overwrite(&mut row_id, next_id)?;
-            if operations == 0 {
-                self.sinks.delete(next_type, next_id)
-            } else {
-                self.seek_row(next_type, next_id, Counted::None)
+            self.load_settled(next_type, next_id, may_have_entries)?;
+            match self.place {
+                // Rows that go are deleted in the order of the table's pages, unless all of these fit the cache.
+                RowPlace::At(rowid) if !fit_cache && self.versions.len() == 0 && self.sinks.held().is_none() => {
+                    removed.try_reserve(1)?;
+                    removed.push(rowid);
+                    Ok(())
+                }
+                _ => self.check_loaded(next_type, next_id, Counted::None),
             }
-        })
+        })?;
+        self.sinks.delete_at(&row_type, &mut removed)
     }
 
     /// Writes back what changed about the buckets.
@@ -150,20 +175,62 @@ impl<'a, 'c> Publisher<'a, 'c> {
     }
 
     fn seek_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
-        self.load_entered(row_type, row_id)?;
-        self.publish_row(row_type, row_id, counted)?;
+        self.load_settled(row_type, row_id, true)?;
+        self.check_loaded(row_type, row_id, counted)
+    }
+
+    /// Publishes the row whose operations were loaded, and deletes those that no longer count.
+    fn check_loaded(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+        self.publish_row(row_type, row_id, counted, None)?;
         self.delete_obsolete(row_type, row_id)
     }
 
-    /// Makes the row's operations that are entered in `ps_row_operations` those that are checked.
-    pub(super) fn load_entered(&mut self, row_type: &str, row_id: &str) -> Result<()> {
+    /// Makes the row's settled operations those that are checked. Only that in place is looked for unless
+    /// `may_have_entries`.
+    pub(super) fn load_settled(&mut self, row_type: &str, row_id: &str, may_have_entries: bool) -> Result<()> {
+        self.versions.clear();
+        self.newest = (i64::MIN, 0);
+        if may_have_entries {
+            self.load_entered(row_type, row_id)?;
+        }
+        self.place = self.sinks.place(row_type, row_id)?;
+        match self.place {
+            RowPlace::At(rowid) if rowid >= in_place::FIRST_OPERATION => self.load_in_place(row_type, row_id, rowid),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds the operation whose data are in the row, if there is one.
+    fn load_in_place(&mut self, row_type: &str, row_id: &str, rowid: i64) -> Result<()> {
+        const SELECT: &str = "SELECT op_id, hash, removed, subkey FROM main.ps_operations \
+            WHERE id = ?1 AND row_type = ?2 AND row_id = ?3 AND data IS NULL AND removed <> 1";
+        const IS_SETTLED: &str = "SELECT 1 FROM main.ps_buckets WHERE id = ?1 AND settled >= ?2";
+        let mut rows = self.database.query(SELECT, &[rowid.into(), row_type.into(), row_id.into()])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        // What is pending in a bucket that is published has data of its own by now.
+        let bucket = bucket_of(rowid);
+        if !self.pending.has_bucket(bucket)
+            && self.database.integer(IS_SETTLED, &[bucket.0.into(), sequence_of(rowid).into()])?.is_none()
+        {
+            return Ok(());
+        }
+        let (hash, kind) = (Checksum::from_stored(row.integer(1)), Kind::from_column(row.integer(2)));
+        self.versions.push_in_place(rowid, row.integer(0), hash, kind, row.optional_text(3)?)
+    }
+
+    /// Whether an operation of the row that is checked was not settled before.
+    pub(super) fn is_pending(&self, version: &Version) -> bool {
+        !version.is_in_place && self.pending.is_pending(version.operation)
+    }
+
+    /// Adds the row's operations that are entered in `ps_row_operations` to those that are checked.
+    fn load_entered(&mut self, row_type: &str, row_id: &str) -> Result<()> {
         // The unary plus keeps newer SQLite from preparing the statement again for each row: it would look at the bound
         // values to plan the join.
         const SELECT: &str = "SELECT operation.id, operation.op_id, operation.hash, operation.removed, \
             operation.subkey, operation.data FROM main.ps_row_operations AS entry \
             CROSS JOIN main.ps_operations AS operation ON operation.id = entry.operation \
             WHERE entry.row_type = +?1 AND entry.row_id = +?2";
-        self.versions.clear();
         let mut rows = self.database.query(SELECT, &[row_type.into(), row_id.into()])?;
         while let Some(row) = rows.next()? {
             self.add_version(&row)?;
@@ -174,7 +241,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// Adds an operation of the row: its id, op id, hash, what it does, subkey and data.
     fn add_version(&mut self, row: &Row<'_>) -> Result<()> {
         let (operation, op_id) = (row.integer(0), row.integer(1));
-        if self.versions.len() == 0 || op_id > self.newest.0 {
+        if op_id > self.newest.0 {
             overwrite(&mut self.newest_data, row.text(5)?)?;
             self.newest = (op_id, operation);
         }
@@ -185,19 +252,27 @@ impl<'a, 'c> Publisher<'a, 'c> {
     /// Adds an operation of the row that was read before.
     pub(super) fn add_operation(&mut self, operation: &StoredOperation) -> Result<()> {
         let StoredOperation { id, op_id, hash, kind, .. } = *operation;
-        if self.versions.len() == 0 || op_id > self.newest.0 {
+        if op_id > self.newest.0 {
             overwrite(&mut self.newest_data, operation.data())?;
             self.newest = (op_id, id);
         }
         self.versions.push(id, op_id, hash, kind, operation.subkey())
     }
 
-    /// Publishes the row whose operations are in `self.versions`.
-    pub(super) fn publish_row(&mut self, row_type: &str, row_id: &str, counted: Counted) -> Result<()> {
+    /// Publishes the row whose operations are in `self.versions`. Gives the operation whose data are in the row then, and
+    /// were not before. A pending one has the id of the operation in whose place it is to be settled: what that may be
+    /// is `superseded`, or none takes another's place.
+    pub(super) fn publish_row(
+        &mut self,
+        row_type: &str,
+        row_id: &str,
+        counted: Counted,
+        superseded: Option<Superseded>,
+    ) -> Result<Option<i64>> {
         self.versions.resolve();
         let (mut has_removal, mut is_new) = (false, false);
         for version in self.versions.iter() {
-            let is_pending = self.pending.is_pending(version.operation);
+            let is_pending = self.is_pending(version);
             has_removal |= version.kind == Kind::Remove;
             is_new |= version.is_current() && self.pending.is_new(version.operation);
             if !version.is_current() {
@@ -215,23 +290,58 @@ impl<'a, 'c> Publisher<'a, 'c> {
                 self.versions.winner(|version: &Version| is_involved(bucket_of(version.operation)))
             }
         };
-        match (winner, self.scope) {
-            // What is left after a REMOVE is older than local writes, which the gate does not protect here.
-            (Some(_), Scope::Partial { .. }) if !is_new => {}
-            (Some(version), _) if version.operation == self.newest.1 => {
-                self.sinks.put(row_type, row_id, &self.newest_data)?;
-            }
-            (Some(version), _) => put_operation(self.database, &mut self.sinks, row_type, row_id, version.operation)?,
-            (None, Scope::Full) => self.sinks.delete(row_type, row_id)?,
-            // Another bucket may still hold the row: the full publish decides.
-            (None, Scope::Partial { .. }) => {}
-        }
         // The full publish shows the newest operation again that a less urgent bucket has had before.
         let is_behind = || self.versions.winner(|_| true) != winner;
         if matches!(self.scope, Scope::Partial { .. }) && (has_removal || is_behind()) {
             updated_rows::mark_downloaded(self.database, row_type, row_id)?;
         }
-        Ok(())
+        match (winner.copied(), self.scope) {
+            // What is left after a REMOVE is older than local writes, which the gate does not protect here.
+            (Some(_), Scope::Partial { .. }) if !is_new => Ok(None),
+            (Some(version), _) => self.put_version(row_type, row_id, &version, superseded),
+            (None, Scope::Full) => self.sinks.delete(row_type, row_id).map(|()| None),
+            // Another bucket may still hold the row: the full publish decides.
+            (None, Scope::Partial { .. }) => Ok(None),
+        }
+    }
+
+    /// Makes the data of `winner` those of the row; see [`Self::publish_row`].
+    fn put_version(
+        &mut self,
+        row_type: &str,
+        row_id: &str,
+        winner: &Version,
+        superseded: Option<Superseded>,
+    ) -> Result<Option<i64>> {
+        match self.versions.in_place().copied() {
+            Some(in_place) if in_place.operation == winner.operation => return Ok(None),
+            // The row is to hold those of another one.
+            Some(in_place) if in_place.is_current() => self.set_aside(row_type, row_id, in_place.operation)?,
+            _ => {}
+        }
+        if winner.operation != self.newest.1 {
+            put_operation(self.database, &mut self.sinks, row_type, row_id, winner.operation)?;
+            return Ok(None);
+        }
+        let Some(superseded) = superseded.filter(|_| self.place != RowPlace::Elsewhere && self.is_pending(winner))
+        else {
+            self.sinks.put(row_type, row_id, &self.newest_data)?;
+            return Ok(None);
+        };
+        let is_replaced = |version: &Version| superseded == Superseded::Replaced && !self.is_pending(version);
+        let taken = self.versions.place_of(winner, is_replaced).map(|place| place.operation);
+        let may_be_new = self.may_settle_in_place || self.place != RowPlace::Absent;
+        let Some(operation) = taken.or_else(|| may_be_new.then_some(winner.operation)) else {
+            self.sinks.put(row_type, row_id, &self.newest_data)?;
+            return Ok(None);
+        };
+        let is_in_place = self.sinks.put_in_place(row_type, row_id, &self.newest_data, operation, self.place)?;
+        Ok(is_in_place.then_some(operation))
+    }
+
+    /// Gives an operation its data back that the row has.
+    fn set_aside(&mut self, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
+        self.sinks.set_aside(row_type, row_id, operation)
     }
 
     /// Deletes the row's operations that no longer count, with their entries.
@@ -242,13 +352,6 @@ impl<'a, 'c> Publisher<'a, 'c> {
             self.database.execute(DELETE, &[operation.into()])?;
         }
         Ok(())
-    }
-
-    /// Enters an operation of a row in `ps_row_operations`.
-    pub(super) fn enter(&self, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
-        const ENTER: &str =
-            "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
-        self.database.execute(ENTER, &[row_type.into(), row_id.into(), operation.into()])
     }
 
     /// Takes an operation of a row out of `ps_row_operations`.

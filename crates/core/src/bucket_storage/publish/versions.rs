@@ -47,6 +47,8 @@ pub(super) struct Version {
     pub kind: Kind,
     /// A later operation of the same bucket, type, id and subkey replaces it. Set by [`RowVersions::resolve`].
     pub is_superseded: bool,
+    /// Its data are in the row, and nowhere else.
+    pub is_in_place: bool,
     subkey: Option<(usize, usize)>,
 }
 
@@ -86,6 +88,28 @@ impl RowVersions {
         kind: Kind,
         subkey: Option<&str>,
     ) -> Result<()> {
+        self.add(
+            Version { operation, op_id, hash, kind, is_superseded: false, is_in_place: false, subkey: None },
+            subkey,
+        )
+    }
+
+    /// Adds the operation whose data are in the row.
+    pub(super) fn push_in_place(
+        &mut self,
+        operation: i64,
+        op_id: i64,
+        hash: Checksum,
+        kind: Kind,
+        subkey: Option<&str>,
+    ) -> Result<()> {
+        self.add(
+            Version { operation, op_id, hash, kind, is_superseded: false, is_in_place: true, subkey: None },
+            subkey,
+        )
+    }
+
+    fn add(&mut self, version: Version, subkey: Option<&str>) -> Result<()> {
         let subkey = match subkey {
             None => None,
             Some(subkey) => {
@@ -96,7 +120,7 @@ impl RowVersions {
             }
         };
         self.versions.try_reserve(1)?;
-        self.versions.push(Version { operation, op_id, hash, kind, is_superseded: false, subkey });
+        self.versions.push(Version { subkey, ..version });
         Ok(())
     }
 
@@ -139,6 +163,19 @@ impl RowVersions {
     /// The operations added.
     pub(super) fn iter(&self) -> core::slice::Iter<'_, Version> {
         self.versions.iter()
+    }
+
+    /// The operation whose data are in the row.
+    pub(super) fn in_place(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.is_in_place)
+    }
+
+    /// The operation in whose place `version`, which is pending, is settled: an older one of its bucket and subkey. That
+    /// whose data are in the row comes first; others come if `is_settled` says so.
+    pub(super) fn place_of(&self, version: &Version, is_settled: impl Fn(&Version) -> bool) -> Option<&Version> {
+        let older = self.by_key().find(|of_key| of_key.last().is_some_and(|last| last.operation == version.operation));
+        let (_, older) = older?.split_last()?;
+        older.iter().find(|older| older.is_in_place).or_else(|| older.iter().find(|older| is_settled(older)))
     }
 
     /// The number of operations added.

@@ -6,6 +6,7 @@ pub(in crate::schema) mod fingerprint;
 pub(in crate::schema) mod known;
 pub(in crate::schema) mod moved_rows;
 pub(in crate::schema) mod plan;
+pub(in crate::schema) mod taken_table;
 pub(in crate::schema) mod unusual_table;
 
 use alloc::string::String;
@@ -16,14 +17,16 @@ use sqlite_nostd::{ResultCode, log};
 use crate::collections::{ByName, Names};
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
+use crate::in_place::{set_pending_aside, set_table_aside};
 use crate::schema::apply::changed_columns::change_columns;
 use crate::schema::apply::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use crate::schema::apply::plan::Plan;
 use crate::schema::apply::unusual_table::{UnusualTables, check_unusual_table};
 use crate::schema::definition::names::TriggerKind;
 use crate::schema::definition::{Schema, Table};
-use crate::schema::objects::data_table::DataTable;
+use crate::schema::objects::data_table::{DataTable, tables_in_another_form};
 use crate::schema::objects::direct_table::{self, is_direct_index};
+use crate::schema::objects::keep_trigger::{self, is_keep_trigger};
 use crate::schema::objects::row_call::ArgumentLimit;
 use crate::schema::objects::table_trigger::{self, RowObjects};
 use crate::schema::objects::view::{self, PathSupport};
@@ -89,6 +92,7 @@ fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object
     let limit = ArgumentLimit::of(database);
     let objects = RowObjects::of(database);
     let paths = path_support(database, schema);
+    let unusual = tables_in_another_form(database)?;
     let mut wanted = Vec::with_capacity(schema.tables.len() * 6);
     for table in &schema.tables {
         if table.direct {
@@ -102,7 +106,11 @@ fn wanted_objects(database: &Database<'_>, schema: &Schema) -> Result<Vec<Object
             wanted.extend(view::index(table, index, paths)?);
         }
         wanted.push(view::view(table, paths)?);
-        wanted.extend(view_trigger::triggers(table, limit)?);
+        let may_hold_operations = !unusual.contains(&table.data_table());
+        wanted.extend(view_trigger::triggers(table, limit, may_hold_operations)?);
+        if may_hold_operations && !table.options.local_only {
+            wanted.extend(keep_trigger::triggers(&table.name));
+        }
     }
     Ok(wanted)
 }
@@ -223,6 +231,10 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
     // The new table can be made first, unless its name is still taken.
     let is_free = |new: &NewTable<'_>| !taken.contains(&new.table.name.to_ascii_lowercase());
     for old in plan.dropped_tables() {
+        if old.holds_operations {
+            set_table_aside(database, &old.name, &old.row_type)?;
+            set_pending_aside(database, &old.row_type)?;
+        }
         let new = missing.continuing(old);
         match new {
             Some(new) if new.as_ref().is_some_and(is_free) => {
@@ -282,7 +294,11 @@ fn foreign_objects(database: &Database<'_>, plan: &Plan<'_>) -> Result<Vec<Strin
                 let definition = sql.strip_prefix(ObjectKind::Trigger.create());
                 statements.extend(definition.map(|rest| alloc::format!("CREATE TEMP TRIGGER {rest}")));
             }
-            Some(kind) if !TriggerKind::is_trigger_of(name, table) && !is_direct_index(name, sql) => {
+            Some(kind)
+                if !TriggerKind::is_trigger_of(name, table)
+                    && !is_keep_trigger(name, table)
+                    && !is_direct_index(name, sql) =>
+            {
                 statements.push(in_main(kind, sql));
             }
             _ => {}

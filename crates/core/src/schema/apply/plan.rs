@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::schema::definition::names::{DataTableName, TriggerKind};
 use crate::schema::objects::data_table::DataTable;
 use crate::schema::objects::direct_table::is_direct_index;
+use crate::schema::objects::keep_trigger::is_keep_trigger;
 use crate::schema::objects::view::{is_our_index, is_our_view};
 use crate::schema::objects::{Object, ObjectKind};
 
@@ -72,6 +73,10 @@ impl<'o> Plan<'o> {
     pub(in crate::schema) fn found(&mut self, kind: ObjectKind, name: &str, table: &str, sql: &str) {
         let index = self.find(kind, name);
         let wanted = index.and_then(|index| self.wanted.get(index));
+        if kind == ObjectKind::Trigger && is_keep_trigger(name, table) && wanted.is_none_or(|at| at.table != table) {
+            // It goes with its table, or serves.
+            return;
+        }
         let Some(wanted) = wanted.filter(|wanted| wanted.kind == kind || !self.is_ours(kind, name, table, sql)) else {
             self.found_unneeded(kind, name, table, sql);
             return;
@@ -94,7 +99,7 @@ impl<'o> Plan<'o> {
         if kind == ObjectKind::Table {
             match DataTable::parse(name, sql) {
                 Some(table) => self.dropped_tables.push(table),
-                None => self.unusual_tables.extend(DataTable::of_json(name)),
+                None => self.unusual_tables.extend(DataTable::unusual(name, sql)),
             }
         } else if self.is_ours(kind, name, table, sql) {
             self.unneeded.push((kind, name.into()));
@@ -257,6 +262,8 @@ fn compare_tables(wanted: &Object, sql: &str) -> Option<State> {
         Some(wanted) if wanted.is_direct => {
             found.map(|found| if found.holds_same_rows(&wanted) { State::Altered } else { State::Outdated })
         }
+        // Other versions make them in another form, and so does the first download.
+        Some(wanted) if found.is_some_and(|found| found.name == wanted.name) => Some(State::Present),
         _ => Some(State::Unknown),
     }
 }

@@ -11,6 +11,7 @@ use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
+use crate::in_place::{set_pending_aside, set_table_aside};
 use crate::schema::apply::moved_rows::{keep_rows, update_rows};
 use crate::schema::apply::plan::Plan;
 use crate::schema::objects::Object;
@@ -41,7 +42,13 @@ impl UnusualTables {
 
     /// Keeps the rows of tables that leave the schema.
     pub(in crate::schema) fn release(&self, database: &Database<'_>) -> Result<()> {
-        self.released.iter().try_for_each(|table| keep_rows(database, table))
+        self.released.iter().try_for_each(|table| {
+            if table.holds_operations {
+                set_table_aside(database, &table.name, &table.row_type)?;
+                set_pending_aside(database, &table.row_type)?;
+            }
+            keep_rows(database, table)
+        })
     }
 
     /// Gives tables that enter the schema the rows that were downloaded before.

@@ -15,7 +15,9 @@ use crate::error::Result;
 use crate::connection::Database;
 use crate::schema::definition::names::DataTableName;
 use crate::schema::objects::direct_table::is_local_only_direct_table;
-use crate::schema::objects::view::{DATA_TABLE_COLUMNS, VIEW_MARKER, shown_table};
+use crate::schema::objects::view::{
+    DATA_TABLE_COLUMNS, DOWNLOADED_TABLE_COLUMNS, SYNCED_TABLE_COLUMNS, VIEW_MARKER, shown_table,
+};
 use crate::schema::objects::{Object, ObjectKind, object_texts};
 use crate::text::identifier;
 
@@ -30,6 +32,8 @@ pub(crate) struct DataTable {
     pub local_only: bool,
     /// Whether rows are stored in columns instead of JSON.
     pub is_direct: bool,
+    /// Whether the data of operations may be in its rows, and nowhere else: a synced JSON table whose rowids stay.
+    pub holds_operations: bool,
 }
 
 /// The JSON and direct tables of the database.
@@ -46,7 +50,7 @@ pub(crate) fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
         let Some([name, sql]) = object_texts(&row)? else { continue };
         match DataTable::parse(name, sql) {
             Some(table) => tables.push(table),
-            None => unusual.extend(DataTable::of_json(name)),
+            None => unusual.extend(DataTable::unusual(name, sql)),
         }
     }
     drop(rows);
@@ -55,6 +59,27 @@ pub(crate) fn data_tables(database: &Database<'_>) -> Result<Vec<DataTable>> {
         tables.extend(unusual.into_iter().filter(|table| shown.contains(&table.name)));
     }
     Ok(tables)
+}
+
+/// Names of tables that are named like JSON tables, and in whose rows the data of operations cannot be: those of other
+/// versions, and others that are not ours.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(in crate::schema) fn tables_in_another_form(database: &Database<'_>) -> Result<Names> {
+    const SQL: &str = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name GLOB 'ps_data_*'";
+    let mut rows = database.query(SQL, &[])?;
+    let mut names = Names::default();
+    while let Some(row) = rows.next()? {
+        if let Some([name, sql]) = object_texts(&row)?
+            && !DataTable::parse(name, sql)
+                .or_else(|| DataTable::unusual(name, sql))
+                .is_some_and(|table| table.holds_operations)
+        {
+            names.insert(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Names of JSON tables that no view of ours shows.
@@ -88,11 +113,22 @@ impl DataTable {
     /// Recognises a table of ours by its exact form; None for an application's table, whatever its name.
     pub(in crate::schema) fn parse(name: &str, sql: &str) -> Option<Self> {
         if let Some(local_only) = is_local_only_direct_table(name, sql) {
-            return Some(Self { name: name.into(), row_type: name.into(), local_only, is_direct: true });
+            return Some(Self {
+                name: name.into(),
+                row_type: name.into(),
+                local_only,
+                is_direct: true,
+                holds_operations: false,
+            });
         }
-        let written_name =
-            sql.strip_prefix(ObjectKind::Table.create()).and_then(|rest| rest.strip_suffix(DATA_TABLE_COLUMNS))?;
-        if written_name == name || written_name == identifier(name) { Self::of_json(name) } else { None }
+        let rest = sql.strip_prefix(ObjectKind::Table.create())?;
+        let synced = [SYNCED_TABLE_COLUMNS, DOWNLOADED_TABLE_COLUMNS].into_iter();
+        let synced = synced.filter_map(|columns| rest.strip_suffix(columns)).next();
+        let written_name = synced.or_else(|| rest.strip_suffix(DATA_TABLE_COLUMNS))?;
+        if written_name != name && written_name != identifier(name) {
+            return None;
+        }
+        Self::of_json(name).map(|table| Self { holds_operations: synced.is_some() && !table.local_only, ..table })
     }
 
     /// The table that `object` makes.
@@ -100,10 +136,31 @@ impl DataTable {
         if object.kind == ObjectKind::Table { Self::parse(&object.name, &object.sql) } else { None }
     }
 
+    /// That of a JSON table in another form. It may be one of ours to which the application has added columns.
+    pub(in crate::schema) fn unusual(name: &str, sql: &str) -> Option<Self> {
+        // SQLite writes added columns before the closing parenthesis.
+        let columns = sql.strip_prefix(ObjectKind::Table.create()).and_then(|rest| {
+            let quoted = rest.strip_prefix(identifier(name).as_str());
+            quoted.or_else(|| rest.strip_prefix(name))
+        });
+        let has = |form: &str| {
+            let form = form.strip_suffix(')');
+            columns.zip(form).is_some_and(|(columns, form)| columns.starts_with(form))
+        };
+        let has_operations = has(SYNCED_TABLE_COLUMNS) || has(DOWNLOADED_TABLE_COLUMNS);
+        Self::of_json(name).map(|table| Self { holds_operations: has_operations && !table.local_only, ..table })
+    }
+
     /// That of a JSON table, by its name alone.
     pub(in crate::schema) fn of_json(name: &str) -> Option<Self> {
         let DataTableName { row_type, local_only } = DataTableName::parse(name)?;
-        Some(Self { name: name.into(), row_type: row_type.into(), local_only, is_direct: false })
+        Some(Self {
+            name: name.into(),
+            row_type: row_type.into(),
+            local_only,
+            is_direct: false,
+            holds_operations: false,
+        })
     }
 
     /// Whether rows of one belong into the other.
@@ -132,7 +189,16 @@ mod tests {
     fn json_tables_are_recognised_by_name_and_form() {
         let table = DataTable::parse("ps_data__a", JSON).unwrap();
         assert_eq!((table.row_type.as_str(), table.local_only, table.is_direct), ("a", false, false));
+        assert!(!table.holds_operations && !DataTable::of_json("ps_data__a").unwrap().holds_operations);
         assert!(DataTable::parse("ps_data__a", &JSON.replace('"', "")).is_some());
+        for id in ["TEXT NOT NULL", "TEXT NOT NULL UNIQUE"] {
+            let columns =
+                alloc::format!("({id_column} {id}, data TEXT, operation INTEGER PRIMARY KEY)", id_column = "id");
+            let synced = DataTable::parse("ps_data__a", &alloc::format!(r#"CREATE TABLE "ps_data__a"{columns}"#));
+            assert_eq!(synced, Some(DataTable { holds_operations: true, ..table.clone() }));
+            let local_only = alloc::format!(r#"CREATE TABLE "ps_data_local__a"{columns}"#);
+            assert!(!DataTable::parse("ps_data_local__a", &local_only).unwrap().holds_operations);
+        }
         assert!(DataTable::parse("ps_data_local__a", &JSON.replace("data__", "data_local__")).unwrap().local_only);
         assert!(DataTable::parse("ps_data__b", JSON).is_none());
         assert!(DataTable::parse("ps_data__a", &JSON.replace(", data TEXT", ", data TEXT, more")).is_none());

@@ -5,6 +5,7 @@ pub(in crate::schema) mod crud_insert;
 pub(in crate::schema) mod data_table;
 pub(in crate::schema) mod direct_table;
 pub(in crate::schema) mod existing_triggers;
+pub(in crate::schema) mod keep_trigger;
 pub(in crate::schema) mod row_call;
 pub(in crate::schema) mod table_columns;
 pub(in crate::schema) mod table_trigger;

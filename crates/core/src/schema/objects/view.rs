@@ -16,8 +16,15 @@ use crate::text::{literal, push_identifier, push_json_path};
 /// How a view of ours ends, by which every version knows its views.
 pub(in crate::schema) const VIEW_MARKER: &str = " -- powersync-auto-generated";
 
-/// How the list of columns of a data table is written.
+/// How the list of columns of a local-only data table is written, and of every one that another version has made.
 pub(in crate::schema) const DATA_TABLE_COLUMNS: &str = "(id TEXT PRIMARY KEY NOT NULL, data TEXT)";
+
+/// The same for the table of synced rows. The last column is the rowid, which VACUUM may change in a table without one.
+pub(in crate::schema) const SYNCED_TABLE_COLUMNS: &str =
+    "(id TEXT NOT NULL UNIQUE, data TEXT, operation INTEGER PRIMARY KEY)";
+
+/// The same for one that the first download was stored in before it was shown: the key is an index that was made then.
+pub(crate) const DOWNLOADED_TABLE_COLUMNS: &str = "(id TEXT NOT NULL, data TEXT, operation INTEGER PRIMARY KEY)";
 
 /// How an expression of ours begins, in views and indexes.
 const COLUMN_VALUE_START: &str = "CAST(json_extract(data, ";
@@ -44,7 +51,7 @@ pub(in crate::schema) fn data_table(table: &Table) -> Object {
     let name = table.data_table();
     let mut sql = String::from(ObjectKind::Table.create());
     push_identifier(&mut sql, &name);
-    sql.push_str(DATA_TABLE_COLUMNS);
+    sql.push_str(if table.options.local_only { DATA_TABLE_COLUMNS } else { SYNCED_TABLE_COLUMNS });
     Object { kind: ObjectKind::Table, table: name.clone(), name, sql }
 }
 

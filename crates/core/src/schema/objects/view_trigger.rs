@@ -22,9 +22,15 @@ use crate::schema::objects::{Object, ObjectKind};
 use crate::text::{identifier, literal};
 
 /// All triggers of a table's view.
+///
+/// Downloaded rows are kept if `may_hold_operations`: the data of operations may be in them, and nowhere else.
 #[inline(never)]
-pub(in crate::schema) fn triggers(table: &Table, limit: ArgumentLimit) -> Result<Vec<Object>> {
-    let source = TriggerSource::new(table, limit);
+pub(in crate::schema) fn triggers(
+    table: &Table,
+    limit: ArgumentLimit,
+    may_hold_operations: bool,
+) -> Result<Vec<Object>> {
+    let source = TriggerSource::new(table, limit, may_hold_operations);
     let mut triggers = Vec::with_capacity(4);
     triggers.push(source.insert()?);
     if !table.options.is_insert_only() {
@@ -46,15 +52,18 @@ struct TriggerSource<'t> {
     sorted: Vec<&'t str>,
     data_table: String,
     row_type: String,
+    /// Whether downloaded rows have to be kept.
+    keeps_rows: bool,
 }
 
 impl<'t> TriggerSource<'t> {
-    fn new(table: &'t Table, limit: ArgumentLimit) -> Self {
+    fn new(table: &'t Table, limit: ArgumentLimit, may_hold_operations: bool) -> Self {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let mut sorted = columns.clone();
         sort_names(&mut sorted);
         let data_table = identifier(&table.data_table());
-        Self { table, limit, columns, sorted, data_table, row_type: literal(&table.name) }
+        let keeps_rows = may_hold_operations && !table.options.local_only && !table.options.is_insert_only();
+        Self { table, limit, columns, sorted, data_table, row_type: literal(&table.name), keeps_rows }
     }
 
     #[inline(never)]
@@ -64,8 +73,9 @@ impl<'t> TriggerSource<'t> {
         if !options.local_only {
             let view = self.table.view_name();
             let raise = |problem| literal(&format!("{problem} when inserting into {view}"));
+            let keep = self.keep_replaced();
             body.push_str(&format!(
-                "SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,{}) WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,{}) END;\n",
+                "SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,{}) WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,{}) END{keep};\n",
                 raise("id is required"),
                 raise("id should be text")
             ));
@@ -148,6 +158,18 @@ impl<'t> TriggerSource<'t> {
         Ok(body)
     }
 
+    /// An expression that keeps what was downloaded of a row that INSERT OR REPLACE may replace, after a comma; nothing if
+    /// that is not needed.
+    fn keep_replaced(&self) -> String {
+        if !self.keeps_rows {
+            return String::new();
+        }
+        format!(
+            ",(SELECT powersync_keep_row({},id,rowid,data) FROM {} WHERE id=NEW.id)",
+            self.row_type, self.data_table
+        )
+    }
+
     fn add_metadata(&self, entry: &mut CrudInsert) {
         if self.table.options.include_metadata {
             entry.add("metadata", format!("NEW.{METADATA}"));
@@ -187,7 +209,7 @@ mod tests {
 
     fn sql(table: &str) -> Vec<(String, String)> {
         let schema = Schema::parse(&format!(r#"{{"tables":[{table}]}}"#)).unwrap();
-        let made = triggers(&schema.tables[0], ArgumentLimit::of_connection(100)).unwrap();
+        let made = triggers(&schema.tables[0], ArgumentLimit::of_connection(100), true).unwrap();
         made.into_iter()
             .map(|object| {
                 assert_eq!(object.table, schema.tables[0].view_name());
@@ -207,7 +229,7 @@ mod tests {
         assert_eq!(
             triggers[0].1,
             r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
-SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required when inserting into v') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text when inserting into v') END;
+SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required when inserting into v') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text when inserting into v') END,(SELECT powersync_keep_row('t''s',id,rowid,data) FROM "ps_data__t's" WHERE id=NEW.id);
 INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('{"y":,"x":}',NEW."y",NEW."x"));
 INSERT INTO powersync_crud(op,id,type,data) SELECT 'PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y") WHERE changes();
 END"#

@@ -1,0 +1,189 @@
+//! Operations whose data are in the app's table, and nowhere else (docs/reference/tables.md#data-in-place).
+//!
+//! A downloaded row of a JSON table is stored once. The operation that it shows has no data of its own: they are in the
+//! row whose rowid is the operation's id. Before that row changes for another reason than the operation itself, its data
+//! are copied to the operation, which is then like any other: it has data, and an entry in `ps_row_operations`.
+//!
+//! A row may have the rowid of an operation that is gone, or has data of its own. Then nothing is in place.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use const_format::formatcp;
+use sqlite_nostd::ResultCode;
+
+use crate::connection::Database;
+use crate::error::{ErrorKind, Result};
+use crate::text::{self, Identifier, literal};
+
+/// The least id of an operation. Rows that were inserted without one have lower rowids, or some of a table that has
+/// higher ones.
+pub(crate) const FIRST_OPERATION: i64 = 1 << 34;
+
+/// The condition under which the data of operation `held` are in the row `shown` of the table for its type, but for the
+/// type. An operation that is pending is in no row yet.
+pub(crate) const IS_IN_PLACE: &str = "held.id = shown.rowid AND held.row_id = shown.id AND held.data IS NULL \
+    AND held.removed <> 1 AND held.id & 17179869183 <= (SELECT settled FROM main.ps_buckets AS bucket \
+      WHERE bucket.id = (held.id >> 34) & 4194303)";
+
+/// SQL that copies the data of all operations in the rows of a table to the operations, so that the table may change in
+/// any way: two statements.
+///
+/// # Errors
+/// Out of memory.
+pub(crate) fn set_aside_sql(table: &str, row_type: &str) -> Result<[String; 2]> {
+    let (name, row_type) = (Identifier(table), literal(row_type));
+    Ok([
+        text::format(format_args!(
+            "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
+            SELECT held.row_type, held.row_id, held.id FROM main.{name} AS shown \
+            CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} AND held.row_type = {row_type} \
+            ORDER BY held.row_id"
+        ))?,
+        text::format(format_args!(
+            "UPDATE main.ps_operations AS operation SET data = coalesce(shown.data, '{{}}') FROM main.{name} AS shown \
+            CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} AND held.row_type = {row_type} \
+            WHERE operation.id = held.id"
+        ))?,
+    ])
+}
+
+/// Copies the data of all operations in the rows of a table to the operations.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn set_table_aside(database: &Database<'_>, table: &str, row_type: &str) -> Result<()> {
+    set_aside_sql(table, row_type)?.iter().try_for_each(|sql| database.execute_batch(sql))
+}
+
+/// Copies `data`, which the row with that `rowid` has, to its operation if they are in place. To be called before an
+/// application changes the row.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn set_row_aside(
+    database: &Database<'_>,
+    row_type: &str,
+    row_id: &str,
+    rowid: i64,
+    data: &str,
+) -> Result<()> {
+    const SQL: &str = formatcp!(
+        "UPDATE main.ps_operations SET data = ?4 WHERE id = (SELECT held.id FROM \
+        (SELECT +?3 AS rowid, +?2 AS id) AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} \
+        WHERE held.row_type = +?1)"
+    );
+    if rowid < FIRST_OPERATION {
+        return Ok(());
+    }
+    database.execute(SQL, &[row_type.into(), row_id.into(), rowid.into(), data.into()])?;
+    if database.connection().changes() > 0 { enter(database, row_type, row_id, rowid) } else { Ok(()) }
+}
+
+/// Whether the data of an operation are in the row with that `rowid`, and nowhere else.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn is_in_place(database: &Database<'_>, row_type: &str, row_id: &str, rowid: i64) -> Result<bool> {
+    const SQL: &str = formatcp!(
+        "SELECT 1 FROM (SELECT +?3 AS rowid, +?2 AS id) AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} \
+        WHERE held.row_type = +?1"
+    );
+    Ok(database.integer(SQL, &[row_type.into(), row_id.into(), rowid.into()])?.is_some())
+}
+
+/// Enters an operation of a row, which has data of its own, in `ps_row_operations`.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn enter(database: &Database<'_>, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
+    const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
+    database.execute(ENTER, &[row_type.into(), row_id.into(), operation.into()])
+}
+
+/// The name of the table that the data of pending operations of a type wait in.
+///
+/// # Errors
+/// Out of memory.
+pub(crate) fn pending_table(row_type: &str) -> Result<String> {
+    text::format(format_args!("{PENDING_PREFIX}{row_type}"))
+}
+
+/// How the names of such tables begin.
+const PENDING_PREFIX: &str = "ps_pending__";
+
+/// The types for which there is such a table.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn pending_types(database: &Database<'_>) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB 'ps_pending__*'";
+    let mut types = Vec::new();
+    let mut rows = database.query(SQL, &[])?;
+    while let Some(row) = rows.next()? {
+        if let Some(row_type) = row.text(0)?.strip_prefix(PENDING_PREFIX) {
+            types.try_reserve(1)?;
+            types.push(text::copy(row_type)?);
+        }
+    }
+    Ok(types)
+}
+
+/// SQL that gives pending operations of a type their data, from the table that these wait in, and drops the table: two
+/// statements.
+///
+/// # Errors
+/// Out of memory.
+pub(crate) fn set_pending_aside_sql(row_type: &str) -> Result<[String; 2]> {
+    let table = pending_table(row_type)?;
+    let table = Identifier(&table);
+    Ok([
+        text::format(format_args!(
+            "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{table} AS waiting \
+            WHERE operation.id = waiting.rowid AND operation.data IS NULL AND operation.removed <> 1"
+        ))?,
+        text::format(format_args!("DROP TABLE main.{table}"))?,
+    ])
+}
+
+/// Gives the pending operations of a type their data, if these wait in a table, which is dropped.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn set_pending_aside(database: &Database<'_>, row_type: &str) -> Result<()> {
+    if !pending_types(database)?.iter().any(|waiting| waiting == row_type) {
+        return Ok(());
+    }
+    set_pending_aside_sql(row_type)?.iter().try_for_each(|sql| database.execute_batch(sql))
+}
+
+/// The data of an operation that has none of its own: those of its row, or those that wait until they are published. None
+/// if they are in neither.
+///
+/// # Errors
+/// Errors of SQLite.
+pub(crate) fn operation_data(
+    database: &Database<'_>,
+    row_type: &str,
+    row_id: &str,
+    operation: i64,
+) -> Result<Option<String>> {
+    const IS_SETTLED: &str =
+        "SELECT 1 FROM main.ps_buckets WHERE id = (?1 >> 34) & 4194303 AND settled >= ?1 & 17179869183";
+    let kind = match database.integer(IS_SETTLED, &[operation.into()])? {
+        Some(_) => "data",
+        None => "pending",
+    };
+    let table = text::format(format_args!("ps_{kind}__{row_type}"))?;
+    let sql = text::format(format_args!("SELECT data FROM main.{} WHERE rowid = ?1 AND id = ?2", Identifier(&table)))?;
+    let mut statement = match database.cached_text(&sql) {
+        // There is no such table.
+        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => return Ok(None),
+        statement => statement?,
+    };
+    let mut rows = statement.query(&[operation.into(), row_id.into()])?;
+    match rows.next()? {
+        Some(row) => row.optional_text(0)?.map(text::copy).transpose(),
+        None => Ok(None),
+    }
+}
