@@ -137,7 +137,8 @@ export class Page {
   see(text) {
     const [source, flags] = text instanceof RegExp ? [text.source, text.flags] : [null, null];
     const look = (text, source, flags) => {
-      const shown = document.body.innerText;
+      // A page that is loading has no body yet.
+      const shown = document.body?.innerText ?? '';
       return source === null ? shown.includes(text) : new RegExp(source, flags).test(shown);
     };
     return this.until(() => this.call(look, String(text), source, flags), `the text ${text}`);
@@ -145,7 +146,7 @@ export class Page {
 
   /** Waits until a text is no longer shown. */
   seeNoMore(text) {
-    return this.until(() => this.call((text) => !document.body.innerText.includes(text), text), `the end of the text ${text}`);
+    return this.until(() => this.call((text) => document.body?.innerText.includes(text) === false, text), `the end of the text ${text}`);
   }
 
   /** All elements with this role and this name, which is a text or an expression; as assistive technology knows them. */
