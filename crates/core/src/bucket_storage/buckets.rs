@@ -193,14 +193,20 @@ pub(super) fn delete_operations(database: &Database<'_>, bucket: BucketId, newes
 
 /// Deletes a bucket with its operations.
 pub(super) fn delete(database: &Database<'_>, name: &str) -> Result<()> {
-    const FIND: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
-    match database.integer(FIND, &[name.into()])? {
-        Some(id) => delete_found(database, BucketId(id)),
+    match id_of(database, name)? {
+        Some(bucket) => delete_found(database, bucket),
         None => Ok(()),
     }
 }
 
-fn delete_found(database: &Database<'_>, bucket: BucketId) -> Result<()> {
+/// The id of the bucket called `name`, None if there is none.
+pub(super) fn id_of(database: &Database<'_>, name: &str) -> Result<Option<BucketId>> {
+    const FIND: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
+    Ok(database.integer(FIND, &[name.into()])?.map(BucketId))
+}
+
+/// Deletes the bucket with that id, and its operations.
+pub(super) fn delete_found(database: &Database<'_>, bucket: BucketId) -> Result<()> {
     const DELETE: &str = "DELETE FROM main.ps_buckets WHERE id = ?1";
     delete_operations(database, bucket, Newest::load(database)?.region)?;
     database.execute(DELETE, &[bucket.0.into()])

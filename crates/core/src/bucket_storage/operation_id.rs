@@ -24,9 +24,6 @@ pub(super) const LAST_SEQUENCE: i64 = (1 << SEQUENCE_BITS) - 1;
 /// The largest bucket id that an operation's id has room for.
 pub(super) const LAST_BUCKET_ID: i64 = (1 << BUCKET_BITS) - 1;
 
-/// What bits of an operation's id, moved to the right by those of the sequence, hold its bucket.
-pub(super) const BUCKETS_OF_IDS: i64 = LAST_BUCKET_ID;
-
 /// The last region there can be.
 pub(super) const LAST_REGION: Region = Region(LAST_REGION_NUMBER);
 const LAST_REGION_NUMBER: i64 = 127;

@@ -22,11 +22,9 @@ use crate::updated_rows;
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn drop_bucket(database: &Database<'_>, name: &str) -> Result<()> {
-    const ID: &str = "SELECT id FROM main.ps_buckets WHERE name = ?1";
-    if let Some(id) = database.integer(ID, &[name.into()])? {
-        mark_rows(database, BucketId(id))?;
-    }
-    buckets::delete(database, name)
+    let Some(bucket) = buckets::id_of(database, name)? else { return Ok(()) };
+    mark_rows(database, bucket)?;
+    buckets::delete_found(database, bucket)
 }
 
 /// Has the rows checked again that were inserted for operations of a bucket, also if these are lost.

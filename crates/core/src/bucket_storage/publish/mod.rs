@@ -45,12 +45,13 @@ pub(super) fn publish(
 ) -> Result<()> {
     let _publishing = database.state().enter_sync_operation();
     let mut pending = Pending::load(database, changed)?;
-    memory.locations.refresh(database, schemas)?;
+    let mut sinks = RowSinks::new(database, memory, schemas)?;
     let types = if pending.is_empty() { Vec::new() } else { memory.locations.pending_types(database)? };
     if !types.is_empty() {
         takeover::publish_waiting(database, &mut pending, &types, scope, !holds_back)?;
+        // Tables have changed.
+        memory.locations.refresh(database, schemas)?;
     }
-    let mut sinks = RowSinks::new(database, memory, schemas)?;
     if holds_back {
         if pending.is_empty() && !updated_rows::has_downloaded(database)? {
             return Ok(());

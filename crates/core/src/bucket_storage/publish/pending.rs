@@ -181,14 +181,13 @@ impl Pending {
 
     /// Whether much is pending, and the indexes that it is entered in fit the cache.
     fn fits_cache(&self, database: &Database<'_>) -> Result<bool> {
-        const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
-        let settled = database.integer(SQL, &[])?.unwrap_or(0);
+        let settled = settled_count(database)?;
         if self.operations.saturating_mul(BULK_SHARE) < settled {
             return Ok(false);
         }
         let indexed = settled.saturating_add(self.operations).saturating_mul(INDEXED_ROW);
         let waiting = i64::try_from(WAITING_SIZE).unwrap_or(i64::MAX);
-        Ok(indexed.saturating_add(waiting) <= cache_size(database)?.saturating_div(2))
+        fit_cache(database, indexed.saturating_add(waiting))
     }
 
     /// The type of the first operation that is to be checked, if many are.
@@ -209,19 +208,17 @@ impl Pending {
 
     /// Whether all rows that were downloaded fit the cache.
     pub(super) fn held_rows_fit_cache(&self, database: &Database<'_>) -> Result<bool> {
-        const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
-        let settled = database.integer(SQL, &[])?.unwrap_or(0);
-        Ok(settled.saturating_mul(ROW) <= cache_size(database)?.saturating_div(2))
+        fit_cache(database, settled_count(database)?.saturating_mul(ROW))
     }
 
     /// Whether the key of a table with that many rows fits the cache.
     pub(super) fn index_fits_cache(&self, database: &Database<'_>, rows: i64) -> Result<bool> {
-        Ok(rows.saturating_mul(INDEXED_ROW) <= cache_size(database)?.saturating_div(2))
+        fit_cache(database, rows.saturating_mul(INDEXED_ROW))
     }
 
     /// Whether the rows of all operations fit the cache, so that they need not be inserted in the order of their rowids.
     pub(super) fn fits_cache_in_order_of_rows(&self, database: &Database<'_>) -> Result<bool> {
-        Ok(self.is_few() || self.operations.saturating_mul(ROW) <= cache_size(database)?.saturating_div(2))
+        Ok(self.is_few() || fit_cache(database, self.operations.saturating_mul(ROW))?)
     }
 
     /// What happens to superseded operations. Putting others in their place changes the pages of both; entering the
@@ -290,6 +287,17 @@ impl Pending {
         }
         self.newest.grow(database, self.unsettled_count(), is_full)
     }
+}
+
+/// How many operations are settled, in all buckets.
+fn settled_count(database: &Database<'_>) -> Result<i64> {
+    const SQL: &str = "SELECT sum(settled) FROM main.ps_buckets";
+    Ok(database.integer(SQL, &[])?.unwrap_or(0))
+}
+
+/// Whether so many bytes fit half of the cache.
+fn fit_cache(database: &Database<'_>, bytes: i64) -> Result<bool> {
+    Ok(bytes <= cache_size(database)?.saturating_div(2))
 }
 
 /// The size of SQLite's page cache in bytes.

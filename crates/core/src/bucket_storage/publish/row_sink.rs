@@ -285,6 +285,7 @@ impl<'a, 'c> RowSinks<'a, 'c> {
         }
         self.by_type.insert(row_type, sink).map(Some)
     }
+
     fn json(&self, table: &JsonTable) -> Result<RowSink<'c>> {
         let database = self.database;
         let in_place = match &table.in_place {

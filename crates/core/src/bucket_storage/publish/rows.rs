@@ -215,7 +215,9 @@ impl<'a, 'c> Publisher<'a, 'c> {
             return Ok(());
         }
         let (hash, kind) = (Checksum::from_stored(row.integer(1)), Kind::from_column(row.integer(2)));
-        self.versions.push_in_place(rowid, row.integer(0), hash, kind, row.optional_text(3)?)
+        self.versions.push(rowid, row.integer(0), hash, kind, row.optional_text(3)?)?;
+        self.versions.set_last_in_place();
+        Ok(())
     }
 
     /// Whether an operation of the row that is checked was not settled before.
@@ -316,7 +318,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
         match self.versions.in_place().copied() {
             Some(in_place) if in_place.operation == winner.operation => return Ok(None),
             // The row is to hold those of another one.
-            Some(in_place) if in_place.is_current() => self.set_aside(row_type, row_id, in_place.operation)?,
+            Some(in_place) if in_place.is_current() => self.sinks.set_aside(row_type, row_id, in_place.operation)?,
             _ => {}
         }
         if winner.operation != self.newest.1 {
@@ -337,11 +339,6 @@ impl<'a, 'c> Publisher<'a, 'c> {
         };
         let is_in_place = self.sinks.put_in_place(row_type, row_id, &self.newest_data, operation, self.place)?;
         Ok(is_in_place.then_some(operation))
-    }
-
-    /// Gives an operation its data back that the row has.
-    fn set_aside(&mut self, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
-        self.sinks.set_aside(row_type, row_id, operation)
     }
 
     /// Deletes the row's operations that no longer count, with their entries.

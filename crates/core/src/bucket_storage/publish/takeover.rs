@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
 
-use crate::bucket_storage::operation_id::{BUCKETS_OF_IDS, operations_after};
+use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, operations_after};
 use crate::bucket_storage::publish::pending::Pending;
 use crate::connection::Database;
 use crate::error::Result;
@@ -97,7 +97,7 @@ impl<'t> Waiting<'t> {
     fn load(database: &Database<'_>, row_type: &'t str, pending: &Pending) -> Result<Self> {
         let name = identifier(&pending_table(row_type)?);
         let sql =
-            format!("SELECT (rowid >> 34) & {BUCKETS_OF_IDS} AS bucket, count(*) FROM main.{name} GROUP BY bucket");
+            format!("SELECT (rowid >> 34) & {LAST_BUCKET_ID} AS bucket, count(*) FROM main.{name} GROUP BY bucket");
         let shown = identifier(&data_table_name(row_type));
         let mut table = Self { row_type, name, shown, buckets: Vec::new(), inside: 0, outside: 0 };
         let mut statement = database.prepare(&sql)?;
@@ -154,13 +154,19 @@ impl<'t> Waiting<'t> {
     /// Moves the rows that are published to the app's table.
     fn append(&self, database: &Database<'_>, pending: &Pending) -> Result<()> {
         let Self { name, shown, .. } = self;
-        let mut insert = database.prepare(&format!(
+        let insert = format!(
             "INSERT INTO main.{shown}(rowid, id, data) SELECT rowid, id, data FROM main.{name} \
             WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid"
-        ))?;
-        let mut delete = database.prepare(&format!("DELETE FROM main.{name} WHERE rowid BETWEEN ?1 AND ?2"))?;
-        for (first, last) in self.ranges(pending, true) {
-            insert.execute(&[first.into(), last.into()])?;
+        );
+        self.move_ranges(database, pending, true, &insert)
+    }
+
+    /// Moves the rows of the buckets that are published, or of the others: `copy` copies those from ?1 to ?2.
+    fn move_ranges(&self, database: &Database<'_>, pending: &Pending, are_published: bool, copy: &str) -> Result<()> {
+        let mut copy = database.prepare(copy)?;
+        let mut delete = database.prepare(&format!("DELETE FROM main.{} WHERE rowid BETWEEN ?1 AND ?2", self.name))?;
+        for (first, last) in self.ranges(pending, are_published) {
+            copy.execute(&[first.into(), last.into()])?;
             delete.execute(&[first.into(), last.into()])?;
         }
         Ok(())
@@ -176,16 +182,11 @@ impl<'t> Waiting<'t> {
     /// Gives the operations of the buckets that are published, or of the others, their data.
     fn set_aside(&self, database: &Database<'_>, pending: &Pending, are_published: bool) -> Result<()> {
         let name = &self.name;
-        let mut update = database.prepare(&format!(
+        let update = format!(
             "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{name} AS waiting \
             WHERE waiting.rowid BETWEEN ?1 AND ?2 AND operation.id = waiting.rowid AND operation.data IS NULL"
-        ))?;
-        let mut delete = database.prepare(&format!("DELETE FROM main.{name} WHERE rowid BETWEEN ?1 AND ?2"))?;
-        for (first, last) in self.ranges(pending, are_published) {
-            update.execute(&[first.into(), last.into()])?;
-            delete.execute(&[first.into(), last.into()])?;
-        }
-        Ok(())
+        );
+        self.move_ranges(database, pending, are_published, &update)
     }
 
     /// Gives those operations their data whose rows have pending REMOVEs. A part of a checkpoint deletes no rows, so these

@@ -88,28 +88,6 @@ impl RowVersions {
         kind: Kind,
         subkey: Option<&str>,
     ) -> Result<()> {
-        self.add(
-            Version { operation, op_id, hash, kind, is_superseded: false, is_in_place: false, subkey: None },
-            subkey,
-        )
-    }
-
-    /// Adds the operation whose data are in the row.
-    pub(super) fn push_in_place(
-        &mut self,
-        operation: i64,
-        op_id: i64,
-        hash: Checksum,
-        kind: Kind,
-        subkey: Option<&str>,
-    ) -> Result<()> {
-        self.add(
-            Version { operation, op_id, hash, kind, is_superseded: false, is_in_place: true, subkey: None },
-            subkey,
-        )
-    }
-
-    fn add(&mut self, version: Version, subkey: Option<&str>) -> Result<()> {
         let subkey = match subkey {
             None => None,
             Some(subkey) => {
@@ -120,8 +98,17 @@ impl RowVersions {
             }
         };
         self.versions.try_reserve(1)?;
-        self.versions.push(Version { subkey, ..version });
+        let (is_superseded, is_in_place) = (false, false);
+        self.versions.push(Version { operation, op_id, hash, kind, is_superseded, is_in_place, subkey });
         Ok(())
+    }
+
+    /// Says that the data of the operation that was added last are in the row.
+    pub(super) fn set_last_in_place(&mut self) {
+        debug_assert!(!self.versions.is_empty(), "no operation was added");
+        if let Some(last) = self.versions.last_mut() {
+            last.is_in_place = true;
+        }
     }
 
     /// Marks superseded operations. Afterwards operations are ordered by bucket, subkey and op id.
