@@ -1,6 +1,11 @@
 //! Tells the library what it is built from: `POWERSYNC_SOURCES`, a hash of the sources of this crate and of the crates
 //! `json` and `protocol`, and `POWERSYNC_GIT_HASH`, the first eight characters of the commit. The latter is not set where the
 //! sources are not in their own repository; a packager may set it instead.
+//!
+//! And compresses the SQL that runs rarely: see `build/sql.rs`.
+
+#[path = "build/sql.rs"]
+mod sql;
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -10,10 +15,13 @@ const COMMIT: &str = "POWERSYNC_GIT_HASH";
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     for directory in source_directories(&package) {
         println!("cargo::rerun-if-changed={}", directory.display());
     }
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    sql::pack(&package.join("sql"), &out)?;
     println!("cargo::rustc-env=POWERSYNC_SOURCES={:016x}", sources_hash(&source_directories(&package))?);
     tell_commit();
     Ok(())
@@ -22,7 +30,8 @@ fn main() -> Result<()> {
 /// Where the sources are that decide what the library does. A packaged crate does not have those of the others,
 /// whose versions say it all then.
 pub(crate) fn source_directories(package: &Path) -> Vec<PathBuf> {
-    let directories = [package.join("src"), package.join("../json/src"), package.join("../protocol/src")];
+    let directories =
+        [package.join("src"), package.join("sql"), package.join("../json/src"), package.join("../protocol/src")];
     directories.into_iter().filter(|directory| directory.is_dir()).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The error type of the core, and how each kind reaches SQLite (docs/reference/errors.md#codes).
 
-use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
+use alloc::string::String;
 use core::fmt;
 
 use rowtide_json::{Cause, SyntaxError};
@@ -12,7 +12,7 @@ use sqlite_nostd::{FunctionError, ResultCode, SqliteError};
 pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// What went wrong, in terms of who has to act on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     /// The SDK or application gave a wrong argument or malformed JSON: SQLITE_CONSTRAINT_DATATYPE.
     Argument,
@@ -35,22 +35,36 @@ pub(crate) enum ErrorKind {
 /// An error: its kind and a message that says what was being done, on what, and where.
 ///
 /// It is no larger than an address, because nearly every function passes errors on, and its constructors are never
-/// inlined: both keep code small and errors out of the way of what succeeds.
+/// inlined: both keep code small and errors out of the way of what succeeds. For the same reason an error of SQLite is
+/// not changed when it becomes one of these: what it means here is found out when somebody asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Error(Box<Details>);
+pub(crate) struct Error(SqliteError);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Details {
-    kind: ErrorKind,
-    message: String,
-}
+/// Errors of SQLite whose message is complete, and others than theirs: their classes in [`SqliteError`].
+const DESCRIBED: u8 = 2;
+const ARGUMENT: u8 = 3;
+const STATE: u8 = 4;
+const PROTOCOL: u8 = 5;
+const ABORT: u8 = 6;
+const LOCAL_DATA: u8 = 7;
+const INTERNAL: u8 = 8;
 
 impl Error {
     /// An error of `kind`; `message` does not repeat the kind.
     #[cold]
     #[inline(never)]
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { kind, message: message.into() }))
+        let (class, code) = match kind {
+            ErrorKind::Argument => (ARGUMENT, ResultCode::CONSTRAINT_DATATYPE),
+            ErrorKind::State => (STATE, ResultCode::MISUSE),
+            ErrorKind::Protocol => (PROTOCOL, ResultCode::ABORT),
+            ErrorKind::Abort => (ABORT, ResultCode::ABORT),
+            ErrorKind::LocalData => (LOCAL_DATA, ResultCode::CORRUPT),
+            ErrorKind::Sqlite(code) => (DESCRIBED, code),
+            ErrorKind::OutOfMemory => (DESCRIBED, ResultCode::NOMEM),
+            ErrorKind::Internal => (INTERNAL, ResultCode::INTERNAL),
+        };
+        Self(SqliteError::of_class(class, code, message.into()))
     }
 
     /// A wrong argument.
@@ -95,29 +109,52 @@ impl Error {
     }
 
     /// The kind of this error.
-    pub(crate) fn kind(&self) -> &ErrorKind {
-        &self.0.kind
+    #[inline(never)]
+    pub(crate) fn kind(&self) -> ErrorKind {
+        let code = self.0.code();
+        match self.0.class() {
+            ARGUMENT => ErrorKind::Argument,
+            STATE => ErrorKind::State,
+            PROTOCOL => ErrorKind::Protocol,
+            ABORT => ErrorKind::Abort,
+            LOCAL_DATA => ErrorKind::LocalData,
+            INTERNAL => ErrorKind::Internal,
+            _ if code.primary() == ResultCode::NOMEM => ErrorKind::OutOfMemory,
+            DESCRIBED => ErrorKind::Sqlite(code),
+            _ if self.0.is_unreadable_text() => ErrorKind::LocalData,
+            // Only arguments are refused for that without a statement.
+            _ if code.primary() == ResultCode::MISMATCH && self.0.sql().is_none() => ErrorKind::Argument,
+            _ => ErrorKind::Sqlite(code),
+        }
     }
 
     /// Adds what was being done: `(context: …)` at the end of the message.
     #[must_use]
     #[cold]
     #[inline(never)]
-    pub(crate) fn with_context(mut self, context: impl fmt::Display) -> Self {
-        self.0.message = alloc::format!("{} (context: {context})", self.0.message);
-        self
+    pub(crate) fn with_context(self, context: impl fmt::Display) -> Self {
+        Self::new(self.kind(), alloc::format!("{} (context: {context})", self.message()))
+    }
+
+    /// What is wrong, without the kind.
+    fn message(&self) -> Cow<'_, str> {
+        match self.kind() {
+            _ if self.0.class() >= DESCRIBED => self.0.message().into(),
+            ErrorKind::OutOfMemory => "out of memory".into(),
+            ErrorKind::LocalData => {
+                alloc::format!("{}, in: {}", self.0.message(), self.0.sql().unwrap_or_default()).into()
+            }
+            ErrorKind::Argument => self.0.message().into(),
+            _ => alloc::format!("{}", self.0).into(),
+        }
     }
 
     /// The result code that SQLite reports for this error.
     pub(crate) fn code(&self) -> ResultCode {
-        match self.0.kind {
-            ErrorKind::Argument => ResultCode::CONSTRAINT_DATATYPE,
-            ErrorKind::State => ResultCode::MISUSE,
-            ErrorKind::Protocol | ErrorKind::Abort => ResultCode::ABORT,
-            ErrorKind::LocalData => ResultCode::CORRUPT,
-            ErrorKind::Sqlite(code) => code,
+        match self.kind() {
             ErrorKind::OutOfMemory => ResultCode::NOMEM,
-            ErrorKind::Internal => ResultCode::INTERNAL,
+            ErrorKind::Argument => ResultCode::CONSTRAINT_DATATYPE,
+            _ => self.0.code(),
         }
     }
 
@@ -137,7 +174,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = match self.0.kind {
+        let prefix = match self.kind() {
             ErrorKind::Argument => "invalid argument: ",
             ErrorKind::State => "invalid state: ",
             ErrorKind::Protocol => "Sync protocol error: ",
@@ -145,25 +182,15 @@ impl fmt::Display for Error {
             ErrorKind::Internal => "internal error: ",
             ErrorKind::Abort | ErrorKind::Sqlite(_) | ErrorKind::OutOfMemory => "",
         };
-        write!(formatter, "{prefix}{}", self.0.message)
+        write!(formatter, "{prefix}{}", self.message())
     }
 }
 
 impl core::error::Error for Error {}
 
 impl From<SqliteError> for Error {
-    #[cold]
-    #[inline(never)]
     fn from(error: SqliteError) -> Self {
-        match error.code().primary() {
-            ResultCode::NOMEM => Self::new(ErrorKind::OutOfMemory, "out of memory"),
-            ResultCode::CORRUPT if error.is_unreadable_text() => {
-                Self::local_data(alloc::format!("{}, in: {}", error.message(), error.sql().unwrap_or_default()))
-            }
-            // Only arguments are refused for that without a statement.
-            ResultCode::MISMATCH if error.sql().is_none() => Self::argument(error.message()),
-            _ => Self::new(ErrorKind::Sqlite(error.code()), error.to_string()),
-        }
+        Self(error)
     }
 }
 

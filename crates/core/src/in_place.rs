@@ -14,7 +14,8 @@ use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
-use crate::text::{self, Identifier, literal};
+use crate::packed_sql::{self, PackedSql};
+use crate::text::{self, Identifier, identifier, literal};
 
 /// The least id of an operation. Rows that were inserted without one have lower rowids, or some of a table that has
 /// higher ones.
@@ -22,30 +23,12 @@ pub(crate) const FIRST_OPERATION: i64 = 1 << 34;
 
 /// The condition under which the data of operation `held` are in the row `shown` of the table for its type, but for the
 /// type. An operation that is pending is in no row yet.
-pub(crate) const IS_IN_PLACE: &str = "held.id = shown.rowid AND held.row_id = shown.id AND held.data IS NULL \
-    AND held.removed <> 1 AND held.id & 17179869183 <= (SELECT settled FROM main.ps_buckets AS bucket \
-      WHERE bucket.id = (held.id >> 34) & 4194303)";
+pub(crate) const IS_IN_PLACE: &str = include_str!("../sql/fragments/in_place.sql");
 
 /// SQL that copies the data of all operations in the rows of a table to the operations, so that the table may change in
-/// any way: two statements.
-///
-/// # Errors
-/// Out of memory.
-pub(crate) fn set_aside_sql(table: &str, row_type: &str) -> Result<[String; 2]> {
-    let (name, row_type) = (Identifier(table), literal(row_type));
-    Ok([
-        text::format(format_args!(
-            "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) \
-            SELECT held.row_type, held.row_id, held.id FROM main.{name} AS shown \
-            CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} AND held.row_type = {row_type} \
-            ORDER BY held.row_id"
-        ))?,
-        text::format(format_args!(
-            "UPDATE main.ps_operations AS operation SET data = coalesce(shown.data, '{{}}') FROM main.{name} AS shown \
-            CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} AND held.row_type = {row_type} \
-            WHERE operation.id = held.id"
-        ))?,
-    ])
+/// any way: statements separated by NUL characters.
+pub(crate) fn set_aside_sql(sql: &PackedSql, table: &str, row_type: &str) -> String {
+    sql.filled(packed_sql::SET_TABLE_ASIDE, &[("table", &identifier(table)), ("type", &literal(row_type))])
 }
 
 /// Copies the data of all operations in the rows of a table to the operations.
@@ -53,7 +36,7 @@ pub(crate) fn set_aside_sql(table: &str, row_type: &str) -> Result<[String; 2]> 
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn set_table_aside(database: &Database<'_>, table: &str, row_type: &str) -> Result<()> {
-    set_aside_sql(table, row_type)?.iter().try_for_each(|sql| database.execute_batch(sql))
+    set_aside_sql(&PackedSql::unpack()?, table, row_type).split('\0').try_for_each(|sql| database.execute_batch(sql))
 }
 
 /// Copies `data`, which the row with that `rowid` has, to its operation if they are in place. To be called before an
@@ -68,16 +51,12 @@ pub(crate) fn set_row_aside(
     rowid: i64,
     data: &str,
 ) -> Result<()> {
-    const SQL: &str = formatcp!(
-        "UPDATE main.ps_operations SET data = ?4 WHERE id = (SELECT held.id FROM \
-        (SELECT +?3 AS rowid, +?2 AS id) AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} \
-        WHERE held.row_type = +?1)"
-    );
-    if rowid < FIRST_OPERATION {
+    const SET: &str = "UPDATE main.ps_operations SET data = ?2 WHERE id = ?1";
+    if rowid < FIRST_OPERATION || !is_in_place(database, row_type, row_id, rowid)? {
         return Ok(());
     }
-    database.execute(SQL, &[row_type.into(), row_id.into(), rowid.into(), data.into()])?;
-    if database.connection().changes() > 0 { enter(database, row_type, row_id, rowid) } else { Ok(()) }
+    database.execute(SET, &[rowid.into(), data.into()])?;
+    enter(database, row_type, row_id, rowid)
 }
 
 /// Whether the data of an operation are in the row with that `rowid`, and nowhere else.
@@ -129,32 +108,26 @@ pub(crate) fn pending_types(database: &Database<'_>) -> Result<Vec<String>> {
     Ok(types)
 }
 
-/// SQL that gives pending operations of a type their data, from the table that these wait in, and drops the table: two
-/// statements.
+/// SQL that gives pending operations of a type their data, from the table that these wait in, and drops the table:
+/// statements separated by NUL characters.
 ///
 /// # Errors
 /// Out of memory.
-pub(crate) fn set_pending_aside_sql(row_type: &str) -> Result<[String; 2]> {
-    let table = pending_table(row_type)?;
-    let table = Identifier(&table);
-    Ok([
-        text::format(format_args!(
-            "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{table} AS waiting \
-            WHERE operation.id = waiting.rowid AND operation.data IS NULL AND operation.removed <> 1"
-        ))?,
-        text::format(format_args!("DROP TABLE main.{table}"))?,
-    ])
+pub(crate) fn set_pending_aside_sql(sql: &PackedSql, row_type: &str) -> Result<String> {
+    Ok(sql.filled(packed_sql::SET_PENDING_ASIDE, &[("table", &identifier(&pending_table(row_type)?))]))
 }
 
-/// Gives the pending operations of a type their data, if these wait in a table, which is dropped.
+/// Copies the data of all operations of a type to the operations: those in the rows of its table, and those that wait.
 ///
 /// # Errors
 /// Errors of SQLite.
-pub(crate) fn set_pending_aside(database: &Database<'_>, row_type: &str) -> Result<()> {
+pub(crate) fn set_type_aside(database: &Database<'_>, table: &str, row_type: &str) -> Result<()> {
+    set_table_aside(database, table, row_type)?;
     if !pending_types(database)?.iter().any(|waiting| waiting == row_type) {
         return Ok(());
     }
-    set_pending_aside_sql(row_type)?.iter().try_for_each(|sql| database.execute_batch(sql))
+    let statements = set_pending_aside_sql(&PackedSql::unpack()?, row_type)?;
+    statements.split('\0').try_for_each(|sql| database.execute_batch(sql))
 }
 
 /// The data of an operation that has none of its own: those of its row, or those that wait until they are published. None
@@ -178,7 +151,7 @@ pub(crate) fn operation_data(
     let sql = text::format(format_args!("SELECT data FROM main.{} WHERE rowid = ?1 AND id = ?2", Identifier(&table)))?;
     let mut statement = match database.cached_text(&sql) {
         // There is no such table.
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => return Ok(None),
         statement => statement?,
     };
     let mut rows = statement.query(&[operation.into(), row_id.into()])?;

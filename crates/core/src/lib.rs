@@ -19,6 +19,7 @@ mod diagnosis;
 mod error;
 mod in_place;
 mod migrations;
+mod packed_sql;
 mod schema;
 pub mod sql_api;
 mod sync_client;

@@ -80,7 +80,7 @@ pub(crate) fn limit(database: &Database<'_>) -> Result<()> {
         ON CONFLICT(id) DO UPDATE SET next_check = excluded.next_check";
     let is_due = match database.integer(IS_DUE, &[]) {
         // In other formats the tables are different.
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => false,
+        Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => false,
         result => result? == Some(1),
     };
     if !is_due {

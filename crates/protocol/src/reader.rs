@@ -61,10 +61,7 @@ pub fn read_argument<'a, T>(
     read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
 ) -> crate::error::Result<T> {
     let mut reader = Reader { kind: ProtocolErrorKind::Argument, what, ..Reader::json(text, scratch) };
-    let value = match check_standard(text) {
-        Ok(()) => read(&mut reader),
-        Err(error) => Err(reader.keep(error.into())),
-    };
+    let value = reader.check(text).and_then(|()| read(&mut reader));
     value.and_then(|value| reader.finish().map(|()| value)).map_err(|failed| reader.into_error(failed))
 }
 
@@ -110,6 +107,12 @@ impl<'a> Reader<'a> {
         Self { source, what, kind: ProtocolErrorKind::Line, member: "", failure: None }
     }
 
+    /// Fails unless `text`, which is read, is JSON without extensions.
+    #[inline(never)]
+    fn check(&mut self, text: &str) -> Result<()> {
+        check_standard(text).map_err(|error| self.keep(error.into()))
+    }
+
     /// Enters an object.
     #[inline(never)]
     pub fn begin_object(&mut self) -> Result<()> {
@@ -132,14 +135,23 @@ impl<'a> Reader<'a> {
     /// Reads an array, each of whose elements `read` reads, and leaves out those for which it finds nothing.
     pub(crate) fn filtered_array<T>(&mut self, read: impl Fn(&mut Self) -> Result<Option<T>>) -> Result<Vec<T>> {
         let mut elements = Vec::new();
-        self.begin_array()?;
-        while self.next_element()? {
-            if let Some(element) = read(self)? {
-                elements.try_reserve(1).map_err(|error| self.keep(error.into()))?;
+        self.each_element(&mut |reader| {
+            if let Some(element) = read(reader)? {
+                elements.try_reserve(1).map_err(|error| reader.keep(error.into()))?;
                 elements.push(element);
             }
-        }
+            Ok(())
+        })?;
         Ok(elements)
+    }
+
+    /// Reads an array, each of whose elements `read` reads.
+    fn each_element(&mut self, read: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.begin_array()?;
+        while self.next_element()? {
+            read(self)?;
+        }
+        Ok(())
     }
 
     #[inline(never)]
@@ -265,6 +277,7 @@ impl<'a> Reader<'a> {
 
     /// The error that made reading fail.
     #[cold]
+    #[inline(never)]
     pub(crate) fn into_error(self, _: Failed) -> ProtocolError {
         self.failure.unwrap_or_else(|| {
             ProtocolError::new(ProtocolErrorKind::Internal, "reading a line failed without a reason")

@@ -41,15 +41,30 @@ struct Details {
     code: ResultCode,
     message: String,
     sql: Option<String>,
-    is_unreadable_text: bool,
+    class: u8,
 }
+
+/// The class of errors of text that is not UTF-8.
+const UNREADABLE_TEXT: u8 = 1;
 
 impl SqliteError {
     /// An error found on our side of a call.
     #[cold]
     #[inline(never)]
     pub fn new(code: ResultCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { code, message: message.into(), sql: None, is_unreadable_text: false }))
+        Self::of_class(0, code, message.into())
+    }
+
+    /// An error that the user of this crate has found and tells by its class, from 2 on.
+    #[cold]
+    #[inline(never)]
+    pub fn of_class(class: u8, code: ResultCode, message: String) -> Self {
+        Self(Box::new(Details { code, message, sql: None, class }))
+    }
+
+    /// The class of an error made by [`Self::of_class`], less than 2 for others.
+    pub fn class(&self) -> u8 {
+        self.0.class
     }
 
     /// A row holds text that is not UTF-8 in the column called `column`: SQLITE_CORRUPT.
@@ -57,14 +72,12 @@ impl SqliteError {
     #[inline(never)]
     pub(crate) fn unreadable_text(column: &str, error: Utf8Error, sql: &str) -> Self {
         let message = alloc::format!("column {column} holds text that is not valid UTF-8: {error}");
-        let mut result = Self::new(ResultCode::CORRUPT, message).with_sql(sql);
-        result.0.is_unreadable_text = true;
-        result
+        Self::of_class(UNREADABLE_TEXT, ResultCode::CORRUPT, message).with_sql(sql)
     }
 
     /// Whether SQLite has given a row with text that is not UTF-8, which it does not mind.
     pub fn is_unreadable_text(&self) -> bool {
-        self.0.is_unreadable_text
+        self.0.class == UNREADABLE_TEXT
     }
 
     /// The extended result code.

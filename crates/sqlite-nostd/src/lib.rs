@@ -40,7 +40,7 @@ pub use memory::SqliteAllocator;
 pub use panic::abort_on_panic;
 pub use statement::{Parameter, Row, Rows, Statement, StatementOwner};
 pub use value::{Content, Value, ValueType, checked_text};
-pub use vtab::{Cell, EponymousTable};
+pub use vtab::{Cell, Definition, EponymousTable};
 
 /// Whether SQLite's functions are linked symbols (the feature `static`) rather than entries of SQLite's API table.
 pub const IS_STATIC: bool = cfg!(feature = "static");

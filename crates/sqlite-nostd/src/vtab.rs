@@ -30,18 +30,26 @@ pub enum Cell {
     Text(Rc<String>),
 }
 
+/// What SQLite is told of a table.
+#[derive(Debug)]
+pub struct Definition {
+    /// `CREATE TABLE x(…)` with the columns.
+    pub declaration: &'static str,
+    /// Whether triggers and views of an untrusted schema may use it.
+    pub innocuous: bool,
+    /// Whether SELECT gives [`EponymousTable::rows`], rather than fail with SQLITE_MISUSE.
+    pub select_is_allowed: bool,
+}
+
 /// A table of which every connection has one. Rows can be inserted or read, never changed or deleted.
 ///
 /// All methods take `&self`: SQLite may roll back from within an insert.
 pub trait EponymousTable: Sized + 'static {
     /// What is given when the module is registered.
     type State: 'static;
-    /// `CREATE TABLE x(…)` with the columns.
-    const DECLARATION: &'static str;
-    /// Whether triggers and views of an untrusted schema may use it.
-    const INNOCUOUS: bool;
-    /// Whether SELECT gives [`Self::rows`], rather than fail with SQLITE_MISUSE.
-    const SELECT_IS_ALLOWED: bool = false;
+
+    /// What SQLite is told of the tables of a module.
+    fn definition(state: &Self::State) -> &'static Definition;
 
     /// The table for a connection. It is dropped when SQLite disconnects it, at the latest when the connection closes.
     fn connect(connection: Connection<'_>, state: &Rc<Self::State>) -> Result<Self, FunctionError>;
@@ -95,6 +103,7 @@ pub trait EponymousTable: Sized + 'static {
 struct Table<T> {
     base: sqlite3_vtab,
     db: NonNull<sqlite3>,
+    definition: &'static Definition,
     table: T,
 }
 
@@ -217,22 +226,23 @@ unsafe extern "C" fn connect<T: EponymousTable>(
     error: *mut *mut c_char,
 ) -> c_int {
     let Some(db) = NonNull::new(db) else { return SQLITE_MISUSE };
-    let Ok(declaration) = c_string(T::DECLARATION) else { return SQLITE_NOMEM };
+    // SAFETY: what `register` gave, with this type; it lives while the module is registered.
+    let module = unsafe { &*module.cast::<Module<T::State>>() };
+    let definition = T::definition(&module.state);
+    let Ok(declaration) = c_string(definition.declaration) else { return SQLITE_NOMEM };
     // SAFETY: called within xConnect; a C string.
     let code = unsafe { api::sqlite3_declare_vtab(db.as_ptr(), declaration.as_ptr().cast()) };
     if code != SQLITE_OK {
         return code;
     }
-    if T::INNOCUOUS {
+    if definition.innocuous {
         // SAFETY: called within xConnect.
         unsafe { api::vtab_config(db.as_ptr(), SQLITE_VTAB_INNOCUOUS) };
     }
-    // SAFETY: what `register` gave, with this type; it lives while the module is registered.
-    let module = unsafe { &*module.cast::<Module<T::State>>() };
     let table = memory::guard(|| {
         let table = T::connect(Connection::new(db), &module.state)?;
         let base = sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
-        Ok::<_, FunctionError>(Box::new(Table { base, db, table }))
+        Ok::<_, FunctionError>(Box::new(Table { base, db, definition, table }))
     });
     match table {
         Ok(Ok(table)) => {
@@ -295,7 +305,8 @@ unsafe extern "C" fn best_index(_vtab: *mut sqlite3_vtab, info: *mut sqlite3_ind
 }
 
 unsafe extern "C" fn open<T: EponymousTable>(vtab: *mut sqlite3_vtab, result: *mut *mut sqlite3_vtab_cursor) -> c_int {
-    if !T::SELECT_IS_ALLOWED {
+    // SAFETY: SQLite passes a connected table.
+    if !unsafe { (*vtab.cast::<Table<T>>()).definition }.select_is_allowed {
         // Refused here and not when planning, where SQLite makes SQLITE_ERROR of any code.
         // SAFETY: SQLite passes a connected table.
         unsafe { set_message(vtab, "this table can only be inserted into") };

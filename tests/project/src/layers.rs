@@ -20,13 +20,15 @@ pub const MAY_USE: Permissions = &[
     ("cell", &[]),
     ("connection", &["sqlite_nostd", "error", "cell", "collections", "text"]),
     ("updated_rows", &["sqlite_nostd", "error", "connection"]),
-    ("in_place", &["sqlite_nostd", "error", "text", "connection"]),
+    ("packed_sql", &["error"]),
+    ("in_place", &["sqlite_nostd", "error", "packed_sql", "text", "connection"]),
     ("sync_client", &["error", "collections", "json", "protocol", "text"]),
     (
         "schema",
         &[
             "sqlite_nostd",
             "error",
+            "packed_sql",
             "cell",
             "collections",
             "json",
@@ -43,6 +45,7 @@ pub const MAY_USE: Permissions = &[
         &[
             "sqlite_nostd",
             "error",
+            "packed_sql",
             "collections",
             "json",
             "text",
@@ -58,6 +61,7 @@ pub const MAY_USE: Permissions = &[
         &[
             "sqlite_nostd",
             "error",
+            "packed_sql",
             "cell",
             "collections",
             "json",
@@ -77,12 +81,12 @@ pub const MAY_USE: Permissions = &[
         &[
             "sqlite_nostd",
             "error",
+            "packed_sql",
             "collections",
             "json",
             "text",
             "version",
             "connection",
-            "in_place",
             "schema",
             "bucket_storage",
             "migrations",

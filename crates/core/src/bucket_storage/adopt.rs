@@ -5,27 +5,9 @@ use crate::bucket_storage::iteration::{Ended, end_iterations};
 use crate::bucket_storage::now;
 use crate::connection::Database;
 use crate::error::Result;
+use crate::packed_sql::{self, PackedSql};
 use crate::updated_rows;
 use crate::uuid::random_uuid;
-
-/// Forgets whose data these are: everything that must not be uploaded, or acknowledged, twice. What was downloaded
-/// stays, with the positions of buckets.
-///
-/// Rows with local writes that the service has not acknowledged keep their marks, and get one for each entry of the
-/// queue, since triggers of the app may add entries without. So the next full publish shows what the service has: none
-/// of them is a local write of the new client.
-pub(super) const FORGET_CLIENT: &str = "UPDATE main.ps_updated_rows SET downloaded = 1;
-INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded)
-  SELECT entry ->> '$.type', entry ->> '$.id', 1
-    FROM (SELECT iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud)
-   WHERE entry ->> '$.type' IS NOT NULL AND entry ->> '$.id' IS NOT NULL;
-DELETE FROM main.ps_updated_rows_limit;
-DELETE FROM main.ps_crud;
-DELETE FROM main.ps_rejected;
-DELETE FROM main.ps_diagnostics;
-DELETE FROM main.ps_kv WHERE key IN ('client_id', 'target_checkpoint_request_id', 'last_seen_checkpoint_request_id',
-  'last_applied_checkpoint_request_id', 'last_requested_checkpoint_request_id', 'powersync_rejected_dropped',
-  'powersync_export');";
 
 /// Makes the database a new client, or changes nothing if that fails.
 ///
@@ -39,7 +21,7 @@ fn adopt_all(database: &Database<'_>) -> Result<()> {
     // An export holds no times at which subscriptions expire: their time begins with the new client.
     const BEGIN_EXPIRY: &str = "UPDATE main.ps_stream_subscriptions \
         SET expires_at = ?1 + min(max(ttl, 0), 1000000000000) * 1000000 WHERE ttl IS NOT NULL AND expires_at IS NULL";
-    database.execute_batch(FORGET_CLIENT)?;
+    database.execute_batch(PackedSql::unpack()?.text(packed_sql::FORGET_CLIENT))?;
     updated_rows::limit(database)?;
     make_client_id(database)?;
     let mut begin_expiry = database.prepare(BEGIN_EXPIRY)?;

@@ -126,7 +126,7 @@ fn clear_raw_table(database: &Database<'_>, table: &RawTable) -> Result<()> {
     if let Some(emptied) = emptied_table(sql) {
         // A table without rowids has no update hooks anyway.
         match delete_first_row(database, emptied, "rowid") {
-            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {}
+            Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {}
             result => result?,
         }
     }

@@ -9,9 +9,9 @@ use alloc::string::String;
 
 use sqlite_nostd::{Connection, Missing, OwnConnection, ResultCode};
 
-use crate::bucket_storage::adopt::FORGET_CLIENT;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
+use crate::packed_sql::{self, PackedSql};
 use crate::schema::data_tables;
 use crate::text;
 
@@ -48,7 +48,7 @@ pub(crate) fn export(database: &Database<'_>, path: &str, local_rows: LocalRows)
 fn require_empty(target: Connection<'_>) -> Result<()> {
     match pragma(target, "PRAGMA page_count") {
         Ok(0) => Ok(()),
-        Err(error) if *error.kind() != ErrorKind::Sqlite(ResultCode::NOTADB) => {
+        Err(error) if error.kind() != ErrorKind::Sqlite(ResultCode::NOTADB) => {
             Err(error.with_context("opening the file to be written"))
         }
         _ => Err(Error::argument("there is a file of that name already")),
@@ -80,11 +80,13 @@ fn copy_aside(database: &Database<'_>, local_rows: LocalRows) -> Result<OwnConne
 
 /// The SQL that makes a copy an export.
 fn changes(database: &Database<'_>, local_rows: LocalRows) -> Result<String> {
+    let packed = PackedSql::unpack()?;
     // What is deleted here must not be left in free pages of the file.
     let mut sql = format!(
-        "PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; BEGIN; {FORGET_CLIENT}
+        "PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; BEGIN; {};
 UPDATE main.ps_stream_subscriptions SET expires_at = NULL;
-INSERT INTO main.ps_kv(key, value) VALUES ('powersync_export', 1);"
+INSERT INTO main.ps_kv(key, value) VALUES ('powersync_export', 1);",
+        packed.text(packed_sql::FORGET_CLIENT)
     );
     let tables = data_tables(database)?;
     for table in tables.iter().filter(|table| table.local_only && local_rows == LocalRows::LeftOut) {

@@ -6,7 +6,6 @@
 use alloc::string::String;
 use core::cell::RefCell;
 
-use const_format::formatcp;
 use rowtide_json::writer::Json;
 use sqlite_nostd::ResultCode;
 
@@ -14,6 +13,7 @@ use crate::bucket_storage::now;
 use crate::cell;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
+use crate::packed_sql::{self, PackedSql};
 use crate::text;
 
 /// What the publishes of an iteration ran into.
@@ -30,11 +30,6 @@ enum State {
     /// The last one failed: type and id of the row, and the error, as a JSON array.
     Failed(String),
 }
-
-/// The pending operations (docs/reference/tables.md#ps_operations).
-pub(crate) const PENDING: &str = "main.ps_operations AS operation JOIN (SELECT id AS bucket, \
-    (coalesce((SELECT region FROM main.ps_checkpoint), 0) << 56) | (id << 34) AS start, settled FROM main.ps_buckets) \
-  ON operation.id BETWEEN start + settled + 1 AND start + 17179869183";
 
 impl FailedRow {
     /// Takes note of the row if `error`, which is given back, is about it: others than those would fail too, or it would
@@ -66,26 +61,15 @@ impl FailedRow {
     /// Errors of SQLite.
     pub(super) fn record(&self, database: &Database<'_>) -> Result<()> {
         const FORGET: &str = "DELETE FROM main.ps_diagnostics WHERE kind = 'operation'";
-        // What follows the cause in the message may hold the row.
-        const RECORD: &str = formatcp!(
-            "WITH failed AS (SELECT ?1 ->> '$[0]' AS type, ?1 ->> '$[1]' AS id, \
-                substr(?1 ->> '$[2]', 1, instr((?1 ->> '$[2]') || ' (context:', ' (context:') - 1) AS message) \
-            INSERT INTO main.ps_diagnostics(kind, subject, at, detail) \
-            SELECT 'operation', type || '/' || failed.id, ?2, json_object('bucket', name, 'type', type, 'id', failed.id, \
-                'op_id', CAST(op_id AS TEXT), 'message', message, 'times', 1) \
-            FROM failed JOIN (SELECT operation.id AS operation, row_type, row_id FROM {PENDING} \
-                UNION ALL SELECT operation, row_type, row_id FROM main.ps_row_operations) AS version \
-                ON version.row_type = type AND version.row_id = failed.id \
-              JOIN main.ps_operations AS held ON held.id = version.operation \
-              JOIN main.ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303 ORDER BY op_id DESC LIMIT 1"
-        );
         let state = self.0.take();
         if matches!(state, State::Nothing) {
             return Ok(());
         }
         database.execute(FORGET, &[])?;
         let State::Failed(failure) = &state else { return Ok(()) };
-        database.execute(RECORD, &[failure.as_str().into(), now(database)?.into()])
+        let sql = PackedSql::unpack()?;
+        let mut record = database.prepare(sql.text(packed_sql::RECORD_FAILED_ROW))?;
+        Ok(record.execute(&[failure.as_str().into(), now(database)?.into()])?)
     }
 }
 

@@ -30,7 +30,6 @@ pub(crate) use adopt::{adopt, adopt_export};
 pub(crate) use clear::{Clear, clear, resync_for_schema, trigger_resync};
 pub(crate) use export::{LocalRows, export};
 use failed_row::FailedRow;
-pub(crate) use failed_row::PENDING;
 use iteration::{BegunIteration, IterationMark, Writer};
 use pending_rows::PendingRows;
 use pending_tables::Waiting;

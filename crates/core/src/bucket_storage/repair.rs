@@ -116,7 +116,7 @@ pub(crate) fn visit_damaged_request_ids(
 ) -> Result<()> {
     for id in REQUEST_IDS {
         match request_id(database, id) {
-            Err(error) if *error.kind() == ErrorKind::LocalData => visit(key(id), &error)?,
+            Err(error) if error.kind() == ErrorKind::LocalData => visit(key(id), &error)?,
             result => drop(result?),
         }
     }

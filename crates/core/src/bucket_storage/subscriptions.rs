@@ -54,7 +54,7 @@ pub(super) fn delete_unreadable(database: &Database<'_>) -> Result<Vec<Error>> {
     let mut rows = database.query(SQL, &[])?;
     while let Some(row) = rows.next()? {
         match read(&row) {
-            Err(error) if *error.kind() == ErrorKind::LocalData => {
+            Err(error) if error.kind() == ErrorKind::LocalData => {
                 ids.try_reserve(1)?;
                 ids.push(row.integer(0));
                 reasons.try_reserve(1)?;

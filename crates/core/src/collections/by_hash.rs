@@ -1,10 +1,11 @@
 //! Numbers that are found by a hash.
 
-use core::hash::{BuildHasher, Hash};
+use core::hash::Hash;
 use core::mem;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
+use super::hashing::hash;
 use super::index::{Entry, hash_of};
 use crate::error::Result;
 
@@ -12,13 +13,12 @@ use crate::error::Result;
 #[derive(Debug, Default)]
 pub(crate) struct ByHash {
     numbers: HashTable<Entry>,
-    hasher: DefaultHashBuilder,
 }
 
 impl ByHash {
-    /// The hash of a key. Another map has another one for it.
+    /// The hash of a key.
     pub(crate) fn hash(&self, key: impl Hash) -> u64 {
-        self.hasher.hash_one(key)
+        hash(key)
     }
 
     /// How many there are.
@@ -49,7 +49,6 @@ impl ByHash {
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
     numbers: HashTable<Entry>,
-    hasher: DefaultHashBuilder,
 }
 
 impl Numbers {
@@ -80,7 +79,7 @@ impl Numbers {
     }
 
     fn entry(&self, number: i64) -> Entry {
-        (self.hasher.hash_one(number), number.cast_unsigned())
+        (hash(number), number.cast_unsigned())
     }
 }
 

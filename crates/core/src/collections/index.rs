@@ -1,9 +1,8 @@
 //! Finding entries of a list by a key that they hold.
 
-use core::hash::BuildHasher;
+use hashbrown::HashTable;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-
+use super::hashing::hash;
 use crate::error::Result;
 
 /// What an entry is found by.
@@ -29,7 +28,6 @@ pub(super) type Entry = (u64, u64);
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     positions: HashTable<Entry>,
-    hasher: DefaultHashBuilder,
 }
 
 impl Index {
@@ -51,7 +49,7 @@ impl Index {
 
     /// The position of the entry with that key.
     pub(crate) fn find<'k>(&self, key: Key<'_>, key_of: &KeyFn<'k>) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
+        let hash = hash(key);
         let matches = |entry: &Entry| {
             entry.0 == hash && {
                 #[cfg(test)]
@@ -72,13 +70,13 @@ impl Index {
 
     /// Adds the entry at `position`, whose key is not in the index yet. Cannot fail after [`Self::reserve`].
     pub(crate) fn insert(&mut self, key: Key<'_>, position: usize) {
-        let hash = self.hasher.hash_one(key);
+        let hash = hash(key);
         self.positions.insert_unique(hash, (hash, position as u64), hash_of);
     }
 
     /// Takes out the entry with that key.
     pub(crate) fn remove<'k>(&mut self, key: Key<'_>, key_of: &KeyFn<'k>) {
-        let hash = self.hasher.hash_one(key);
+        let hash = hash(key);
         if let Ok(entry) = self.positions.find_entry(hash, |entry| entry.0 == hash && key_of(position(entry)) == key) {
             entry.remove();
         }

@@ -2,6 +2,7 @@
 
 mod by_hash;
 mod by_name;
+mod hashing;
 mod index;
 mod names;
 mod row_keys;

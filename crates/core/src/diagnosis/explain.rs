@@ -4,61 +4,17 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use const_format::formatcp;
 use rowtide_json::writer::Json;
 use sqlite_nostd::{Row, ValueType};
 
-use super::GATE;
-use crate::bucket_storage::PENDING;
 use crate::connection::Database;
 use crate::error::Result;
-use crate::in_place::IS_IN_PLACE;
+use crate::packed_sql::{self, PackedSql};
 use crate::schema::{KnownSchemas, data_tables};
 use crate::text::{self, identifier};
 
-/// All versions of row ?2 of type ?1 that are stored: settled ones, and those of `PENDING`, which are not indexed by row.
-/// A settled one is pending too if the row was held back when it came.
-const VERSIONS: &str = "WITH stored AS (SELECT operation.id, op_id, data, EXISTS (SELECT 1 FROM main.ps_updated_rows \
-        WHERE row_type = ?1 AND row_id = ?2 AND downloaded) AND op_id > coalesce((SELECT last_applied_op \
-        FROM main.ps_buckets AS bucket WHERE bucket.id = (operation.id >> 34) & 4194303), 0) AS pending \
-      FROM main.ps_row_operations AS by_row JOIN main.ps_operations AS operation ON operation.id = by_row.operation \
-    WHERE by_row.row_type = ?1 AND by_row.row_id = ?2 \
-    UNION ALL SELECT operation.id, op_id, coalesce(data, powersync_operation_data(row_type, row_id, operation.id)), 1 FROM ";
-
-/// The version whose data are in the row, from a table.
-const IN_PLACE: &str = " UNION ALL SELECT held.id, op_id, shown.data, 0 FROM main.";
-const IN_PLACE_END: &str = formatcp!(
-    " AS shown CROSS JOIN main.ps_operations AS held ON {IS_IN_PLACE} WHERE held.row_type = ?1 AND shown.id = ?2"
-);
-
-const VERSIONS_END: &str = "), newest AS (SELECT max(iif(pending, NULL, op_id)) AS settled, max(iif(pending, op_id, NULL)) AS pending FROM stored) ";
-
-const VERSIONS_JSON: &str = "SELECT json_group_array(json_object('bucket', name, 'op_id', CAST(op_id AS TEXT), \
-    'published', json(iif(NOT pending AND op_id = (SELECT settled FROM newest), 'true', 'false')), \
-    'pending', json(iif(pending, 'true', 'false')), 'data', json(iif(json_valid(data), data, 'null')))) \
-  FROM (SELECT stored.*, name FROM stored LEFT JOIN main.ps_buckets AS bucket ON bucket.id = (stored.id >> 34) & 4194303 \
-    ORDER BY op_id DESC)";
-
-/// The content of the published version, and whether there is a newer one.
-const NEWEST: &str = "SELECT settled IS NOT NULL, (SELECT data FROM stored WHERE NOT pending AND op_id = settled), \
-    coalesce(newest.pending > coalesce(settled, 0), 0) FROM newest";
-
-const LOCAL: &str = "SELECT json_group_array(json_object('entry_id', CAST(id AS TEXT), \
-    'transaction_id', CAST(coalesce(tx_id, -id) AS TEXT), 'op', entry ->> '$.op', 'data', entry -> '$.data', \
-    'old', entry -> '$.old')) \
-  FROM (SELECT id, tx_id, iif(json_valid(data), data, '{}') AS entry FROM main.ps_crud ORDER BY id) \
-  WHERE entry ->> '$.type' = ?1 AND entry ->> '$.id' = ?2";
-
-const REJECTED: &str = "SELECT json_group_array(json_object('transaction_id', CAST(transaction_id AS TEXT), 'code', code, \
-    'message', message)) FROM main.powersync_rejected WHERE type = ?1 AND id = ?2";
-
 /// 0 for a row that was written locally, 1 if only something of it was downloaded.
 const MARK: &str = "SELECT min(downloaded) FROM main.ps_updated_rows WHERE row_type = ?1 AND row_id = ?2";
-
-const EXPLANATION: &str = "SELECT json_object('type', ?1, 'id', ?2, \
-    'table', iif(?3 IS NULL, NULL, json_object('name', ?3, 'kind', ?4)), \
-    'shown', json(iif(json_valid(?5), ?5, 'null')), 'versions', json(?6), 'local', json(?7), 'rejected', json(?8), \
-    'state', ?9, 'text', ?10)";
 
 /// Where rows of the type are.
 struct Place {
@@ -103,23 +59,26 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
     let mut snapshot = database.prepare("SELECT 1 FROM main.sqlite_schema")?;
     let mut rows = snapshot.query(&[])?;
     rows.next()?;
-    let row = RowName { database, row_type, id };
+    let sql = PackedSql::unpack()?;
+    let row = RowName { database, sql: &sql, row_type, id };
     let place = place(database, schemas, row_type)?;
     let shown = row.shown(place.as_ref())?;
-    let mut versions = format!("{VERSIONS}{PENDING} WHERE row_type = ?1 AND row_id = ?2");
-    if let Some(Place { table: Some(table), holds_operations: true, .. }) = &place {
-        versions.push_str(&format!("{IN_PLACE}{}{IN_PLACE_END}", identifier(table)));
-    }
-    versions.push_str(VERSIONS_END);
-    let local = row.json(LOCAL)?;
+    let in_place = match &place {
+        Some(Place { table: Some(table), holds_operations: true, .. }) => {
+            sql.filled(packed_sql::ROW_VERSION_IN_PLACE, &[("table", &identifier(table))])
+        }
+        _ => String::new(),
+    };
+    let versions = sql.filled(packed_sql::ROW_VERSIONS, &[("in_place", &in_place)]);
+    let local = row.json(sql.text(packed_sql::ROW_WRITES))?;
     let (state, text) = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
-    let versions = row.json(&format!("{versions}{VERSIONS_JSON}"))?;
-    let rejected = row.json(REJECTED)?;
+    let versions = row.json(&(versions + sql.text(packed_sql::ROW_VERSIONS_JSON)))?;
+    let rejected = row.json(sql.text(packed_sql::ROW_REJECTIONS))?;
     let (table, kind) = match &place {
         Some(Place { kind, table, .. }) => (Some(table.as_deref().unwrap_or(row_type)), Some(*kind)),
         None => (None, None),
     };
-    let mut statement = database.prepare(EXPLANATION)?;
+    let mut statement = database.prepare(sql.text(packed_sql::EXPLANATION))?;
     let parameters = [
         row_type.into(),
         id.into(),
@@ -139,6 +98,7 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
 /// The row that is explained.
 struct RowName<'r> {
     database: &'r Database<'r>,
+    sql: &'r PackedSql,
     row_type: &'r str,
     id: &'r str,
 }
@@ -181,7 +141,6 @@ impl RowName<'_> {
     }
 
     fn state(&self, place: Option<&Place>, shown: Option<&str>, versions: &str, is_queued: bool) -> Result<State> {
-        const IS_OPEN: &str = "SELECT state = 'open' FROM gate";
         let Some(place) = place else { return Ok(NO_TYPE) };
         if is_queued {
             return Ok(QUEUED);
@@ -189,14 +148,15 @@ impl RowName<'_> {
         if place.local_only {
             return Ok(if shown.is_some() { LOCAL_ONLY } else { ABSENT });
         }
-        let mut statement = self.database.prepare(&format!("{GATE}{IS_OPEN}"))?;
+        let mut statement = self.database.prepare(self.sql.text(packed_sql::GATE_IS_OPEN))?;
         let is_open = statement.query(&[])?.next()?.is_none_or(|row| row.integer(0) != 0);
         let parameters = [self.row_type.into(), self.id.into()];
         let mark = self.database.integer(MARK, &parameters)?;
         if !is_open && mark == Some(0) {
             return Ok(UNACKNOWLEDGED);
         }
-        let mut statement = self.database.prepare(&format!("{versions}{NEWEST}"))?;
+        let mut statement =
+            self.database.prepare(&format!("{versions}{}", self.sql.text(packed_sql::NEWEST_VERSION)))?;
         let mut rows = statement.query(&parameters)?;
         let Some(row) = rows.next()? else { return Ok(ABSENT) };
         let (is_stored, data, has_newer) =

@@ -1,5 +1,5 @@
-//! The on-disk formats of the internal tables and the steps between them, one file per version
-//! (docs/reference/tables.md#formats-and-migrations).
+//! The on-disk formats of the internal tables and the steps between them (docs/reference/tables.md#formats-and-migrations):
+//! the SQL of each is in `sql/migrations`, and where that is not enough, a function in a module of its own.
 //!
 //! Versions 1 to 14 are those of the published extension, ours begin at 1001. Each step that was taken has a row in
 //! `ps_migration`, with the statements that undo it. Those stored statements are what undoing uses, so that a version
@@ -7,32 +7,12 @@
 //!
 //! Everything runs inside the caller's transaction: after an error the caller rolls back, and the file is as it was.
 
-/// Statements in one text of [`Migration::down`]: in a table, each text would take 40 bytes more, for its place.
-macro_rules! statements {
-    ($first:literal $(, $next:literal)* $(,)?) => {
-        concat!($first $(, "\0", $next)*)
-    };
-}
-
 mod readable_rows;
-mod v01;
-mod v02;
 mod v03;
-mod v04;
 mod v05;
 mod v06;
-mod v07;
-mod v08;
-mod v09;
-mod v10;
 mod v1001;
 mod v1002;
-mod v1003;
-mod v1004;
-mod v11;
-mod v12;
-mod v13;
-mod v14;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -43,15 +23,16 @@ use sqlite_nostd::ResultCode;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::in_place::{pending_types, set_aside_sql, set_pending_aside_sql};
+use crate::packed_sql::{self, PackedSql, Place};
 use crate::schema::{ViewTrigger, data_tables, keep_trigger_removals, view_triggers};
 
 /// One step up from the format before it, and the way back.
 struct Migration {
     version: i64,
     up: Up,
-    /// The statements that restore the format before, as they are stored in the file, made with `statements!`; None for
-    /// the first format.
-    down: Option<&'static [&'static str]>,
+    /// The statements that restore the format before, as they are stored in the file; None for the first format, as a
+    /// database without internal tables is not one of ours.
+    down: Option<Place>,
 }
 
 /// How a step up is taken.
@@ -59,9 +40,9 @@ enum Up {
     /// No change of the tables.
     Nothing,
     /// SQL statements.
-    Sql(&'static str),
+    Sql(Place),
     /// A function.
-    Code(fn(&Database<'_>, Journey) -> Result<()>),
+    Code(fn(&Database<'_>, &PackedSql, Journey) -> Result<()>),
 }
 
 /// The steps up that are taken together.
@@ -73,26 +54,26 @@ struct Journey {
     to: i64,
 }
 
-/// All steps, in order.
+/// All steps, in order. What each is for is said where it is.
 const MIGRATIONS: [Migration; 18] = [
-    v01::MIGRATION,
-    v02::MIGRATION,
-    v03::MIGRATION,
-    v04::MIGRATION,
-    v05::MIGRATION,
-    v06::MIGRATION,
-    v07::MIGRATION,
-    v08::MIGRATION,
-    v09::MIGRATION,
-    v10::MIGRATION,
-    v11::MIGRATION,
-    v12::MIGRATION,
-    v13::MIGRATION,
-    v14::MIGRATION,
-    v1001::MIGRATION,
-    v1002::MIGRATION,
-    v1003::MIGRATION,
-    v1004::MIGRATION,
+    Migration { version: 1, up: Up::Sql(packed_sql::V01_UP), down: None },
+    Migration { version: 2, up: Up::Sql(packed_sql::V02_UP), down: Some(packed_sql::V02_DOWN) },
+    Migration { version: 3, up: Up::Code(v03::up), down: Some(packed_sql::V03_DOWN) },
+    Migration { version: 4, up: Up::Sql(packed_sql::V04_UP), down: Some(packed_sql::V04_DOWN) },
+    Migration { version: 5, up: Up::Code(v05::up), down: Some(packed_sql::V05_DOWN) },
+    Migration { version: 6, up: Up::Code(v06::up), down: Some(packed_sql::V06_DOWN) },
+    Migration { version: 7, up: Up::Sql(packed_sql::V07_UP), down: Some(packed_sql::V07_DOWN) },
+    Migration { version: 8, up: Up::Sql(packed_sql::V08_UP), down: Some(packed_sql::V08_DOWN) },
+    Migration { version: 9, up: Up::Sql(packed_sql::V09_UP), down: Some(packed_sql::V09_DOWN) },
+    Migration { version: 10, up: Up::Nothing, down: Some(packed_sql::V10_DOWN) },
+    Migration { version: 11, up: Up::Sql(packed_sql::V11_UP), down: Some(packed_sql::V11_DOWN) },
+    Migration { version: 12, up: Up::Sql(packed_sql::V12_UP), down: Some(packed_sql::V12_DOWN) },
+    Migration { version: 13, up: Up::Sql(packed_sql::V13_UP), down: Some(packed_sql::V13_DOWN) },
+    Migration { version: 14, up: Up::Sql(packed_sql::V14_UP), down: Some(packed_sql::V14_DOWN) },
+    Migration { version: 1001, up: Up::Code(v1001::up), down: Some(packed_sql::V1001_DOWN) },
+    Migration { version: 1002, up: Up::Code(v1002::up), down: Some(packed_sql::V1002_DOWN) },
+    Migration { version: 1003, up: Up::Sql(packed_sql::V1003_UP), down: Some(packed_sql::V1003_DOWN) },
+    Migration { version: 1004, up: Up::Sql(packed_sql::V1004_UP), down: Some(packed_sql::V1004_DOWN) },
 ];
 
 /// A format that this library knows.
@@ -100,7 +81,7 @@ const MIGRATIONS: [Migration; 18] = [
 pub(crate) struct Version(i64);
 
 /// The format that the running code uses.
-pub(crate) const LATEST: Version = Version(v1004::MIGRATION.version);
+pub(crate) const LATEST: Version = Version(1004);
 
 impl Version {
     /// The format with that number, None if there is none: 1 to 14, and 1001 to 1004.
@@ -136,9 +117,10 @@ pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
         undo_while(database, |version| version >= unknown)?;
     }
     undo_while(database, |version| version > target.0)?;
+    let sql = PackedSql::unpack()?;
     let journey = Journey { from: newest_applied(database)?, to: target.0 };
     for migration in MIGRATIONS.iter().filter(|step| step.version > journey.from && step.version <= journey.to) {
-        apply(database, migration, journey)
+        apply(database, migration, &sql, journey)
             .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
     }
     if target == LATEST { note_way_down(database) } else { Ok(()) }
@@ -156,16 +138,17 @@ pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
 pub(crate) fn note_way_down(database: &Database<'_>) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
+    let sql = PackedSql::unpack()?;
     let mut statements: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
     for table in data_tables(database)?.iter().filter(|table| table.holds_operations) {
         statements.extend(keep_trigger_removals(&table.row_type));
-        statements.extend(set_aside_sql(&table.name, &table.row_type)?);
+        statements.push(set_aside_sql(&sql, &table.name, &table.row_type));
     }
     for row_type in pending_types(database)? {
-        statements.extend(set_pending_aside_sql(&row_type)?);
+        statements.push(set_pending_aside_sql(&sql, &row_type)?);
     }
-    let mut statements = statements.iter().map(String::as_str).chain(v1004::DOWN.iter().copied());
-    let down = down_migrations_json(&mut statements)?;
+    statements.push(sql.text(packed_sql::V1004_DOWN).into());
+    let down = down_migrations_json(&mut statements.iter().flat_map(|statements| statements.split('\0')))?;
     // Asking first needs no lock.
     match database.integer(IS_NOTED, &[LATEST.0.into(), down.as_str().into()])? {
         Some(_) => Ok(()),
@@ -194,7 +177,7 @@ pub(crate) fn is_at(database: &Database<'_>, target: Version) -> Result<bool> {
 /// A state error that says what to do; errors of SQLite.
 pub(crate) fn require_latest(database: &Database<'_>) -> Result<()> {
     let format = match database.integer("SELECT max(id) FROM main.ps_migration", &[]) {
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => None,
+        Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => None,
         found => found?,
     };
     let found = match format {
@@ -292,27 +275,29 @@ fn stored_down_migrations(database: &Database<'_>, version: i64) -> Result<Vec<S
 }
 
 /// Takes one step up and records it.
-fn apply(database: &Database<'_>, migration: &Migration, journey: Journey) -> Result<()> {
+fn apply(database: &Database<'_>, migration: &Migration, sql: &PackedSql, journey: Journey) -> Result<()> {
     match migration.up {
         Up::Nothing => {}
-        Up::Sql(sql) => database.execute_batch(sql)?,
-        Up::Code(up) => up(database, journey)?,
+        Up::Sql(up) => execute_all(database, sql, up)?,
+        Up::Code(up) => up(database, sql, journey)?,
     }
-    let down = migration.down.map(|down| down_migrations_json(&mut down.iter().copied())).transpose()?;
+    let down = migration.down.map(|down| down_migrations_json(&mut sql.statements(down))).transpose()?;
     let mut insert = database.prepare("INSERT INTO main.ps_migration(id, down_migrations) VALUES (?1, ?2)")?;
     insert.execute(&[migration.version.into(), down.as_deref().into()])?;
     Ok(())
 }
 
-/// Statements as `ps_migration.down_migrations` holds them; several can be in one text, see `statements!`.
-fn down_migrations_json(texts: &mut dyn Iterator<Item = &str>) -> Result<String> {
+fn execute_all(database: &Database<'_>, sql: &PackedSql, place: Place) -> Result<()> {
+    sql.statements(place).try_for_each(|statements| database.execute_batch(statements))
+}
+
+/// Statements as `ps_migration.down_migrations` holds them.
+fn down_migrations_json(statements: &mut dyn Iterator<Item = &str>) -> Result<String> {
     let mut json = Json::default();
-    for text in texts {
-        for statement in text.split('\0') {
-            json.raw(if json.written().is_empty() { "[" } else { "," });
-            json.string("{\"sql\":", statement);
-            json.raw("}");
-        }
+    for statement in statements {
+        json.raw(if json.written().is_empty() { "[" } else { "," });
+        json.string("{\"sql\":", statement);
+        json.raw("}");
     }
     json.raw("]");
     Ok(json.finish()?)

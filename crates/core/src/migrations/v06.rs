@@ -5,15 +5,14 @@
 
 use crate::error::Result;
 
-use super::{Journey, Migration, Up};
+use super::Journey;
 use crate::connection::Database;
+use crate::packed_sql::PackedSql;
 use crate::schema::data_tables;
 use crate::text;
 
 /// The step between formats 5 and 6.
-pub(super) const MIGRATION: Migration = Migration { version: 6, up: Up::Code(up), down: Some(DOWN) };
-
-fn up(database: &Database<'_>, _: Journey) -> Result<()> {
+pub(super) fn up(database: &Database<'_>, _: &PackedSql, _: Journey) -> Result<()> {
     for table in data_tables(database)?.iter().filter(|table| !table.local_only && !table.is_direct) {
         let sql = alloc::format!(
             "INSERT OR IGNORE INTO main.ps_updated_rows(row_type, row_id) \
@@ -25,5 +24,3 @@ fn up(database: &Database<'_>, _: Journey) -> Result<()> {
     }
     Ok(())
 }
-
-const DOWN: &[&str] = &["DELETE FROM ps_migration WHERE id >= 6"];

@@ -5,87 +5,53 @@
 //! ones. An `id` is read as published versions read it: NULL is the empty text, and a blob the text of its bytes.
 //! Tables of the application may hold such ids, and writes to them must not begin to fail.
 
-use alloc::rc::Rc;
-use core::marker::PhantomData;
-
-use sqlite_nostd::{Connection, EponymousTable, FunctionError, Value, ValueType};
+use sqlite_nostd::{Value, ValueType};
 
 use super::row_functions::{json_text, optional_text};
 use crate::connection::Database;
-use crate::connection::transaction::TransactionMonitor;
 use crate::crud::{Entry, Operation, is_empty_update};
 use crate::error::{Error, ErrorKind, Result};
-use crate::migrations::explain;
 use crate::schema::TableOptions;
 use crate::sql_api::session::Session;
 
-/// A table that appends to the upload queue.
-pub(super) struct QueueTable<K> {
-    session: Rc<Session>,
-    kind: PhantomData<K>,
-}
+/// Records a write: the columns of an inserted row.
+pub(super) type Record = fn(&Session, &Database<'_>, &[&Value]) -> Result<()>;
 
-/// What the tables differ in.
-pub(super) trait Kind: 'static {
-    const NAME: &'static str;
-    const DECLARATION: &'static str;
-
-    /// Records a row with these `columns`.
-    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()>;
-}
-
-/// `powersync_crud`: builds an entry from its parts.
-pub(super) enum FromParts {}
-
-impl Kind for FromParts {
-    const NAME: &'static str = "powersync_crud";
-    const DECLARATION: &'static str =
-        "CREATE TABLE powersync_crud(op, id, type, data, old_values, metadata, options HIDDEN)";
-
-    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
-        let [op, id, row_type, data, old_values, metadata, options] = columns else {
-            return Err(unexpected_columns());
-        };
-        let named = |column: &'static str| move |error: Error| error.with_context(format_args!("column {column}"));
-        let required = || Error::argument("a value is required");
-        let entry = Entry {
-            operation: optional_text(op)
-                .and_then(|op| Operation::parse(op.unwrap_or_default()))
-                .map_err(named("op"))?,
-            id: id.text().map_err(Error::from).map_err(named("id"))?,
-            row_type: optional_text(row_type).and_then(|name| name.ok_or_else(required)).map_err(named("type"))?,
-            data: json_text(data).map_err(named("data"))?,
-            old_values: json_text(old_values).map_err(named("old_values"))?,
-            metadata: optional_text(metadata).map_err(named("metadata"))?,
-        };
-        if ignores_empty_updates(options) && entry.is_empty_update() {
-            // The update has rewritten the row nevertheless, without the members that are no columns.
-            return session.local_writes.mark(database, entry.row_type, entry.id);
-        }
-        session.local_writes.record(database, &entry)
+/// An inserted row of `powersync_crud`: builds an entry from its parts.
+pub(super) fn record_parts(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
+    let [op, id, row_type, data, old_values, metadata, options] = columns else {
+        return Err(unexpected_columns());
+    };
+    let named = |column: &'static str| move |error: Error| error.with_context(format_args!("column {column}"));
+    let required = || Error::argument("a value is required");
+    let entry = Entry {
+        operation: optional_text(op).and_then(|op| Operation::parse(op.unwrap_or_default())).map_err(named("op"))?,
+        id: id.text().map_err(Error::from).map_err(named("id"))?,
+        row_type: optional_text(row_type).and_then(|name| name.ok_or_else(required)).map_err(named("type"))?,
+        data: json_text(data).map_err(named("data"))?,
+        old_values: json_text(old_values).map_err(named("old_values"))?,
+        metadata: optional_text(metadata).map_err(named("metadata"))?,
+    };
+    if ignores_empty_updates(options) && entry.is_empty_update() {
+        // The update has rewritten the row nevertheless, without the members that are no columns.
+        return session.local_writes.mark(database, entry.row_type, entry.id);
     }
+    session.local_writes.record(database, &entry)
 }
 
-/// `powersync_crud_`: appends a finished entry.
-pub(super) enum Finished {}
-
-impl Kind for Finished {
-    const NAME: &'static str = "powersync_crud_";
-    const DECLARATION: &'static str = "CREATE TABLE powersync_crud_(data, options HIDDEN)";
-
-    fn record(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
-        let [data, options] = columns else {
-            return Err(unexpected_columns());
-        };
-        let entry = match data.value_type() {
-            ValueType::Null => None,
-            _ => Some(data.text()?),
-        };
-        if ignores_empty_updates(options) && entry.is_some_and(is_empty_update) {
-            return Ok(());
-        }
-        session.local_writes.append(database, entry)
+/// An inserted row of `powersync_crud_`: appends a finished entry.
+pub(super) fn record_entry(session: &Session, database: &Database<'_>, columns: &[&Value]) -> Result<()> {
+    let [data, options] = columns else {
+        return Err(unexpected_columns());
+    };
+    let entry = match data.value_type() {
+        ValueType::Null => None,
+        _ => Some(data.text()?),
+    };
+    if ignores_empty_updates(options) && entry.is_some_and(is_empty_update) {
+        return Ok(());
     }
+    session.local_writes.append(database, entry)
 }
 
 /// Whether an update that changes nothing is not to be recorded. No other option matters here.
@@ -96,65 +62,4 @@ fn ignores_empty_updates(options: &Value) -> bool {
 fn unexpected_columns() -> Error {
     debug_assert!(false, "SQLite inserts as many columns as were declared");
     Error::new(ErrorKind::Internal, "unexpected number of columns")
-}
-
-impl<K: Kind> QueueTable<K> {
-    fn monitor(&self) -> &TransactionMonitor {
-        self.session.connection.transaction()
-    }
-}
-
-impl<K: Kind> EponymousTable for QueueTable<K> {
-    type State = Session;
-    const DECLARATION: &'static str = K::DECLARATION;
-    // Triggers insert into it, also those of an untrusted schema.
-    const INNOCUOUS: bool = true;
-
-    fn connect(_: Connection<'_>, session: &Rc<Session>) -> Result<Self, FunctionError> {
-        Ok(Self { session: Rc::clone(session), kind: PhantomData })
-    }
-
-    fn insert(&self, connection: Connection<'_>, columns: &[&Value]) -> Result<(), FunctionError> {
-        let state = &self.session.connection;
-        // What is published or cleared is not a local write.
-        if state.in_sync_operation() {
-            return Ok(());
-        }
-        let database = Database::new(connection, state);
-        K::record(&self.session, &database, columns).map_err(|error| {
-            let error = explain(&database, error).in_function(K::NAME);
-            self.session.log.add_error(&database, &error);
-            error
-        })
-    }
-
-    fn begin(&self) -> Result<(), FunctionError> {
-        self.monitor().begin();
-        Ok(())
-    }
-
-    fn sync(&self, connection: Connection<'_>) -> Result<(), FunctionError> {
-        let database = Database::new(connection, &self.session.connection);
-        self.session.local_writes.before_commit(&database).map_err(|error| error.in_function(K::NAME))
-    }
-
-    fn commit(&self) {
-        self.monitor().commit();
-    }
-
-    fn rollback(&self) {
-        self.monitor().rollback();
-    }
-
-    fn savepoint(&self, savepoint: i32) {
-        self.monitor().savepoint(savepoint);
-    }
-
-    fn release(&self, savepoint: i32) {
-        self.monitor().release(savepoint);
-    }
-
-    fn rollback_to(&self, savepoint: i32) {
-        self.monitor().rollback_to(savepoint);
-    }
 }

@@ -7,13 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use sqlite_nostd::{Cell, Connection, EponymousTable, FunctionError, ResultCode, Value};
+use sqlite_nostd::{Cell, FunctionError};
 
 use crate::bucket_storage::now;
 use crate::cell;
 use crate::connection::Database;
 use crate::error::Result;
-use crate::sql_api::session::Session;
 use crate::sync_client::Instruction;
 
 /// How many entries are kept.
@@ -85,6 +84,22 @@ impl Log {
         };
         cell::write(&self.0).add(entry);
     }
+
+    /// The rows of the table.
+    pub(super) fn rows(&self) -> Vec<Box<[Cell]>> {
+        let integer = |value: Option<i64>| value.map_or(Cell::Null, Cell::Integer);
+        let kept = cell::read(&self.0);
+        let rows = kept.entries.iter().map(|(id, entry)| -> Box<[Cell]> {
+            Box::new([
+                Cell::Integer(*id),
+                integer(entry.at),
+                Cell::Text(Rc::new(entry.severity.into())),
+                integer(entry.code),
+                Cell::Text(Rc::clone(&entry.text)),
+            ])
+        });
+        rows.collect()
+    }
 }
 
 impl Kept {
@@ -110,39 +125,5 @@ fn shortened(text: &str) -> Rc<String> {
             Rc::new(cut)
         }
         _ => Rc::new(text.into()),
-    }
-}
-
-/// The table.
-pub(super) struct LogTable(Rc<Session>);
-
-impl EponymousTable for LogTable {
-    type State = Session;
-    const DECLARATION: &'static str =
-        "CREATE TABLE powersync_log(id INTEGER, at INTEGER, severity TEXT, code INTEGER, text TEXT)";
-    const INNOCUOUS: bool = false;
-    const SELECT_IS_ALLOWED: bool = true;
-
-    fn connect(_connection: Connection<'_>, session: &Rc<Session>) -> Result<Self, FunctionError> {
-        Ok(Self(Rc::clone(session)))
-    }
-
-    fn rows(&self) -> Vec<Box<[Cell]>> {
-        let integer = |value: Option<i64>| value.map_or(Cell::Null, Cell::Integer);
-        let kept = cell::read(&self.0.log.0);
-        let rows = kept.entries.iter().map(|(id, entry)| -> Box<[Cell]> {
-            Box::new([
-                Cell::Integer(*id),
-                integer(entry.at),
-                Cell::Text(Rc::new(entry.severity.into())),
-                integer(entry.code),
-                Cell::Text(Rc::clone(&entry.text)),
-            ])
-        });
-        rows.collect()
-    }
-
-    fn insert(&self, _connection: Connection<'_>, _columns: &[&Value]) -> Result<(), FunctionError> {
-        Err(FunctionError { code: ResultCode::MISUSE, message: "powersync_log: nothing can be inserted".into() })
     }
 }

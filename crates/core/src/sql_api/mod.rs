@@ -2,7 +2,6 @@
 //! `powersync_control` does in one function per command.
 
 mod clear;
-mod close;
 mod control;
 mod crud_tables;
 mod diagnosis;
@@ -18,17 +17,16 @@ mod sync_state;
 mod update_hooks;
 mod upload_queue;
 mod upsert;
+mod virtual_tables;
 mod warm_start;
 
 use alloc::rc::Rc;
 
-use sqlite_nostd::{Connection, Context, EponymousTable, FunctionError, FunctionFlags, Value};
+use sqlite_nostd::{Connection, Context, FunctionError, FunctionFlags, Value};
 
 use crate::connection::Database;
-use close::CloseTable;
-use crud_tables::{Finished, FromParts, QueueTable};
-use log::LogTable;
 use session::Session;
+use virtual_tables::{KINDS, VirtualTable};
 
 use crate::error::Result;
 
@@ -114,23 +112,6 @@ functions! {
     "uuid", 0, NONE, identity::uuid;
 }
 
-static VIRTUAL_TABLES: &[(&str, RegisterTable)] = &[
-    ("powersync_crud", virtual_table::<QueueTable<FromParts>>),
-    ("powersync_crud_", virtual_table::<QueueTable<Finished>>),
-    ("powersync_internal_close", virtual_table::<CloseTable>),
-    ("powersync_log", virtual_table::<LogTable>),
-];
-
-type RegisterTable = fn(Connection<'_>, &str, &Rc<Session>) -> sqlite_nostd::Result<()>;
-
-fn virtual_table<T: EponymousTable<State = Session>>(
-    connection: Connection<'_>,
-    name: &str,
-    session: &Rc<Session>,
-) -> sqlite_nostd::Result<()> {
-    connection.create_module::<T>(name, Rc::clone(session))
-}
-
 /// A function on a connection.
 struct Registered {
     name: &'static str,
@@ -155,8 +136,8 @@ pub fn register(connection: Connection<'_>) -> Result<(), FunctionError> {
         let registered = Registered { name, function, session: Rc::clone(&session) };
         connection.create_scalar_function(name, argument_count, flags, Rc::new(registered), call)?;
     }
-    for (name, register) in VIRTUAL_TABLES {
-        register(connection, name, &session)?;
+    for kind in KINDS {
+        connection.create_module::<VirtualTable>(kind.name, Rc::new((Rc::clone(&session), kind)))?;
     }
     Ok(())
 }

@@ -190,7 +190,7 @@ impl Iteration {
 }
 
 /// The name of an error's class (docs/reference/tables.md#ps_diagnostics).
-fn class(kind: &ErrorKind) -> &'static str {
+fn class(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Argument => "argument",
         ErrorKind::State => "state",

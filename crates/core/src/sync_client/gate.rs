@@ -69,7 +69,7 @@ pub(super) fn next_request_id(storage: &mut dyn Storage) -> Result<i64> {
 /// Changes the target, and returns the one before. A damaged one can be replaced.
 pub(crate) fn change_target(change: TargetChange, storage: &mut dyn Storage) -> Result<Option<i64>> {
     let previous = match storage.request_id(RequestId::Target) {
-        Err(error) if *error.kind() == ErrorKind::LocalData && change != TargetChange::Keep => None,
+        Err(error) if error.kind() == ErrorKind::LocalData && change != TargetChange::Keep => None,
         previous => previous?,
     };
     match change {

@@ -111,7 +111,7 @@ impl Iteration {
         let now = storage.now()?;
         let (mut rows, mut instructions) = match streams::extend_expiry(&options.active_streams, now, storage) {
             // A damaged row must not keep everything else from syncing. An app that still wants it subscribes again.
-            Err(error) if *error.kind() == ErrorKind::LocalData => {
+            Err(error) if error.kind() == ErrorKind::LocalData => {
                 let removed = storage.delete_unreadable_subscriptions()?;
                 let mut warnings = Vec::new();
                 for reason in removed {

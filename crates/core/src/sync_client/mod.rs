@@ -94,6 +94,45 @@ impl State {
     }
 }
 
+/// An event that the iteration handles.
+enum Input<'l> {
+    /// See [`Event::Line`].
+    Line {
+        line: SyncLine<'l>,
+        size: usize,
+    },
+    ConnectionEstablished,
+    UploadCompleted,
+    StreamsInUse(Vec<StreamKey>),
+}
+
+impl<'l> Input<'l> {
+    /// What of memory it is handled with.
+    fn uses(&self) -> Uses {
+        match self {
+            Self::Line { line, .. } => Uses::of(line),
+            Self::UploadCompleted => Uses::WaitingCheckpoint,
+            Self::ConnectionEstablished | Self::StreamsInUse(_) => Uses::Nothing,
+        }
+    }
+
+    fn handle(self, iteration: &Iteration, storage: &mut dyn Storage) -> Result<Transition<'l>> {
+        match self {
+            Self::Line { line, size } => {
+                // For each change on the service, this would cost too much.
+                let is_frequent = matches!(line, SyncLine::Data(_) | SyncLine::CheckpointDiff(_));
+                let at = if is_frequent { None } else { Some(storage.now()?) };
+                let mut transition = iteration.line(line, size, storage)?;
+                transition.change.line = Some(ReceivedLine { size, at });
+                Ok(transition)
+            }
+            Self::ConnectionEstablished => iteration.connection_established(),
+            Self::UploadCompleted => iteration.upload_completed(storage),
+            Self::StreamsInUse(streams) => iteration.streams_in_use(streams, storage),
+        }
+    }
+}
+
 impl Engine {
     /// The running iteration.
     #[cfg(test)]
@@ -163,23 +202,10 @@ impl Engine {
             Event::TokenRefreshed => {
                 self.end(EndedBy::Instruction, NextStep::Close { hide_disconnect: true }, storage, answer)
             }
-            Event::Line { line, size } => {
-                let uses = Uses::of(&line);
-                self.react(uses, storage, answer, |iteration, storage| {
-                    // For each change on the service, this would cost too much.
-                    let is_frequent = matches!(line, SyncLine::Data(_) | SyncLine::CheckpointDiff(_));
-                    let at = if is_frequent { None } else { Some(storage.now()?) };
-                    let mut transition = iteration.line(line, size, storage)?;
-                    transition.change.line = Some(ReceivedLine { size, at });
-                    Ok(transition)
-                })
-            }
-            Event::ConnectionEstablished => {
-                self.react(Uses::Nothing, storage, answer, |iteration, _| iteration.connection_established())
-            }
-            Event::UploadCompleted => self.react(Uses::WaitingCheckpoint, storage, answer, Iteration::upload_completed),
-            Event::StreamsInUse(streams) => self
-                .react(Uses::Nothing, storage, answer, |iteration, storage| iteration.streams_in_use(streams, storage)),
+            Event::Line { line, size } => self.react(Input::Line { line, size }, storage, answer),
+            Event::ConnectionEstablished => self.react(Input::ConnectionEstablished, storage, answer),
+            Event::UploadCompleted => self.react(Input::UploadCompleted, storage, answer),
+            Event::StreamsInUse(streams) => self.react(Input::StreamsInUse(streams), storage, answer),
             Event::Subscribe(command) => {
                 self.observe(storage)?;
                 streams::subscribe(&command, storage)?;
@@ -208,23 +234,19 @@ impl Engine {
     }
 
     /// Lets the iteration handle an event, if stored data are still what it made of them.
-    fn react<'l>(
-        &mut self,
-        uses: Uses,
-        storage: &mut dyn Storage,
-        answer: &mut Answer<'_>,
-        handler: impl FnOnce(&Iteration, &mut dyn Storage) -> Result<Transition<'l>>,
-    ) -> Result<Outcome> {
+    fn react(&mut self, input: Input<'_>, storage: &mut dyn Storage, answer: &mut Answer<'_>) -> Result<Outcome> {
         let iteration = self.state.require_iteration()?;
         let transition = match storage.iteration_state()? {
             // Whoever ended it may have to end for what it does next: the SDK waits before it reconnects.
             IterationState::Ended { for_other } => Transition::only(NextStep::Close { hide_disconnect: !for_other })
                 .changing(iteration.as_stored(storage)?),
             state => {
-                let next = iteration.follow(state, uses, storage)?;
-                let transition = handler(iteration, storage)?;
-                let next = if transition.next == NextStep::Continue { next } else { transition.next };
-                Transition { next, ..transition }
+                let next = iteration.follow(state, input.uses(), storage)?;
+                let mut transition = input.handle(iteration, storage)?;
+                if transition.next == NextStep::Continue {
+                    transition.next = next;
+                }
+                transition
             }
         };
         self.conclude(transition, EndedBy::Instruction, storage, answer)

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sqlite_nostd::{Connection, EponymousTable, FunctionError, ResultCode, Value};
+use sqlite_nostd::{Connection, Definition, EponymousTable, FunctionError, ResultCode, Value};
 
 use crate::host::Host;
 
@@ -39,8 +39,14 @@ struct Recorder(Rc<Log>);
 
 impl EponymousTable for Recorder {
     type State = Log;
-    const DECLARATION: &'static str = "CREATE TABLE x(sql, other, hidden_one HIDDEN)";
-    const INNOCUOUS: bool = true;
+
+    fn definition(_: &Log) -> &'static Definition {
+        &Definition {
+            declaration: "CREATE TABLE x(sql, other, hidden_one HIDDEN)",
+            innocuous: true,
+            select_is_allowed: false,
+        }
+    }
 
     fn connect(_: Connection<'_>, log: &Rc<Log>) -> Result<Self, FunctionError> {
         log.outcome("connect")?;
@@ -96,9 +102,10 @@ struct Empty;
 
 impl EponymousTable for Empty {
     type State = ();
-    const DECLARATION: &'static str = "CREATE TABLE x(a, b)";
-    const INNOCUOUS: bool = false;
-    const SELECT_IS_ALLOWED: bool = true;
+
+    fn definition((): &()) -> &'static Definition {
+        &Definition { declaration: "CREATE TABLE x(a, b)", innocuous: false, select_is_allowed: true }
+    }
 
     fn connect(_: Connection<'_>, _: &Rc<()>) -> Result<Self, FunctionError> {
         Ok(Self)

@@ -176,8 +176,7 @@ impl Places {
         for table in json {
             if table.holds_operations && places.by_type.find(&table.row_type).is_some() {
                 // The application has given the type another table since.
-                in_place::set_table_aside(database, &table.name, &table.row_type)?;
-                in_place::set_pending_aside(database, &table.row_type)?;
+                in_place::set_type_aside(database, &table.name, &table.row_type)?;
                 continue;
             }
             let row_type = text::copy(&table.row_type)?;

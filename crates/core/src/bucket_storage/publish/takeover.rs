@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
 
-use crate::bucket_storage::operation_id::{LAST_BUCKET_ID, operations_after};
+use crate::bucket_storage::operation_id::operations_after;
 use crate::bucket_storage::publish::pending::Pending;
 use crate::connection::Database;
 use crate::error::Result;
 use crate::in_place::pending_table;
 use crate::migrations::note_way_down;
+use crate::packed_sql::{self, PackedSql, Place};
 use crate::schema::{
     TableChange, Taken, append_without_key, data_table_name, has_foreign_triggers, is_in_our_form, take_place,
 };
@@ -42,9 +43,10 @@ pub(super) fn publish_waiting(
     may_be_shown: bool,
 ) -> Result<()> {
     let change = TableChange::begin(database)?;
+    let sql = PackedSql::unpack()?;
     let (mut is_published, mut has_changed) = (false, false);
     for row_type in types {
-        let table = Waiting::load(database, row_type, pending)?;
+        let table = Waiting::load(database, &sql, row_type, pending)?;
         if table.inside == 0 {
             continue;
         }
@@ -81,6 +83,7 @@ enum Shown {
 
 /// The table in which data of a type wait.
 struct Waiting<'t> {
+    sql: &'t PackedSql,
     row_type: &'t str,
     /// Its name, quoted.
     name: String,
@@ -94,13 +97,11 @@ struct Waiting<'t> {
 }
 
 impl<'t> Waiting<'t> {
-    fn load(database: &Database<'_>, row_type: &'t str, pending: &Pending) -> Result<Self> {
+    fn load(database: &Database<'_>, sql: &'t PackedSql, row_type: &'t str, pending: &Pending) -> Result<Self> {
         let name = identifier(&pending_table(row_type)?);
-        let sql =
-            format!("SELECT (rowid >> 34) & {LAST_BUCKET_ID} AS bucket, count(*) FROM main.{name} GROUP BY bucket");
         let shown = identifier(&data_table_name(row_type));
-        let mut table = Self { row_type, name, shown, buckets: Vec::new(), inside: 0, outside: 0 };
-        let mut statement = database.prepare(&sql)?;
+        let mut table = Self { sql, row_type, name, shown, buckets: Vec::new(), inside: 0, outside: 0 };
+        let mut statement = database.prepare(&table.filled(packed_sql::TAKEOVER_BUCKETS))?;
         let mut found = statement.query(&[])?;
         while let Some(row) = found.next()? {
             let (bucket, count) = (BucketId(row.integer(0)), row.integer(1));
@@ -111,6 +112,12 @@ impl<'t> Waiting<'t> {
             table.buckets.push((bucket, is_published));
         }
         Ok(table)
+    }
+
+    /// SQL of `sql/takeover`, with the names of the tables.
+    fn filled(&self, place: Place) -> String {
+        let Self { sql, row_type, name, shown, .. } = self;
+        sql.filled(place, &[("waiting", name), ("shown", shown), ("type", &literal(row_type))])
     }
 
     /// Shows all rows that are published and have no other operation, if that can be done.
@@ -153,17 +160,12 @@ impl<'t> Waiting<'t> {
 
     /// Moves the rows that are published to the app's table.
     fn append(&self, database: &Database<'_>, pending: &Pending) -> Result<()> {
-        let Self { name, shown, .. } = self;
-        let insert = format!(
-            "INSERT INTO main.{shown}(rowid, id, data) SELECT rowid, id, data FROM main.{name} \
-            WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid"
-        );
-        self.move_ranges(database, pending, true, &insert)
+        self.move_ranges(database, pending, true, packed_sql::TAKEOVER_APPEND)
     }
 
     /// Moves the rows of the buckets that are published, or of the others: `copy` copies those from ?1 to ?2.
-    fn move_ranges(&self, database: &Database<'_>, pending: &Pending, are_published: bool, copy: &str) -> Result<()> {
-        let mut copy = database.prepare(copy)?;
+    fn move_ranges(&self, database: &Database<'_>, pending: &Pending, are_published: bool, copy: Place) -> Result<()> {
+        let mut copy = database.prepare(&self.filled(copy))?;
         let mut delete = database.prepare(&format!("DELETE FROM main.{} WHERE rowid BETWEEN ?1 AND ?2", self.name))?;
         for (first, last) in self.ranges(pending, are_published) {
             copy.execute(&[first.into(), last.into()])?;
@@ -181,24 +183,13 @@ impl<'t> Waiting<'t> {
 
     /// Gives the operations of the buckets that are published, or of the others, their data.
     fn set_aside(&self, database: &Database<'_>, pending: &Pending, are_published: bool) -> Result<()> {
-        let name = &self.name;
-        let update = format!(
-            "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{name} AS waiting \
-            WHERE waiting.rowid BETWEEN ?1 AND ?2 AND operation.id = waiting.rowid AND operation.data IS NULL"
-        );
-        self.move_ranges(database, pending, are_published, &update)
+        self.move_ranges(database, pending, are_published, packed_sql::TAKEOVER_SET_ASIDE)
     }
 
     /// Gives those operations their data whose rows have pending REMOVEs. A part of a checkpoint deletes no rows, so these
     /// must not be shown.
     fn set_removed_aside(&self, database: &Database<'_>, pending: &Pending) -> Result<()> {
-        let mut update = database.prepare(&format!(
-            "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{} AS waiting \
-            WHERE operation.id = waiting.rowid AND waiting.id IN (SELECT row_id FROM main.ps_operations \
-              WHERE id BETWEEN ?1 AND ?2 AND removed = 1 AND row_type = {})",
-            self.name,
-            literal(self.row_type)
-        ))?;
+        let mut update = database.prepare(&self.filled(packed_sql::TAKEOVER_SET_REMOVED_ASIDE))?;
         let mut is_any = false;
         for (first, last) in self.ranges(pending, true) {
             update.execute(&[first.into(), last.into()])?;
@@ -209,50 +200,28 @@ impl<'t> Waiting<'t> {
 
     /// Gives those operations their data that are not the only one of their row, as far as this table shows.
     fn set_repeated_aside(&self, database: &Database<'_>) -> Result<()> {
-        self.set_rows_aside(database, &format!("SELECT id FROM main.{} GROUP BY id HAVING count(*) > 1", self.name))
+        self.set_rows_aside(database, packed_sql::TAKEOVER_SET_REPEATED_ASIDE)
     }
 
     /// Gives those operations their data whose rows are shown already, have other operations, or cannot get the rowid.
     fn set_shared_aside(&self, database: &Database<'_>) -> Result<()> {
-        let Self { name, shown, row_type, .. } = self;
         self.set_repeated_aside(database)?;
-        self.set_rows_aside(
-            database,
-            &format!(
-                "SELECT waiting.id FROM main.{name} AS waiting WHERE EXISTS (SELECT 1 FROM main.{shown} AS shown \
-                WHERE shown.id = waiting.id OR shown.rowid = waiting.rowid)"
-            ),
-        )?;
+        self.set_rows_aside(database, packed_sql::TAKEOVER_SET_SHOWN_ASIDE)?;
         if self.has_entries(database)? {
-            let row_type = literal(row_type);
-            self.set_rows_aside(
-                database,
-                &format!(
-                    "SELECT waiting.id FROM main.{name} AS waiting WHERE EXISTS (SELECT 1 \
-                    FROM main.ps_row_operations WHERE row_type = {row_type} AND row_id = waiting.id)"
-                ),
-            )?;
+            self.set_rows_aside(database, packed_sql::TAKEOVER_SET_ENTERED_ASIDE)?;
         }
         Ok(())
     }
 
-    /// Gives the operations of the rows that `ids` selects their data.
-    fn set_rows_aside(&self, database: &Database<'_>, ids: &str) -> Result<()> {
-        let name = &self.name;
-        database.execute_batch(&format!(
-            "UPDATE main.ps_operations AS operation SET data = waiting.data FROM main.{name} AS waiting \
-            WHERE operation.id = waiting.rowid AND waiting.id IN ({ids})"
-        ))?;
+    /// Gives operations their data.
+    fn set_rows_aside(&self, database: &Database<'_>, update: Place) -> Result<()> {
+        database.execute_batch(&self.filled(update))?;
         if database.connection().changes() == 0 { Ok(()) } else { self.delete_set_aside(database) }
     }
 
     /// Deletes the data that operations have got.
     fn delete_set_aside(&self, database: &Database<'_>) -> Result<()> {
-        let name = &self.name;
-        database.execute_batch(&format!(
-            "DELETE FROM main.{name} WHERE rowid IN (SELECT waiting.rowid FROM main.{name} AS waiting \
-            JOIN main.ps_operations AS operation ON operation.id = waiting.rowid WHERE operation.data IS NOT NULL)"
-        ))
+        database.execute_batch(&self.filled(packed_sql::TAKEOVER_DELETE_SET_ASIDE))
     }
 
     /// Drops the table if nothing waits in it: what comes next is published one by one anyway.

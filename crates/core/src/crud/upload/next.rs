@@ -34,7 +34,7 @@ pub(crate) fn next(database: &Database<'_>, max_transactions: i64, max_bytes: Op
         let added = if row.integer(8) != 0 { batch.add(&row, entry).map(|()| true) } else { Ok(false) };
         let is_json = match added {
             // Half a surrogate pair.
-            Err(error) if *error.kind() == ErrorKind::LocalData => false,
+            Err(error) if error.kind() == ErrorKind::LocalData => false,
             added => added?,
         };
         if !is_json && batch.closed == 0 {

@@ -29,7 +29,7 @@ pub(in crate::schema) fn change_columns(database: &Database<'_>, table: &Table) 
         let sql = format!("ALTER TABLE main.{name} DROP COLUMN {}", identifier(column));
         // Views and triggers of the application may use it.
         match database.with_legacy_alter_table(|| database.execute_batch(&sql)) {
-            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
+            Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
                 log(ResultCode::ERROR, &format!("powersync_replace_schema: column not dropped: {error}"));
             }
             result => result?,

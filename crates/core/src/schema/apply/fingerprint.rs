@@ -45,7 +45,7 @@ impl Fingerprint {
         const SQL: &str = "SELECT 1 FROM main.ps_schema WHERE id = 1 AND fingerprint = ?1 AND schema_version = ?2";
         match database.integer(SQL, &[self.0.as_slice().into(), schema_version.into()]) {
             // In other formats the table does not exist.
-            Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => Ok(false),
             result => Ok(result? == Some(1)),
         }
     }

@@ -17,7 +17,7 @@ use sqlite_nostd::{ResultCode, log};
 use crate::collections::{ByName, Names};
 use crate::connection::Database;
 use crate::error::{ErrorKind, Result};
-use crate::in_place::{set_pending_aside, set_table_aside};
+use crate::in_place::set_type_aside;
 use crate::schema::apply::changed_columns::change_columns;
 use crate::schema::apply::moved_rows::{copy_rows, keep_rows, stage_rows, take_rows, unstage_rows};
 use crate::schema::apply::plan::Plan;
@@ -232,8 +232,7 @@ fn replace_tables(database: &Database<'_>, plan: &Plan<'_>) -> Result<StoredRows
     let is_free = |new: &NewTable<'_>| !taken.contains(&new.table.name.to_ascii_lowercase());
     for old in plan.dropped_tables() {
         if old.holds_operations {
-            set_table_aside(database, &old.name, &old.row_type)?;
-            set_pending_aside(database, &old.row_type)?;
+            set_type_aside(database, &old.name, &old.row_type)?;
         }
         let new = missing.continuing(old);
         match new {
@@ -311,7 +310,7 @@ fn foreign_objects(database: &Database<'_>, plan: &Plan<'_>) -> Result<Vec<Strin
 /// reason to refuse the schema.
 fn restore(database: &Database<'_>, sql: &str) -> Result<()> {
     match database.execute_batch(sql) {
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
+        Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
             log(ResultCode::ERROR, &alloc::format!("powersync_replace_schema: not restored: {error}"));
             Ok(())
         }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::error::Result;
 
 use crate::connection::Database;
+use crate::packed_sql::{self, PackedSql};
 use crate::schema::apply::StoredRows;
 use crate::schema::objects::data_table::DataTable;
 use crate::schema::objects::row_call::{ArgumentLimit, Row, RowFunction, row_call};
@@ -70,14 +71,9 @@ pub(in crate::schema) fn take_rows(database: &Database<'_>, to: &DataTable) -> R
 /// Moves rows from `ps_untyped` to a JSON table that has some already. Where rows of the type were downloaded, the next
 /// full publish looks at those that the table had, of which some may have been removed meanwhile.
 pub(in crate::schema) fn update_rows(database: &Database<'_>, to: &DataTable) -> Result<()> {
-    let (table, row_type) = (identifier(&to.name), literal(&to.row_type));
-    database.execute_batch(&format!(
-        "INSERT INTO main.ps_updated_rows(row_type, row_id, downloaded) SELECT {row_type}, CAST(id AS TEXT), 1 FROM main.{table} \
-            WHERE EXISTS (SELECT 1 FROM main.ps_row_operations WHERE row_type = {row_type}); \
-         INSERT INTO main.{table}(id, data) SELECT id, iif({IS_READABLE}, data, '{{}}') FROM main.ps_untyped WHERE type = {row_type} \
-            ON CONFLICT(id) DO UPDATE SET data = excluded.data; \
-         DELETE FROM main.ps_untyped WHERE type = {row_type}"
-    ))
+    let sql = PackedSql::unpack()?;
+    let names = [("table", &*identifier(&to.name)), ("type", &*literal(&to.row_type))];
+    database.execute_batch(&sql.filled(packed_sql::MOVE_UNTYPED_ROWS, &names))
 }
 
 /// Inserts the rows of `query`, id and JSON. Returns how many there were.

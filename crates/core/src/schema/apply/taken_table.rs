@@ -151,7 +151,7 @@ fn key_sql(row_type: &str, table: &str) -> String {
     format!("CREATE UNIQUE INDEX main.{} ON {table}(id)", identifier(&key_name(row_type)))
 }
 
-fn is_code(kind: &ErrorKind, wanted: ResultCode) -> bool {
+fn is_code(kind: ErrorKind, wanted: ResultCode) -> bool {
     matches!(kind, ErrorKind::Sqlite(code) if code.primary() == wanted)
 }
 

@@ -11,7 +11,7 @@ use sqlite_nostd::ResultCode;
 
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::in_place::{set_pending_aside, set_table_aside};
+use crate::in_place::set_type_aside;
 use crate::schema::apply::moved_rows::{keep_rows, update_rows};
 use crate::schema::apply::plan::Plan;
 use crate::schema::objects::Object;
@@ -44,8 +44,7 @@ impl UnusualTables {
     pub(in crate::schema) fn release(&self, database: &Database<'_>) -> Result<()> {
         self.released.iter().try_for_each(|table| {
             if table.holds_operations {
-                set_table_aside(database, &table.name, &table.row_type)?;
-                set_pending_aside(database, &table.row_type)?;
+                set_type_aside(database, &table.name, &table.row_type)?;
             }
             keep_rows(database, table)
         })
@@ -73,7 +72,7 @@ pub(in crate::schema) fn check_unusual_table(database: &Database<'_>, table: &Ob
         ))
     };
     match database.prepare(&put) {
-        Err(error) if *error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
+        Err(error) if error.kind() == ErrorKind::Sqlite(ResultCode::ERROR) => {
             return Err(refusal("without the columns id, which must be a key, and data"));
         }
         Err(error) => return Err(error),

@@ -186,7 +186,7 @@ mod tests {
     #[track_caller]
     fn assert_refused(tables: &str, problem: &str) {
         let error = check(tables).unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Argument);
+        assert_eq!(error.kind(), ErrorKind::Argument);
         assert!(error.to_string().contains(problem), "{error}");
     }
 

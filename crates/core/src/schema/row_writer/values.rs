@@ -51,7 +51,7 @@ impl RowValues {
     pub(in crate::schema) fn read(&mut self, statement: &RowStatement, data: &str) -> Result<()> {
         self.clear(statement)?;
         match self.read_members(statement, data) {
-            Err(error) if *error.kind() == ErrorKind::Argument => self.clear(statement),
+            Err(error) if error.kind() == ErrorKind::Argument => self.clear(statement),
             result => result,
         }
     }

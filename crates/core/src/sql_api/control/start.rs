@@ -147,7 +147,7 @@ mod tests {
             r#"{"schema":{"tables":[{}]}}"#,
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(*error.kind(), crate::error::ErrorKind::Argument, "{text}");
+            assert_eq!(error.kind(), crate::error::ErrorKind::Argument, "{text}");
         }
     }
 }

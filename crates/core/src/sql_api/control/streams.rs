@@ -111,7 +111,7 @@ mod tests {
             r#"{"subscribe":{"stream":{"name":"s"},"priority":-1}}"#,
             r#"{"subscribe":{"stream":{"name":"s"}},"unsubscribe":{"name":"s"}}"#,
         ] {
-            assert_eq!(*parse(text).unwrap_err().kind(), ErrorKind::Argument, "{text}");
+            assert_eq!(parse(text).unwrap_err().kind(), ErrorKind::Argument, "{text}");
         }
     }
 }

@@ -81,11 +81,11 @@ fn without_an_iteration_only_stop_is_fine() {
         Event::NextRequestId,
     ] {
         let error = host.handle(event).unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::State);
+        assert_eq!(error.kind(), ErrorKind::State);
         assert!(error.to_string().contains("No iteration is active"));
     }
-    assert_eq!(*host.try_line(&keep_alive(5)).unwrap_err().kind(), ErrorKind::State);
-    assert_eq!(*Engine::default().require_iteration().unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(host.try_line(&keep_alive(5)).unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(Engine::default().require_iteration().unwrap_err().kind(), ErrorKind::State);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn lines_that_need_a_checkpoint_are_protocol_errors_without_one() {
     let mut host = Host::started();
     for line in [complete(1), partial(1, 0), diff(1, None, &[], &[])] {
         let error = host.try_line(&line).unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Protocol);
+        assert_eq!(error.kind(), ErrorKind::Protocol);
         assert!(error.to_string().contains("without previous checkpoint"), "{error}");
         assert!(host.engine.has_iteration());
     }

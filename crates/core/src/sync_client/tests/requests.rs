@@ -19,7 +19,7 @@ fn the_counter_is_seeded_counted_and_read() {
     let mut host = Host::started();
     assert_eq!(id(&mut host, Event::CurrentRequestId), None);
     let error = host.handle(Event::NextRequestId).unwrap_err();
-    assert_eq!(*error.kind(), ErrorKind::State);
+    assert_eq!(error.kind(), ErrorKind::State);
     assert!(std::format!("{error}").contains("Checkpoint request state has not been seeded"));
     assert_eq!(id(&mut host, Event::SeedRequestId(9_007_199_254_740_993)), Some(9_007_199_254_740_993));
     assert_eq!(id(&mut host, Event::NextRequestId), Some(9_007_199_254_740_994));
@@ -35,7 +35,7 @@ fn the_counter_does_not_wrap() {
     let mut host = Host::started();
     id(&mut host, Event::SeedRequestId(i64::MAX - 1));
     assert_eq!(id(&mut host, Event::NextRequestId), Some(i64::MAX));
-    assert_eq!(*host.handle(Event::NextRequestId).unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(host.handle(Event::NextRequestId).unwrap_err().kind(), ErrorKind::State);
     assert_eq!(id(&mut host, Event::CurrentRequestId), Some(i64::MAX));
 }
 

@@ -1,0 +1,2 @@
+{gate}
+SELECT state = 'open' FROM gate

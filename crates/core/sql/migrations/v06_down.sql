@@ -1,0 +1,1 @@
+DELETE FROM ps_migration WHERE id >= 6;

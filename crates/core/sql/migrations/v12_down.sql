@@ -1,0 +1,3 @@
+ALTER TABLE ps_buckets DROP COLUMN downloaded_size;
+
+DELETE FROM ps_migration WHERE id >= 12;
