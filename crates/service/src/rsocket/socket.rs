@@ -21,8 +21,8 @@ use crate::http::App;
 /// Frames of streams that wait for the socket.
 const WAITING: usize = 2;
 
-/// More than any client needs of one stream; a semaphore cannot count without end.
-const MAX_GRANTED: usize = 1 << 40;
+/// More than any client needs of one stream; a semaphore cannot count without end, least of all on processors of 32 bits.
+const MAX_GRANTED: usize = Semaphore::MAX_PERMITS / 2;
 
 /// Why a connection ends.
 enum End {
@@ -170,7 +170,7 @@ impl Socket {
                 if let Some(running) = self.streams.get(&stream)
                     && running.granted.available_permits() < MAX_GRANTED
                 {
-                    running.granted.add_permits(more as usize);
+                    running.granted.add_permits(MAX_GRANTED.min(more as usize));
                 }
             }
             Action::Cancel(stream) => {
@@ -200,7 +200,7 @@ impl Socket {
     fn open(&mut self, stream: u32, initial: u32, metadata: &[u8], data: Bytes) {
         let (Some(user), Some(agreed)) = (self.user.clone(), self.session.agreed()) else { return };
         self.times.idle = None;
-        let granted = Arc::new(Semaphore::new(initial as usize));
+        let granted = Arc::new(Semaphore::new(MAX_GRANTED.min(initial as usize)));
         let asked = Asked {
             app: Arc::clone(&self.app),
             stream,
