@@ -66,6 +66,10 @@ fn build(toolchain: &Toolchain, zig: &Zig, target: &Target, core: Core, output: 
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     let program = library::built(&mut command, "bin");
     let program = program.with_context(|| format!("cannot build the program for {}", target.triple))?;
+    if target.platform.apple().is_some() {
+        // Zig's linker leaves the symbols in, whatever it is told. What is signed is signed again.
+        return process::run(toolchain.objcopy(&["--strip-all"]).arg(&program).arg(output));
+    }
     std::fs::copy(&program, output).with_context(|| format!("cannot copy {}", program.display()))?;
     Ok(())
 }
