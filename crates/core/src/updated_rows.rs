@@ -73,8 +73,11 @@ pub(crate) fn forget_all(database: &Database<'_>) -> Result<()> {
 pub(crate) fn limit(database: &Database<'_>) -> Result<()> {
     const IS_DUE: &str = "SELECT coalesce((SELECT max(rowid) FROM main.ps_updated_rows), 0) \
         >= coalesce((SELECT next_check FROM main.ps_updated_rows_limit), 1000)";
+    // Ids differ earlier than types. Mostly there are no duplicates, and then nothing more has to be looked at.
+    const HAS_DUPLICATES: &str =
+        "SELECT 1 FROM main.ps_updated_rows GROUP BY row_id, row_type, downloaded HAVING count(*) > 1 LIMIT 1";
     const DROP_DUPLICATES: &str = "DELETE FROM main.ps_updated_rows WHERE rowid NOT IN \
-        (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_type, row_id, downloaded)";
+        (SELECT min(rowid) FROM main.ps_updated_rows GROUP BY row_id, row_type, downloaded)";
     const SET_LIMIT: &str = "INSERT INTO main.ps_updated_rows_limit(id, next_check) \
         SELECT 1, max(rowid) + max(1000, 3 * count(*)) FROM main.ps_updated_rows WHERE true \
         ON CONFLICT(id) DO UPDATE SET next_check = excluded.next_check";
@@ -86,6 +89,8 @@ pub(crate) fn limit(database: &Database<'_>) -> Result<()> {
     if !is_due {
         return Ok(());
     }
-    database.execute(DROP_DUPLICATES, &[])?;
+    if database.integer(HAS_DUPLICATES, &[])?.is_some() {
+        database.execute(DROP_DUPLICATES, &[])?;
+    }
     database.execute(SET_LIMIT, &[])
 }
