@@ -39,24 +39,23 @@ pub(crate) fn set_table_aside(database: &Database<'_>, table: &str, row_type: &s
     set_aside_sql(&PackedSql::unpack()?, table, row_type).split('\0').try_for_each(|sql| database.execute_batch(sql))
 }
 
-/// Copies `data`, which the row with that `rowid` has, to its operation if they are in place. To be called before an
-/// application changes the row.
+/// Copies the data of the row with that `rowid` to its operation if they are in place. To be called before an application
+/// changes the row.
 ///
 /// # Errors
 /// Errors of SQLite.
-pub(crate) fn set_row_aside(
-    database: &Database<'_>,
-    row_type: &str,
-    row_id: &str,
-    rowid: i64,
-    data: &str,
-) -> Result<()> {
-    const SET: &str = "UPDATE main.ps_operations SET data = ?2 WHERE id = ?1";
+pub(crate) fn set_row_aside(database: &Database<'_>, row_type: &str, row_id: &str, rowid: i64) -> Result<()> {
     if rowid < FIRST_OPERATION || !is_in_place(database, row_type, row_id, rowid)? {
         return Ok(());
     }
-    database.execute(SET, &[rowid.into(), data.into()])?;
-    enter(database, row_type, row_id, rowid)
+    // What is no text did not come with a download.
+    let sql = text::format(format_args!(
+        "UPDATE main.ps_operations SET data = shown.data FROM (SELECT data FROM main.{} \
+        WHERE rowid = ?1 AND typeof(data) = 'text') AS shown WHERE id = ?1",
+        Identifier(&text::format(format_args!("ps_data__{row_type}"))?)
+    ))?;
+    database.cached_text(&sql)?.execute(&[rowid.into()])?;
+    if database.connection().changes() > 0 { enter(database, row_type, row_id, rowid) } else { Ok(()) }
 }
 
 /// Whether the data of an operation are in the row with that `rowid`, and nowhere else.

@@ -91,7 +91,7 @@ functions! {
     "powersync_init", 0, NONE, migration::init;
     "powersync_insert_entry", -1, PURE_JSON.and(FunctionFlags::SUBTYPE), row_functions::insert_entry;
     "powersync_json_merge", -1, PURE_JSON, json_functions::json_merge;
-    "powersync_keep_row", 4, INNOCUOUS, operation_data::keep_row;
+    "powersync_keep_row", 3, INNOCUOUS, operation_data::keep_row;
     "powersync_last_synced_at", 0, NONE, sync_state::last_synced_at;
     "powersync_offline_sync_status", 0, DIRECT_JSON, sync_state::offline_sync_status;
     "powersync_operation_data", 3, INNOCUOUS, operation_data::operation_data;

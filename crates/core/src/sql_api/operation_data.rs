@@ -3,7 +3,7 @@
 //!
 //! | function | does |
 //! | --- | --- |
-//! | `powersync_keep_row(type, id, rowid, data)` | keeps what was downloaded of a row that is about to change |
+//! | `powersync_keep_row(type, id, rowid)` | keeps what was downloaded of a row that is about to change |
 //! | `powersync_operation_data(type, id, operation)` | the data of an operation that has none of its own |
 
 use sqlite_nostd::{Context, Value};
@@ -14,15 +14,15 @@ use crate::in_place::{self, set_row_aside};
 use crate::sql_api::session::Session;
 
 pub(super) fn keep_row(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {
-    let [row_type, id, rowid, data] = arguments else { return Ok(()) };
+    let [row_type, id, rowid] = arguments else { return Ok(()) };
     // What a publish does to its rows it knows by itself.
     if session.connection.in_sync_operation() {
         return Ok(());
     }
     let database = Database::new(context.connection(), &session.connection);
     // What is no text did not come with a download.
-    let (Ok(id), Ok(data)) = (id.text(), data.text()) else { return Ok(()) };
-    set_row_aside(&database, row_type.text()?, id, rowid.integer(), data)
+    let Ok(id) = id.text() else { return Ok(()) };
+    set_row_aside(&database, row_type.text()?, id, rowid.integer())
 }
 
 pub(super) fn operation_data(session: &Session, context: &Context<'_>, arguments: &[&Value]) -> Result<()> {

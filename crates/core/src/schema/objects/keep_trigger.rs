@@ -23,7 +23,7 @@ pub(in crate::schema) fn triggers(row_type: &str) -> impl Iterator<Item = Object
         let name = format!("{prefix}{row_type}");
         let on = DataTableName { row_type, local_only: false }.to_string();
         let sql = format!(
-            "{}{} BEFORE {event} ON {} WHEN OLD.rowid>>34 BEGIN\nSELECT powersync_keep_row({},OLD.id,OLD.rowid,OLD.data);\nEND",
+            "{}{} BEFORE {event} ON {} WHEN OLD.rowid>>34 BEGIN\nSELECT powersync_keep_row({},OLD.id,OLD.rowid);\nEND",
             ObjectKind::Trigger.create(),
             identifier(&name),
             identifier(&on),
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(
             made[1].sql,
             r#"CREATE TRIGGER "ps_keep_delete_it's" BEFORE DELETE ON "ps_data__it's" WHEN OLD.rowid>>34 BEGIN
-SELECT powersync_keep_row('it''s',OLD.id,OLD.rowid,OLD.data);
+SELECT powersync_keep_row('it''s',OLD.id,OLD.rowid);
 END"#
         );
         assert!(made.iter().all(|object| is_keep_trigger(&object.name, &object.table)));

@@ -164,10 +164,7 @@ impl<'t> TriggerSource<'t> {
         if !self.keeps_rows {
             return String::new();
         }
-        format!(
-            ",(SELECT powersync_keep_row({},id,rowid,data) FROM {} WHERE id=NEW.id)",
-            self.row_type, self.data_table
-        )
+        format!(",(SELECT powersync_keep_row({},id,rowid) FROM {} WHERE id=NEW.id)", self.row_type, self.data_table)
     }
 
     fn add_metadata(&self, entry: &mut CrudInsert) {
@@ -229,7 +226,7 @@ mod tests {
         assert_eq!(
             triggers[0].1,
             r#"CREATE TRIGGER "ps_view_insert_v" INSTEAD OF INSERT ON "v" BEGIN
-SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required when inserting into v') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text when inserting into v') END,(SELECT powersync_keep_row('t''s',id,rowid,data) FROM "ps_data__t's" WHERE id=NEW.id);
+SELECT CASE WHEN NEW.id IS NULL THEN RAISE(FAIL,'id is required when inserting into v') WHEN typeof(NEW.id)!='text' THEN RAISE(FAIL,'id should be text when inserting into v') END,(SELECT powersync_keep_row('t''s',id,rowid) FROM "ps_data__t's" WHERE id=NEW.id);
 INSERT INTO "ps_data__t's"(id,data) VALUES(NEW.id,powersync_row_json('{"y":,"x":}',NEW."y",NEW."x"));
 INSERT INTO powersync_crud(op,id,type,data) SELECT 'PUT',NEW.id,'t''s',powersync_row_put('{"x":,"y":}',NEW."x",NEW."y") WHERE changes();
 END"#
