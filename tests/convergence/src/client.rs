@@ -62,6 +62,9 @@ pub struct Model {
     pub written: BTreeSet<Key>,
     /// Rows that an update without effect has marked as written since then.
     pub marked: BTreeSet<Key>,
+    /// Rows among these of which a publish around local writes has held something back: the next publish of the same buckets
+    /// may show it.
+    pub held_back: BTreeSet<Key>,
     /// Since then the file was in a format that does not distinguish written rows from others that are to be checked.
     pub may_hold_others: bool,
     /// What was downloaded.
@@ -90,6 +93,7 @@ impl Model {
     pub fn forget_written(&mut self) {
         self.written.clear();
         self.marked.clear();
+        self.held_back.clear();
         self.may_hold_others = false;
     }
 

@@ -9,6 +9,7 @@ use crate::action::Disconnect;
 use crate::backend::Backend;
 use crate::client::{Client, Iteration, Step, Stop, ensure};
 use crate::replica::Expected;
+use crate::rows::Rows;
 use crate::stream::{Announced, Stream, data_line};
 
 /// By these words SDKs know that they have to connect again.
@@ -348,10 +349,17 @@ impl Client {
         ensure(self.is_crowded || shown <= position, || format!("shown {position} is older than {shown}"))?;
         self.model.published_position = shown.max(position);
         self.around += 1;
+        self.hold_back(winners);
         self.model.replica.publish(&involved);
         self.model.shown.retain(|key, _| !key.0.is_synced());
         self.model.shown.extend(found);
         Ok(())
+    }
+
+    /// Notes which of the rows that buckets have a publish around local writes has left as they were.
+    fn hold_back(&mut self, rows: Rows) {
+        let held: Vec<_> = rows.into_keys().filter(|key| self.model.is_held(key)).collect();
+        self.model.held_back.extend(held);
     }
 
     /// The buckets up to a priority number were published: takes over what the client shows, if it may show that.
@@ -372,6 +380,7 @@ impl Client {
                 _ if is_around && self.model.may_hold_others && row == unchanged => true,
                 Expected::Exactly(expected) => row == Some(expected),
                 _ if row == unchanged => true,
+                Expected::PerhapsUnchanged(expected) if self.model.held_back.contains(key) => row == Some(expected),
                 // Local writes that the service has not seen are not undone by what it sent before.
                 _ if self.model.written.contains(key) => false,
                 Expected::PerhapsUnchanged(expected) => row == Some(expected),
@@ -382,6 +391,9 @@ impl Client {
             ensure(is_right, || {
                 format!("after priority {priority}, {key:?} is {row:?}, was {unchanged:?}, should be {expected:?}")
             })?;
+        }
+        if is_around {
+            self.hold_back(winners);
         }
         self.model.replica.publish(&involved);
         self.model.shown.retain(|key, _| !key.0.is_synced());
