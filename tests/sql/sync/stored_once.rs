@@ -337,6 +337,40 @@ fn tables_of_earlier_versions_serve_as_they_are() {
 }
 
 #[test]
+fn a_cleared_table_of_an_earlier_version_stores_rows_once_from_then_on() {
+    for (object, is_renewed) in [
+        ("SELECT 1", true),
+        ("CREATE VIEW mine AS SELECT * FROM ps_data__t", true),
+        ("CREATE INDEX mine ON ps_data__t(length(id))", true),
+        ("CREATE TRIGGER mine AFTER INSERT ON ps_data__t BEGIN SELECT 1; END", false),
+        ("ALTER TABLE ps_data__t ADD COLUMN mine", false),
+    ] {
+        let host = Host::open_in_memory();
+        host.initialize();
+        host.execute("CREATE TABLE \"ps_data__t\"(id TEXT PRIMARY KEY NOT NULL, data TEXT)");
+        host.execute(object);
+        host.replace_schema(&schema());
+        let session = downloaded(host);
+        complete(&session);
+        session.host.control("stop", ());
+        session.host.transaction("SELECT powersync_clear(0)", []);
+        let host = session.host;
+        let known =
+            host.value("SELECT s.schema_version = v.schema_version FROM ps_schema AS s, pragma_schema_version AS v");
+        assert_eq!(known, 1, "{object}");
+        let session = downloaded(host);
+        complete(&session);
+        assert_shown(&session.host, MANY, 0);
+        let twice = if is_renewed { 0 } else { MANY };
+        assert_eq!(stored_twice(&session.host), json!([[twice, twice]]), "{object}");
+        migrate(&session.host, PUBLISHED);
+        assert_eq!(session.host.value("SELECT count(*) FROM ps_oplog"), MANY, "{object}");
+        migrate(&session.host, NEWEST);
+        assert_shown(&session.host, MANY, 0);
+    }
+}
+
+#[test]
 fn columns_that_the_app_adds_change_nothing() {
     for is_published in [false, true] {
         let mut session = downloaded(host());

@@ -12,7 +12,8 @@ use crate::bucket_storage::pending_tables;
 use crate::connection::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::in_place::set_table_aside;
-use crate::schema::{RawTable, Schema, data_tables, empty_table, require_transaction};
+use crate::migrations::note_way_down;
+use crate::schema::{RawTable, Schema, TableChange, data_tables, empty_table, renew, require_transaction};
 use crate::text;
 use crate::updated_rows;
 
@@ -42,6 +43,7 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
     }
     database.execute("DELETE FROM main.ps_diagnostics", &[])?;
     forget_keys(database, clear.is_soft)?;
+    let (change, mut is_renewed) = (TableChange::begin(database)?, false);
     for table in data_tables(database)?.iter().filter(|table| clear.includes_local || !table.local_only) {
         if clear.is_soft && table.holds_operations {
             set_table_aside(database, &table.name, &table.row_type)?;
@@ -52,7 +54,12 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
             empty_table(database, &table.name, &table.row_type)?;
         } else {
             database.execute_batch(&format!("DELETE FROM {name}"))?;
+            is_renewed |= renew(database, table)?;
         }
+    }
+    if is_renewed {
+        note_way_down(database)?;
+        change.finish(database)?;
     }
     for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
         clear_raw_table(database, table)

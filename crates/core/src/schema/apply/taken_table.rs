@@ -12,6 +12,7 @@ use crate::schema::apply::applied::schema_version;
 use crate::schema::definition::names::DataTableName;
 use crate::schema::objects::data_table::DataTable;
 use crate::schema::objects::keep_trigger::{is_keep_trigger, triggers};
+use crate::schema::objects::view::DOWNLOADED_TABLE_COLUMNS;
 use crate::schema::objects::{ObjectKind, in_main, object_texts};
 use crate::text::identifier;
 
@@ -117,6 +118,30 @@ pub(crate) fn take_place(
     ))?;
     triggers(row_type).try_for_each(|trigger| database.execute_batch(&trigger.creation()))?;
     Ok(Taken::Yes)
+}
+
+/// Gives a table of another version, which is empty, the form in which downloaded data are stored once, if nothing of the
+/// application's is in the way. True if it has that form now.
+///
+/// # Errors
+/// Errors of SQLite, after which everything has to be rolled back.
+pub(crate) fn renew(database: &Database<'_>, table: &DataTable) -> Result<bool> {
+    let DataTable { name, row_type, local_only, is_direct, holds_operations } = table;
+    if *holds_operations
+        || *local_only
+        || *is_direct
+        || has_foreign_triggers(database, row_type)?
+        || !is_in_our_form(database, row_type)?
+    {
+        return Ok(false);
+    }
+    let staged = format!("ps_staged_{name}");
+    let quoted = identifier(&staged);
+    database.execute_batch(&format!("CREATE TABLE main.{quoted}{DOWNLOADED_TABLE_COLUMNS}"))?;
+    match take_place(database, row_type, &staged, &mut || Ok(()))? {
+        Taken::Yes => Ok(true),
+        Taken::Locked => database.execute_batch(&format!("DROP TABLE main.{quoted}")).map(|()| false),
+    }
 }
 
 /// Does `append`, which inserts many rows into the table for a type, without its key, which is then made again: sorted, so
