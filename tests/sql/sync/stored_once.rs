@@ -53,6 +53,11 @@ fn assert_shown(host: &Host, first: usize, second: usize) {
     assert_consistent(host);
 }
 
+/// Local writes were uploaded, and the service has seen them.
+fn acknowledge_writes(host: &Host) {
+    host.execute("DELETE FROM ps_crud; DELETE FROM ps_kv WHERE key LIKE '%request_id'");
+}
+
 /// How many operations have data of their own, and how many are entered by their row.
 fn stored_twice(host: &Host) -> Value {
     host.table("SELECT (SELECT count(data) FROM ps_operations), (SELECT count(*) FROM ps_row_operations)")
@@ -202,7 +207,7 @@ fn a_part_of_a_checkpoint_shows_no_row_that_is_removed() {
 fn what_is_downloaded_next_to_local_rows_is_appended() {
     let session = downloaded(host());
     session.host.execute("INSERT INTO t(id, a) VALUES ('00001', 'mine'), ('mine', 'mine')");
-    session.host.execute("DELETE FROM ps_crud; DELETE FROM ps_kv WHERE key LIKE '%request_id'");
+    acknowledge_writes(&session.host);
     complete(&session);
     // The service has not acknowledged the row that only the client had.
     assert_shown(&session.host, MANY, 0);
@@ -327,7 +332,7 @@ fn tables_of_earlier_versions_serve_as_they_are() {
     assert_shown(&session.host, MANY, 0);
     assert_eq!(stored_twice(&session.host), json!([[MANY, MANY]]));
     session.host.execute("UPDATE t SET a = 'mine' WHERE id = '00001'");
-    session.host.execute("DELETE FROM ps_crud; DELETE FROM ps_kv WHERE key LIKE '%request_id'");
+    acknowledge_writes(&session.host);
     session.put("t", "00002", r#"{"a":"second"}"#);
     session.sync();
     assert_shown(&session.host, MANY - 1, 1);
@@ -383,7 +388,7 @@ fn columns_that_the_app_adds_change_nothing() {
         assert_eq!(stored_twice(&session.host), json!([[0, 0]]));
         assert_eq!(session.host.value("SELECT count(extra) FROM ps_data__t"), 0);
         session.host.execute("UPDATE t SET a = 'mine' WHERE id = '00001'");
-        session.host.execute("DELETE FROM ps_crud; DELETE FROM ps_kv WHERE key LIKE '%request_id'");
+        acknowledge_writes(&session.host);
         session.put("t", "00002", r#"{"a":"second"}"#);
         session.sync();
         assert_shown(&session.host, MANY - 1, 1);

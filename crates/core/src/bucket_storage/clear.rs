@@ -54,7 +54,7 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
             empty_table(database, &table.name, &table.row_type)?;
         } else {
             database.execute_batch(&format!("DELETE FROM {name}"))?;
-            is_renewed |= renew(database, table)?;
+            is_renewed |= database.in_savepoint(|| renew(database, table))?;
         }
     }
     if is_renewed {
