@@ -25,31 +25,19 @@ struct Place {
     holds_operations: bool,
 }
 
-/// A state, and what it means.
-type State = (&'static str, &'static str);
-
-const NO_TYPE: State = (
-    "type not in the schema",
-    "The schema has no table for this type: add one, and its rows are shown with the next powersync_replace_schema().",
-);
-const ABSENT: State = ("absent", "No stored bucket has the row, and it was not written locally.");
-const AS_DOWNLOADED: State = ("as downloaded", "The row is what the service sent last.");
-const LOCAL_ONLY: State = ("changed locally", "The table is local-only: the row is never synced.");
-const QUEUED: State = ("changed locally", "Local writes of the row wait for their upload.");
-const UNACKNOWLEDGED: State =
-    ("changed locally", "The row was written locally, and a checkpoint that acknowledges this was not published yet.");
-const BEHIND_GATE: State = (
-    "newer version waits for the gate",
-    "A newer version was downloaded. It is shown when all local writes are uploaded and acknowledged: see powersync_diagnose().",
-);
-const BEFORE_CHECKPOINT: State = (
-    "newer version waits for its checkpoint",
-    "A newer version was downloaded. It is shown when its checkpoint is complete.",
-);
-const DIFFERS: State = (
-    "differs from what was downloaded",
-    "The row is not what the service sent last, and no local write explains it: something else has changed the table.",
-);
+/// Why a row looks as it does: a row of the table in `sql/diagnosis/explanation.sql`, which says it in words.
+#[derive(Clone, Copy)]
+enum State {
+    NoType,
+    Absent,
+    AsDownloaded,
+    LocalOnly,
+    Queued,
+    Unacknowledged,
+    BehindGate,
+    BeforeCheckpoint,
+    Differs,
+}
 
 /// The explanation of a row, as JSON.
 ///
@@ -71,7 +59,7 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
     };
     let versions = sql.filled(packed_sql::ROW_VERSIONS, &[("in_place", &in_place)]);
     let local = row.json(sql.text(packed_sql::ROW_WRITES))?;
-    let (state, text) = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
+    let state = row.state(place.as_ref(), shown.as_deref(), &versions, local != "[]")?;
     let versions = row.json(&(versions + sql.text(packed_sql::ROW_VERSIONS_JSON)))?;
     let rejected = row.json(sql.text(packed_sql::ROW_REJECTIONS))?;
     let (table, kind) = match &place {
@@ -88,8 +76,7 @@ pub(crate) fn explain(database: &Database<'_>, schemas: &KnownSchemas, row_type:
         versions.as_str().into(),
         local.as_str().into(),
         rejected.as_str().into(),
-        state.into(),
-        text.into(),
+        (state as i64).into(),
     ];
     let mut rows = statement.query(&parameters)?;
     text::copy(rows.next()?.map_or(Ok(""), |row| row.text(0))?)
@@ -141,24 +128,24 @@ impl RowName<'_> {
     }
 
     fn state(&self, place: Option<&Place>, shown: Option<&str>, versions: &str, is_queued: bool) -> Result<State> {
-        let Some(place) = place else { return Ok(NO_TYPE) };
+        let Some(place) = place else { return Ok(State::NoType) };
         if is_queued {
-            return Ok(QUEUED);
+            return Ok(State::Queued);
         }
         if place.local_only {
-            return Ok(if shown.is_some() { LOCAL_ONLY } else { ABSENT });
+            return Ok(if shown.is_some() { State::LocalOnly } else { State::Absent });
         }
         let mut statement = self.database.prepare(self.sql.text(packed_sql::GATE_IS_OPEN))?;
         let is_open = statement.query(&[])?.next()?.is_none_or(|row| row.integer(0) != 0);
         let parameters = [self.row_type.into(), self.id.into()];
         let mark = self.database.integer(MARK, &parameters)?;
         if !is_open && mark == Some(0) {
-            return Ok(UNACKNOWLEDGED);
+            return Ok(State::Unacknowledged);
         }
         let mut statement =
             self.database.prepare(&format!("{versions}{}", self.sql.text(packed_sql::NEWEST_VERSION)))?;
         let mut rows = statement.query(&parameters)?;
-        let Some(row) = rows.next()? else { return Ok(ABSENT) };
+        let Some(row) = rows.next()? else { return Ok(State::Absent) };
         let (is_stored, data, has_newer) =
             (row.integer(0) != 0, row.optional_text(1)?, row.integer(2) != 0 || mark == Some(1));
         // What other tables hold is compared by its existence alone.
@@ -168,11 +155,11 @@ impl RowName<'_> {
             _ => is_stored == shown.is_some(),
         };
         Ok(match (is_same, has_newer, is_stored) {
-            (_, true, _) if is_open => BEFORE_CHECKPOINT,
-            (_, true, _) => BEHIND_GATE,
-            (false, ..) => DIFFERS,
-            (true, false, true) => AS_DOWNLOADED,
-            (true, false, false) => ABSENT,
+            (_, true, _) if is_open => State::BeforeCheckpoint,
+            (_, true, _) => State::BehindGate,
+            (false, ..) => State::Differs,
+            (true, false, true) => State::AsDownloaded,
+            (true, false, false) => State::Absent,
         })
     }
 }
