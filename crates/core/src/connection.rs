@@ -182,6 +182,15 @@ impl<'c> Database<'c> {
         Ok(rows.next()?.and_then(|row| row.optional_integer(0)))
     }
 
+    /// How many rows a table has, whose name is quoted.
+    ///
+    /// # Errors
+    /// Errors of SQLite.
+    pub(crate) fn count(&self, table: &str) -> Result<i64> {
+        let sql = alloc::format!("SELECT count(*) FROM main.{table}");
+        Ok(self.prepare(&sql)?.query(&[])?.next()?.map_or(0, |row| row.integer(0)))
+    }
+
     /// Fails outside a transaction (docs/reference/functions.md#all-functions).
     pub(crate) fn require_transaction(&self) -> Result<()> {
         if self.connection.is_autocommit() {

@@ -438,3 +438,51 @@ fn a_bucket_that_comes_again_under_the_same_ids_is_shown_as_it_is_now() {
     complete(&session);
     assert_shown(&session.host, 0, MANY - 1);
 }
+
+#[test]
+fn when_nearly_all_rows_of_a_table_go_the_others_stay_as_they_are() {
+    for (object, rest, is_replaced) in [
+        ("SELECT 1", 0, true),
+        ("SELECT 1", 20, true),
+        ("CREATE INDEX mine ON ps_data__t(length(id))", 20, true),
+        ("SELECT 1", MANY / 2, false),
+        (
+            "CREATE TABLE seen(id); CREATE TRIGGER mine AFTER DELETE ON ps_data__t BEGIN INSERT INTO seen VALUES (OLD.id); END",
+            20,
+            false,
+        ),
+        ("PRAGMA foreign_keys = ON; CREATE TABLE child(id REFERENCES ps_data__t(id) ON DELETE CASCADE)", 20, false),
+    ] {
+        let mut session = downloaded(host());
+        complete(&session);
+        put_rows(&mut session.service, "rest", MANY..MANY + rest, "second");
+        session.sync();
+        session.host.execute(object);
+        let rowids = "SELECT json_group_array(rowid) FROM ps_data__t WHERE id >= '01500'";
+        let before = session.host.value(rowids);
+        session.service.buckets.remove(BUCKET);
+        session.host.line(&session.service.checkpoint());
+        // The list of rows to look at is emptied in any case.
+        let total = || session.host.value("SELECT total_changes()").as_u64().unwrap_or_default() as usize;
+        let changes = total();
+        complete(&session);
+        let changes = total() - changes;
+        assert_eq!(session.host.value("SELECT count(*) FROM t WHERE a = 'second'"), rest);
+        assert_consistent(&session.host);
+        assert_eq!(session.host.value(rowids), before, "{object}");
+        assert_eq!(changes < 2 * MANY, is_replaced, "{changes} changes, {object}, {rest}");
+        if object.contains("seen") {
+            assert_eq!(session.host.value("SELECT count(*) FROM seen"), MANY);
+        }
+        let known = "SELECT s.schema_version = v.schema_version FROM ps_schema AS s, pragma_schema_version AS v";
+        assert_eq!(session.host.value(known) == 1, object == "SELECT 1", "{object}");
+        // Updates through the view still keep what was downloaded.
+        session.host.execute("UPDATE t SET a = 'mine' WHERE a = 'second'");
+        assert_consistent(&session.host);
+        put_rows(&mut session.service, "rest", MANY..MANY + rest, "second");
+        acknowledge_writes(&session.host);
+        session.sync();
+        assert_eq!(session.host.value("SELECT count(*) FROM t WHERE a = 'second'"), rest);
+        assert_consistent(&session.host);
+    }
+}

@@ -78,9 +78,7 @@ fn untyped(report: &mut Report<'_>) -> Result<()> {
 }
 
 fn count(report: &Report<'_>, table: &str) -> Result<i64> {
-    let mut statement = report.database.prepare(&format!("SELECT count(*) FROM main.{}", identifier(table)))?;
-    let mut rows = statement.query(&[])?;
-    Ok(rows.next()?.map_or(0, |row| row.integer(0)))
+    report.database.count(&identifier(table))
 }
 
 fn add(report: &mut Report<'_>, table: &Table<'_>) {

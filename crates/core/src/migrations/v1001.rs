@@ -35,8 +35,7 @@ pub(super) const VERSION: i64 = 1001;
 pub(super) fn up(database: &Database<'_>, sql: &PackedSql, journey: Journey) -> Result<()> {
     // To this format, 2 means an operation that was removed.
     const FORGET_UNKNOWN_SUBKEYS: &str = "UPDATE main.ps_operations SET removed = 0 WHERE removed = 2";
-    let mut count = database.prepare("SELECT count(*) FROM main.ps_buckets")?;
-    let buckets = count.query(&[])?.next()?.map_or(0, |row| row.integer(0));
+    let buckets = database.count("ps_buckets")?;
     if buckets > MOST_BUCKETS {
         return Err(Error::local_data(alloc::format!("{buckets} buckets, more than the {MOST_BUCKETS} that fit")));
     }

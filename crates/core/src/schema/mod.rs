@@ -8,7 +8,8 @@ mod row_writer;
 pub(crate) use apply::applied::schema_version;
 pub(crate) use apply::known::{KnownSchemas, is_same_schema};
 pub(crate) use apply::taken_table::{
-    TableChange, Taken, append_without_key, data_table_name, has_foreign_triggers, is_in_our_form, renew, take_place,
+    TableChange, Taken, append_without_key, data_table_name, has_foreign_triggers, is_in_our_form, keep_rest, renew,
+    take_place,
 };
 pub(crate) use apply::{StoredRows, apply, differences};
 pub(crate) use definition::{RawTable, Schema, TableOptions};

@@ -206,11 +206,6 @@ impl Pending {
         Ok(None)
     }
 
-    /// Whether all rows that were downloaded fit the cache.
-    pub(super) fn held_rows_fit_cache(&self, database: &Database<'_>) -> Result<bool> {
-        fit_cache(database, settled_count(database)?.saturating_mul(ROW))
-    }
-
     /// Whether the key of a table with that many rows fits the cache.
     pub(super) fn index_fits_cache(&self, database: &Database<'_>, rows: i64) -> Result<bool> {
         fit_cache(database, rows.saturating_mul(INDEXED_ROW))

@@ -15,11 +15,14 @@ use crate::collections::{ByName, sort_by};
 use crate::connection::{CachedStatement, Database};
 use crate::error::Result;
 use crate::in_place;
-use crate::schema::{KnownSchemas, RowWriter};
+use crate::schema::{KnownSchemas, RowWriter, keep_rest};
 use crate::text;
 
 /// Types whose statements are kept at hand, which bounds the memory for them. Rows come sorted by type in the main.
 const KEPT: usize = 250;
+
+/// From this many rows on, it matters how they are deleted.
+pub(super) const MANY_ROWS: usize = 1000;
 
 /// Writes and removes the rows of one type that has a table.
 enum RowSink<'c> {
@@ -207,15 +210,18 @@ impl<'a, 'c> RowSinks<'a, 'c> {
     }
 
     /// Removes the rows of a type with these rowids, in their order: that of the table's pages, of which there are more
-    /// than of its key.
+    /// than of its key. If nearly all rows go, the others are copied instead.
     pub(super) fn delete_at(&mut self, row_type: &str, rowids: &mut Vec<i64>) -> Result<()> {
-        let memory = self.memory;
+        let (memory, database) = (self.memory, self.database);
         let Some(RowSink::Json { in_place: Some(InPlaceSink { delete_at, id_at, .. }), .. }) = self.sink(row_type)?
         else {
             debug_assert!(rowids.is_empty(), "rows have rowids in a table that operations are not in place in");
             return Ok(());
         };
         sort_by(rowids, Ord::cmp);
+        if rowids.len() >= MANY_ROWS && keep_rest(database, row_type, rowids)? {
+            rowids.clear();
+        }
         for rowid in rowids.drain(..) {
             if let Err(error) = delete_at.execute(&[rowid.into()]) {
                 let mut rows = id_at.query(&[rowid.into()])?;

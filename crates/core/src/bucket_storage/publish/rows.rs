@@ -11,7 +11,7 @@ use crate::bucket_storage::by_row::{RunSize, StoredOperation};
 use crate::bucket_storage::operation_id::{bucket_of, sequence_of};
 use crate::bucket_storage::publish::ordered::{Superseded, has_entries};
 use crate::bucket_storage::publish::pending::Pending;
-use crate::bucket_storage::publish::row_sink::{RowPlace, RowSinks};
+use crate::bucket_storage::publish::row_sink::{MANY_ROWS, RowPlace, RowSinks};
 use crate::bucket_storage::publish::versions::{Kind, RowVersions, Version};
 use crate::bucket_storage::publish::waiting::WaitingRows;
 use crate::collections::{Numbers, RowKeys};
@@ -21,9 +21,6 @@ use crate::in_place;
 use crate::sync_client::storage::{ChangedBucket, Scope};
 use crate::text::overwrite;
 use crate::updated_rows;
-
-/// From this many rows on, it matters in which order they are deleted.
-const MANY_ROWS: usize = 1000;
 
 /// One publish in progress.
 pub(super) struct Publisher<'a, 'c> {
@@ -142,7 +139,7 @@ impl<'a, 'c> Publisher<'a, 'c> {
             return Ok(());
         }
         let may_have_entries = has_entries(self.database)?;
-        let fit_cache = keys.len() < MANY_ROWS || self.pending.held_rows_fit_cache(self.database)?;
+        let are_many = keys.len() >= MANY_ROWS;
         let (mut row_type, mut row_id, mut is_first) = (String::new(), String::new(), true);
         let mut removed = Vec::new();
         keys.visit_sorted(&mut |next_type, next_id, _| {
@@ -157,8 +154,8 @@ impl<'a, 'c> Publisher<'a, 'c> {
             overwrite(&mut row_id, next_id)?;
             self.load_settled(next_type, next_id, may_have_entries)?;
             match self.place {
-                // Rows that go are deleted in the order of the table's pages, unless all of these fit the cache.
-                RowPlace::At(rowid) if !fit_cache && self.versions.len() == 0 && self.sinks.held().is_none() => {
+                // Rows that go are deleted together.
+                RowPlace::At(rowid) if are_many && self.versions.len() == 0 && self.sinks.held().is_none() => {
                     removed.try_reserve(1)?;
                     removed.push(rowid);
                     Ok(())

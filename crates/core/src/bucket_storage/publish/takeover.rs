@@ -125,8 +125,7 @@ impl<'t> Waiting<'t> {
         if has_foreign_triggers(database, self.row_type)? {
             return Ok(Shown::No);
         }
-        let held = format!("SELECT count(*) FROM main.{}", self.shown);
-        let held = database.prepare(&held)?.query(&[])?.next()?.map_or(0, |row| row.integer(0));
+        let held = database.count(&self.shown)?;
         let is_large = held == 0 && self.inside >= LARGE.max(self.outside);
         if is_large && !self.has_entries(database)? && is_in_our_form(database, self.row_type)? {
             self.set_aside(database, pending, false)?;

@@ -1,4 +1,5 @@
-//! Putting another table in the place of a data table that is empty, when the first download is published.
+//! Putting another table in the place of a data table: when the first download is published, when nearly all rows of a table
+//! go, and when an earlier version has made it.
 
 use alloc::format;
 use alloc::string::String;
@@ -15,6 +16,9 @@ use crate::schema::objects::keep_trigger::{is_keep_trigger, triggers};
 use crate::schema::objects::view::DOWNLOADED_TABLE_COLUMNS;
 use crate::schema::objects::{ObjectKind, in_main, object_texts};
 use crate::text::identifier;
+
+/// If the rest of a table is a smaller part than this of what goes, it is copied.
+const LEAST_GONE: usize = 4;
 
 /// A change of tables after which the applied schema is still known to be applied.
 pub(crate) struct TableChange(Option<i64>);
@@ -84,7 +88,7 @@ pub(crate) enum Taken {
     Locked,
 }
 
-/// Puts the table `by` in the place of the one for a type, which is empty. If several rows of it have one id,
+/// Puts the table `by` in the place of the one for a type, whose rows go. If several rows of it have one id,
 /// `make_unique` is called, after which none may.
 ///
 /// # Errors
@@ -126,18 +130,56 @@ pub(crate) fn take_place(
 /// # Errors
 /// Errors of SQLite, after which everything has to be rolled back.
 pub(crate) fn renew(database: &Database<'_>, table: &DataTable) -> Result<bool> {
-    let DataTable { name, row_type, local_only, is_direct, holds_operations } = table;
-    if *holds_operations
-        || *local_only
-        || *is_direct
+    if table.holds_operations || table.local_only || table.is_direct {
+        return Ok(false);
+    }
+    replace(database, &table.row_type, &mut |_| Ok(()))
+}
+
+/// Takes rows out of the table for a type by putting one with all others in its place: those with the rowids `gone`, which are
+/// sorted. False, and nothing is done, unless they are nearly all of it and nobody else is to see each row go.
+///
+/// # Errors
+/// Errors of SQLite, after which everything has to be rolled back.
+pub(crate) fn keep_rest(database: &Database<'_>, row_type: &str, gone: &[i64]) -> Result<bool> {
+    let table = identifier(&data_table_name(row_type));
+    let mut all = database.prepare(&format!("SELECT rowid FROM main.{table} ORDER BY rowid"))?;
+    if usize::try_from(database.count(&table)?).unwrap_or_default() > gone.len().saturating_add(gone.len() / LEAST_GONE)
+    {
+        return Ok(false);
+    }
+    let change = TableChange::begin(database)?;
+    let is_replaced = replace(database, row_type, &mut |staged| {
+        let mut copy = database.prepare(&format!(
+            "INSERT INTO main.{staged}(rowid, id, data) SELECT rowid, id, data FROM main.{table} WHERE rowid = ?1"
+        ))?;
+        let (mut rows, mut next) = (all.query(&[])?, gone.iter().peekable());
+        while let Some(row) = rows.next()? {
+            if next.next_if_eq(&&row.integer(0)).is_none() {
+                copy.execute(&[row.integer(0).into()])?;
+            }
+        }
+        // Who watches the table is to look at it.
+        database.execute_batch(&format!("DELETE FROM main.{table} WHERE rowid = {}", gone.first().unwrap_or(&0)))
+    })?;
+    change.finish(database)?;
+    Ok(is_replaced)
+}
+
+/// Puts a table that `fill` fills, which is given its quoted name, in the place of the one for a type. False, and nothing is
+/// done, if that has anything of the application's: rows that refer to others would go with all of these.
+fn replace(database: &Database<'_>, row_type: &str, fill: &mut dyn FnMut(&str) -> Result<()>) -> Result<bool> {
+    const HAS_REFERENCES: &str = "SELECT 1 FROM main.sqlite_schema WHERE sql LIKE '%REFERENCES%' LIMIT 1";
+    if database.integer(HAS_REFERENCES, &[])?.is_some()
         || has_foreign_triggers(database, row_type)?
         || !is_in_our_form(database, row_type)?
     {
         return Ok(false);
     }
-    let staged = format!("ps_staged_{name}");
+    let staged = format!("ps_staged_{}", data_table_name(row_type));
     let quoted = identifier(&staged);
     database.execute_batch(&format!("CREATE TABLE main.{quoted}{DOWNLOADED_TABLE_COLUMNS}"))?;
+    fill(&quoted)?;
     match take_place(database, row_type, &staged, &mut || Ok(()))? {
         Taken::Yes => Ok(true),
         Taken::Locked => database.execute_batch(&format!("DROP TABLE main.{quoted}")).map(|()| false),
