@@ -46,7 +46,9 @@ fn of_content(target: &Target, content: &[u8]) -> Result<()> {
     says_nothing_of_places(content)?;
     match target.platform.format() {
         Format::Elf => {
-            ensure!(has(".gcc_except_table"), "a panic would end all of it: there is nothing to unwind with");
+            // The second is what 32-bit ARM has instead.
+            let unwinds = has(".gcc_except_table") || has(".ARM.extab");
+            ensure!(unwinds, "a panic would end all of it: there is nothing to unwind with");
             ensure!(!has(".interp"), "it needs the system's loader");
             ensure!(file.kind() == ObjectKind::Dynamic, "it cannot be placed at another address");
             let found = elf::read(content)?;
