@@ -15,9 +15,12 @@ const QUEUE: &str = "ps_crud";
 ///
 /// SQLite calls the hook just before the commit, which holds the lock for writing. Whoever is woken begins with that lock, so
 /// it sees the entries.
+///
+/// A rollback leaves the mark of what was written, so that the next commit wakes for nothing. There is no hook for rollbacks:
+/// SQLite calls it when a connection is closed within a transaction, and rusqlite (0.41) has freed it by then.
 pub(crate) fn wake_at_writes(connection: &mut Connection, wake: Arc<Notify>) -> Result<(), Failure> {
     let has_written = Arc::new(AtomicBool::new(false));
-    let (at_update, at_commit, at_rollback) = (Arc::clone(&has_written), Arc::clone(&has_written), has_written);
+    let (at_update, at_commit) = (Arc::clone(&has_written), has_written);
     connection.update_hook(Some(move |_, _: &str, table: &str, _| {
         if table == QUEUE {
             at_update.store(true, Ordering::Relaxed);
@@ -29,6 +32,5 @@ pub(crate) fn wake_at_writes(connection: &mut Connection, wake: Arc<Notify>) -> 
         }
         false
     }))?;
-    connection.rollback_hook(Some(move || at_rollback.store(false, Ordering::Relaxed)))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The upload loop: takes whole transactions from the queue, sends them, takes the results, and has the last one acknowledged.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,8 +107,11 @@ impl Run<'_> {
         let mut backoff = Backoff::new(timing);
         while !self.stop.is_cancelled() {
             let started = Instant::now();
-            let outcome = self.once(&mut backoff).await;
             let uploads = &self.shared.uploads;
+            // What was written up to now is seen in the queue: it is no reason to look again, for instance at what the app has to
+            // decide about.
+            pin!(uploads.wake.notified()).enable();
+            let outcome = self.once(&mut backoff).await;
             let next = async {
                 match outcome {
                     Outcome::Done => uploads.wake.notified().await,

@@ -283,6 +283,17 @@ fn writes_of_connections_of_the_client_are_uploaded_at_once() {
 }
 
 #[test]
+fn a_connection_may_be_closed_within_a_transaction() {
+    let service = Service::start();
+    let device = service.client("a.db", "alice").synced();
+    let app = device.client.connection().unwrap();
+    app.execute_batch("BEGIN; INSERT INTO lists (id, name) VALUES ('a', 'x')").unwrap();
+    drop(app);
+    device.write("INSERT INTO lists (id, name) VALUES ('b', 'x')");
+    device.wait_for("SELECT group_concat(id) FROM lists WHERE id IN ('a', 'b')", "b");
+}
+
+#[test]
 fn writes_of_connections_that_the_client_does_not_know_are_uploaded() {
     let service = Service::start();
     let device = service.client("alice.db", "alice").synced();
