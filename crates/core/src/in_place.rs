@@ -36,7 +36,12 @@ pub(crate) fn set_aside_sql(sql: &PackedSql, table: &str, row_type: &str) -> Str
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn set_table_aside(database: &Database<'_>, table: &str, row_type: &str) -> Result<()> {
-    set_aside_sql(&PackedSql::unpack()?, table, row_type).split('\0').try_for_each(|sql| database.execute_batch(sql))
+    execute_each(database, &set_aside_sql(&PackedSql::unpack()?, table, row_type))
+}
+
+/// Runs statements that NUL characters separate.
+fn execute_each(database: &Database<'_>, statements: &str) -> Result<()> {
+    statements.split('\0').try_for_each(|sql| database.execute_batch(sql))
 }
 
 /// Copies the data of the row with that `rowid` to its operation if they are in place. To be called before an application
@@ -52,7 +57,7 @@ pub(crate) fn set_row_aside(database: &Database<'_>, row_type: &str, row_id: &st
     let sql = text::format(format_args!(
         "UPDATE main.ps_operations SET data = shown.data FROM (SELECT data FROM main.{} \
         WHERE rowid = ?1 AND typeof(data) = 'text') AS shown WHERE id = ?1",
-        Identifier(&text::format(format_args!("ps_data__{row_type}"))?)
+        Identifier(&data_table(row_type)?)
     ))?;
     database.cached_text(&sql)?.execute(&[rowid.into()])?;
     if database.connection().changes() > 0 { enter(database, row_type, row_id, rowid) } else { Ok(()) }
@@ -77,6 +82,11 @@ pub(crate) fn is_in_place(database: &Database<'_>, row_type: &str, row_id: &str,
 pub(crate) fn enter(database: &Database<'_>, row_type: &str, row_id: &str, operation: i64) -> Result<()> {
     const ENTER: &str = "INSERT OR IGNORE INTO main.ps_row_operations(row_type, row_id, operation) VALUES (?1, ?2, ?3)";
     database.execute(ENTER, &[row_type.into(), row_id.into(), operation.into()])
+}
+
+/// The name of the table that the data of published operations of a type are in.
+fn data_table(row_type: &str) -> Result<String> {
+    text::format(format_args!("ps_data__{row_type}"))
 }
 
 /// The name of the table that the data of pending operations of a type wait in.
@@ -121,12 +131,12 @@ pub(crate) fn set_pending_aside_sql(sql: &PackedSql, row_type: &str) -> Result<S
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn set_type_aside(database: &Database<'_>, table: &str, row_type: &str) -> Result<()> {
-    set_table_aside(database, table, row_type)?;
+    let sql = PackedSql::unpack()?;
+    execute_each(database, &set_aside_sql(&sql, table, row_type))?;
     if !pending_types(database)?.iter().any(|waiting| waiting == row_type) {
         return Ok(());
     }
-    let statements = set_pending_aside_sql(&PackedSql::unpack()?, row_type)?;
-    statements.split('\0').try_for_each(|sql| database.execute_batch(sql))
+    execute_each(database, &set_pending_aside_sql(&sql, row_type)?)
 }
 
 /// The data of an operation that has none of its own: those of its row, or those that wait until they are published. None
@@ -142,11 +152,10 @@ pub(crate) fn operation_data(
 ) -> Result<Option<String>> {
     const IS_SETTLED: &str =
         "SELECT 1 FROM main.ps_buckets WHERE id = (?1 >> 34) & 4194303 AND settled >= ?1 & 17179869183";
-    let kind = match database.integer(IS_SETTLED, &[operation.into()])? {
-        Some(_) => "data",
-        None => "pending",
+    let table = match database.integer(IS_SETTLED, &[operation.into()])? {
+        Some(_) => data_table(row_type)?,
+        None => pending_table(row_type)?,
     };
-    let table = text::format(format_args!("ps_{kind}__{row_type}"))?;
     let sql = text::format(format_args!("SELECT data FROM main.{} WHERE rowid = ?1 AND id = ?2", Identifier(&table)))?;
     let mut statement = match database.cached_text(&sql) {
         // There is no such table.

@@ -123,28 +123,5 @@ INSERT INTO main.ps_row_operations(row_type, row_id, operation)
       ON operation.id BETWEEN bucket.id << 34 AND (bucket.id << 34) + bucket.settled
    ORDER BY operation.row_type, operation.row_id, operation.id;
 
--- It groups by key without carrying data, then fetches the operations shown, so that it costs one sort of keys. Its last
--- column, the operation's id, lets the trigger find the operation without a search.
-CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
-  SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
-         newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
-         operation.data, operation.hash, operation.id
-    FROM (
-      SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
-        FROM ps_operations AS held
-       CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
-       GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
-      HAVING NOT held.removed
-    ) AS newest
-   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
--- An update of another part of the key than the subkey changes nothing.
-CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
-  WHEN NEW.key IS NOT OLD.key
-   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
-     = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
-BEGIN
-  UPDATE ps_operations
-     SET subkey = nullif(CAST(substr(
-           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null')
-   WHERE id = OLD.operation;
-END;
+{oplog_view_1001};
+{oplog_key_repair_1001};

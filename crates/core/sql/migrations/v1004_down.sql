@@ -1,29 +1,8 @@
 -- What follows the statements for each table.
 DROP VIEW main.ps_oplog;
 
-CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, operation) AS
-  SELECT newest.bucket, newest.op_id, newest.row_type, newest.row_id,
-         newest.row_type || '/' || newest.row_id || '/' || coalesce(operation.subkey, 'null'),
-         operation.data, operation.hash, operation.id
-    FROM (
-      SELECT bucket.id AS bucket, held.row_type, held.row_id, held.id AS operation, max(held.op_id) AS op_id
-        FROM ps_operations AS held
-       CROSS JOIN ps_buckets AS bucket ON bucket.id = (held.id >> 34) & 4194303
-       GROUP BY bucket.id, held.row_type, held.row_id, held.subkey
-      HAVING held.removed IN (0, 2)
-    ) AS newest
-   CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
+{oplog_view_1002};
 
-CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
-  WHEN NEW.key IS NOT OLD.key
-   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
-     = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
-BEGIN
-  UPDATE ps_operations
-     SET subkey = nullif(CAST(substr(
-           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null'),
-         removed = iif(removed = 2, 0, removed)
-   WHERE id = OLD.operation;
-END;
+{oplog_key_repair_1002};
 
 DELETE FROM main.ps_migration WHERE id >= 1004;

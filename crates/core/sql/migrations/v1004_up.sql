@@ -20,16 +20,6 @@ CREATE VIEW main.ps_oplog(bucket, op_id, row_type, row_id, key, data, hash, oper
       HAVING held.removed IN (0, 2)
     ) AS newest
    CROSS JOIN ps_operations AS operation ON operation.id = newest.operation AND operation.op_id = newest.op_id;
-CREATE TRIGGER main.ps_oplog_repair_key INSTEAD OF UPDATE OF key ON ps_oplog
-  WHEN NEW.key IS NOT OLD.key
-   AND substr(CAST(NEW.key AS BLOB), 1, length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)))
-     = CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)
-BEGIN
-  UPDATE ps_operations
-     SET subkey = nullif(CAST(substr(
-           CAST(NEW.key AS BLOB), length(CAST(OLD.row_type || '/' || OLD.row_id || '/' AS BLOB)) + 1) AS TEXT), 'null'),
-         removed = iif(removed = 2, 0, removed)
-   WHERE id = OLD.operation;
-END;
+{oplog_key_repair_1002};
 -- Iterations that were running in another format end.
 UPDATE main.ps_checkpoint SET generation = random() & ~1;
