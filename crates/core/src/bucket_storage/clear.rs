@@ -59,8 +59,8 @@ pub(crate) fn clear(database: &Database<'_>, schema: Option<&Schema>, clear: Cle
     }
     if is_renewed {
         note_way_down(database)?;
-        change.finish(database)?;
     }
+    change.finish(database)?;
     for table in schema.map_or(&[][..], |schema| &schema.raw_tables) {
         clear_raw_table(database, table)
             .map_err(|error| error.with_context(format_args!("Clearing raw table {}", table.name)))?;

@@ -126,7 +126,7 @@ impl Appender<'_, '_> {
     /// Stores a PUT with `data`, or a REMOVE without. A PUT goes in place of what it supersedes among the pending
     /// operations, if that is known, else it is appended; a REMOVE always is.
     fn append(&mut self, entry: &OplogEntry<'_>, row_type: &str, row_id: &str, data: Option<&str>) -> Result<()> {
-        let hash = self.pending_rows.hash(self.bucket.id, row_type, row_id, entry.subkey);
+        let hash = PendingRows::hash(self.bucket.id, row_type, row_id, entry.subkey);
         let operation = operation_id(self.bucket.region, self.bucket.id, self.next_sequence);
         let candidate = self.pending_rows.replace(hash, operation);
         match (candidate.filter(|id| self.is_pending(*id)), data) {

@@ -5,7 +5,7 @@
 //! check that they find an operation of the right key. A missing entry costs a row that is dropped when it is
 //! settled.
 
-use crate::collections::ByHash;
+use crate::collections::{ByHash, hash};
 use crate::sync_client::storage::BucketId;
 
 /// Operations remembered at most, which bounds the memory to some 10 MB: 16 bytes for each, and room to grow.
@@ -28,8 +28,8 @@ impl PendingRows {
     }
 
     /// The hash of a key.
-    pub(super) fn hash(&self, bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
-        self.operations.hash((bucket.0, row_type, row_id, subkey))
+    pub(super) fn hash(bucket: BucketId, row_type: &str, row_id: &str, subkey: Option<&str>) -> u64 {
+        hash((bucket.0, row_type, row_id, subkey))
     }
 
     /// Forgets everything, and gives the memory back.
@@ -45,10 +45,10 @@ mod tests {
     #[test]
     fn the_last_operation_of_a_key_is_remembered() {
         let mut rows = PendingRows::default();
-        let key = rows.hash(BucketId(1), "t", "1", None);
+        let key = PendingRows::hash(BucketId(1), "t", "1", None);
         assert_eq!(rows.replace(key, 5), None);
         assert_eq!(rows.replace(key, 6), Some(5));
-        let other = rows.hash(BucketId(1), "t", "1", Some(""));
+        let other = PendingRows::hash(BucketId(1), "t", "1", Some(""));
         assert_eq!(rows.replace(other, 7), None);
         rows.clear();
         assert_eq!(rows.replace(key, 8), None);

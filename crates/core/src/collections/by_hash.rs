@@ -1,6 +1,5 @@
 //! Numbers that are found by a hash.
 
-use core::hash::Hash;
 use core::mem;
 
 use hashbrown::HashTable;
@@ -16,11 +15,6 @@ pub(crate) struct ByHash {
 }
 
 impl ByHash {
-    /// The hash of a key.
-    pub(crate) fn hash(&self, key: impl Hash) -> u64 {
-        hash(key)
-    }
-
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.numbers.len()
@@ -54,7 +48,7 @@ pub(crate) struct Numbers {
 impl Numbers {
     /// Whether the number is in the set.
     pub(crate) fn contains(&self, number: i64) -> bool {
-        let entry = self.entry(number);
+        let entry = entry(number);
         self.numbers.find(entry.0, |other| *other == entry).is_some()
     }
 
@@ -64,7 +58,7 @@ impl Numbers {
     /// Out of memory.
     pub(crate) fn insert(&mut self, number: i64) -> Result<()> {
         if !self.contains(number) {
-            let entry = self.entry(number);
+            let entry = entry(number);
             self.numbers.try_reserve(1, hash_of)?;
             self.numbers.insert_unique(entry.0, entry, hash_of);
         }
@@ -73,14 +67,14 @@ impl Numbers {
 
     /// Takes a number out; false if it was not in the set.
     pub(crate) fn remove(&mut self, number: i64) -> bool {
-        let entry = self.entry(number);
+        let entry = entry(number);
         let found = self.numbers.find_entry(entry.0, |other| *other == entry);
         found.map(|found| found.remove()).is_ok()
     }
+}
 
-    fn entry(&self, number: i64) -> Entry {
-        (hash(number), number.cast_unsigned())
-    }
+fn entry(number: i64) -> Entry {
+    (hash(number), number.cast_unsigned())
 }
 
 #[cfg(test)]
@@ -90,10 +84,10 @@ mod tests {
     #[test]
     fn numbers_are_found_by_hash() {
         let mut numbers = ByHash::default();
-        let hash = numbers.hash(("a", 1));
-        assert_eq!((numbers.get(hash), numbers.len()), (None, 0));
-        assert_eq!((numbers.set(hash, 5), numbers.set(hash, 6)), (Ok(None), Ok(Some(5))));
-        assert_eq!((numbers.get(hash), numbers.get(numbers.hash(("a", 2))), numbers.len()), (Some(6), None, 1));
+        let key = hash(("a", 1));
+        assert_eq!((numbers.get(key), numbers.len()), (None, 0));
+        assert_eq!((numbers.set(key, 5), numbers.set(key, 6)), (Ok(None), Ok(Some(5))));
+        assert_eq!((numbers.get(key), numbers.get(hash(("a", 2))), numbers.len()), (Some(6), None, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod row_keys;
 
 pub(crate) use by_hash::{ByHash, Numbers};
 pub(crate) use by_name::ByName;
+pub(crate) use hashing::hash;
 pub(crate) use index::{Index, Key};
 pub(crate) use names::Names;
 pub(crate) use row_keys::RowKeys;

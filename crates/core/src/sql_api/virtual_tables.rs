@@ -79,9 +79,16 @@ pub(super) struct VirtualTable {
 }
 
 impl VirtualTable {
-    /// What follows transactions, of a table that takes part in them.
-    fn monitor(&self) -> Option<&TransactionMonitor> {
-        matches!(self.kind.purpose, Purpose::Queue(_)).then(|| self.session.connection.transaction())
+    /// Whether the table takes part in transactions.
+    fn is_queue(&self) -> bool {
+        matches!(self.kind.purpose, Purpose::Queue(_))
+    }
+
+    /// Tells what follows transactions, if the table takes part in them.
+    fn tell(&self, event: impl FnOnce(&TransactionMonitor)) {
+        if self.is_queue() {
+            event(self.session.connection.transaction());
+        }
     }
 }
 
@@ -122,12 +129,12 @@ impl EponymousTable for VirtualTable {
     }
 
     fn begin(&self) -> Result<(), FunctionError> {
-        self.monitor().inspect(|monitor| monitor.begin());
+        self.tell(|monitor| monitor.begin());
         Ok(())
     }
 
     fn sync(&self, connection: Connection<'_>) -> Result<(), FunctionError> {
-        if self.monitor().is_none() {
+        if !self.is_queue() {
             return Ok(());
         }
         let database = Database::new(connection, &self.session.connection);
@@ -135,23 +142,23 @@ impl EponymousTable for VirtualTable {
     }
 
     fn commit(&self) {
-        self.monitor().inspect(|monitor| monitor.commit());
+        self.tell(|monitor| monitor.commit());
     }
 
     fn rollback(&self) {
-        self.monitor().inspect(|monitor| monitor.rollback());
+        self.tell(|monitor| monitor.rollback());
     }
 
     fn savepoint(&self, savepoint: i32) {
-        self.monitor().inspect(|monitor| monitor.savepoint(savepoint));
+        self.tell(|monitor| monitor.savepoint(savepoint));
     }
 
     fn release(&self, savepoint: i32) {
-        self.monitor().inspect(|monitor| monitor.release(savepoint));
+        self.tell(|monitor| monitor.release(savepoint));
     }
 
     fn rollback_to(&self, savepoint: i32) {
-        self.monitor().inspect(|monitor| monitor.rollback_to(savepoint));
+        self.tell(|monitor| monitor.rollback_to(savepoint));
     }
 }
 

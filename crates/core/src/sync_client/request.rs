@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher13;
 use super::event::{CheckpointMode, StartOptions};
 use super::instruction::{CheckpointRequest, Instruction};
 use super::requested::RequestedSubscription;
-use crate::collections::ByHash;
+use crate::collections::{ByHash, hash};
 use crate::error::Result;
 use crate::sync_client::storage::{RequestFingerprint, RequestId, Storage, UNKNOWN_REQUEST_ID};
 
@@ -22,13 +22,13 @@ pub(super) struct Positions(ByHash);
 impl Positions {
     /// Adds a bucket that the service takes as received up to `last_op`.
     fn add(&mut self, name: &str, last_op: i64) -> Result<()> {
-        self.0.set(self.0.hash(name), last_op.cast_unsigned())?;
+        self.0.set(hash(name), last_op.cast_unsigned())?;
         Ok(())
     }
 
     /// Up to which operation the service takes a bucket as received; 0 if it was not requested.
     pub(super) fn get(&self, name: &str) -> i64 {
-        self.0.get(self.0.hash(name)).map_or(0, u64::cast_signed)
+        self.0.get(hash(name)).map_or(0, u64::cast_signed)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A row that is left out is marked as downloaded, so that a later publish shows it. Only hashes of rows are kept, 16
 //! bytes for each. If two rows have the same, one is held back for longer than it has to be.
 
-use crate::collections::ByHash;
+use crate::collections::{ByHash, hash};
 use crate::connection::Database;
 use crate::error::Result;
 use crate::updated_rows;
@@ -33,24 +33,24 @@ impl HeldRows {
         while let Some(row) = rows.next()? {
             // An entry that names no row holds none back.
             let (Some(row_type), Some(row_id)) = (row.optional_text(0)?, row.optional_text(1)?) else { continue };
-            let hash = held.rows.hash((row_type, row_id));
-            let flags = held.rows.get(hash).unwrap_or(0) | row.integer(2).cast_unsigned();
-            held.rows.set(hash, flags)?;
+            let key = hash((row_type, row_id));
+            let flags = held.rows.get(key).unwrap_or(0) | row.integer(2).cast_unsigned();
+            held.rows.set(key, flags)?;
         }
         Ok(held)
     }
 
     /// Whether the row was written locally.
     pub(super) fn contains(&self, row_type: &str, row_id: &str) -> bool {
-        self.rows.get(self.rows.hash((row_type, row_id))).is_some_and(|flags| flags & HELD != 0)
+        self.rows.get(hash((row_type, row_id))).is_some_and(|flags| flags & HELD != 0)
     }
 
     /// Leaves the row out if it was written locally; false if it was not.
     pub(super) fn hold_back(&mut self, database: &Database<'_>, row_type: &str, row_id: &str) -> Result<bool> {
-        let hash = self.rows.hash((row_type, row_id));
-        let Some(flags) = self.rows.get(hash).filter(|flags| flags & HELD != 0) else { return Ok(false) };
+        let key = hash((row_type, row_id));
+        let Some(flags) = self.rows.get(key).filter(|flags| flags & HELD != 0) else { return Ok(false) };
         if flags & MARKED == 0 {
-            self.rows.set(hash, flags | MARKED)?;
+            self.rows.set(key, flags | MARKED)?;
             updated_rows::mark_downloaded(database, row_type, row_id)?;
         }
         Ok(true)
