@@ -178,8 +178,12 @@ impl<'c> Database<'c> {
 
     /// The integer in the first column of the first row, None without a row or for NULL.
     pub(crate) fn integer(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
-        let mut rows = self.query(sql, parameters)?;
-        Ok(rows.next()?.and_then(|row| row.optional_integer(0)))
+        first_integer(self.cached(sql)?.running()?, parameters)
+    }
+
+    /// The same for SQL that is made at run time, and runs rarely.
+    pub(crate) fn made_integer(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
+        first_integer(&mut self.prepare(sql)?, parameters)
     }
 
     /// How many rows a table has, whose name is quoted.
@@ -187,8 +191,17 @@ impl<'c> Database<'c> {
     /// # Errors
     /// Errors of SQLite.
     pub(crate) fn count(&self, table: &str) -> Result<i64> {
-        let sql = alloc::format!("SELECT count(*) FROM main.{table}");
-        Ok(self.prepare(&sql)?.query(&[])?.next()?.map_or(0, |row| row.integer(0)))
+        let counted = self.made_integer(&alloc::format!("SELECT count(*) FROM main.{table}"), &[])?;
+        Ok(counted.unwrap_or(0))
+    }
+
+    /// The same, without reading all of a large table: no more than `most` rows are counted.
+    ///
+    /// # Errors
+    /// Errors of SQLite.
+    pub(crate) fn count_up_to(&self, table: &str, most: i64) -> Result<i64> {
+        let sql = alloc::format!("SELECT count(*) FROM (SELECT 1 FROM main.{table} LIMIT ?1)");
+        Ok(self.made_integer(&sql, &[most.into()])?.unwrap_or(0))
     }
 
     /// Fails outside a transaction (docs/reference/functions.md#all-functions).
@@ -211,6 +224,11 @@ impl<'c> Database<'c> {
         }
         Ok(())
     }
+}
+
+/// The integer in the first column of the first row that a statement gives, None without a row or for NULL.
+pub(crate) fn first_integer(statement: &mut Statement, parameters: &[Parameter<'_>]) -> Result<Option<i64>> {
+    Ok(statement.query(parameters)?.next()?.and_then(|row| row.optional_integer(0)))
 }
 
 /// A running statement that goes back to the connection's cache when dropped.

@@ -79,8 +79,8 @@ mod tests {
     #[test]
     fn names_are_filled_in_once() {
         let sql = PackedSql::unpack().unwrap();
-        let filled = sql.filled(TAKEOVER_BUCKETS, &[("waiting", "\"@shown@\""), ("shown", "other")]);
-        assert!(filled.contains(" FROM main.\"@shown@\" GROUP BY "), "{filled}");
+        let filled = sql.filled(TAKEOVER_APPEND, &[("waiting", "\"@shown@\""), ("shown", "other")]);
+        assert!(filled.contains(" FROM main.\"@shown@\" WHERE "), "{filled}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! How many pages SQLite writes when downloaded rows are published, with the cache that SDKs set and with SQLite's
-//! default: a page that leaves the cache before all its changes are made is written again and again.
+//! How many pages SQLite writes and reads when downloaded rows are published, with the cache that SDKs set and with
+//! SQLite's default: a page that leaves the cache before all its changes are made is written again and again.
 
 use std::fmt::Write;
 
@@ -47,7 +47,7 @@ fn table(number: usize) -> &'static str {
 }
 
 fn bucket(number: usize) -> String {
-    format!("bucket{}", number % BUCKETS)
+    format!("bucket{number}")
 }
 
 #[derive(Clone, Copy)]
@@ -161,4 +161,23 @@ fn each_page_is_written_about_once() {
         assert_pages("rows of removed buckets", cache, pages, ROWS, 0.13);
         invariants::assert_consistent(&client.host);
     }
+}
+
+#[test]
+fn a_small_bucket_is_published_without_reading_a_large_table() {
+    const NEW_ROWS: usize = 150;
+    let mut client = Client::new(-2000);
+    client.publish(0..ROWS, Change::Put("a"));
+    let rows: Vec<usize> = (ROWS..ROWS + NEW_ROWS).collect();
+    client.host.control("line_text", client.checkpoint_of(0..BUCKETS + 1, client.last_op_id + NEW_ROWS));
+    let line = client.data(BUCKETS, &rows, Change::Put("a"));
+    client.host.control("line_text", line);
+    // The cache is emptied.
+    client.host.execute("PRAGMA shrink_memory");
+    let before = pages::read(client.host.connection());
+    client.complete();
+    let read = pages::read(client.host.connection()) - before;
+    println!("{read} pages are read");
+    assert!(read <= 3 * NEW_ROWS as u64, "{read} pages were read");
+    invariants::assert_consistent(&client.host);
 }

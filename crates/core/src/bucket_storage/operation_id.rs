@@ -78,6 +78,11 @@ pub(super) fn bucket_of(id: i64) -> BucketId {
     BucketId((id >> SEQUENCE_BITS) & LAST_BUCKET_ID)
 }
 
+/// The first and the last id that operations of the bucket of operation `id` can have in its region.
+pub(super) fn range_of(id: i64) -> (i64, i64) {
+    (id & !LAST_SEQUENCE, id | LAST_SEQUENCE)
+}
+
 /// The number of operation `id` within its bucket.
 pub(super) fn sequence_of(id: i64) -> i64 {
     id & LAST_SEQUENCE
@@ -98,6 +103,7 @@ mod tests {
                 let id = operation_id(region, bucket, 77);
                 assert!((range.0..=range.1).contains(&id));
                 assert_eq!((bucket_of(id), sequence_of(id)), (bucket, 77));
+                assert_eq!(range_of(id), (range.0 - 1, range.1));
                 assert_eq!(operations_after(region, bucket, 76).0, id);
             }
         }

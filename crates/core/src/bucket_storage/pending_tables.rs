@@ -140,7 +140,7 @@ impl<'a, 'c> Waiting<'a, 'c> {
 /// Whether the app's table for a type has no rows.
 fn is_empty(database: &Database<'_>, row_type: &str) -> Result<bool> {
     let sql = format!("SELECT 1 FROM main.{} LIMIT 1", Identifier(&data_table_name(row_type)));
-    Ok(database.cached_text(&sql)?.query(&[])?.next()?.is_none())
+    Ok(database.made_integer(&sql, &[])?.is_none())
 }
 
 /// Deletes the data of pending operations whose ids are from `first` to `last`.

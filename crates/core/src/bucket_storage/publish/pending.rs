@@ -7,7 +7,7 @@ use rowtide_protocol::Checksum;
 
 use crate::bucket_storage::buckets::{checksum_column, checksum_from_column};
 use crate::bucket_storage::by_row::visit_by_row;
-use crate::bucket_storage::operation_id::{Region, bucket_of, operations_after, sequence_of};
+use crate::bucket_storage::operation_id::{bucket_of, operations_after, sequence_of};
 use crate::bucket_storage::publish::ordered::Superseded;
 use crate::bucket_storage::publish::waiting::WAITING_SIZE;
 use crate::bucket_storage::regions::{Newest, all_of};
@@ -148,11 +148,6 @@ impl Pending {
         self.operations = self.operations.saturating_sub(count);
     }
 
-    /// The region in which operations are pending.
-    pub(super) fn newest_region(&self) -> Region {
-        self.newest.region
-    }
-
     /// The hash of an operation that was held moves to the checksum of those no longer held.
     pub(super) fn count_dropped(&mut self, operation: i64, hash: Checksum) {
         let bucket = self.bucket_mut(bucket_of(operation));
@@ -204,11 +199,6 @@ impl Pending {
             }
         }
         Ok(None)
-    }
-
-    /// Whether the key of a table with that many rows fits the cache.
-    pub(super) fn index_fits_cache(&self, database: &Database<'_>, rows: i64) -> Result<bool> {
-        fit_cache(database, rows.saturating_mul(INDEXED_ROW))
     }
 
     /// Whether the rows of all operations fit the cache, so that they need not be inserted in the order of their rowids.
@@ -295,16 +285,17 @@ fn fit_cache(database: &Database<'_>, bytes: i64) -> Result<bool> {
     Ok(bytes <= cache_size(database)?.saturating_div(2))
 }
 
+/// How many rows a table may have for its key to fit half of the cache.
+pub(super) fn index_rows_in_cache(database: &Database<'_>) -> Result<i64> {
+    Ok(cache_size(database)?.saturating_div(2 * INDEXED_ROW))
+}
+
 /// The size of SQLite's page cache in bytes.
 fn cache_size(database: &Database<'_>) -> Result<i64> {
     // What a cached statement gives is that of when it was prepared.
-    let pragma = |sql: &str| -> Result<i64> {
-        let mut statement = database.prepare(sql)?;
-        let mut rows = statement.query(&[])?;
-        Ok(rows.next()?.map_or(0, |row| row.integer(0)))
-    };
-    match pragma("PRAGMA main.cache_size")? {
+    let pragma = |sql: &str| database.made_integer(sql, &[]);
+    match pragma("PRAGMA main.cache_size")?.unwrap_or(0) {
         kibibytes @ ..0 => Ok(kibibytes.saturating_neg().saturating_mul(1024)),
-        pages => Ok(pages.saturating_mul(pragma("PRAGMA main.page_size")?)),
+        pages => Ok(pages.saturating_mul(pragma("PRAGMA main.page_size")?.unwrap_or(0))),
     }
 }

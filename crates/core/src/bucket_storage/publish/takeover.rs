@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 
 use rowtide_protocol::Checksum;
 
-use crate::bucket_storage::operation_id::operations_after;
-use crate::bucket_storage::publish::pending::Pending;
-use crate::connection::Database;
+use crate::bucket_storage::operation_id::{bucket_of, range_of};
+use crate::bucket_storage::publish::pending::{Pending, index_rows_in_cache};
+use crate::connection::{Database, first_integer};
 use crate::error::Result;
 use crate::in_place::pending_table;
 use crate::migrations::note_way_down;
@@ -21,13 +21,13 @@ use crate::packed_sql::{self, PackedSql, Place};
 use crate::schema::{
     TableChange, Taken, append_without_key, data_table_name, has_foreign_triggers, is_in_our_form, take_place,
 };
-use crate::sync_client::storage::{BucketId, Scope};
+use crate::sync_client::storage::Scope;
 use crate::text::{identifier, literal};
 
 /// With fewer rows, writing them again costs less than changing tables.
 const LARGE: i64 = 1000;
 
-/// So many rows are appended whatever the size of the key.
+/// Fewer rows are appended whatever the size of the key.
 const FEW: i64 = 1000;
 
 /// The key is made again if at least one in this many rows is new.
@@ -47,17 +47,17 @@ pub(super) fn publish_waiting(
     let (mut is_published, mut has_changed) = (false, false);
     for row_type in types {
         let table = Waiting::load(database, &sql, row_type, pending)?;
-        if table.inside == 0 {
+        if !table.has_rows(true) {
             continue;
         }
         has_changed = true;
         if matches!(scope, Scope::Partial { .. }) {
-            table.set_removed_aside(database, pending)?;
+            table.set_removed_aside(database)?;
         }
-        let shown = if may_be_shown { table.show(database, pending)? } else { Shown::No };
+        let shown = if may_be_shown { table.show(database)? } else { Shown::No };
         is_published |= shown != Shown::No;
         if shown == Shown::No {
-            table.set_aside(database, pending, true)?;
+            table.set_aside(database, true)?;
         }
         if shown != Shown::AsItIs {
             table.drop_if_empty(database)?;
@@ -81,6 +81,17 @@ enum Shown {
     No,
 }
 
+/// How rows can be appended to the app's table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Appending {
+    /// The key is dropped before, and made again.
+    WithoutKey,
+    /// With their entries in the key, which fits the cache.
+    ToKey,
+    /// Their entries would be written all over a key that does not fit the cache.
+    Scattered,
+}
+
 /// The table in which data of a type wait.
 struct Waiting<'t> {
     sql: &'t PackedSql,
@@ -89,29 +100,61 @@ struct Waiting<'t> {
     name: String,
     /// That of the app's table.
     shown: String,
-    /// Buckets of which it has rows, and whether they are published.
-    buckets: Vec<(BucketId, bool)>,
-    /// How many rows it has of these, and of others.
-    inside: i64,
-    outside: i64,
+    /// The ranges of operations of the buckets of which it has rows.
+    ranges: Vec<Range>,
+}
+
+/// The operations of a bucket.
+struct Range {
+    first: i64,
+    last: i64,
+    is_published: bool,
 }
 
 impl<'t> Waiting<'t> {
     fn load(database: &Database<'_>, sql: &'t PackedSql, row_type: &'t str, pending: &Pending) -> Result<Self> {
         let name = identifier(&pending_table(row_type)?);
         let shown = identifier(&data_table_name(row_type));
-        let mut table = Self { sql, row_type, name, shown, buckets: Vec::new(), inside: 0, outside: 0 };
-        let mut statement = database.prepare(&table.filled(packed_sql::TAKEOVER_BUCKETS))?;
-        let mut found = statement.query(&[])?;
-        while let Some(row) = found.next()? {
-            let (bucket, count) = (BucketId(row.integer(0)), row.integer(1));
-            let is_published = pending.has_bucket(bucket);
-            let sum = if is_published { &mut table.inside } else { &mut table.outside };
-            *sum = sum.saturating_add(count);
-            table.buckets.try_reserve(1)?;
-            table.buckets.push((bucket, is_published));
+        // From bucket to bucket, not from row to row.
+        let mut next =
+            database.prepare(&format!("SELECT rowid FROM main.{name} WHERE rowid > ?1 ORDER BY rowid LIMIT 1"))?;
+        let (mut ranges, mut last) = (Vec::new(), i64::MIN);
+        while let Some(operation) = first_integer(&mut next, &[last.into()])? {
+            let range = range_of(operation);
+            ranges.try_reserve(1)?;
+            ranges.push(Range {
+                first: range.0,
+                last: range.1,
+                is_published: pending.has_bucket(bucket_of(operation)),
+            });
+            last = range.1;
         }
-        Ok(table)
+        Ok(Self { sql, row_type, name, shown, ranges })
+    }
+
+    /// Whether it has rows of the buckets that are published, or of others.
+    fn has_rows(&self, are_published: bool) -> bool {
+        self.ranges(are_published).next().is_some()
+    }
+
+    /// How many rows it has of the buckets that are published, or of the others.
+    fn count(&self, database: &Database<'_>, are_published: bool) -> Result<i64> {
+        let sql = format!("SELECT count(*) FROM main.{} WHERE rowid BETWEEN ?1 AND ?2", self.name);
+        let (mut count, mut sum) = (database.prepare(&sql)?, 0_i64);
+        for Range { first, last, .. } in self.ranges(are_published) {
+            let counted = first_integer(&mut count, &[(*first).into(), (*last).into()])?;
+            sum = sum.saturating_add(counted.unwrap_or(0));
+        }
+        Ok(sum)
+    }
+
+    /// Whether the rows that are published are many, and no fewer than the others.
+    fn is_large(&self, database: &Database<'_>) -> Result<bool> {
+        // All rows of a first download need not be read.
+        if !self.has_rows(false) {
+            return Ok(database.count_up_to(&self.name, LARGE)? >= LARGE);
+        }
+        Ok(self.count(database, true)? >= self.count(database, false)?.max(LARGE))
     }
 
     /// SQL of `sql/takeover`, with the names of the tables.
@@ -121,30 +164,48 @@ impl<'t> Waiting<'t> {
     }
 
     /// Shows all rows that are published and have no other operation, if that can be done.
-    fn show(&self, database: &Database<'_>, pending: &Pending) -> Result<Shown> {
+    fn show(&self, database: &Database<'_>) -> Result<Shown> {
         if has_foreign_triggers(database, self.row_type)? {
             return Ok(Shown::No);
         }
-        let held = database.count(&self.shown)?;
-        let is_large = held == 0 && self.inside >= LARGE.max(self.outside);
-        if is_large && !self.has_entries(database)? && is_in_our_form(database, self.row_type)? {
-            self.set_aside(database, pending, false)?;
+        if database.count_up_to(&self.shown, 1)? == 0
+            && self.is_large(database)?
+            && !self.has_entries(database)?
+            && is_in_our_form(database, self.row_type)?
+        {
+            self.set_aside(database, false)?;
             if self.take(database)? == Taken::Yes {
                 return Ok(Shown::AsItIs);
             }
         }
-        let fits = self.inside <= FEW || pending.index_fits_cache(database, held.saturating_add(self.inside))?;
-        let makes_key_again = self.inside >= LARGE && self.inside.saturating_mul(KEY_SHARE) >= held;
-        if !fits && !makes_key_again {
+        let appending = self.appending(database)?;
+        if appending == Appending::Scattered {
             return Ok(Shown::No);
         }
         self.set_shared_aside(database)?;
-        if makes_key_again {
-            append_without_key(database, self.row_type, &mut || self.append(database, pending))?;
+        if appending == Appending::WithoutKey {
+            append_without_key(database, self.row_type, &mut || self.append(database))?;
         } else {
-            self.append(database, pending)?;
+            self.append(database)?;
         }
         Ok(Shown::Appended)
+    }
+
+    /// What appending the rows that are published takes. The app's table may be much larger, so it is not counted to its
+    /// end.
+    fn appending(&self, database: &Database<'_>) -> Result<Appending> {
+        let rows = self.count(database, true)?;
+        if rows < FEW {
+            return Ok(Appending::ToKey);
+        }
+        let fitting = index_rows_in_cache(database)?;
+        let remade = rows.saturating_mul(KEY_SHARE);
+        let held = database.count_up_to(&self.shown, remade.max(fitting).saturating_add(1))?;
+        Ok(match (remade >= held, held.saturating_add(rows) <= fitting) {
+            (true, _) => Appending::WithoutKey,
+            (false, true) => Appending::ToKey,
+            (false, false) => Appending::Scattered,
+        })
     }
 
     /// Whether operations of rows of the type are known by their row.
@@ -158,40 +219,38 @@ impl<'t> Waiting<'t> {
     }
 
     /// Moves the rows that are published to the app's table.
-    fn append(&self, database: &Database<'_>, pending: &Pending) -> Result<()> {
-        self.move_ranges(database, pending, true, packed_sql::TAKEOVER_APPEND)
+    fn append(&self, database: &Database<'_>) -> Result<()> {
+        self.move_ranges(database, true, packed_sql::TAKEOVER_APPEND)
     }
 
     /// Moves the rows of the buckets that are published, or of the others: `copy` copies those from ?1 to ?2.
-    fn move_ranges(&self, database: &Database<'_>, pending: &Pending, are_published: bool, copy: Place) -> Result<()> {
+    fn move_ranges(&self, database: &Database<'_>, are_published: bool, copy: Place) -> Result<()> {
         let mut copy = database.prepare(&self.filled(copy))?;
         let mut delete = database.prepare(&format!("DELETE FROM main.{} WHERE rowid BETWEEN ?1 AND ?2", self.name))?;
-        for (first, last) in self.ranges(pending, are_published) {
-            copy.execute(&[first.into(), last.into()])?;
-            delete.execute(&[first.into(), last.into()])?;
+        for Range { first, last, .. } in self.ranges(are_published) {
+            copy.execute(&[(*first).into(), (*last).into()])?;
+            delete.execute(&[(*first).into(), (*last).into()])?;
         }
         Ok(())
     }
 
     /// The ranges of operations of the buckets that are published, or of the others.
-    fn ranges(&self, pending: &Pending, are_published: bool) -> impl Iterator<Item = (i64, i64)> {
-        let meant = self.buckets.iter().filter(move |(_, is_published)| *is_published == are_published);
-        let region = pending.newest_region();
-        meant.map(move |(bucket, _)| operations_after(region, *bucket, 0))
+    fn ranges(&self, are_published: bool) -> impl Iterator<Item = &Range> {
+        self.ranges.iter().filter(move |range| range.is_published == are_published)
     }
 
     /// Gives the operations of the buckets that are published, or of the others, their data.
-    fn set_aside(&self, database: &Database<'_>, pending: &Pending, are_published: bool) -> Result<()> {
-        self.move_ranges(database, pending, are_published, packed_sql::TAKEOVER_SET_ASIDE)
+    fn set_aside(&self, database: &Database<'_>, are_published: bool) -> Result<()> {
+        self.move_ranges(database, are_published, packed_sql::TAKEOVER_SET_ASIDE)
     }
 
     /// Gives those operations their data whose rows have pending REMOVEs. A part of a checkpoint deletes no rows, so these
     /// must not be shown.
-    fn set_removed_aside(&self, database: &Database<'_>, pending: &Pending) -> Result<()> {
+    fn set_removed_aside(&self, database: &Database<'_>) -> Result<()> {
         let mut update = database.prepare(&self.filled(packed_sql::TAKEOVER_SET_REMOVED_ASIDE))?;
         let mut is_any = false;
-        for (first, last) in self.ranges(pending, true) {
-            update.execute(&[first.into(), last.into()])?;
+        for Range { first, last, .. } in self.ranges(true) {
+            update.execute(&[(*first).into(), (*last).into()])?;
             is_any |= database.connection().changes() > 0;
         }
         if is_any { self.delete_set_aside(database) } else { Ok(()) }
@@ -226,7 +285,7 @@ impl<'t> Waiting<'t> {
     /// Drops the table if nothing waits in it: what comes next is published one by one anyway.
     fn drop_if_empty(&self, database: &Database<'_>) -> Result<()> {
         let has_rows = format!("SELECT 1 FROM main.{} LIMIT 1", self.name);
-        if database.prepare(&has_rows)?.query(&[])?.next()?.is_some() {
+        if database.made_integer(&has_rows, &[])?.is_some() {
             return Ok(());
         }
         match database.execute_batch(&format!("DROP TABLE main.{}", self.name)) {

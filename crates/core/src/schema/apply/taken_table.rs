@@ -144,8 +144,8 @@ pub(crate) fn renew(database: &Database<'_>, table: &DataTable) -> Result<bool> 
 pub(crate) fn keep_rest(database: &Database<'_>, row_type: &str, gone: &[i64]) -> Result<bool> {
     let table = identifier(&data_table_name(row_type));
     let mut all = database.prepare(&format!("SELECT rowid FROM main.{table} ORDER BY rowid"))?;
-    if usize::try_from(database.count(&table)?).unwrap_or_default() > gone.len().saturating_add(gone.len() / LEAST_GONE)
-    {
+    let most = i64::try_from(gone.len().saturating_add(gone.len() / LEAST_GONE)).unwrap_or(i64::MAX);
+    if database.count_up_to(&table, most.saturating_add(1))? > most {
         return Ok(false);
     }
     let change = TableChange::begin(database)?;

@@ -68,7 +68,7 @@ pub(crate) fn empty_table(database: &Database<'_>, table: &str, row_type: &str) 
     let is_guarded = guarded_tables(database)?.contains(table);
     let table = identifier(table);
     let has_many = format!("SELECT 1 FROM main.{table} LIMIT 1 OFFSET 1000");
-    let has_many = is_guarded && database.prepare(&has_many)?.query(&[])?.next()?.is_some();
+    let has_many = is_guarded && database.made_integer(&has_many, &[])?.is_some();
     if has_many {
         removals(row_type).try_for_each(|sql| database.execute_batch(&sql))?;
     }

@@ -102,8 +102,10 @@ pub(in crate::schema) fn shown_table(name: &str, sql: &str) -> Option<String> {
     start.push_str(VIEW_COLUMNS_START);
     let body = sql.strip_prefix(start.as_str())?.strip_suffix(VIEW_MARKER)?;
     let (rest, source) = split_last_identifier(body)?;
-    let is_ours = rest.strip_suffix(" FROM ")?.contains(VIEW_SELECT) && DataTableName::parse(source).is_some();
-    is_ours.then(|| unquoted(source))
+    let rest = rest.strip_suffix(" FROM ")?.as_bytes();
+    // `str::contains` would be 600 bytes more of code.
+    let has_select = rest.windows(VIEW_SELECT.len()).any(|part| part == VIEW_SELECT.as_bytes());
+    (has_select && DataTableName::parse(source).is_some()).then(|| unquoted(source))
 }
 
 /// A quoted identifier's text, of which the outer quotes are gone: one of each two quotes that are left.
