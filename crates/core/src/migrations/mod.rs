@@ -123,7 +123,7 @@ pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
         apply(database, migration, &sql, journey)
             .map_err(|error| error.with_context(format_args!("Migration to format {} failed", migration.version)))?;
     }
-    if target == LATEST { note_way_down(database) } else { Ok(()) }
+    if target == LATEST { note_way_down_with(database, &sql) } else { Ok(()) }
 }
 
 /// Stores the part of the way down from the newest format that depends on the tables there are. To be called when these
@@ -136,16 +136,19 @@ pub(crate) fn migrate(database: &Database<'_>, target: Version) -> Result<()> {
 /// # Errors
 /// Errors of SQLite.
 pub(crate) fn note_way_down(database: &Database<'_>) -> Result<()> {
+    note_way_down_with(database, &PackedSql::unpack()?)
+}
+
+fn note_way_down_with(database: &Database<'_>, sql: &PackedSql) -> Result<()> {
     const IS_NOTED: &str = "SELECT 1 FROM main.ps_migration WHERE id = ?1 AND down_migrations = ?2";
     const NOTE: &str = "UPDATE main.ps_migration SET down_migrations = ?2 WHERE id = ?1";
-    let sql = PackedSql::unpack()?;
     let mut statements: Vec<String> = view_triggers(database)?.iter().map(ViewTrigger::removal).collect();
     for table in data_tables(database)?.iter().filter(|table| table.holds_operations) {
         statements.extend(keep_trigger_removals(&table.row_type));
-        statements.push(set_aside_sql(&sql, &table.name, &table.row_type));
+        statements.push(set_aside_sql(sql, &table.name, &table.row_type));
     }
     for row_type in pending_types(database)? {
-        statements.push(set_pending_aside_sql(&sql, &row_type)?);
+        statements.push(set_pending_aside_sql(sql, &row_type)?);
     }
     statements.push(sql.text(packed_sql::V1004_DOWN).into());
     let down = down_migrations_json(&mut statements.iter().flat_map(|statements| statements.split('\0')))?;
