@@ -75,12 +75,12 @@ fn checkpoints_that_are_held_back_say_why() {
         assert!(line.contains("Reason: no checkpoint request id is stored for the uploaded writes. "), "{line}");
     }
     host.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
          INSERT INTO powersync_crud_(data) SELECT '{}' FROM n",
     );
-    assert!(complete_again().contains("upload: 999\""));
+    assert!(complete_again().contains("upload: 99\""));
     host.execute("INSERT INTO powersync_crud_(data) VALUES ('{}'), ('{}')");
-    assert!(complete_again().contains("upload: 1000 or more\""));
+    assert!(complete_again().contains("upload: 100 or more\""));
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! `cargo xtask ci`: everything that must hold before a change is merged, one step after the other.
+//! `cargo xtask ci`: everything that must hold before a change is merged.
 
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +17,8 @@ const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
 /// A step that can fail, with its name.
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: &[Step] = &[
+/// Before anything else: what fails soonest, and what the others build upon.
+const FIRST: &[Step] = &[
     ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("lints", lints),
     ("dependencies", dependencies::check),
@@ -25,6 +29,10 @@ const STEPS: &[Step] = &[
     ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
     ("symbols", || dist::run("symbols", [])),
     ("size", || dist::run("size", [])),
+];
+
+/// What is built, as its users have it.
+const BUILT: &[Step] = &[
     ("static library", || dist::run("static", [])),
     ("Python host", python::run),
     ("packages", || dist::run("consumers", [])),
@@ -34,44 +42,98 @@ const STEPS: &[Step] = &[
     ("README examples", examples::run),
     ("todo examples", || todo::run(None)),
     ("Convex functions", node::check_convex),
-    ("benchmark", bench::smoke),
-    ("benchmark of the service", bench::service_smoke),
+];
+
+/// Long runs, at the same time as those: both have steps that keep one processor busy.
+const LONG: &[Step] = &[
     ("panics", || dist::run("panics", [])),
     ("memory", memcheck::run),
     ("fuzzing", fuzz::check),
+    ("benchmark", bench::smoke),
+    ("benchmark of the service", bench::service_smoke),
     ("convergence", converge::bounded),
     ("simulation", simulation),
 ];
 
-/// Runs all steps and, last, the tests.
+/// Runs the steps with these names or, without any, all of them and the tests.
 ///
 /// # Errors
 /// Names the step that failed.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(names: &[String]) -> Result<()> {
     let data = std::env::var_os(DATA_VARIABLE).unwrap_or_default();
     ensure!(std::path::Path::new(&data).is_dir(), "{DATA_VARIABLE} must name the directory with recorded data");
-    let start = Instant::now();
-    let mut times = Vec::new();
-    for (name, step) in STEPS {
-        times.push((*name, timed(name, *step)?));
+    let mut times = Times { start: Instant::now(), steps: Vec::new() };
+    if !names.is_empty() {
+        for name in names {
+            let step = [FIRST, BUILT, LONG].concat().into_iter().find(|step| step.0 == name);
+            times.run(&[step.with_context(|| format!("there is no step {name:?}"))?])?;
+        }
+        times.print();
+        return Ok(());
     }
+    times.run(FIRST)?;
+    let long = Beside::start(LONG)?;
+    let built = times.run(BUILT);
+    // Also after a failure, so that nothing goes on when this has ended.
+    let long = times.step("long runs, the rest", || long.finish());
+    built.and(long)?;
     let mut counts = Counts::default();
-    times.push(("tests", timed("tests", || tests(&mut counts))?));
-    times.push(("JavaScript SDK", timed("JavaScript SDK", || javascript(&mut counts))?));
-    println!("\n{:>8}  step", "seconds");
-    for (name, time) in times {
-        println!("{:8.1}  {name}", time.as_secs_f64());
-    }
-    println!("{:8.1}  all", start.elapsed().as_secs_f64());
+    times.step("tests", || tests(&mut counts))?;
+    times.step("JavaScript SDK", || javascript(&mut counts))?;
+    times.print();
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
     Ok(())
 }
 
-fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    println!("\n== {name}");
-    let start = Instant::now();
-    step().with_context(|| format!("step {name:?} failed"))?;
-    Ok(start.elapsed())
+/// How long steps took.
+struct Times {
+    start: Instant,
+    steps: Vec<(&'static str, Duration)>,
+}
+
+impl Times {
+    fn run(&mut self, steps: &[Step]) -> Result<()> {
+        steps.iter().try_for_each(|(name, step)| self.step(name, step))
+    }
+
+    fn step(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("\n== {name}");
+        let start = Instant::now();
+        step().with_context(|| format!("step {name:?} failed"))?;
+        self.steps.push((name, start.elapsed()));
+        Ok(())
+    }
+
+    fn print(&self) {
+        println!("\n{:>8}  step", "seconds");
+        for (name, time) in &self.steps {
+            println!("{:8.1}  {name}", time.as_secs_f64());
+        }
+        println!("{:8.1}  all", self.start.elapsed().as_secs_f64());
+    }
+}
+
+/// Steps that run in a process of their own. What they print is shown when all have ended.
+struct Beside {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Beside {
+    fn start(steps: &[Step]) -> Result<Self> {
+        let log = process::repository().join("target/ci-beside.log");
+        let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        let mut command = cargo(&["xtask", "ci"]);
+        command.args(steps.iter().map(|step| step.0)).stdout(file.try_clone()?).stderr(file);
+        Ok(Self { process: command.spawn().context("cannot start the steps beside")?, log })
+    }
+
+    fn finish(mut self) -> Result<()> {
+        let status = self.process.wait()?;
+        print!("{}", fs::read_to_string(&self.log)?);
+        ensure!(status.success(), "a step failed: see above");
+        Ok(())
+    }
 }
 
 /// The libraries are linted alone, as they are built: see the workspace manifest.
@@ -99,7 +161,7 @@ fn simulation() -> Result<()> {
         process::run(cargo(&["test", "--quiet"]).args(arguments).env("ROWTIDE_SIMULATION_STEPS", steps))
     };
     run("800000", &["--lib", "writer::tests::simulation"])?;
-    run("200000", &["--test", "sessions"])
+    run("200000", &["--test", "sessions", "random_sessions_show_what_the_source_has"])
 }
 
 fn documentation() -> Result<()> {

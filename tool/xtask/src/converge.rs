@@ -7,10 +7,10 @@ use tool_support::library;
 use tool_support::process::{self, cargo};
 
 /// Sessions in CI: about a minute on two processors.
-const SESSIONS: &str = "3000";
+const SESSIONS: &str = "1500";
 
-/// Rounds of the long session in CI: about two minutes. Counted rather than timed, so that it is the same everywhere.
-const ROUNDS: &str = "800";
+/// Rounds of the long session in CI: about a minute. Counted rather than timed, so that it is the same everywhere.
+const ROUNDS: &str = "400";
 
 /// Runs random sessions for some minutes.
 ///

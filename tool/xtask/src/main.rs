@@ -49,7 +49,11 @@ enum Command {
     /// Runs all tests; the options are those of `cargo test`
     Test(Options),
     /// Checks formatting, lints, documentation, the built libraries and the README, and runs all tests
-    Ci,
+    Ci {
+        /// Only these steps, in this order
+        #[arg(value_name = "STEP")]
+        steps: Vec<String>,
+    },
     /// Syncs with the release library in a small Python program (needs apsw)
     Python,
     /// Checks that the version is the same everywhere, or changes it
@@ -147,7 +151,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(Options { options }) => demo(&options),
         Command::Test(Options { options }) => process::run(process::cargo(&["test"]).args(options)),
-        Command::Ci => ci::run(),
+        Command::Ci { steps } => ci::run(&steps),
         Command::Bench(Options { options }) => bench::run(&options),
         Command::Bindings { check } => bindings::run(check),
         Command::Dependencies => dependencies::check(),

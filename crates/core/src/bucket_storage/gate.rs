@@ -32,11 +32,11 @@ pub(super) fn upload_queue_is_empty(database: &Database<'_>) -> Result<bool> {
 pub(super) fn explain(database: &Database<'_>, event: &str) -> Result<String> {
     // Counting a long queue takes time.
     const SQL: &str = "SELECT ?1 || CASE WHEN queued > 0 \
-            THEN 'local writes that wait for their upload: ' || queued || iif(queued < 1000, '', ' or more') \
+            THEN 'local writes that wait for their upload: ' || queued || iif(queued < 100, '', ' or more') \
         WHEN target + 0 = 9223372036854775807 THEN 'no checkpoint request id is stored for the uploaded writes. Request a \
 write checkpoint from the service and store it with target_checkpoint_request_id' \
         ELSE 'write checkpoint ' || target || ' is not acknowledged, last seen ' || seen END \
-        FROM (SELECT (SELECT count(*) FROM (SELECT 1 FROM main.ps_crud LIMIT 1000)) AS queued, \
+        FROM (SELECT (SELECT count(*) FROM (SELECT 1 FROM main.ps_crud LIMIT 100)) AS queued, \
             max(iif(key = 'target_checkpoint_request_id', value, NULL)) AS target, \
             max(iif(key = 'last_seen_checkpoint_request_id', value, 0)) AS seen FROM main.ps_kv)";
     Ok(lines(database, SQL, &[event.into()])?.pop().unwrap_or_default())
