@@ -16,13 +16,14 @@ const fn goal(figure: &'static str, at_least: f64, aim: f64) -> Goal {
 }
 
 const GOALS: &[Goal] = &[
-    goal("init_json total", 2.7, 3.2),
-    goal("init_bson total", 2.7, 3.2),
-    goal("init_json written", 3.3, 4.0),
-    goal("init_json file", 1.12, 1.2),
+    goal("init_json total", 5.0, 6.0),
+    goal("init_bson total", 5.0, 6.0),
+    goal("init_json written", 6.0, 7.0),
+    goal("init_json file", 1.8, 2.0),
     goal("incremental total", 4.5, 5.0),
     goal("manybuckets total", 40.0, 60.0),
-    goal("apply apply", 1.2, 1.6),
+    goal("changed complete", 1.0, 1.5),
+    goal("apply apply", 3.6, 5.0),
     goal("local_1tx total", 1.5, 1.7),
     goal("local_1000tx total", 1.6, 2.0),
     goal("local_auto total", 1.4, 1.6),
@@ -30,9 +31,11 @@ const GOALS: &[Goal] = &[
     goal("raw total", 2.0, 2.5),
     goal("rawinfer total", 2.0, 2.5),
     goal("direct total", 2.0, 2.5),
+    goal("priorities partial", 1.0, 1.5),
+    goal("priorities complete", 1.0, 1.5),
     goal("priorities total", 2.0, 2.5),
     goal("supersede total", 3.3, 4.0),
-    goal("reopen open", 1.3, 1.5),
+    goal("reopen open", 1.3, 1.6),
     goal("reopen schema", 10.0, 20.0),
     goal("delbuckets total", 1.5, 2.0),
 ];

@@ -17,8 +17,8 @@ const DATA_VARIABLE: &str = "POWERSYNC_INTEROP_DATA";
 /// A step that can fail, with its name.
 type Step = (&'static str, fn() -> Result<()>);
 
-/// Before anything else: what fails soonest, and what the others build upon.
-const FIRST: &[Step] = &[
+/// One after the other, from what fails soonest on.
+const STEPS: &[Step] = &[
     ("format", || process::run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("lints", lints),
     ("dependencies", dependencies::check),
@@ -29,10 +29,6 @@ const FIRST: &[Step] = &[
     ("demo", || process::run(&mut cargo(&["xtask", "demo"]))),
     ("symbols", || dist::run("symbols", [])),
     ("size", || dist::run("size", [])),
-];
-
-/// What is built, as its users have it.
-const BUILT: &[Step] = &[
     ("static library", || dist::run("static", [])),
     ("Python host", python::run),
     ("packages", || dist::run("consumers", [])),
@@ -44,7 +40,7 @@ const BUILT: &[Step] = &[
     ("Convex functions", node::check_convex),
 ];
 
-/// Long runs, at the same time as those: both have steps that keep one processor busy.
+/// At the same time as those: most steps keep one processor busy.
 const LONG: &[Step] = &[
     ("panics", || dist::run("panics", [])),
     ("memory", memcheck::run),
@@ -54,6 +50,9 @@ const LONG: &[Step] = &[
     ("convergence", converge::bounded),
     ("simulation", simulation),
 ];
+
+/// At the same time as the tests.
+const JAVASCRIPT: Step = ("JavaScript SDK", || node::run(|_| {}));
 
 /// Runs the steps with these names or, without any, all of them and the tests.
 ///
@@ -65,21 +64,16 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     let mut times = Times { start: Instant::now(), steps: Vec::new() };
     if !names.is_empty() {
         for name in names {
-            let step = [FIRST, BUILT, LONG].concat().into_iter().find(|step| step.0 == name);
+            let step = [STEPS, LONG, &[JAVASCRIPT]].concat().into_iter().find(|step| step.0 == name);
             times.run(&[step.with_context(|| format!("there is no step {name:?}"))?])?;
         }
         times.print();
         return Ok(());
     }
-    times.run(FIRST)?;
-    let long = Beside::start(LONG)?;
-    let built = times.run(BUILT);
-    // Also after a failure, so that nothing goes on when this has ended.
-    let long = times.step("long runs, the rest", || long.finish());
-    built.and(long)?;
     let mut counts = Counts::default();
-    times.step("tests", || tests(&mut counts))?;
-    times.step("JavaScript SDK", || javascript(&mut counts))?;
+    times.beside(LONG, |times| times.run(STEPS))?;
+    let printed = times.beside(&[JAVASCRIPT], |times| times.step("tests", || tests(&mut counts)))?;
+    count_all_javascript(&printed, &mut counts)?;
     times.print();
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
     Ok(())
@@ -94,6 +88,17 @@ struct Times {
 impl Times {
     fn run(&mut self, steps: &[Step]) -> Result<()> {
         steps.iter().try_for_each(|(name, step)| self.step(name, step))
+    }
+
+    /// Runs `these` steps and, in another process, those `beside`, and gives what that has printed.
+    fn beside(&mut self, beside: &[Step], these: impl FnOnce(&mut Self) -> Result<()>) -> Result<String> {
+        let beside = Beside::start(beside)?;
+        let done = these(self);
+        let mut printed = String::new();
+        // Also after a failure, so that nothing goes on when this has ended.
+        let rest = self.step("rest of what runs beside", || beside.finish(&mut printed));
+        done.and(rest)?;
+        Ok(printed)
     }
 
     fn step(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -128,9 +133,10 @@ impl Beside {
         Ok(Self { process: command.spawn().context("cannot start the steps beside")?, log })
     }
 
-    fn finish(mut self) -> Result<()> {
+    fn finish(mut self, printed: &mut String) -> Result<()> {
         let status = self.process.wait()?;
-        print!("{}", fs::read_to_string(&self.log)?);
+        *printed = fs::read_to_string(&self.log)?;
+        print!("{printed}");
         ensure!(status.success(), "a step failed: see above");
         Ok(())
     }
@@ -198,9 +204,10 @@ fn tests(counts: &mut Counts) -> Result<()> {
     check_counts(counts, 0)
 }
 
-fn javascript(counts: &mut Counts) -> Result<()> {
+/// Counts the tests of the JavaScript SDK in what their step has printed.
+fn count_all_javascript(printed: &str, counts: &mut Counts) -> Result<()> {
     let before = counts.passed;
-    node::run(|line| count_javascript(line, counts))?;
+    printed.lines().for_each(|line| count_javascript(line, counts));
     check_counts(counts, before)
 }
 
