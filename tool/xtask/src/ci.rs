@@ -35,9 +35,6 @@ const STEPS: &[Step] = &[
     ("platforms", platforms),
     ("pages", || dist::run("pages", ["--check"])),
     ("web SDK", || dist::run("web", ["--check"])),
-    ("README examples", examples::run),
-    ("todo examples", || todo::run(None)),
-    ("Convex functions", node::check_convex),
 ];
 
 /// At the same time as those: most steps keep one processor busy.
@@ -47,6 +44,9 @@ const LONG: &[Step] = &[
     ("fuzzing", fuzz::check),
     ("benchmark", bench::smoke),
     ("benchmark of the service", bench::service_smoke),
+    ("README examples", examples::run),
+    ("todo examples", || todo::run(None)),
+    ("Convex functions", node::check_convex),
     ("convergence", converge::bounded),
     ("simulation", simulation),
 ];
