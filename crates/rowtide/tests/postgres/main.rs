@@ -121,7 +121,7 @@ fn expected(database: &Database, user: &str) -> Vec<String> {
 
 fn write(database: &Database, is_done: &AtomicBool) {
     let mut client = database.client();
-    let mut n = 0;
+    let mut n = 0_i64;
     while !is_done.load(Ordering::Relaxed) {
         n += 1;
         let (id, other) = (n * 7919 % 8000 + 1, n * 104_729 % 8000 + 1);
