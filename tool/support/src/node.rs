@@ -30,12 +30,12 @@ pub const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// Written after installing: what was installed, and for which Node.js.
 const STAMP: &str = "node_modules/.installed-for";
 
-/// Builds the library and the program unless others are named, installs the project's packages unless they are there, runs
-/// its tests, and gives what they print to `look`, line by line.
+/// Builds the library and the program unless others are named, installs the project's packages unless they are there, and
+/// runs its tests.
 ///
 /// # Errors
 /// If one of them fails.
-pub fn run(look: impl FnMut(&str)) -> Result<()> {
+pub fn run() -> Result<()> {
     let library = match named(LIBRARY_VARIABLE) {
         Some(name) if name == PUBLISHED => PathBuf::from(name),
         Some(name) => std::path::absolute(name)?,
@@ -49,7 +49,7 @@ pub fn run(look: impl FnMut(&str)) -> Result<()> {
         library::built(&mut process::cargo(&["build", "--bin", "fake-convex", library::JSON_MESSAGES]), "bin")?;
     let mut tests = npm(&project()?, &["test"]);
     tests.env(LIBRARY_VARIABLE, library).env(PROGRAM_VARIABLE, program).env(CONVEX_VARIABLE, convex);
-    process::watch(&mut tests, look)
+    process::run(&mut tests)
 }
 
 /// What a variable names, unless it is empty.

@@ -52,7 +52,7 @@ const LONG: &[Step] = &[
 ];
 
 /// At the same time as the tests.
-const JAVASCRIPT: Step = ("JavaScript SDK", || node::run(|_| {}));
+const JAVASCRIPT: Step = ("JavaScript SDK", node::run);
 
 /// Runs the steps with these names or, without any, all of them and the tests.
 ///

@@ -159,7 +159,7 @@ fn main() -> ExitCode {
         Command::Python => python::run(),
         Command::Version { bump: None, .. } => version::check(),
         Command::Version { bump: Some(new), .. } => version::bump(&new),
-        Command::Node => node::run(|_| {}),
+        Command::Node => node::run(),
         Command::Memcheck => memcheck::run(),
         Command::Miri => miri::run(),
         Command::Fuzz(options) => fuzz::run(&options),
